@@ -1,0 +1,40 @@
+# What a person and CI run alike. Needs python3 (3.11 to 3.13, with venv), make, and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint test-tensorflow test-lowest table clean
+
+demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
+	$(BIN)/edge-cls demo --out demo-out
+
+test: $(VENV)/.ready  ## the fast tests
+	$(BIN)/pytest -m "not tensorflow"
+
+check: lint test  ## before every commit
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
+	$(BIN)/pytest -m tensorflow
+
+test-lowest:  ## the fast tests with the lowest version of every dependency that pyproject.toml admits
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet uv
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e . pytest==8.2.0 hypothesis==6.100.0 scikit-image==0.25.0
+	$(VENV)-lowest/bin/pytest -m "not tensorflow"
+
+table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..."
+	$(BIN)/python tools/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES))
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-lowest demo-out

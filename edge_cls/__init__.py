@@ -1,0 +1,26 @@
+"""edge-cls: image classification on small cameras, with classes taught on the device.
+
+    from edge_cls import Classifier
+
+Importing loads nothing else; OpenCV and the interpreter come with the first use of `Classifier`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from edge_cls.classifier import Classifier, Prediction, Score
+
+__all__ = ["Classifier", "Prediction", "Score", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'edge_cls' has no attribute {name!r}")
+    # Late, so that `import edge_cls` and `edge-cls --help` answer at once on a small board.
+    from edge_cls import classifier
+
+    return getattr(classifier, name)

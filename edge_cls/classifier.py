@@ -1,0 +1,191 @@
+"""A model, a memory of taught examples and a head: a frame in, a prediction out. The Python API.
+
+with Classifier(memory="taught.db") as classifier:
+    classifier.teach("mug", frame)
+    print(classifier.classify(frame).label)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.builtin import builtin_file
+from edge_cls.core.geometry import center_crop
+from edge_cls.core.heads.knn import KNN
+from edge_cls.core.labels import check_label, parse_labels
+from edge_cls.core.openset import OpenSet
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import LabelError, ModelError, SpaceMismatch
+from edge_cls.images import encode_jpeg
+from edge_cls.memory.store import Example, Memory
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
+from edge_cls.preprocess import Frame, preprocess
+
+CROP_SIDE = 256
+"""The longest side, in pixels, of the crop that is kept with a taught example."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A label and how sure the classifier is of it, in [0, 1]."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a frame shows: the classes in falling order of score, and whether it is none of them.
+
+    With `unknown` the scores still tell the nearest classes. A classifier without any class has no predictions.
+    """
+
+    predictions: tuple[Score, ...]
+    unknown: bool
+
+    @property
+    def label(self) -> str | None:
+        """The best label, also of an unknown frame; None where there is no class at all."""
+        return self.predictions[0].label if self.predictions else None
+
+    @property
+    def score(self) -> float:
+        """The score of the best label; 0 where there is no class at all."""
+        return self.predictions[0].score if self.predictions else 0.0
+
+
+class Classifier:
+    """Classifies frames by a model's own classes and by the classes taught to it.
+
+    `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
+    it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter.
+
+    A frame that a taught class claims is that class; any other frame is what the model says, where the model has
+    classes of its own. Raises ModelError, LabelError and MemoryFileError; SpaceMismatch where the memory was taught
+    with another backbone.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        memory: str | os.PathLike[str] | None = None,
+        labels: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        path = builtin_file("edge-embed.tflite") if model is None else Path(model)
+        self.model = Model(
+            read_model(path), labels=() if labels is None else _read_labels(Path(labels)), threads=threads
+        )
+        self._head = KNN()
+        self._openset = OpenSet()
+        self._memory = None if memory is None else Memory(Path(memory))
+        if self._memory is not None:
+            try:
+                self._recall(self._memory)
+            except BaseException:
+                self._memory.close()
+                raise
+
+    def classify(self, frame: Frame) -> Prediction:
+        """Return what an RGB frame, uint8 (height, width, 3), shows."""
+        inference = self.model.infer(frame)
+        own = None if inference.probability is None else self._by_model(inference.probability)
+        if not self._head.labels or inference.embedding is None:
+            return own or Prediction((), unknown=True)
+        taught = self._by_memory(inference.embedding)
+        return own if taught.unknown and own is not None else taught
+
+    def teach(self, label: str, frame: Frame) -> None:
+        """Learn that `frame` shows `label`. Returns once the example is on the disk.
+
+        Raises LabelError for a label that is none, and MemoryFileError where it could not be stored.
+        """
+        label = check_label(label)
+        if self._memory is None:
+            raise ValueError("this classifier has no memory: give Classifier(memory=...)")
+        embedding = self.model.infer(frame).embedding
+        if embedding is None:
+            raise ModelError(f"{self.model.file.path} has no embedding to teach with", mend="teach without --model")
+        self._memory.add(Example(label, self.model.space, embedding, self._crop(frame), time.time()))
+        self._learn(label, embedding)
+
+    def taught(self) -> dict[str, int]:
+        """Return the taught labels, in the order in which they came, and how many examples each has."""
+        counts: dict[str, int] = {}
+        for label in self._head.labels:
+            counts[label] = counts.get(label, 0) + 1
+        return counts
+
+    def close(self) -> None:
+        """Close the memory. Closing twice is safe."""
+        if self._memory is not None:
+            self._memory.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _recall(self, memory: Memory) -> None:
+        examples = memory.examples()
+        strangers = sorted({example.space for example in examples} - {self.model.space})
+        if strangers or (examples and not self.model.teachable):
+            raise SpaceMismatch(
+                f"{memory.path} was taught with another backbone ({strangers[0][:12]}) "
+                f"than {self.model.file.path} ({self.model.space[:12]})",
+                mend="use the model that it was taught with, or another memory file",
+            )
+        for example in examples:
+            self._learn(example.label, example.embedding)
+
+    def _learn(self, label: str, embedding: QuantizedVector) -> None:
+        vector = embedding.dequantize()
+        self._openset.add(label, self._head.distances(vector), self._head.labels)
+        self._head.add(vector, label)
+
+    def _by_memory(self, embedding: QuantizedVector) -> Prediction:
+        distances = self._head.distances(embedding.dequantize())
+        confidence = self._openset.confidence(float(distances.min()))
+        votes = {label: share * confidence for label, share in self._head.predict(distances).items()}
+        return Prediction(_ranked(votes), unknown=confidence < 0.5)
+
+    def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
+        order = np.argsort(-probability, kind="stable")
+        predictions = tuple(Score(self.model.labels[i], float(probability[i])) for i in order)
+        manifest = self.model.file.manifest
+        floor = manifest.unknown_below if manifest else None
+        return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
+
+    def _crop(self, frame: Frame) -> bytes:
+        contract = self.model.contract
+        height, width = frame.shape[:2]
+        box = center_crop(width, height, contract.width, contract.height)
+        scale = min(1.0, CROP_SIDE / max(box.width, box.height))
+        size = replace(contract, width=max(1, round(box.width * scale)), height=max(1, round(box.height * scale)))
+        return encode_jpeg(preprocess(frame, size))
+
+
+def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
+    return tuple(Score(label, score) for label, score in sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def _read_labels(path: Path) -> tuple[str, ...]:
+    try:
+        return parse_labels(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LabelError(f"{path} does not exist", mend="give the labels file of the model") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path} is no text file of labels ({error})", mend="write one label a line, UTF-8") from error

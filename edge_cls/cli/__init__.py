@@ -1,0 +1,75 @@
+"""The `edge-cls` command. Each command has a file of its own here; the workstation's join by entry point."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+
+from edge_cls import __version__
+from edge_cls.cli.classify import classify
+from edge_cls.cli.run import run
+from edge_cls.cli.teach import teach
+from edge_cls.errors import EdgeClsError, MissingDependency
+
+_EXTRA_OF = {"tensorflow": "host", "keras": "host", "sklearn": "host", "platformdirs": "host", "skimage": "demo"}
+
+
+def build_app() -> typer.Typer:
+    """Return the command with all its subcommands. Only their signatures are loaded, not what they need."""
+    app = typer.Typer(
+        name="edge-cls",
+        help="Train, quantise and run image classifiers on small cameras, and teach them new classes.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for command in (classify, teach, run):
+        app.command()(command)
+    for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
+        app.command(entry.name)(entry.load())
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edge-cls {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train, quantise and run image classifiers on small cameras, and teach them new classes."""
+
+
+def main() -> None:
+    """Run the command line. An error that a person can mend is one line on stderr, and the exit code of its class."""
+    try:
+        try:
+            build_app()()
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+    except EdgeClsError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `head` does. Python would complain again at exit.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:
+    module = (error.name or "").partition(".")[0]
+    if module not in _EXTRA_OF:
+        return error
+    return MissingDependency(
+        f"this command needs {module}, which is not installed",
+        mend=f"run: pip install 'edge-cls[{_EXTRA_OF[module]}]'",
+    )

@@ -1,0 +1,57 @@
+"""`edge-cls classify`: what photos show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+
+
+def classify(
+    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help="The photos.", show_default=False)],
+    labels: Annotated[
+        Path | None, typer.Option(help="The labels file of a model that has none inside.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Say what photos show, with a model's own classes."""
+    import json
+
+    from edge_cls.classifier import Classifier, Prediction
+    from edge_cls.errors import ImageError
+    from edge_cls.images import read_image
+
+    answers: list[tuple[Path, Prediction]] = []
+    failed = False
+    with quiet_native_libraries(), Classifier(model, labels=labels) as classifier:
+        for image in images:
+            try:
+                answers.append((image, classifier.classify(read_image(image))))
+            except ImageError as error:
+                # One bad photo does not cost the others their answer.
+                typer.echo(f"error: {error}", err=True)
+                failed = True
+    if as_json:
+        document = [
+            {
+                "file": str(image),
+                "predictions": [
+                    {"label": one.label, "score": round(one.score, 6)} for one in prediction.predictions[:top]
+                ],
+                "unknown": prediction.unknown,
+            }
+            for image, prediction in answers
+        ]
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        for image, prediction in answers:
+            typer.echo(f"{image}{'  unknown, nearest:' if prediction.unknown else ''}")
+            for one in prediction.predictions[:top]:
+                typer.echo(f"  {one.score:6.1%}  {one.label}")
+    if failed:
+        raise typer.Exit(ImageError.exit_code)

@@ -1,0 +1,46 @@
+"""`edge-cls run`: a stream of frames to labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_cls.classifier import Classifier
+
+
+def run(
+    source: Annotated[
+        str, typer.Option(help="A video, an image, a folder or a pattern of images, or 'demo'.", show_default=False)
+    ],
+    model: Annotated[Path | None, typer.Option(help="The .tflite model.", show_default="the built-in backbone")] = None,
+    memory: Annotated[Path | None, typer.Option(help="The file of taught examples.", show_default=False)] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="The labels file of a model that has none inside.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many frames.", show_default=False)
+    ] = None,
+) -> None:
+    """Classify a stream of frames, until it ends or Ctrl-C."""
+    from edge_cls import service
+    from edge_cls.cli.native_stderr import quiet_native_libraries
+
+    with quiet_native_libraries():
+        service.run(
+            source=source,
+            model=model,
+            memory=memory,
+            labels=labels,
+            as_json=as_json,
+            max_frames=max_frames,
+            opened=_introduce,
+        )
+
+
+def _introduce(classifier: Classifier) -> None:
+    if not classifier.model.labels and not classifier.taught():
+        typer.echo("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'", err=True)

@@ -1,0 +1,1 @@
+"""Pure functions and frozen values: numpy and the standard library only."""

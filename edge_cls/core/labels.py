@@ -1,0 +1,51 @@
+"""Class labels: what a label may be, and the dialects of `labels.txt`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from edge_cls.errors import LabelError
+
+MAX_LENGTH = 100
+
+
+def check_label(label: str) -> str:
+    """Return `label` without surrounding white space. Raises LabelError where it is empty, too long or not one line."""
+    label = label.strip()
+    if not label or len(label) > MAX_LENGTH or not label.isprintable():
+        raise LabelError(
+            f"{label[:MAX_LENGTH]!r} is no label", mend=f"use one line of 1 to {MAX_LENGTH} printable characters"
+        )
+    return label
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    r"""Return the labels of a `labels.txt`, by index.
+
+    Read are the plain dialect, a label a line, and the indexed one, `0 cat` or `0:cat` a line, in which every line
+    starts with a number. Raises LabelError where there is none.
+
+    >>> parse_labels("cat\ndog\n"), parse_labels("0 cat\n1 dog\n"), parse_labels("0:cat\n1: dog")
+    (('cat', 'dog'), ('cat', 'dog'), ('cat', 'dog'))
+    >>> parse_labels("2 pence\neuro\n")
+    ('2 pence', 'euro')
+    """
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
+    if not lines:
+        raise LabelError("the labels file is empty", mend="write one label a line")
+    indexed = [re.fullmatch(r"(\d+)[:\s]+(.+)", line) for line in lines]
+    if not all(indexed):
+        return tuple(lines)
+    by_index = {int(match[1]): match[2] for match in indexed if match}
+    if sorted(by_index) != list(range(len(lines))):
+        raise LabelError(
+            f"the labels file numbers its {len(lines)} labels {min(by_index)} to {max(by_index)}",
+            mend="number them from 0 without gaps, or not at all",
+        )
+    return tuple(by_index[index] for index in range(len(lines)))
+
+
+def format_labels(labels: Sequence[str]) -> str:
+    """Return the text of a `labels.txt` in the plain dialect."""
+    return "".join(f"{label}\n" for label in labels)

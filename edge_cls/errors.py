@@ -1,0 +1,81 @@
+"""The one tree of errors that edge-cls raises on purpose.
+
+Every error says what happened, and how to mend it; the command line prints both on one line and exits with the
+class's `exit_code`. Each class also inherits the builtin it refines, so that callers need not know this module.
+
+    EdgeClsError                        1
+    ├── ImageError        (ValueError)  a file that is no usable photo
+    ├── DatasetError      (ValueError)  a folder that cannot be trained on
+    ├── ModelError        (ValueError)  a model file that cannot serve
+    ├── ConversionError   (ValueError)  a network that did not become an int8 model
+    ├── MemoryFileError   (OSError)     a memory of taught examples that cannot be read or written
+    │   └── SpaceMismatch (ValueError)  ... whose vectors were made by another backbone
+    ├── LabelError        (ValueError)  a label, or a labels file, that makes no sense
+    ├── SourceError       (OSError)     a source that gives no frames
+    ├── OutputError       (OSError)     a result that could not be written
+    ├── MissingDependency (ImportError) a library that this command needs
+    └── ConfigError       (ValueError)  78: a setting that makes no sense
+"""
+
+from __future__ import annotations
+
+
+class EdgeClsError(Exception):
+    """Something a person can mend: `what` happened, and the `mend`."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, mend: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.mend = mend
+
+    def __str__(self) -> str:
+        """One line, whatever the file name or the library's message brought along."""
+        return " ".join(f"{self.what}; {self.mend}".split())
+
+
+class ImageError(EdgeClsError, ValueError):
+    """A file that is no usable photo."""
+
+
+class DatasetError(EdgeClsError, ValueError):
+    """A folder that cannot be trained on or measured with."""
+
+
+class ModelError(EdgeClsError, ValueError):
+    """A model file that cannot serve."""
+
+
+class ConversionError(EdgeClsError, ValueError):
+    """A network that did not become a wholly int8 model."""
+
+
+class MemoryFileError(EdgeClsError, OSError):
+    """A memory of taught examples that cannot be read or written."""
+
+
+class SpaceMismatch(MemoryFileError, ValueError):
+    """A memory whose vectors were made by another backbone than the model's."""
+
+
+class LabelError(EdgeClsError, ValueError):
+    """A label, or a labels file, that makes no sense."""
+
+
+class SourceError(EdgeClsError, OSError):
+    """A source that gives no frames."""
+
+
+class OutputError(EdgeClsError, OSError):
+    """A result that could not be written."""
+
+
+class MissingDependency(EdgeClsError, ImportError):
+    """A library that this command needs and that is not installed."""
+
+
+class ConfigError(EdgeClsError, ValueError):
+    """A setting that makes no sense."""
+
+    exit_code = 78

@@ -1,0 +1,1 @@
+"""The memory of taught examples."""

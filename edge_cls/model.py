@@ -1,0 +1,125 @@
+"""A model file, ready to run on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
+from edge_cls.errors import ModelError
+from edge_cls.interpreter import Interpreter, Tensor
+from edge_cls.model_file import ModelFile, sha256
+from edge_cls.preprocess import Frame, preprocess
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """The outputs of one invoke: the embedding and the probabilities, float32 (classes,); None where there is none."""
+
+    embedding: QuantizedVector | None
+    probability: NDArray[np.float32] | None
+
+
+class Model:
+    """A model file, ready to run on frames.
+
+    Of a model without a manifest the single output is taken as the probabilities of `labels`, or, where no labels are
+    given, as an embedding; its input is the centred crop, RGB. Raises ModelError where that makes no sense.
+    """
+
+    def __init__(self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None) -> None:
+        self.file = file
+        self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
+        self._name = str(file.path)
+        self.labels = labels or file.labels
+        self.space = sha256(file.network)
+        self.contract = self._contract()
+        self._embedding, self._probability = self._outputs()
+        if self._probability is not None and len(self.labels) != self.outputs[self._probability].shape[-1]:
+            raise ModelError(
+                f"{self._name} has {self.outputs[self._probability].shape[-1]} classes, but {len(self.labels)} labels",
+                mend="give the labels file that belongs to this model (--labels)",
+            )
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The output tensors, in the model's order."""
+        return self._interpreter.outputs
+
+    @property
+    def input(self) -> Tensor:
+        """The input tensor."""
+        return self._interpreter.input
+
+    @property
+    def teachable(self) -> bool:
+        """Whether the model has an embedding."""
+        return self._embedding is not None
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the model has classes of its own."""
+        return self._probability is not None
+
+    def infer(self, frame: Frame) -> Inference:
+        """Return the outputs for an RGB frame of any size."""
+        outputs = self._interpreter.invoke(self._tensor(preprocess(frame, self.contract)))
+        return Inference(self._to_embedding(outputs), self._to_probability(outputs))
+
+    def _to_embedding(self, outputs: list[NDArray[Any]]) -> QuantizedVector | None:
+        if self._embedding is None:
+            return None
+        tensor = self.outputs[self._embedding]
+        return quantize_vector(outputs[self._embedding].reshape(-1), tensor.scale, tensor.zero_point)
+
+    def _to_probability(self, outputs: list[NDArray[Any]]) -> NDArray[np.float32] | None:
+        if self._probability is None:
+            return None
+        tensor, values = self.outputs[self._probability], outputs[self._probability].reshape(-1)
+        if values.dtype == np.float32:
+            return values
+        return dequantize(values, tensor.scale, tensor.zero_point)
+
+    def _contract(self) -> Preprocessing:
+        shape, dtype = self.input.shape, self.input.dtype
+        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
+            raise ModelError(
+                f"{self._name} takes an input of shape {shape}, not one RGB image (1, height, width, 3)",
+                mend="use an image classification model with a batch of one",
+            )
+        contract = self.file.manifest.preprocessing if self.file.manifest else Preprocessing(shape[2], shape[1])
+        if (contract.height, contract.width) != shape[1:3]:
+            raise ModelError(
+                f"{self._name} takes {shape[2]} x {shape[1]} pixels, but its manifest says "
+                f"{contract.width} x {contract.height}",
+                mend="make the model again with 'edge-cls quantize'",
+            )
+        if dtype not in (np.uint8, np.int8):
+            raise ModelError(
+                f"{self._name} takes {dtype} pixels and does not say how they are normalised",
+                mend="use its quantised version (uint8 or int8 input)",
+            )
+        return contract
+
+    def _outputs(self) -> tuple[int | None, int | None]:
+        """Return which output is the embedding and which the probability."""
+        names = [output.name for output in self.outputs]
+        if self.file.manifest:
+            embedding = names.index("embedding") if "embedding" in names else None
+            probability = names.index("probability") if "probability" in names else None
+            return embedding, probability
+        if len(names) != 1:
+            raise ModelError(
+                f"{self._name} has no manifest and {len(names)} outputs, so it is not clear which holds the classes",
+                mend="use a classification model with one output",
+            )
+        return (None, 0) if self.labels else (0, None)
+
+    def _tensor(self, pixels: Frame) -> NDArray[Any]:
+        if self.input.dtype == np.uint8:
+            return pixels
+        return (pixels.astype(np.int16) - 128).astype(np.int8)

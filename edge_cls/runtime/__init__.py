@@ -1,0 +1,1 @@
+"""Capture, infer, publish."""

@@ -1,0 +1,102 @@
+"""A virtual camera: it pans, zooms, turns, dims and blurs over scikit-image's photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import cv2
+import numpy as np
+import skimage.data
+
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.ports import CapturedFrame, Clock
+
+WIDTH, HEIGHT = 320, 240
+FRAMES_PER_SECOND = 30.0
+SECONDS_PER_PHOTOGRAPH = 3.0
+
+# Only photographs that lie in scikit-image's wheel: the others would be downloaded.
+_PHOTOGRAPHS: Mapping[str, Callable[[], Frame]] = {
+    "astronaut": skimage.data.astronaut,
+    "cat": skimage.data.chelsea,
+    "coffee": skimage.data.coffee,
+    "rocket": skimage.data.rocket,
+    "motorcycle": lambda: skimage.data.stereo_motorcycle()[0],
+    "galaxies": skimage.data.hubble_deep_field,
+    "tissue": skimage.data.immunohistochemistry,
+    "retina": skimage.data.retina,
+    "coins": lambda: _rgb(skimage.data.coins()),
+    "page": lambda: _rgb(skimage.data.page()),
+    "moon": lambda: _rgb(skimage.data.moon()),
+    "bricks": lambda: _rgb(skimage.data.brick()),
+}
+PHOTOGRAPHS = tuple(_PHOTOGRAPHS)
+"""The names of the photographs."""
+
+
+def _rgb(grey: Frame) -> Frame:
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+class VirtualCamera:
+    """Views of the `photographs`, 320 x 240: the same seed gives the same views."""
+
+    def __init__(self, photographs: Sequence[str] = PHOTOGRAPHS, *, seed: int = 0) -> None:
+        self._photographs = {name: np.ascontiguousarray(_PHOTOGRAPHS[name]()[:, :, :3]) for name in photographs}
+        self._seed = seed
+
+    def view(self, name: str, moment: int) -> Frame:
+        """Return what the camera sees of photograph `name` at `moment`, whatever was asked for before."""
+        photograph = self._photographs[name]
+        rng = np.random.default_rng([self._seed, moment, *name.encode()])
+        height, width = photograph.shape[:2]
+        cover = min(width / WIDTH, height / HEIGHT)
+        scale = cover * rng.uniform(0.65, 0.95)
+        angle = np.deg2rad(rng.uniform(-12, 12))
+        slack_x, slack_y = max(0.0, width - scale * WIDTH) / 2, max(0.0, height - scale * HEIGHT) / 2
+        center = width / 2 + rng.uniform(-0.8, 0.8) * slack_x, height / 2 + rng.uniform(-0.8, 0.8) * slack_y
+        cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+        # Maps pixels of the view to pixels of the photograph.
+        matrix = np.array(
+            [
+                [cosine, -sine, center[0] - cosine * WIDTH / 2 + sine * HEIGHT / 2],
+                [sine, cosine, center[1] - sine * WIDTH / 2 - cosine * HEIGHT / 2],
+            ]
+        )
+        smooth = cv2.GaussianBlur(photograph, (0, 0), max(0.3, 0.45 * scale))
+        view = cv2.warpAffine(
+            smooth,
+            matrix,
+            (WIDTH, HEIGHT),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        if rng.random() < 0.3:
+            view = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.6, 1.6)))
+        return np.asarray(np.clip(view * rng.uniform(0.6, 1.2), 0, 255), np.uint8)
+
+
+class DemoSource:
+    """The virtual camera as a live source: photograph after photograph, for ever, at 30 frames a second."""
+
+    live = True
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._camera = VirtualCamera()
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._index = 0
+
+    def read(self) -> CapturedFrame:
+        """Return the next view, when its time has come."""
+        due = self._started + self._index / FRAMES_PER_SECOND
+        if (early := due - self._clock.monotonic()) > 0:
+            self._clock.sleep(early)
+        name = PHOTOGRAPHS[int(self._index / FRAMES_PER_SECOND / SECONDS_PER_PHOTOGRAPH) % len(PHOTOGRAPHS)]
+        timestamp, captured = self._clock.time(), self._clock.monotonic()
+        frame = CapturedFrame(self._index, timestamp, captured, self._camera.view(name, self._index), f"demo:{name}")
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

@@ -1,0 +1,48 @@
+"""Photo files as a source of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_cls.errors import SourceError
+from edge_cls.images import SUFFIXES, read_image
+from edge_cls.runtime.ports import CapturedFrame, Clock
+
+
+class ImagesSource:
+    """The photos at `paths`, in that order, each of them once. The `source` of a frame is its file.
+
+    Raises SourceError where there is none.
+    """
+
+    live = False
+
+    def __init__(self, paths: Sequence[Path], *, clock: Clock) -> None:
+        self._paths = iter(list(paths))
+        self._clock = clock
+        self._index = 0
+        if not paths:
+            raise SourceError("there is no image to read", mend="name a file, or a folder or pattern of some")
+
+    @classmethod
+    def below(cls, folder: Path, *, clock: Clock) -> ImagesSource:
+        """Return the photos in `folder` and the folders below, by name."""
+        photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not photos:
+            raise SourceError(f"{folder} holds no image", mend=f"name a folder of {', '.join(sorted(SUFFIXES))} files")
+        return cls(photos, clock=clock)
+
+    def read(self) -> CapturedFrame | None:
+        """Return the next photo. Raises ImageError for one that cannot be read."""
+        path = next(self._paths, None)
+        if path is None:
+            return None
+        # A photo is captured when it has been asked for, so that reading it counts as latency.
+        timestamp, captured = self._clock.time(), self._clock.monotonic()
+        frame = CapturedFrame(self._index, timestamp, captured, read_image(path), str(path))
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

@@ -1,0 +1,44 @@
+"""A video file as a source of frames, through OpenCV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_cls.errors import SourceError
+from edge_cls.runtime.ports import CapturedFrame, Clock
+
+
+class VideoSource:
+    """Every frame of the video at `path`. Raises SourceError where it is missing or no video."""
+
+    live = False
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        if not path.is_file():
+            raise SourceError(f"{path} does not exist", mend="name a video, an image, a folder, a pattern or 'demo'")
+        self._path = path
+        self._clock = clock
+        self._index = 0
+        self._capture = cv2.VideoCapture(str(path))
+        if not self._capture.isOpened():
+            raise SourceError(f"{path} is no video that OpenCV can read", mend="convert it to MP4 (H.264)")
+
+    def read(self) -> CapturedFrame | None:
+        """Return the next frame, or None after the last. Raises SourceError for a video without any frame."""
+        timestamp, captured = self._clock.time(), self._clock.monotonic()
+        there, bgr = self._capture.read()
+        if not there:
+            if self._index == 0:
+                raise SourceError(f"{self._path} holds no frame that can be decoded", mend="convert it to MP4 (H.264)")
+            return None
+        image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        frame = CapturedFrame(self._index, timestamp, captured, image, str(self._path))
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._capture.release()

@@ -1,0 +1,35 @@
+"""`edge-cls demo`: the main job, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to keep everything in.")] = Path("demo-out"),
+) -> None:
+    """Train, quantise, evaluate, teach and stream, offline, on images that ship inside libraries."""
+    import json
+    from dataclasses import asdict
+
+    with quiet_native_libraries():
+        from edge_cls.model_file import write_whole
+        from edge_cls_tools.cli.progress import progress_display
+        from edge_cls_tools.demo import run_demo
+
+        with progress_display() as display:
+            summary = run_demo(out, display)
+    write_whole(out / "summary.json", json.dumps(asdict(summary), indent=2).encode())
+    typer.echo("handwritten digits (train, quantize, evaluate):")
+    typer.echo(f"  accuracy {summary.float_accuracy:.1%} float, {summary.int8_accuracy:.1%} int8")
+    typer.echo(f"  agreement {summary.agreement:.1%}, model {summary.model_bytes / 1e6:.2f} MB")
+    typer.echo(f"a camera over photographs, taught {', '.join(summary.taught_classes)} with five frames each:")
+    typer.echo(f"  {summary.stream_accuracy:.1%} of the frames of taught things got the right name")
+    typer.echo(f"  {summary.unknown_rejected:.1%} of the frames of other things were called unknown")
+    typer.echo(f"  {summary.frames} frames, {summary.fps:.0f} a second with the virtual camera")
+    typer.echo(f"look at {out / 'contact-sheet.png'}; all figures are in {out / 'summary.json'}")

@@ -1,0 +1,51 @@
+"""Unlabelled photos for distillation: folders of image files, and tar archives of them."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_cls.errors import DatasetError
+from edge_cls.images import SUFFIXES, read_image
+from edge_cls.preprocess import Frame
+
+
+@dataclass(frozen=True)
+class PoolPhoto:
+    """One photo: a file, or a member of a tar archive at a byte offset."""
+
+    path: Path
+    offset: int = 0
+    size: int = -1
+
+    def read(self) -> Frame:
+        """Return the photo as an RGB frame. Raises ImageError where it cannot be decoded."""
+        if self.size < 0:
+            return read_image(self.path)
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return read_image(file.read(self.size), f"a photo in {self.path}")
+
+
+def find_photos(folders: Sequence[Path]) -> list[PoolPhoto]:
+    """Return every photo below `folders`, in a stable order. Raises DatasetError where there is none."""
+    photos = [photo for folder in folders for photo in _below(folder)]
+    if not photos:
+        raise DatasetError(
+            f"no photo in {', '.join(map(str, folders))}",
+            mend="name folders with .jpg, .png, .webp or .bmp files, or with .tar archives of them",
+        )
+    return photos
+
+
+def _below(folder: Path) -> Iterator[PoolPhoto]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            yield PoolPhoto(path)
+        elif path.suffix.lower() == ".tar":
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                        yield PoolPhoto(path, member.offset_data, member.size)

@@ -1,0 +1,81 @@
+"""What a training leaves behind, and quantisation takes up: the folder called RUN.
+
+run.json          what was trained, on what, how well
+model.keras       the float network: pixels in [-1, 1] to `embedding` and, of a classifier, `probability`
+calibration.npy   pixels of training images, uint8 (n, height, width, 3), to set the int8 ranges with
+held-out.npy      the same, never trained on, to compare with; a classifier has its test photos instead
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import ModelError
+from edge_cls.model_file import write_whole
+from edge_cls_tools.pixels import Pixels
+
+CALIBRATION_IMAGES = 500
+
+
+class TestPhoto(BaseModel):
+    """A photo of the test split: its path and the index of its class."""
+
+    model_config = ConfigDict(frozen=True)
+    path: Path
+    label: int
+
+
+class Run(BaseModel):
+    """The contents of run.json. A backbone alone has neither labels nor test photos."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    backbone: str
+    preprocessing: Preprocessing
+    seed: int
+    labels: tuple[str, ...] = ()
+    test: tuple[TestPhoto, ...] = ()
+    trained_on: tuple[str, ...] = ()
+    unknown_below: float | None = None
+    epochs: int = 0
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+
+def save_run(
+    folder: Path, run: Run, model: keras.Model, *, calibration: Pixels, held_out: Pixels | None = None
+) -> None:
+    """Write all of a run into `folder`; run.json comes last, so that what has one is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").unlink(missing_ok=True)
+    model.save(folder / "model.keras")
+    np.save(folder / "calibration.npy", calibration)
+    if held_out is not None:
+        np.save(folder / "held-out.npy", held_out)
+    write_whole(folder / "run.json", run.model_dump_json(indent=2).encode())
+
+
+def load_run(folder: Path) -> Run:
+    """Return what run.json in `folder` says. Raises ModelError where it is missing or not readable."""
+    try:
+        return Run.model_validate_json((folder / "run.json").read_bytes())
+    except OSError:
+        raise ModelError(
+            f"{folder} holds no finished training", mend="run 'edge-cls train DATA -o RUN' first"
+        ) from None
+    except ValidationError as error:
+        raise ModelError(
+            f"{folder / 'run.json'} cannot be understood ({error.errors()[0]['msg']})", mend="train again"
+        ) from error
+
+
+def load_network(folder: Path) -> keras.Model:
+    """Return the float network of a run. Raises ModelError where it cannot be loaded."""
+    try:
+        return keras.saving.load_model(folder / "model.keras", compile=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / 'model.keras'} cannot be loaded ({error})", mend="train again") from error

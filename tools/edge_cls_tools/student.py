@@ -1,0 +1,80 @@
+"""A distillation from pool to run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import ConfigError
+from edge_cls_tools.backbones import load_backbone, resized
+from edge_cls_tools.distillation import Recipe, distil
+from edge_cls_tools.litert_converter import to_float
+from edge_cls_tools.photo_pool import find_photos
+from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
+from edge_cls_tools.view_cache import cache_views
+
+ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+
+
+def distil_backbone(
+    folders: Sequence[Path],
+    teacher_spec: str,
+    teacher_size: int,
+    recipe: Recipe,
+    out: Path,
+    *,
+    views: int,
+    resume: bool,
+    display: Progress,
+) -> float:
+    """Distil the teacher into a student on the photos below `folders`; return the loss on held-out photos.
+
+    The run is written to `out`. Raises DatasetError, ModelError and ConfigError.
+    """
+    if recipe.alpha not in ALPHAS or recipe.size % 32:
+        raise ConfigError(
+            f"a student of alpha {recipe.alpha} and size {recipe.size} is no MobileNetV2",
+            mend=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that 32 divides",
+        )
+    photos = find_photos(folders)
+    teacher = load_backbone(teacher_spec)
+    # Through LiteRT the teacher is several times faster than through Keras.
+    network = to_float(resized(teacher.model, teacher_size))
+    task = display.add_task("the teacher's views", total=len(photos) * views, note="")
+    cache = cache_views(
+        photos,
+        network,
+        out,
+        views=views,
+        size=recipe.size,
+        seed=recipe.seed,
+        progress=lambda done, _: display.update(task, completed=done),
+    )
+    task = display.add_task("student", total=None, note="")
+    result = distil(
+        cache,
+        recipe,
+        out,
+        resume=resume,
+        progress=lambda done, total, loss: display.update(
+            task, completed=done, total=total, note=f"cosine {-loss:.3f}"
+        ),
+    )
+    chosen = np.random.default_rng(recipe.seed).choice(
+        len(result.training), min(CALIBRATION_IMAGES, len(result.training)), replace=False
+    )
+    name = f"edge-embed, distilled from {teacher.name}"
+    save_run(
+        out,
+        Run(
+            backbone=name, preprocessing=Preprocessing(recipe.size, recipe.size), seed=recipe.seed, epochs=recipe.epochs
+        ),
+        result.student,
+        calibration=cache.views[np.sort(result.training[chosen])],
+        held_out=cache.views[result.held_out[:500]],
+    )
+    return result.loss

@@ -1,0 +1,111 @@
+"""The views of a photo pool, and what the teacher says of each, cached on disk.
+
+The teacher is the dearest part of distillation. Each photo gets a fixed number of random views; every pass of the
+student sees them again, so that the teacher sees each one only once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.errors import ImageError
+from edge_cls.interpreter import Interpreter
+from edge_cls.preprocess import Frame, resize
+from edge_cls_tools.photo_pool import PoolPhoto
+from edge_cls_tools.views import random_view
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class ViewCache:
+    """Views, uint8 (n, size, size, 3), and the teacher's embeddings of them, float16 (n, dim).
+
+    View i is of photo i % `photos`.
+    """
+
+    views: NDArray[np.uint8]
+    embeddings: NDArray[np.float16]
+    photos: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    photos: Sequence[PoolPhoto]
+    round: int
+    start: int
+    teacher: bytes
+    student_size: int
+    seed: int
+
+
+def cache_views(
+    photos: Sequence[PoolPhoto],
+    teacher: bytes,
+    folder: Path,
+    *,
+    views: int,
+    size: int,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> ViewCache:
+    """Return `views` random views of each photo with the embeddings of `teacher` (a float TFLite model).
+
+    What `folder` holds already, made with the same arguments, is used again. A photo that cannot be decoded is shown
+    as its neighbour. `progress(done, total)` is called in between.
+    """
+    total = len(photos) * views
+    key = {"photos": len(photos), "views": views, "size": size, "seed": seed, "teacher_bytes": len(teacher)}
+    files = folder / "views.npy", folder / "teacher.npy"
+    marker = folder / "views.json"
+    if not (marker.is_file() and json.loads(marker.read_text()) == key):
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.unlink(missing_ok=True)
+        dim = int(Interpreter(teacher).outputs[0].shape[-1])
+        pixels = np.lib.format.open_memmap(files[0], "w+", np.uint8, (total, size, size, 3))
+        vectors = np.lib.format.open_memmap(files[1], "w+", np.float16, (total, dim))
+        jobs = [
+            _Job(photos[start : start + CHUNK], round_, start, teacher, size, seed)
+            for round_ in range(views)
+            for start in range(0, len(photos), CHUNK)
+        ]
+        done = 0
+        # Spawned, not forked: TensorFlow's threads do not survive a fork.
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            for future in as_completed(pool.submit(_render, job) for job in jobs):
+                job, chunk, embeddings = future.result()
+                first = job.round * len(photos) + job.start
+                pixels[first : first + len(chunk)] = chunk
+                vectors[first : first + len(chunk)] = embeddings
+                done += len(chunk)
+                progress(done, total)
+        pixels.flush()
+        vectors.flush()
+        marker.write_text(json.dumps(key))
+    return ViewCache(np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r"), len(photos))
+
+
+def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[np.float16]]:
+    interpreter = Interpreter(job.teacher, threads=1)
+    teacher_size = interpreter.input.shape[1]
+    pixels = np.empty((len(job.photos), job.student_size, job.student_size, 3), np.uint8)
+    vectors = np.empty((len(job.photos), interpreter.outputs[0].shape[-1]), np.float16)
+    frame: Frame = np.zeros((teacher_size, teacher_size, 3), np.uint8)
+    for i, photo in enumerate(job.photos):
+        rng = np.random.default_rng([job.seed, job.round, job.start + i])
+        with contextlib.suppress(ImageError):
+            frame = photo.read()
+        view = random_view(frame, teacher_size, rng)
+        pixels[i] = resize(view, job.student_size, job.student_size)
+        vectors[i] = interpreter.invoke(view.astype(np.float32) / 127.5 - 1)[0]
+    return job, pixels, vectors
