@@ -46,6 +46,10 @@ class Interpreter:
             self._backend = _Backend(model_content=content, num_threads=threads)
             self._backend.allocate_tensors()
         except (ValueError, RuntimeError) as error:
+            if "edgetpu-custom-op" in str(error):
+                raise ModelError(
+                    f"{name} is compiled for the Edge TPU", mend="use the .tflite file that it was compiled from"
+                ) from error
             raise ModelError(
                 f"{name} cannot be loaded by the TFLite interpreter ({error})", mend="convert or download it again"
             ) from error

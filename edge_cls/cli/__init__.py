@@ -59,10 +59,10 @@ def main() -> None:
     except EdgeClsError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has had enough, as `head` does. Python would complain again at exit.
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
+        typer.echo(f"error: {error}; check the disk, and the rights of the file", err=True)
+        sys.exit(1)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:

@@ -23,12 +23,17 @@ def classify(
     import json
 
     from edge_cls.classifier import Classifier, Prediction
-    from edge_cls.errors import ImageError
+    from edge_cls.errors import ImageError, ModelError
     from edge_cls.images import read_image
 
     answers: list[tuple[Path, Prediction]] = []
     failed = False
     with quiet_native_libraries(), Classifier(model, labels=labels) as classifier:
+        if not classifier.model.classifies:
+            raise ModelError(
+                f"{model} has no labels inside",
+                mend="give its labels file (--labels), or use 'edge-cls teach' and 'run'",
+            )
         for image in images:
             try:
                 answers.append((image, classifier.classify(read_image(image))))

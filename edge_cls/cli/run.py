@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +30,8 @@ def run(
     from edge_cls import service
     from edge_cls.cli.native_stderr import quiet_native_libraries
 
-    with quiet_native_libraries():
+    # Ctrl-C is how a stream ends, and no failure.
+    with quiet_native_libraries(), contextlib.suppress(KeyboardInterrupt):
         service.run(
             source=source,
             model=model,

@@ -1,4 +1,4 @@
-"""Makes tiny.tflite, a model with both outputs that is small enough to commit: python tests/data/make_models.py.
+"""Makes tiny.tflite, a model with both outputs that is small enough to commit: python -m tests.data.make_models.
 
 A network of two convolutions at 32 x 32 pixels learns to tell red from green from blue pictures.
 """
@@ -9,25 +9,12 @@ import tempfile
 from pathlib import Path
 
 import keras
-import numpy as np
-from PIL import Image
 from rich.progress import Progress
 
 from edge_cls_tools.dataset import load_dataset
 from edge_cls_tools.quantization import quantize
 from edge_cls_tools.transfer import train_classifier
-
-COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
-
-
-def write_colors(folder: Path, count: int = 20) -> None:
-    """Write `count` noisy pictures of each colour, a folder a colour."""
-    rng = np.random.default_rng(0)
-    for name, color in COLORS.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for index in range(count):
-            pixels = np.clip(rng.normal(color, 50, (40, 40, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{index:02d}.png")
+from tests.colors import write_colors
 
 
 def tiny_backbone() -> keras.Model:
@@ -42,7 +29,7 @@ def tiny_backbone() -> keras.Model:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name, Progress(disable=True) as display:
         folder = Path(name)
-        write_colors(folder / "colors")
+        write_colors(folder / "colors", count=20)
         tiny_backbone().save(folder / "tiny.keras")
         dataset = load_dataset(folder / "colors")
         train_classifier(dataset, str(folder / "tiny.keras"), folder / "run", epochs=60, seed=0, display=display)

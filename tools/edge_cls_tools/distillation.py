@@ -100,7 +100,7 @@ class _Report(keras.callbacks.Callback):
         self._progress(self._before + batch + 1, self._total, float((logs or {}).get("loss", 0.0)))
 
 
-def distil(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, progress: Progress) -> Distilled:
+def distill(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, progress: Progress) -> Distilled:
     """Return the student: a backbone of `recipe.size` whose outputs are `embedding`, centred on the pool's mean.
 
     After each pass the whole state is saved in `folder`; with `resume` the training goes on from there.
@@ -115,6 +115,8 @@ def distil(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, prog
     passes = folder / "passes.txt"
     done = int(passes.read_text()) if resume and passes.is_file() else 0
     trainer = keras.saving.load_model(checkpoint) if done else _trainer(recipe, targets.shape[1], steps * recipe.epochs)
+    if not done:
+        (folder / "history.csv").unlink(missing_ok=True)
     small = max(32, recipe.size * 2 // 3 // 32 * 32)
     for epoch in range(done, recipe.epochs):
         order = np.random.default_rng([recipe.seed, epoch]).permutation(training)

@@ -43,7 +43,7 @@ def _unreadable(paths: Sequence[Path]) -> DatasetError:
             faults.append(error.what)
     more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     return DatasetError(
-        f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",
+        f"{len(faults)} photos cannot be used: {', '.join(faults[:5])}{more}",
         mend="remove or replace them",
     )
 

@@ -132,8 +132,8 @@ def _compare(network: object, model: Model, run: Run, folder: Path, advance: Adv
     classifies = bool(run.test)
     return Comparison(
         images=images,
-        float_accuracy=float_hits / images if classifies else None,
-        int8_accuracy=int8_hits / images if classifies else None,
+        float_accuracy=float(float_hits / images) if classifies else None,
+        int8_accuracy=float(int8_hits / images) if classifies else None,
         agreement=same / images if classifies else None,
         embedding_cosine=cosines / images,
         float_bytes=4 * int(network.count_params()),  # type: ignore[attr-defined] # keras is untyped

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
 from edge_cls_tools.backbones import load_backbone, resized
-from edge_cls_tools.distillation import Recipe, distil
+from edge_cls_tools.distillation import Recipe, distill
 from edge_cls_tools.litert_converter import to_float
 from edge_cls_tools.photo_pool import find_photos
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
@@ -20,7 +20,7 @@ from edge_cls_tools.view_cache import cache_views
 ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
 
-def distil_backbone(
+def distill_backbone(
     folders: Sequence[Path],
     teacher_spec: str,
     teacher_size: int,
@@ -31,7 +31,7 @@ def distil_backbone(
     resume: bool,
     display: Progress,
 ) -> float:
-    """Distil the teacher into a student on the photos below `folders`; return the loss on held-out photos.
+    """Distill the teacher into a student on the photos below `folders`; return the loss on held-out photos.
 
     The run is written to `out`. Raises DatasetError, ModelError and ConfigError.
     """
@@ -55,7 +55,7 @@ def distil_backbone(
         progress=lambda done, _: display.update(task, completed=done),
     )
     task = display.add_task("student", total=None, note="")
-    result = distil(
+    result = distill(
         cache,
         recipe,
         out,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.errors import ImageError
+from edge_cls.errors import ImageError, OutputError
 from edge_cls.interpreter import Interpreter
+from edge_cls.model_file import sha256
 from edge_cls.preprocess import Frame, resize
 from edge_cls_tools.photo_pool import PoolPhoto
 from edge_cls_tools.views import random_view
@@ -65,13 +67,20 @@ def cache_views(
     as its neighbour. `progress(done, total)` is called in between.
     """
     total = len(photos) * views
-    key = {"photos": len(photos), "views": views, "size": size, "seed": seed, "teacher_bytes": len(teacher)}
+    key = {
+        "photos": sha256(repr([(photo.path.name, photo.offset, photo.size) for photo in photos]).encode()),
+        "teacher": sha256(teacher),
+        "views": views,
+        "size": size,
+        "seed": seed,
+    }
     files = folder / "views.npy", folder / "teacher.npy"
     marker = folder / "views.json"
     if not (marker.is_file() and json.loads(marker.read_text()) == key):
         folder.mkdir(parents=True, exist_ok=True)
         marker.unlink(missing_ok=True)
         dim = int(Interpreter(teacher).outputs[0].shape[-1])
+        _check_space(folder, total * (size * size * 3 + 2 * dim))
         pixels = np.lib.format.open_memmap(files[0], "w+", np.uint8, (total, size, size, 3))
         vectors = np.lib.format.open_memmap(files[1], "w+", np.float16, (total, dim))
         jobs = [
@@ -93,6 +102,16 @@ def cache_views(
         vectors.flush()
         marker.write_text(json.dumps(key))
     return ViewCache(np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r"), len(photos))
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    """Raise OutputError before the views fill the disk: a write into a mapped file of a full disk kills the process."""
+    free = shutil.disk_usage(folder).free
+    if free < 1.05 * needed:
+        raise OutputError(
+            f"{folder} has {free / 1e9:.1f} GB free, and the views take {needed / 1e9:.1f} GB",
+            mend="use fewer photos or views, a smaller size, or another disk",
+        )
 
 
 def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[np.float16]]:

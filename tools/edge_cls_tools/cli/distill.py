@@ -30,10 +30,10 @@ def distill(
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.distillation import Recipe
-        from edge_cls_tools.student import distil_backbone
+        from edge_cls_tools.student import distill_backbone
 
         with progress_display() as display:
-            loss = distil_backbone(
+            loss = distill_backbone(
                 images,
                 teacher,
                 teacher_size,

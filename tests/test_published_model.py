@@ -1,0 +1,36 @@
+"""A published model, which edge-cls did not make, gives through `classify` what a plain LiteRT loop gives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter  # noqa: TID251 - the plain loop that ours is compared with
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.images import read_image
+from edge_cls.preprocess import preprocess
+
+
+def test_the_top_1_of_a_published_model_is_that_of_a_plain_loop(shared: Path) -> None:
+    model = shared / "models" / "tf2_mobilenet_v2_1.0_224_ptq.tflite"
+    labels = (shared / "models" / "imagenet_labels.txt").read_text().splitlines()
+    photos = sorted((shared / "data" / "imagenet_val1300" / "images").iterdir())
+    command = [str(Path(sys.executable).with_name("edge-cls")), "classify", str(model), *map(str, photos)]
+    command += ["--labels", str(shared / "models" / "imagenet_labels.txt"), "--json", "--top", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = [answer["predictions"][0]["label"] for answer in json.loads(done.stdout)]
+
+    plain = Interpreter(str(model))
+    plain.allocate_tensors()
+    theirs = []
+    for photo in photos:
+        pixels = preprocess(read_image(photo), Preprocessing(224, 224))
+        plain.set_tensor(plain.get_input_details()[0]["index"], pixels[None])
+        plain.invoke()
+        theirs.append(labels[int(np.argmax(plain.get_tensor(plain.get_output_details()[0]["index"])[0]))])
+    assert len(ours) == len(photos)
+    assert ours == theirs

@@ -1,0 +1,187 @@
+"""From a folder of pictures to an int8 model, with TensorFlow: the commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_cls.interpreter import Interpreter
+from edge_cls.model_file import read_model
+from edge_cls_tools.graph import float_operators
+from tests.colors import write_colors
+
+pytestmark = pytest.mark.tensorflow
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def edge_cls(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs the command with an empty embedding cache."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    command = str(Path(sys.executable).with_name("edge-cls"))
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(edge_cls: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `colors/`, `tiny.keras`, `run/` and `model.tflite`, made by the commands."""
+    import keras
+
+    from tests.data.make_models import tiny_backbone
+
+    folder = tmp_path_factory.mktemp("trained")
+    write_colors(folder / "colors", count=20)
+    tiny_backbone().save(folder / "tiny.keras")
+    keras.backend.clear_session()
+    done = edge_cls("train", folder / "colors", "-o", folder / "run", "--backbone", folder / "tiny.keras")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 classes, 39 train, 9 validation, 12 test" in done.stdout
+    done = edge_cls("quantize", folder / "run", "-o", folder / "model.tflite")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "on 12 test photos" in done.stdout
+    return folder
+
+
+def test_the_model_is_int8_all_through_and_takes_the_bytes_of_pixels(trained: Path) -> None:
+    file = read_model(trained / "model.tflite")
+    assert float_operators(file.network) == []
+    interpreter = Interpreter(file.network)
+    assert (interpreter.input.name, interpreter.input.shape, interpreter.input.dtype) == (
+        "image",
+        (1, 32, 32, 3),
+        np.uint8,
+    )
+    assert interpreter.input.scale == pytest.approx(2 / 255, rel=1e-4)
+    assert {output.name: (output.shape, output.dtype) for output in interpreter.outputs} == {
+        "embedding": ((1, 16), np.int8),
+        "probability": ((1, 3), np.int8),
+    }
+
+
+def test_the_model_file_says_what_it_is(trained: Path) -> None:
+    file = read_model(trained / "model.tflite")
+    assert file.labels == ("blue", "green", "red")
+    assert file.manifest is not None
+    assert (file.manifest.backbone, file.manifest.calibration.images) == ("tiny", 39)
+    assert len(file.trained_on) == 48
+
+
+def test_evaluate_measures_the_test_photos_alone(edge_cls: Run, trained: Path) -> None:
+    done = edge_cls("evaluate", trained / "model.tflite", trained / "colors", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert (report["photos"], report["left_out"]) == (12, 48)
+    assert report["accuracy"] == 1.0
+    assert set(report["classes"]["red"]) == {"precision", "recall", "f1", "photos"}
+
+
+def test_the_same_seed_gives_the_same_model_to_the_byte(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
+    edge_cls("train", trained / "colors", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras")
+    edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "model.tflite")
+    assert (tmp_path / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+def test_dark_photos_do_not_shift_the_input(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
+    """The calibration never sees a bright pixel, and yet the int8 input is the byte of the pixel."""
+    for photo in (trained / "colors").rglob("*.png"):
+        target = tmp_path / "dark" / photo.parent.name / photo.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(photo)) // 4).save(target)
+    edge_cls("train", tmp_path / "dark", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras")
+    done = edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "dark.tflite")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Interpreter(read_model(tmp_path / "dark.tflite").network).input.scale == pytest.approx(2 / 255, rel=1e-4)
+
+
+def test_an_operator_that_stays_float_fails_the_conversion_and_writes_nothing(
+    edge_cls: Run, trained: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    pixels = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(pixels)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(pixels, keras.ops.erf(x)).save(tmp_path / "odd.keras")
+    done = edge_cls("train", trained / "colors", "-o", tmp_path / "run", "--backbone", tmp_path / "odd.keras")
+    assert done.returncode == 0, done.stderr
+    done = edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "odd.tflite")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert not (tmp_path / "odd.tflite").exists()
+
+
+def spoil(folder: Path, name: str, content: bytes) -> None:
+    (folder / "red" / name).write_bytes(content)
+
+
+def test_photos_that_cannot_be_read_are_all_named(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
+    write_colors(tmp_path / "colors", count=5)
+    spoil(tmp_path / "colors", "text.jpg", b"this is a text")
+    whole = (tmp_path / "colors" / "red" / "00.png").read_bytes()
+    spoil(tmp_path / "colors", "cut.png", whole[: len(whole) // 2])
+    done = edge_cls("train", tmp_path / "colors", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 2 photos cannot be used")
+    assert "text.jpg" in done.stderr
+    assert "cut.png" in done.stderr
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "says"),
+    [
+        ("nowhere.keras", "neither a file nor a known backbone"),
+        ("mobilenet_v2_1.0_224", "~/.keras/models/"),
+    ],
+)
+def test_a_backbone_that_cannot_be_had_is_said(
+    edge_cls: Run, trained: Path, tmp_path: Path, backbone: str, says: str
+) -> None:
+    if backbone.startswith("mobilenet") and list((Path.home() / ".keras" / "models").glob("mobilenet_v2*")):
+        pytest.skip("the weights have been downloaded on this machine")
+    done = edge_cls("train", trained / "colors", "-o", tmp_path / "run", "--backbone", backbone)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_quantize_wants_a_finished_training(edge_cls: Run, tmp_path: Path) -> None:
+    done = edge_cls("quantize", tmp_path, "-o", tmp_path / "model.tflite")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {tmp_path} holds no finished training; run 'edge-cls train DATA -o RUN' first\n",
+    )
+
+
+def test_a_small_pool_is_distilled_resumed_and_quantised(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
+    """The student of one pass, resumed for a second, becomes an int8 backbone that 'train' takes."""
+    base = ["distill", "--images", trained / "colors", "--teacher", trained / "tiny.keras", "--teacher-size", 96]
+    base += ["--size", 32, "--views", 5, "-o", tmp_path / "student"]
+    for epochs in (["--epochs", 1], ["--epochs", 2, "--resume"]):
+        done = edge_cls(*base, *epochs)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert len((tmp_path / "student" / "history.csv").read_text().splitlines()) == 2
+    done = edge_cls("quantize", tmp_path / "student", "-o", tmp_path / "student.tflite")
+    assert (done.returncode, done.stderr) == (0, "")
+    outputs = Interpreter(read_model(tmp_path / "student.tflite").network).outputs
+    assert [(output.name, output.shape) for output in outputs] == [("embedding", (1, 1280))]
+    done = edge_cls(
+        "train", trained / "colors", "-o", tmp_path / "run", "--backbone", tmp_path / "student" / "model.keras"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
