@@ -50,7 +50,8 @@ def test_a_view_is_a_square_of_the_photo_and_depends_on_the_seed_alone(
 ) -> None:
     photo = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     view = random_view(photo, size, np.random.default_rng(seed))
-    assert (view.shape, view.dtype) == ((size, size, 3), np.uint8)
+    assert view.shape == (size, size, 3)
+    assert view.dtype == np.uint8
     assert np.array_equal(view, random_view(photo, size, np.random.default_rng(seed)))
 
 

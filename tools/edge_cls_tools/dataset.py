@@ -88,6 +88,14 @@ def test_folder(root: Path) -> Path:
     return _split_folders(root).get("test", root)
 
 
+def all_photos(root: Path) -> list[Photo]:
+    """Return the photos of all splits at `root`, each content once; a label is an index of the sorted class names."""
+    folders = _split_folders(root).values()
+    labels = sorted({folder.name.strip() for split in folders for folder in _class_folders(split)})
+    photos = [photo for split in folders for photo in photos_of(split, labels)]
+    return list({photo.digest: photo for photo in photos}.values())
+
+
 def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
     """Return the photos in a folder a class, by path. Raises DatasetError for a class that is not among `labels`."""
     photos = []

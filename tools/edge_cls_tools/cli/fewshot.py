@@ -1,0 +1,55 @@
+"""`edge-cls fewshot`: which backbone is worth teaching on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+
+
+def fewshot(
+    model: Annotated[Path, typer.Argument(help="A .tflite model with an embedding.", show_default=False)],
+    data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class.", show_default=False)],
+    ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
+    shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
+    trials: Annotated[int, typer.Option(min=1, help="How many trials.")] = 200,
+    head: Annotated[str, typer.Option(help="The head to teach: knn.")] = "knn",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Measure how well a model's embedding can be taught with a few photos of a class."""
+    import json
+    from dataclasses import asdict
+
+    with quiet_native_libraries():
+        from edge_cls.errors import ConfigError
+        from edge_cls.model import Model
+        from edge_cls.model_file import read_model
+        from edge_cls_tools.cli.progress import progress_display
+        from edge_cls_tools.fewshot import HEADS, embed_set, few_shot
+
+        try:
+            counts = [int(count) for count in shots.split(",")]
+        except ValueError:
+            counts = []
+        if not counts or min(counts) < 1 or head not in HEADS:
+            raise ConfigError(
+                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {'|'.join(HEADS)}"
+            )
+        network = Model(read_model(model))
+        results = []
+        with progress_display() as display:
+            task = display.add_task("embedding", total=None, note="")
+            for folder in data:
+                embedded = embed_set(network, folder, advance=lambda count: display.advance(task, count))
+                results += [few_shot(embedded, ways=ways, shots=n, head=head, trials=trials) for n in counts]
+    if as_json:
+        typer.echo(json.dumps([asdict(result) for result in results], indent=2))
+        return
+    for one in results:
+        typer.echo(
+            f"{one.set}: {one.ways}-way {one.shots}-shot, {one.head}: {one.accuracy:.1%} +- {one.ci95:.1%} "
+            f"({one.trials} trials)"
+        )
