@@ -87,7 +87,9 @@ class Classifier:
             read_model(path), labels=() if labels is None else _read_labels(Path(labels)), threads=threads
         )
         self._head = KNN()
-        self._openset = OpenSet()
+        manifest = self.model.file.manifest
+        known = None if manifest is None else manifest.stranger_distance
+        self._openset = OpenSet() if known is None else OpenSet(known)
         self._memory = None if memory is None else Memory(Path(memory))
         if self._memory is not None:
             try:
@@ -142,7 +144,12 @@ class Classifier:
     def _recall(self, memory: Memory) -> None:
         examples = memory.examples()
         strangers = sorted({example.space for example in examples} - {self.model.space})
-        if strangers or (examples and not self.model.teachable):
+        if examples and not self.model.teachable:
+            raise SpaceMismatch(
+                f"{memory.path} holds taught examples, but {self.model.file.path} has no embedding",
+                mend="use the model as it was taught, without --labels, or another memory file",
+            )
+        if strangers:
             raise SpaceMismatch(
                 f"{memory.path} was taught with another backbone ({strangers[0][:12]}) "
                 f"than {self.model.file.path} ({self.model.space[:12]})",

@@ -19,6 +19,8 @@ class's `exit_code`. Each class also inherits the builtin it refines, so that ca
 
 from __future__ import annotations
 
+import functools
+
 
 class EdgeClsError(Exception):
     """Something a person can mend: `what` happened, and the `mend`."""
@@ -29,6 +31,10 @@ class EdgeClsError(Exception):
         super().__init__(what)
         self.what = what
         self.mend = mend
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        """Worker processes hand their errors back pickled, and pickle knows positional arguments only."""
+        return functools.partial(type(self), mend=self.mend), (self.what,)
 
     def __str__(self) -> str:
         """One line, whatever the file name or the library's message brought along."""

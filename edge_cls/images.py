@@ -6,16 +6,19 @@ Pillow, and not OpenCV, because OpenCV returns a truncated JPEG as a half-grey p
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edge_cls.errors import ImageError
 from edge_cls.preprocess import Frame
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""Not all that Pillow knows: for some it starts other programs on the file."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MIN_SIDE = 8
 
@@ -32,15 +35,15 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-            with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
-                pixels = _to_rgb(ImageOps.exif_transpose(image))
+            with Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=_FORMATS) as image:
+                pixels = _to_rgb(_upright(image))
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist", mend="check the path") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name} has more than {Image.MAX_IMAGE_PIXELS} pixels", mend="scale it down first") from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is no image of a known kind", mend="use JPEG, PNG, WebP or BMP files") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, RuntimeError, struct.error) as error:
         # Pillow's decoders raise all of these for damaged files.
         raise ImageError(f"{name} cannot be decoded ({error})", mend="replace or remove the file") from error
     if min(pixels.shape[:2]) < MIN_SIDE:
@@ -49,6 +52,24 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
             mend=f"use photos of at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
     return pixels
+
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation. Unlike ImageOps.exif_transpose it does not write the EXIF block again."""
+    image.load()
+    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if method is None else image.transpose(method)
 
 
 def _to_rgb(image: Image.Image) -> Frame:

@@ -6,10 +6,12 @@ TFLite interpreter runs it, since it stops reading where the network ends.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +59,9 @@ def read_model(path: Path) -> ModelFile:
     members, network_size = _members(path, content)
     network = content[:network_size]
     if MANIFEST not in members:
+        # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
+        if b"PK\x03\x04" in content and MANIFEST.encode() in content:
+            raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
         return ModelFile(path, network)
     try:
         manifest = _manifests.validate_json(members[MANIFEST])
@@ -80,7 +85,7 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
     """Return the associated files, and where the network ends."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return {}, len(content)
     with archive:
         wanted = [info for info in archive.infolist() if info.filename in (MANIFEST, LABELS, TRAINED_ON)]
@@ -88,7 +93,15 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
             raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
         try:
             members = {info.filename: archive.read(info) for info in wanted}
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+            EOFError,
+            OSError,
+        ) as error:
             raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
         return members, min((info.header_offset for info in archive.infolist()), default=len(content))
 
@@ -126,7 +139,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise OutputError(
             f"{path} cannot be written ({error.strerror})", mend="free some space, or choose another place"
         ) from error

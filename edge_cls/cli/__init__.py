@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -51,6 +52,9 @@ def _options(
 
 def main() -> None:
     """Run the command line. An error that a person can mend is one line on stderr, and the exit code of its class."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is no UTF-8 is printed escaped, as JSON escapes it too.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             build_app()()

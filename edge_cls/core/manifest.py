@@ -37,8 +37,9 @@ class Manifest:
 
     `flatbuffer_sha256` is the hash of the network alone. It proves that the file is whole, and it names the space of
     the embeddings: vectors of two different hashes are never compared.
-    `unknown_below` is the probability under which the model's own answer is called unknown; None where the model has
-    no classes.
+    `stranger_distance` is the median cosine distance between the embeddings of two calibration images: how far apart
+    photos of different things are. `unknown_below` is the probability under which the model's own answer is called
+    unknown; None where the model has no classes.
     """
 
     name: str
@@ -47,5 +48,6 @@ class Manifest:
     calibration: Calibration
     flatbuffer_sha256: str
     created_by: str
+    stranger_distance: float | None = None
     unknown_below: float | None = None
     schema_version: Literal[1] = 1

@@ -101,7 +101,7 @@ class _Report(keras.callbacks.Callback):
 
 
 def distill(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, progress: Progress) -> Distilled:
-    """Return the student: a backbone of `recipe.size` whose outputs are `embedding`, centred on the pool's mean.
+    """Return the student: a backbone of `recipe.size` whose output is `embedding`.
 
     After each pass the whole state is saved in `folder`; with `resume` the training goes on from there.
     """
@@ -135,7 +135,7 @@ def distill(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, pro
         with (folder / "history.csv").open("a") as history:
             history.write(f"{epoch + 1},{size},{loss:.5f}\n")
     loss = float(trainer.evaluate(_Pass(cache, targets, validation, recipe.size), verbose=0))
-    return Distilled(_student(trainer, recipe, cache.views[validation]), loss, training, validation)
+    return Distilled(_student(trainer, recipe), loss, training, validation)
 
 
 def _trainer(recipe: Recipe, components: int, steps: int) -> keras.Model:
@@ -156,14 +156,9 @@ def _trainer(recipe: Recipe, components: int, steps: int) -> keras.Model:
     return trainer
 
 
-def _student(trainer: keras.Model, recipe: Recipe, sample: NDArray[np.uint8]) -> keras.Model:
-    """Return the trained backbone with a fixed input size and a centred output.
-
-    Pooled ReLU features share a large common part. Without it the cosine between two embeddings says more.
-    """
+def _student(trainer: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return the trained backbone with a fixed input size and without the linear layer."""
     (trained,) = (layer for layer in trainer.layers if isinstance(layer, keras.Model))
     backbone = mobilenet_v2(recipe.alpha, recipe.size)
     backbone.set_weights(trained.get_weights())
-    features = backbone.predict(sample[:4000].astype(np.float32) / 127.5 - 1, batch_size=BATCH, verbose=0)
-    center = keras.layers.Normalization(mean=features.mean(axis=0), variance=np.ones(features.shape[1]), name="center")
-    return keras.Model(backbone.input, {"embedding": center(backbone.output)}, name="edge_embed")
+    return keras.Model(backbone.input, {"embedding": backbone.output}, name="edge_embed")

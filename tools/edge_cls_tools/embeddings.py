@@ -1,4 +1,8 @@
-"""Embeddings of photos by a frozen backbone, each computed once: cached by the content of photo and backbone."""
+"""Embeddings of photos by a frozen backbone, as the device will see them; each is computed once.
+
+They come from the int8 backbone and not from the float one. A head that was trained on exact embeddings loses a point
+on the coarser ones that the device has; one that was trained on those does not.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,44 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
+from edge_cls.core.quantization import dequantize
+from edge_cls.interpreter import Interpreter
+from edge_cls.model_file import sha256, write_whole
 from edge_cls_tools.backbones import Backbone
+from edge_cls_tools.conversion import convert
 from edge_cls_tools.dataset import Photo
-from edge_cls_tools.pixels import Advance, batches, normalize
+from edge_cls_tools.pixels import Advance, Pixels, batches
 
 Embeddings = NDArray[np.float32]
 
 
-class EmbeddingCache:
-    """The embeddings that one backbone has computed so far, in a file in the user's cache folder."""
+def cache_folder() -> Path:
+    """Return the user's cache folder of edge-cls."""
+    return platformdirs.user_cache_path("edge-cls")
 
-    def __init__(self, backbone: Backbone, contract: Preprocessing, *, root: Path | None = None) -> None:
-        self._backbone = backbone
+
+def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
+    """Return `backbone` as an int8 TFLite model with the output `embedding`; cached by weights and calibration."""
+    path = cache_folder() / "backbones" / f"{_fingerprint(backbone, calibration)}.tflite"
+    if not path.is_file():
+        network = keras.Model(backbone.model.input, {"embedding": backbone.model.output})
+        write_whole(path, convert(network, calibration))
+    return path.read_bytes()
+
+
+class EmbeddingCache:
+    """The embeddings that an int8 backbone has computed so far, in a file in the user's cache folder."""
+
+    def __init__(self, network: bytes, contract: Preprocessing) -> None:
+        self._interpreter = Interpreter(network)
         self._contract = contract
-        root = root or platformdirs.user_cache_path("edge-cls") / "embeddings"
-        self._path = root / f"{_fingerprint(backbone, contract)}.npz"
+        self._path = cache_folder() / "embeddings" / f"{sha256(network + repr(contract).encode())[:32]}.npz"
         self._known: dict[bytes, Embeddings] = {}
         if self._path.is_file():
             with np.load(self._path) as stored:
@@ -40,8 +62,12 @@ class EmbeddingCache:
         """Return the embeddings of `photos`, float32 (n, dim). `advance` counts the ones that had to be computed."""
         missing = self.missing(photos)
         if missing:
-            pixels = batches([photo.path for photo in missing], self._contract, advance)
-            vectors = np.concatenate([np.asarray(self._backbone.model.predict_on_batch(normalize(b))) for b in pixels])
+            output = self._interpreter.outputs[0]
+            vectors = [
+                dequantize(self._interpreter.invoke(pixels)[0], output.scale, output.zero_point)
+                for batch in batches([photo.path for photo in missing], self._contract, advance)
+                for pixels in batch
+            ]
             self._known |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
             self._save()
         return np.stack([self._known[photo.digest] for photo in photos])
@@ -54,9 +80,9 @@ class EmbeddingCache:
         temporary.replace(self._path)
 
 
-def _fingerprint(backbone: Backbone, contract: Preprocessing) -> str:
-    digest = hashlib.sha256(repr(contract).encode())
-    digest.update(backbone.model.to_json().encode())
+def _fingerprint(backbone: Backbone, calibration: Pixels) -> str:
+    digest = hashlib.sha256(backbone.model.to_json().encode())
     for weights in backbone.model.get_weights():
         digest.update(np.ascontiguousarray(weights).tobytes())
+    digest.update(np.ascontiguousarray(calibration).tobytes())
     return digest.hexdigest()[:32]

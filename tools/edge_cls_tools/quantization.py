@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +14,7 @@ from edge_cls.core.manifest import Calibration, Manifest
 from edge_cls.errors import ConversionError, DatasetError, ModelError
 from edge_cls.model import Model
 from edge_cls.model_file import ModelFile, sha256, write_model
-from edge_cls_tools.graph import float_operators, name_tensors
-from edge_cls_tools.litert_converter import to_int8
+from edge_cls_tools.conversion import convert
 from edge_cls_tools.pixels import Advance, Pixels, batches, normalize
 from edge_cls_tools.run_directory import Run, load_network, load_run
 
@@ -40,28 +39,24 @@ class Comparison:
 def quantize(folder: Path, target: Path, *, advance: Advance) -> Comparison:
     """Convert the training in `folder` to a full int8 model at `target`, and compare the two.
 
-    Raises ConversionError, and writes nothing, where an operator stayed in floating point or the input is not the
-    plain byte of a pixel.
+    Raises ModelError where there is no training, and ConversionError, and writes nothing, where it does not convert.
     """
     run = load_run(folder)
     network = load_network(folder)
     calibration = _load_pixels(folder / "calibration.npy")
-    converted = _convert(network, calibration)
-    model = ModelFile(
-        target,
-        converted,
-        Manifest(
-            name=target.stem,
-            backbone=run.backbone,
-            preprocessing=run.preprocessing,
-            calibration=Calibration(len(calibration), sha256(calibration.tobytes())),
-            flatbuffer_sha256=sha256(converted),
-            created_by=f"edge-cls {__version__}",
-            unknown_below=run.unknown_below,
-        ),
-        run.labels,
-        frozenset(bytes.fromhex(digest) for digest in run.trained_on),
+    converted = convert(network, calibration)
+    manifest = Manifest(
+        name=target.stem,
+        backbone=run.backbone,
+        preprocessing=run.preprocessing,
+        calibration=Calibration(len(calibration), sha256(calibration.tobytes())),
+        flatbuffer_sha256=sha256(converted),
+        created_by=f"edge-cls {__version__}",
+        unknown_below=run.unknown_below,
     )
+    trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
+    model = ModelFile(target, converted, manifest, run.labels, trained_on)
+    model = replace(model, manifest=replace(manifest, stranger_distance=_stranger_distance(Model(model), calibration)))
     comparison = _compare(network, Model(model), run, folder, advance)
     write_model(model)
     return comparison
@@ -74,37 +69,7 @@ def _load_pixels(path: Path) -> Pixels:
         raise ModelError(f"{path} cannot be read ({error})", mend="train again") from error
 
 
-def _convert(network: object, calibration: Pixels) -> bytes:
-    try:
-        converted = name_tensors(to_int8(network, lambda: _representative(calibration)), ["image"])
-    except Exception as error:  # the converter raises kinds of its own, and bare ones
-        raise ConversionError(
-            f"the network cannot be converted to int8 ({error})", mend="use a backbone of standard layers"
-        ) from error
-    floats = float_operators(converted)
-    if floats:
-        raise ConversionError(
-            f"{len(floats)} operators stayed in floating point: {', '.join(floats[:5])}",
-            mend="use layers that TFLite has int8 kernels for",
-        )
-    return converted
-
-
-def _representative(calibration: Pixels) -> Iterator[list[NDArray[np.float32]]]:
-    """Yield the calibration images, the first with one black and one white pixel.
-
-    They pin the range of the input to [-1, 1], so that its int8 values are the bytes of the pixels themselves, even
-    where all photos are dark. Without that the device would have to rescale every frame, and would not know it.
-    """
-    pinned = calibration[:1].copy()
-    pinned[0, 0, 0], pinned[0, -1, -1] = 0, 255
-    yield [normalize(pinned)]
-    for image in calibration[1:]:
-        yield [normalize(image[None])]
-
-
-def _compare(network: object, model: Model, run: Run, folder: Path, advance: Advance) -> Comparison:
-    _check_input(model)
+def _compare(network: keras.Model, model: Model, run: Run, folder: Path, advance: Advance) -> Comparison:
     labels = np.array([photo.label for photo in run.test])
     if run.test:
         missing = [photo.path for photo in run.test if not photo.path.is_file()]
@@ -117,7 +82,7 @@ def _compare(network: object, model: Model, run: Run, folder: Path, advance: Adv
         source = iter([_load_pixels(folder / "held-out.npy")])
     images, float_hits, int8_hits, same, cosines = 0, 0, 0, 0, 0.0
     for pixels in source:
-        expected = network.predict_on_batch(normalize(pixels))  # type: ignore[attr-defined] # keras is untyped
+        expected = network.predict_on_batch(normalize(pixels))
         for i, frame in enumerate(pixels):
             inference = model.infer(frame)
             if inference.embedding is None:
@@ -136,18 +101,18 @@ def _compare(network: object, model: Model, run: Run, folder: Path, advance: Adv
         int8_accuracy=float(int8_hits / images) if classifies else None,
         agreement=same / images if classifies else None,
         embedding_cosine=cosines / images,
-        float_bytes=4 * int(network.count_params()),  # type: ignore[attr-defined] # keras is untyped
+        float_bytes=4 * int(network.count_params()),
         int8_bytes=len(model.file.network),
     )
 
 
-def _check_input(model: Model) -> None:
-    step = 2 / 255
-    if abs(model.input.scale - step) > 0.01 * step or model.input.zero_point not in (127, 128):
-        raise ConversionError(
-            f"the int8 input is {model.input.scale} * (q - {model.input.zero_point}), not the byte of a pixel",
-            mend="report this as a bug",
-        )
+def _stranger_distance(model: Model, images: Pixels) -> float:
+    """Return the median cosine distance between the embeddings of two different images."""
+    embeddings = [model.infer(image).embedding for image in images]
+    vectors = np.stack([embedding.dequantize() for embedding in embeddings if embedding is not None])
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
+    return float(np.median(distances)) if len(distances) else 0.0
 
 
 def _cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

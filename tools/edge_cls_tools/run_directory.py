@@ -19,7 +19,9 @@ from edge_cls.errors import ModelError
 from edge_cls.model_file import write_whole
 from edge_cls_tools.pixels import Pixels
 
-CALIBRATION_IMAGES = 500
+CALIBRATION_IMAGES = 100
+"""The ranges are those of the extremes that calibration sees: with more images rare outliers widen them, and every
+other value gets a coarser step. Measured on both backbones, the embeddings of 50 to 200 images were the closest."""
 
 
 class TestPhoto(BaseModel):

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from edge_cls.core.manifest import Preprocessing
 from edge_cls_tools.backbones import load_backbone
 from edge_cls_tools.dataset import Dataset, Photo
-from edge_cls_tools.embeddings import EmbeddingCache
+from edge_cls_tools.embeddings import EmbeddingCache, int8_backbone
 from edge_cls_tools.pixels import batches
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, TestPhoto, save_run
 from edge_cls_tools.training import train_head, two_outputs, unknown_below
@@ -22,7 +22,12 @@ def train_classifier(
     """Train a head on the embeddings of `dataset`, write the run to `out`, and return what its run.json says."""
     backbone = load_backbone(backbone_spec)
     contract = Preprocessing(backbone.size, backbone.size)
-    cache = EmbeddingCache(backbone, contract)
+    # The calibration images are read first: where photos cannot be read, that is said before anything long begins.
+    chosen = calibration_sample(dataset.train, len(dataset.labels))
+    calibration = np.concatenate(list(batches([photo.path for photo in chosen], contract, lambda _: None)))
+    task = display.add_task("int8 backbone", total=None, note="")
+    cache = EmbeddingCache(int8_backbone(backbone, calibration), contract)
+    display.update(task, total=1, completed=1)
     splits = (dataset.train, dataset.validation, dataset.test)
     everything = [photo for split in splits for photo in split]
     task = display.add_task("embeddings", total=len(cache.missing(everything)), note="")
@@ -51,9 +56,7 @@ def train_classifier(
         validation_accuracy=float((known.argmax(axis=1) == truth[1]).mean()),
         test_accuracy=float((head.probabilities(test).argmax(axis=1) == truth[2]).mean()),
     )
-    chosen = calibration_sample(dataset.train, len(dataset.labels))
-    pixels = np.concatenate(list(batches([photo.path for photo in chosen], contract, lambda _: None)))
-    save_run(out, run, two_outputs(backbone, head), calibration=pixels)
+    save_run(out, run, two_outputs(backbone, head), calibration=calibration)
     return run
 
 

@@ -32,5 +32,6 @@ def train(
     typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {run.backbone}")
     if dataset.moved:
         typer.echo(f"{dataset.moved} photos were left out, because a later split has the same ones", err=True)
-    typer.echo(f"validation accuracy {run.validation_accuracy:.1%}, test accuracy {run.test_accuracy:.1%} (float)")
+    accuracies = f"validation accuracy {run.validation_accuracy:.1%}, test accuracy {run.test_accuracy:.1%}"
+    typer.echo(f"{accuracies} (head on the int8 backbone)")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")

@@ -1,0 +1,118 @@
+"""Whatever a user gives by mistake ends with one line that says how to mend it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Run
+from tests.examples import labels_in
+
+BAD: dict[str, tuple[str, str]] = {
+    "a text named .jpg": ("classify tiny.tflite text.jpg", "text.jpg is no image"),
+    "a missing photo": ("classify tiny.tflite missing.jpg", "missing.jpg does not exist"),
+    "a photo cut off": ("classify tiny.tflite cut.jpg", "cut.jpg cannot be decoded"),
+    "a photo of one pixel": ("classify tiny.tflite pixel.png", "pixel.png has 1 x 1 pixels"),
+    "a model cut off": ("classify cut.tflite red.png", "cut.tflite"),
+    "a text named .tflite": ("classify text.tflite red.png", "text.tflite is no TFLite model"),
+    "a missing model": ("classify missing.tflite red.png", "missing.tflite does not exist"),
+    "a failing model": ("classify failing.tflite red.png --labels three.txt", "failing.tflite fails when it runs"),
+    "labels of another model": ("classify mean.tflite red.png --labels two.txt", "mean.tflite has 3 classes, but 2"),
+    "no labels": ("classify mean.tflite red.png", "mean.tflite has no labels inside"),
+    "missing labels": ("classify mean.tflite red.png --labels missing.txt", "missing.txt does not exist"),
+    "to teach a text": ("teach mug text.jpg --memory a.db --model mean.tflite", "text.jpg is no image"),
+    "to teach into a text": ("teach mug red.png --memory text.db --model mean.tflite", "text.db is no memory"),
+    "to teach into a folder": ("teach mug red.png --memory empty --model mean.tflite", "empty cannot be opened"),
+    "to teach into no folder": ("teach mug red.png --memory no/a.db --model mean.tflite", "no/a.db cannot be opened"),
+    "to teach another backbone": (
+        "teach mug red.png --memory other.db --model mean.tflite",
+        "other.db was taught with another backbone",
+    ),
+    "a label that is none": (f"teach {'x' * 101} red.png --memory b.db --model mean.tflite", "'xxx"),
+    "a missing memory": ("run --source red.png --memory missing.db --model tiny.tflite", "missing.db does not exist"),
+    "a text as memory": ("run --source red.png --memory text.db --model tiny.tflite", "text.db is no memory"),
+    "the memory of another backbone": (
+        "run --source red.png --memory other.db --model tiny.tflite",
+        "other.db was taught with another backbone",
+    ),
+    "a folder without photos": ("run --source empty --model tiny.tflite", "empty holds no image"),
+    "a pattern without matches": ("run --source no*.png --model tiny.tflite", "no file matches no*.png"),
+    "a missing source": ("run --source missing.mp4 --model tiny.tflite", "missing.mp4 does not exist"),
+    "a text as video": ("run --source text.avi --model tiny.tflite", "text.avi is no video"),
+}
+
+
+@pytest.mark.parametrize(("command", "message"), BAD.values(), ids=BAD)
+def test_a_mistake_ends_with_one_line_that_says_what_and_how_to_mend_it(
+    edge_cls: Run, command: str, message: str
+) -> None:
+    done = edge_cls(*command.split())
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
+    assert "; " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout in ("", "[]\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["classify", "classify tiny.tflite", "classify tiny.tflite red.png --top 0", "run", "fly", "run --nonsense"],
+)
+def test_wrong_usage_ends_with_2_and_without_a_traceback(edge_cls: Run, command: str) -> None:
+    done = edge_cls(*command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: edge-cls" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite"])
+def test_a_full_disk_behind_stdout_is_told(folder: Path, command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, *command.split()], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: [Errno 28] No space left on device; ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite --json"]
+)
+def test_a_reader_that_has_had_enough_is_told_nothing(folder: Path, command: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [COMMAND, *command.split()], cwd=folder, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["classify tiny.tflite {} --json", "run --source {} --model tiny.tflite --json", "classify tiny.tflite {}"],
+)
+def test_a_file_name_that_is_no_text_has_an_answer(folder: Path, command: str) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (folder / name).write_bytes((folder / "red.png").read_bytes())
+    done = subprocess.run(
+        [COMMAND, *command.format(name).split()],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        # What a system with a UTF-8 locale does.
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert done.returncode == 0
+    assert b"red" in done.stdout
+
+
+def test_a_label_that_is_refused_leaves_no_example(edge_cls: Run, folder: Path) -> None:
+    done = edge_cls("teach", "two\nlines", "red.png", "--memory", "kept.db", "--model", "mean.tflite")
+    assert done.returncode == 1
+    assert not (folder / "kept.db").exists() or labels_in(folder / "kept.db") == []

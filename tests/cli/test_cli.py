@@ -1,0 +1,159 @@
+"""The commands of the device, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Run
+
+FIELDS = ["frame", "timestamp", "label", "score", "unknown", "source", "latency_ms"]
+
+
+def good(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a command printed, which has succeeded in silence."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_help_lists_the_commands(edge_cls: Run) -> None:
+    listed = [line.split()[0] for line in good(edge_cls("--help")).splitlines() if line.startswith("  ")]
+    assert {"classify", "teach", "run", "train", "quantize", "evaluate"} <= set(listed)
+
+
+def test_the_version_is_told(edge_cls: Run) -> None:
+    assert good(edge_cls("--version")).startswith("edge-cls ")
+
+
+HEAVY = ("cv2", "tensorflow", "keras", "ai_edge_litert", "tflite_runtime", "pydantic", "picamera2", "libcamera")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import edge_cls",
+        "from edge_cls.cli import main; sys.argv = ['edge-cls', '--help']; main()",
+    ],
+    ids=["import", "help"],
+)
+def test_answering_at_once_needs_none_of_the_heavy_libraries(code: str) -> None:
+    script = f"""
+import sys
+try:
+    {code}
+except SystemExit as done:
+    assert not done.code
+print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_classify_prints_json_alone(edge_cls: Run) -> None:
+    answers = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "green.png", "blue.png", "--json")))
+    assert [answer["file"] for answer in answers] == ["red.png", "green.png", "blue.png"]
+    assert [answer["predictions"][0]["label"] for answer in answers] == ["red", "green", "blue"]
+    for answer in answers:
+        assert list(answer) == ["file", "predictions", "unknown"]
+        assert isinstance(answer["unknown"], bool)
+        assert all(list(one) == ["label", "score"] for one in answer["predictions"])
+        assert sum(one["score"] for one in answer["predictions"]) == pytest.approx(1, abs=0.02)
+
+
+def test_classify_shows_as_many_classes_as_were_asked_for(edge_cls: Run) -> None:
+    text = good(edge_cls("classify", "tiny.tflite", "red.png", "--top", "2"))
+    assert [line.split()[-1] for line in text.splitlines()] == ["red.png", "red", "green"]
+    (answer,) = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "--top", "1", "--json")))
+    assert len(answer["predictions"]) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_bad_photo_does_not_cost_the_others_their_answer(edge_cls: Run, options: list[str]) -> None:
+    done = edge_cls("classify", "tiny.tflite", "red.png", "text.jpg", "blue.png", *options)
+    assert done.returncode == 1
+    assert done.stderr == "error: text.jpg is no image of a known kind; use JPEG, PNG, WebP or BMP files\n"
+    assert "red.png" in done.stdout
+    assert "blue.png" in done.stdout
+    assert "text.jpg" not in done.stdout
+    if options:
+        assert [answer["file"] for answer in json.loads(done.stdout)] == ["red.png", "blue.png"]
+
+
+def test_what_was_taught_is_seen_in_a_folder(edge_cls: Run) -> None:
+    for color in ("red", "blue"):
+        photos = [f"photos/{color}/{index:02d}.png" for index in range(2)]
+        said = good(edge_cls("teach", f"my {color}", *photos, "--memory", "new.db", "--model", "mean.tflite"))
+        assert f"my {color}: 2 taught, 2 in all" in said
+    assert said.endswith("new.db: my red 2, my blue 2\n")
+
+    text = good(edge_cls("run", "--source", "photos", "--memory", "new.db", "--model", "mean.tflite", "--json"))
+    lines = lines_of(text)
+    assert [line["source"] for line in lines] == [
+        f"photos/{color}/{index:02d}.png" for color in ("blue", "green", "red") for index in range(2)
+    ]
+    assert [line["frame"] for line in lines] == list(range(6))
+    assert [line["label"] for line in lines if not line["unknown"]] == ["my blue"] * 2 + ["my red"] * 2
+    assert all(list(line) == FIELDS for line in lines)
+
+
+def test_teaching_a_bad_photo_stores_none_of_the_good_ones(edge_cls: Run, folder: Path) -> None:
+    done = edge_cls("teach", "mug", "red.png", "text.jpg", "--memory", "none.db", "--model", "mean.tflite")
+    assert done.returncode == 1
+    assert not (folder / "none.db").exists()
+
+
+def test_run_reads_a_video_up_to_the_frames_that_were_asked_for(edge_cls: Run) -> None:
+    lines = lines_of(good(edge_cls("run", "--source", "red.avi", "--model", "tiny.tflite", "--json")))
+    assert [line["frame"] for line in lines] == list(range(5))
+    assert {line["label"] for line in lines} == {"red"}
+    text = good(edge_cls("run", "--source", "red.avi", "--model", "tiny.tflite", "--max-frames", "3"))
+    assert len(text.splitlines()) == 3
+
+
+def test_run_says_where_nothing_can_be_known(edge_cls: Run) -> None:
+    done = edge_cls("run", "--source", "red.png", "--model", "mean.tflite", "--json")
+    assert done.returncode == 0
+    assert done.stderr.startswith("no class is known yet")
+    (line,) = lines_of(done.stdout)
+    assert (line["label"], line["unknown"]) == (None, True)
+
+
+def test_frames_before_a_bad_photo_are_told(edge_cls: Run, folder: Path) -> None:
+    mixed = folder / "mixed"
+    mixed.mkdir()
+    (mixed / "a.png").write_bytes((folder / "red.png").read_bytes())
+    (mixed / "b.jpg").write_text("no photo")
+    done = edge_cls("run", "--source", "mixed", "--model", "tiny.tflite", "--json")
+    assert done.returncode == 1
+    assert [line["source"] for line in lines_of(done.stdout)] == ["mixed/a.png"]
+    assert done.stderr.startswith("error: mixed/b.jpg is no image")
+
+
+def test_a_missing_memory_is_not_made_by_run(edge_cls: Run, folder: Path) -> None:
+    done = edge_cls("run", "--source", "red.png", "--memory", "typo.db")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: typo.db does not exist; teach first: edge-cls teach")
+    assert not (folder / "typo.db").exists()
+
+
+def test_ctrl_c_ends_a_run_without_a_failure(folder: Path) -> None:
+    pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[demo]")
+    command = [COMMAND, "run", "--source", "demo", "--model", "tiny.tflite", "--json"]
+    running = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    rest, errors = running.communicate()
+    assert (running.returncode, errors) == (0, "")
+    frames = [line["frame"] for line in lines_of(first + rest)]
+    assert frames == sorted(set(frames))

@@ -1,0 +1,29 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Tests assert no durations, and a red run is about the change, not about the day's random numbers.
+settings.register_profile(
+    "edge-cls", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("edge-cls")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Path:
+    """A real two-output int8 model of 32 x 32 pixels with the classes blue, green and red: data/make_models.py."""
+    return Path(__file__).parent / "data" / "tiny.tflite"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of published models, photos and videos that may stand beside the checkout."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: published models, photos and videos are not part of the repository")
+    return folder

@@ -1,0 +1,202 @@
+"""The Python API: a frame in, a prediction out, and classes taught on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls import Classifier, Prediction
+from edge_cls.builtin import builtin_file
+from edge_cls.errors import ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
+from edge_cls.images import read_image
+from edge_cls.memory.store import Memory
+from edge_cls.model_file import read_model, write_model
+from edge_cls.preprocess import Frame
+from tests import toy_model
+from tests.colors import COLORS, color_frame
+from tests.examples import example, labels_in
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    """Where a memory may be made."""
+    return tmp_path / "taught.db"
+
+
+@pytest.fixture
+def backbone(tmp_path: Path) -> Path:
+    """A model without classes, whose embedding is the mean colour."""
+    return toy_model.write_mean_color(tmp_path / "mean.tflite")
+
+
+@pytest.fixture
+def rgb_labels(tmp_path: Path) -> Path:
+    """A labels file for the mean colour."""
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
+    return tmp_path / "labels.txt"
+
+
+def plain(color: str, width: int = 20, height: int = 20) -> Frame:
+    return np.full((height, width, 3), COLORS[color], np.uint8)
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_a_model_classifies_with_its_own_classes(tiny: Path, color: str) -> None:
+    with Classifier(tiny) as classifier:
+        prediction = classifier.classify(color_frame(color, seed=99))
+    scores = [one.score for one in prediction.predictions]
+    assert prediction.label == color
+    assert {one.label for one in prediction.predictions} == set(COLORS)
+    assert prediction.score == scores[0]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8])
+def test_a_model_without_a_manifest_classifies_with_a_labels_file(tmp_path: Path, rgb_labels: Path, dtype: int) -> None:
+    model = toy_model.write_mean_color(tmp_path / "mean.tflite", dtype=dtype)
+    with Classifier(model, labels=rgb_labels) as classifier:
+        prediction = classifier.classify(np.full((9, 9, 3), (51, 204, 102), np.uint8))
+    assert [one.label for one in prediction.predictions] == ["green", "blue", "red"]
+    assert [one.score for one in prediction.predictions] == pytest.approx([0.8, 0.4, 0.2])
+    assert not prediction.unknown
+
+
+def test_without_any_class_everything_is_unknown(backbone: Path) -> None:
+    with Classifier(backbone) as classifier:
+        prediction = classifier.classify(plain("red"))
+    assert prediction == Prediction((), unknown=True)
+    assert (prediction.label, prediction.score) == (None, 0.0)
+
+
+@pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8])
+def test_what_was_taught_is_recognised_after_reopening_and_a_stranger_is_not(
+    tmp_path: Path, memory: Path, dtype: int
+) -> None:
+    backbone = toy_model.write_mean_color(tmp_path / "mean.tflite", dtype=dtype)
+    with Classifier(backbone, memory=memory) as classifier:
+        for seed in range(3):
+            classifier.teach("rose", color_frame("red", seed))
+            classifier.teach("  sky ", color_frame("blue", seed))
+        before = classifier.classify(color_frame("red", 99))
+    with Classifier(backbone, memory=memory) as classifier:
+        assert classifier.taught() == {"rose": 3, "sky": 3}
+        assert classifier.classify(color_frame("red", 99)) == before
+        rose, sky = classifier.classify(plain("red")), classifier.classify(plain("blue"))
+        stranger = classifier.classify(plain("green"))
+    assert (rose.label, rose.unknown) == ("rose", False)
+    assert (sky.label, sky.unknown) == ("sky", False)
+    assert rose.score > 0.9
+    assert stranger.unknown
+    assert {one.label for one in stranger.predictions} == {"rose", "sky"}
+
+
+def test_what_no_taught_class_claims_is_what_the_model_says(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as classifier:
+        for seed in range(4):
+            classifier.teach("rose", color_frame("red", seed))
+        assert classifier.classify(color_frame("red", 0)).label == "rose"
+        claimed_by_the_model = classifier.classify(color_frame("blue", 0))
+    with Classifier(tiny) as classifier:
+        assert classifier.classify(color_frame("blue", 0)) == claimed_by_the_model
+
+
+@pytest.mark.parametrize(("floor", "unknown"), [(0.0, False), (1.01, True), (None, False)])
+def test_below_its_own_threshold_a_model_calls_a_frame_unknown(
+    tiny: Path, tmp_path: Path, floor: float | None, unknown: bool
+) -> None:
+    model = read_model(tiny)
+    assert model.manifest is not None
+    manifest = dataclasses.replace(model.manifest, unknown_below=floor)
+    write_model(dataclasses.replace(model, path=tmp_path / "model.tflite", manifest=manifest))
+    with Classifier(tmp_path / "model.tflite") as classifier:
+        prediction = classifier.classify(color_frame("red"))
+    assert (prediction.label, prediction.unknown) == ("red", unknown)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "crop"), [(600, 300, (256, 256, 3)), (300, 600, (256, 256, 3)), (40, 50, (40, 40, 3))]
+)
+def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
+    backbone: Path, memory: Path, width: int, height: int, crop: tuple[int, ...]
+) -> None:
+    frame = plain("red", width, height)
+    frame[0, 0] = frame[-1, -1] = 255
+    with Classifier(backbone, memory=memory) as classifier:
+        classifier.teach("rose", frame)
+    with Memory(memory) as opened:
+        (stored,) = opened.examples()
+    photo = read_image(stored.crop)
+    assert photo.shape == crop
+    assert np.abs(photo.astype(int) - COLORS["red"]).max() < 6
+
+
+@pytest.mark.parametrize("label", ["", "two\nlines", "x" * 101])
+def test_a_label_that_is_none_is_refused_and_not_stored(backbone: Path, memory: Path, label: str) -> None:
+    with Classifier(backbone, memory=memory) as classifier, pytest.raises(LabelError, match="is no label"):
+        classifier.teach(label, plain("red"))
+    assert labels_in(memory) == []
+
+
+def test_an_example_that_could_not_be_stored_is_not_learnt(backbone: Path, memory: Path) -> None:
+    classifier = Classifier(backbone, memory=memory)
+    classifier.close()
+    classifier.close()
+    with pytest.raises(MemoryFileError):
+        classifier.teach("rose", plain("red"))
+    assert classifier.taught() == {}
+
+
+def test_without_a_memory_nothing_can_be_taught(backbone: Path) -> None:
+    with Classifier(backbone) as classifier, pytest.raises(ValueError, match="this classifier has no memory"):
+        classifier.teach("rose", plain("red"))
+
+
+def test_a_model_without_an_embedding_cannot_be_taught(backbone: Path, rgb_labels: Path, memory: Path) -> None:
+    with (
+        Classifier(backbone, labels=rgb_labels, memory=memory) as classifier,
+        pytest.raises(ModelError, match="has no embedding to teach with; teach without --model"),
+    ):
+        classifier.teach("rose", plain("red"))
+
+
+def test_the_memory_of_another_backbone_is_refused(backbone: Path, memory: Path) -> None:
+    with Memory(memory) as opened:
+        opened.add(example(space="0123456789abcdef"))
+    with pytest.raises(SpaceMismatch, match=r"another backbone \(0123456789ab\) than .*; use the model that it was"):
+        Classifier(backbone, memory=memory)
+    assert labels_in(memory) == ["mug"]
+
+
+def test_the_memory_of_a_backbone_that_now_classifies_is_refused(
+    backbone: Path, rgb_labels: Path, memory: Path
+) -> None:
+    with Classifier(backbone, memory=memory) as classifier:
+        classifier.teach("rose", plain("red"))
+    with pytest.raises(SpaceMismatch):
+        Classifier(backbone, labels=rgb_labels, memory=memory)
+
+
+def test_other_labels_in_the_model_file_leave_the_memory_usable(tiny: Path, tmp_path: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as classifier:
+        classifier.teach("rose", color_frame("red"))
+    renamed = dataclasses.replace(read_model(tiny), path=tmp_path / "renamed.tflite", labels=("azul", "verde", "rojo"))
+    write_model(renamed)
+    with Classifier(renamed.path, memory=memory) as classifier:
+        assert classifier.taught() == {"rose": 1}
+
+
+def test_a_frame_that_is_no_frame_is_refused(tiny: Path) -> None:
+    with Classifier(tiny) as classifier, pytest.raises(ImageError, match="is no RGB image"):
+        classifier.classify(np.zeros((32, 32, 4), np.uint8))
+
+
+def test_the_built_in_backbone_can_be_taught(memory: Path) -> None:
+    with Classifier(memory=memory) as classifier:
+        classifier.teach("rose", color_frame("red"))
+        assert classifier.classify(color_frame("red")).label == "rose"
+    with Classifier(builtin_file("edge-embed.tflite"), memory=memory) as classifier:
+        assert classifier.taught() == {"rose": 1}

@@ -1,0 +1,41 @@
+"""The tree of errors is the one that its docstring draws."""
+
+from __future__ import annotations
+
+import builtins
+import pickle
+import re
+
+import pytest
+
+from edge_cls import errors
+from edge_cls.errors import EdgeClsError
+
+CLASSES = {
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, EdgeClsError)
+}
+DRAWN = re.findall(r"^    ([│ ├└─]*)(\w+) +\((\w+)\) +(\d+:)?", errors.__doc__ or "", re.MULTILINE)
+
+
+def test_the_docstring_draws_every_class() -> None:
+    assert {"EdgeClsError", *(name for _, name, _, _ in DRAWN)} == set(CLASSES)
+
+
+@pytest.mark.parametrize(("branch", "name", "builtin", "code"), DRAWN, ids=[name for _, name, _, _ in DRAWN])
+def test_a_class_has_the_parent_builtin_and_exit_code_that_are_drawn(
+    branch: str, name: str, builtin: str, code: str
+) -> None:
+    parent = errors.MemoryFileError if branch.startswith("│") else EdgeClsError
+    assert CLASSES[name].__bases__ == (parent, getattr(builtins, builtin))
+    assert CLASSES[name].exit_code == (int(code.rstrip(":")) if code else 1)
+
+
+@pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
+def test_a_message_is_one_line_with_what_and_mend(kind: type[EdgeClsError]) -> None:
+    error = kind("odd\nfile\r\n.jpg\tis no image", mend="replace\n it")
+    assert str(error) == "odd file .jpg is no image; replace it"
+
+
+def test_an_error_survives_the_way_from_a_worker_process() -> None:
+    error = pickle.loads(pickle.dumps(errors.ImageError("what", mend="mend")))  # noqa: S301 - our own bytes
+    assert (type(error), str(error), error.mend) == (errors.ImageError, "what; mend", "mend")

@@ -1,0 +1,162 @@
+"""The memory of taught examples: what it took comes back, and what is no memory is refused and left alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls.errors import MemoryFileError
+from edge_cls.memory.store import APPLICATION_ID, VERSION, Memory
+from tests.examples import example, labels_in
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a memory may be made."""
+    return tmp_path / "taught.db"
+
+
+def test_what_was_added_is_there_when_the_file_is_opened_again(path: Path) -> None:
+    given = example("Käse 二つ", crop=bytes(range(256)))
+    with Memory(path) as memory:
+        memory.add(given)
+    with Memory(path) as memory:
+        (stored,) = memory.examples()
+    for field in ("label", "space", "crop", "taught_at"):
+        assert getattr(stored, field) == getattr(given, field)
+    np.testing.assert_array_equal(stored.embedding.values, given.embedding.values)
+    np.testing.assert_array_equal(stored.embedding.dequantize(), given.embedding.dequantize())
+
+
+def test_examples_come_in_the_order_in_which_they_were_taught(path: Path) -> None:
+    given = [f"label {index * 7 % 20}" for index in range(20)]
+    with Memory(path) as memory:
+        identities = {memory.add(example(label)) for label in given}
+        assert [stored.label for stored in memory.examples()] == given
+    assert labels_in(path) == given
+    assert len(identities) == 20
+
+
+def test_an_empty_file_becomes_a_memory(path: Path) -> None:
+    path.touch()
+    assert labels_in(path) == []
+
+
+def test_closing_twice_is_safe_and_a_closed_memory_says_so(path: Path) -> None:
+    memory = Memory(path)
+    memory.close()
+    memory.close()
+    with pytest.raises(MemoryFileError, match="closed"):
+        memory.add(example())
+
+
+def test_a_commit_is_on_the_disk_before_it_is_reported(path: Path) -> None:
+    with Memory(path) as memory:
+        (synchronous,) = memory._connection.execute("PRAGMA synchronous").fetchone()
+        (journal,) = memory._connection.execute("PRAGMA journal_mode").fetchone()
+    full = 2
+    assert (synchronous, journal) == (full, "wal")
+
+
+def make_database(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def damage(path: Path) -> None:
+    with Memory(path) as memory:
+        for _ in range(100):
+            memory.add(example())
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xaa" * (len(content) - 4096)
+    path.write_bytes(content)
+
+
+FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a text": (lambda path: path.write_text("no database\n" * 100), "is no memory of edge-cls; give --memory another"),
+    "a short text": (lambda path: path.write_text("hi"), "is no memory of edge-cls; give --memory another file"),
+    "another program's": (
+        lambda path: make_database(path, "CREATE TABLE song (title TEXT)"),
+        "is a database of another program; give --memory a file of its own",
+    ),
+    "a newer version's": (
+        lambda path: make_database(
+            path, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION + 1}"
+        ),
+        "was written by a newer edge-cls .*; update edge-cls",
+    ),
+    "a folder": (lambda path: path.mkdir(), "cannot be opened"),
+    "damaged": (damage, "is damaged .*; restore it from a copy"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), FOREIGN.values(), ids=FOREIGN)
+def test_a_file_that_is_no_memory_is_refused_and_left_as_it_is(
+    path: Path, make: Callable[[Path], object], message: str
+) -> None:
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(MemoryFileError, match=message):
+        labels_in(path)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists and its rights"):
+        Memory(tmp_path / "missing" / "taught.db")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that any user can reach, unlike pytest's own, as an ordinary user."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = os.geteuid() == 0
+        if root:
+            nobody = 65534
+            os.chown(folder, nobody, nobody)
+            os.seteuid(nobody)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)
+
+
+def test_a_read_only_file_is_told_and_kept(open_folder: Path) -> None:
+    path = open_folder / "taught.db"
+    with Memory(path) as memory:
+        memory.add(example("kept"))
+    path.chmod(0o444)
+    with pytest.raises(MemoryFileError, match="is read-only; check its rights"), Memory(path) as memory:
+        memory.add(example("lost"))
+    path.chmod(0o644)
+    assert labels_in(path) == ["kept"]
+
+
+def test_a_read_only_folder_is_told(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
+    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists and its rights"):
+        Memory(open_folder / "taught.db")
+
+
+def test_a_memory_that_another_process_holds_is_told(path: Path) -> None:
+    with Memory(path) as memory:
+        memory._connection.execute("PRAGMA busy_timeout = 0")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(MemoryFileError, match="is locked by another process; stop that process"):
+            memory.add(example())
+        other.close()
+        memory.add(example())

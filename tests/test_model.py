@@ -1,0 +1,91 @@
+"""A model file, or its labels file, that cannot serve is refused with the reason."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_cls import Classifier
+from edge_cls.builtin import builtin_file
+from edge_cls.errors import LabelError, ModelError
+from edge_cls.model_file import read_model, write_model
+from tests import toy_model
+from tests.colors import color_frame
+
+
+def write_without_manifest(tiny: Path, path: Path) -> Path:
+    path.write_bytes(read_model(tiny).network)
+    return path
+
+
+def write_with_other_size(tiny: Path, path: Path) -> Path:
+    model = read_model(tiny)
+    assert model.manifest is not None
+    preprocessing = dataclasses.replace(model.manifest.preprocessing, width=64)
+    manifest = dataclasses.replace(model.manifest, preprocessing=preprocessing)
+    write_model(dataclasses.replace(model, path=path, manifest=manifest))
+    return path
+
+
+def write_without_labels(tiny: Path, path: Path) -> Path:
+    write_model(dataclasses.replace(read_model(tiny), path=path, labels=()))
+    return path
+
+
+UNUSABLE: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
+    "float": (
+        lambda _, path: toy_model.write_mean_color(path, dtype=toy_model.FLOAT32),
+        "takes float32 pixels and does not say how they are normalised; use its quantised version",
+    ),
+    "two inputs": (lambda _, path: toy_model.write_two_inputs(path), "has 2 inputs, not one"),
+    "two outputs": (
+        write_without_manifest,
+        "has no manifest and 2 outputs, so it is not clear which holds the classes",
+    ),
+    "other size": (write_with_other_size, "takes 32 x 32 pixels, but its manifest says 64 x 32"),
+    "no labels": (write_without_labels, "has 3 classes, but 0 labels; give the labels file"),
+}
+
+
+@pytest.mark.parametrize(("write", "message"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_model_that_cannot_serve_is_refused(
+    tiny: Path, tmp_path: Path, write: Callable[[Path, Path], Path], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        Classifier(write(tiny, tmp_path / "model.tflite"))
+
+
+def test_a_model_that_fails_when_it_runs_says_so(tmp_path: Path) -> None:
+    with (
+        Classifier(toy_model.write_failing(tmp_path / "model.tflite")) as classifier,
+        pytest.raises(ModelError, match=r"fails when it runs .*gather index out of bounds"),
+    ):
+        classifier.classify(color_frame("red"))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        (b"red\ngreen\n", ModelError, "has 3 classes, but 2 labels; give the labels file that belongs to this model"),
+        (b"", LabelError, "the labels file is empty"),
+        (b"\xff\xfe\x00", LabelError, "is no text file of labels .*; write one label a line, UTF-8"),
+        (None, LabelError, "does not exist; give the labels file of the model"),
+    ],
+    ids=["too few", "empty", "no text", "missing"],
+)
+def test_a_labels_file_that_does_not_fit_is_refused(
+    tmp_path: Path, content: bytes | None, kind: type[Exception], message: str
+) -> None:
+    model = toy_model.write_mean_color(tmp_path / "mean.tflite")
+    if content is not None:
+        (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(kind, match=message):
+        Classifier(model, labels=tmp_path / "labels.txt")
+
+
+def test_a_built_in_file_that_is_missing_is_told() -> None:
+    with pytest.raises(ModelError, match=r"lacks the built-in nothing\.tflite; install edge-cls again"):
+        builtin_file("nothing.tflite")

@@ -1,0 +1,215 @@
+"""A `.tflite` with labels and manifest inside: whole, or refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls.errors import ModelError, OutputError
+from edge_cls.interpreter import Interpreter
+from edge_cls.model_file import ModelFile, read_model, sha256, write_model, write_whole
+
+
+@pytest.fixture
+def model(tiny: Path, tmp_path: Path) -> ModelFile:
+    """tiny.tflite, with everything a model file may hold, about to be written to another place."""
+    digests = frozenset({b"abcd", b"0123"})
+    return dataclasses.replace(read_model(tiny), path=tmp_path / "copy.tflite", trained_on=digests)
+
+
+def test_what_was_written_is_read_again(model: ModelFile) -> None:
+    write_model(model)
+    assert read_model(model.path) == model
+
+
+def test_a_network_without_a_manifest_is_read_as_it_is(model: ModelFile) -> None:
+    model.path.write_bytes(model.network)
+    assert read_model(model.path) == ModelFile(model.path, model.network)
+
+
+def test_the_same_model_gives_the_same_bytes(model: ModelFile, tmp_path: Path) -> None:
+    write_model(model)
+    write_model(dataclasses.replace(model, path=tmp_path / "again.tflite"))
+    assert (tmp_path / "again.tflite").read_bytes() == model.path.read_bytes()
+
+
+def test_zipfile_opens_the_model_and_finds_no_time_of_day(model: ModelFile) -> None:
+    write_model(model)
+    with zipfile.ZipFile(model.path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["manifest.json", "labels.txt", "trained-on.sha256"]
+        assert archive.read("labels.txt") == b"blue\ngreen\nred\n"
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}
+
+
+def test_the_interpreter_runs_the_file_as_if_nothing_were_appended(model: ModelFile) -> None:
+    write_model(model)
+    whole, network = Interpreter(model.path.read_bytes()), Interpreter(model.network)
+    pixels = np.random.default_rng(0).integers(0, 256, whole.input.shape[1:]).astype(whole.input.dtype)
+    for ours, theirs in zip(whole.invoke(pixels), network.invoke(pixels), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("position", [0.3, 0.6, 0.99])
+def test_a_changed_byte_of_the_network_is_found_by_its_hash(model: ModelFile, position: float) -> None:
+    write_model(model)
+    content = bytearray(model.path.read_bytes())
+    content[int(position * len(model.network))] ^= 1
+    model.path.write_bytes(content)
+    with pytest.raises(ModelError, match="is damaged: its network does not match its hash; copy it again"):
+        read_model(model.path)
+
+
+def test_a_changed_byte_of_the_labels_is_found(model: ModelFile) -> None:
+    write_model(model)
+    model.path.write_bytes(model.path.read_bytes().replace(b"blue\n", b"blur\n"))
+    with pytest.raises(ModelError, match=r"is damaged .*; copy it again"):
+        read_model(model.path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no TFLite model; give a .tflite file"),
+        (b"TFL3", "is no TFLite model; give a .tflite file"),
+        (b"just a text that somebody called a model", "is no TFLite model; give a .tflite file"),
+        (None, "does not exist; check the path"),
+    ],
+    ids=["empty", "too short", "text", "missing"],
+)
+def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "model.tflite"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        read_model(path)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize("missing", [1, 30, 300, 700])
+def test_a_model_whose_end_is_missing_is_refused(model: ModelFile, missing: int) -> None:
+    write_model(model)
+    model.path.write_bytes(model.path.read_bytes()[:-missing])
+    with pytest.raises(ModelError):
+        read_model(model.path)
+
+
+@pytest.mark.parametrize("kept", [8, 64, 0.5, 0.99])
+def test_a_network_whose_end_is_missing_is_refused(model: ModelFile, kept: float) -> None:
+    cut = model.network[: kept if isinstance(kept, int) else int(kept * len(model.network))]
+    with pytest.raises(ModelError, match="cannot be loaded by the TFLite interpreter"):
+        Interpreter(cut)
+
+
+@pytest.mark.parametrize("value", [0x01, 0x08, 0x80, 0xFF])
+def test_no_changed_byte_of_the_archive_gives_more_than_a_refusal(model: ModelFile, value: int) -> None:
+    write_model(model)
+    content = model.path.read_bytes()
+    for position in range(len(model.network), len(content)):
+        changed = bytearray(content)
+        changed[position] ^= value
+        model.path.write_bytes(changed)
+        try:
+            read = read_model(model.path)
+        except ModelError:
+            continue
+        assert read.manifest is not None, f"byte {position - len(content)} hid the manifest"
+
+
+def with_member(model: ModelFile, name: str, content: bytes) -> Path:
+    """Write the network and an archive of one file."""
+    model.path.write_bytes(model.network)
+    with zipfile.ZipFile(model.path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return model.path
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"{", b"[]", b'{"name": "tiny"}', b"\xff\xfe"],
+    ids=["cut JSON", "no object", "fields missing", "no text"],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(model: ModelFile, manifest: bytes) -> None:
+    with pytest.raises(ModelError, match=r"has a manifest this version cannot read .*; update edge-cls"):
+        read_model(with_member(model, "manifest.json", manifest))
+
+
+def test_a_manifest_of_a_later_schema_is_refused(model: ModelFile) -> None:
+    write_model(model)
+    with zipfile.ZipFile(model.path) as archive:
+        later = archive.read("manifest.json").replace(b'"schema_version": 1', b'"schema_version": 2')
+    with pytest.raises(ModelError, match="schema_version"):
+        read_model(with_member(model, "manifest.json", later))
+
+
+def test_other_programs_files_in_the_archive_are_ignored(model: ModelFile) -> None:
+    read = read_model(with_member(model, "labelmap.txt", b"cat\ndog\n"))
+    assert (read.network, read.manifest, read.labels) == (model.network, None, ())
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(model: ModelFile) -> None:
+    path = with_member(model, "labels.txt", bytes(17 * 2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(ModelError, match="holds a file of over 16777216 bytes"):
+        read_model(path)
+
+
+def test_writing_makes_the_folders_on_the_way(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "b" / "file", b"new")
+    assert (tmp_path / "a" / "b" / "file").read_bytes() == b"new"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_whole(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\); free some space"):
+        write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_reader_sees_the_whole_old_file_or_the_whole_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    while_writing: list[bytes] = []
+    write_whole(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: while_writing.append((tmp_path / "file").read_bytes()))
+    with (tmp_path / "file").open("rb") as reader:
+        write_whole(tmp_path / "file", b"new")
+        assert reader.read() == b"old"
+    assert while_writing == [b"old"]
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "folder",
+        "file/model.tflite",
+        "x" * 250,
+    ],
+    ids=["a folder", "below a file", "a name too long"],
+)
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_whole(tmp_path / name, b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_sha256_is_that_of_the_standard() -> None:
+    assert sha256(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -1,0 +1,70 @@
+"""Published models, which edge-cls did not make, as classifiers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from edge_cls import Classifier
+from edge_cls.errors import ModelError
+from edge_cls.images import read_image
+
+
+def test_a_published_classifier_knows_imagenet(shared: Path) -> None:
+    folder = shared / "data" / "imagenet_val1300"
+    with (folder / "labels.csv").open() as file:
+        photos = list(csv.DictReader(file))[:30]
+    labels = (shared / "models" / "imagenet_labels.txt").read_text().splitlines()
+    model = shared / "models" / "mobilenet_v1_0.25_128_quant.tflite"
+    with Classifier(model, labels=shared / "models" / "imagenet_labels.txt") as classifier:
+        assert not classifier.model.teachable
+        right = 0
+        for photo in photos:
+            best = classifier.classify(read_image(folder / "images" / photo["file"])).predictions[:5]
+            right += labels[int(photo["index0_999"]) + 1] in [one.label for one in best]
+    assert right >= 15
+
+
+def test_a_published_embedding_extractor_can_be_taught(shared: Path, tmp_path: Path) -> None:
+    model = shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
+    photos = [read_image(photo) for photo in sorted((shared / "data" / "flowers5" / "roses").iterdir())[:2]]
+    with Classifier(model, memory=tmp_path / "taught.db") as classifier:
+        assert classifier.model.teachable
+        classifier.teach("first", photos[0])
+        classifier.teach("second", photos[1])
+    with Classifier(model, memory=tmp_path / "taught.db") as classifier:
+        predictions = [classifier.classify(photo) for photo in photos]
+    assert [prediction.label for prediction in predictions] == ["first", "second"]
+    assert not any(prediction.unknown for prediction in predictions)
+
+
+def test_a_teachable_machine_export_classifies(shared: Path) -> None:
+    folder = shared / "models" / "teachable_machine" / "converted_tflite_quantized"
+    photo = read_image(next((shared / "data" / "flowers5" / "roses").iterdir()))
+    with Classifier(folder / "model.tflite", labels=folder / "labels.txt") as classifier:
+        prediction = classifier.classify(photo)
+    assert len(prediction.predictions) == 2
+    assert not any(one.label[0].isdigit() for one in prediction.predictions)
+    assert sum(one.score for one in prediction.predictions) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("model_invoking_error.tflite", "unresolved custom op: fake-op-double"),
+        (
+            "mobilenet_v1_0.25_128_quant_edgetpu.tflite",
+            "is compiled for the Edge TPU; use the .tflite file that it was",
+        ),
+        (
+            "teachable_machine/converted_tflite/model_unquant.tflite",
+            "takes float32 pixels .*; use its quantised version",
+        ),
+    ],
+)
+def test_a_published_model_that_cannot_serve_says_why(shared: Path, name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        Classifier(shared / "models" / name)
+    assert caught.value.mend
