@@ -36,7 +36,7 @@ def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
     """Return `backbone` as an int8 TFLite model with the output `embedding`; cached by weights and calibration."""
     path = cache_folder() / "backbones" / f"{_fingerprint(backbone, calibration)}.tflite"
     if not path.is_file():
-        network = keras.Model(backbone.model.input, {"embedding": backbone.model.output})
+        network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
         write_whole(path, convert(network, calibration))
     return path.read_bytes()
 

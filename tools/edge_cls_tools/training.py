@@ -105,4 +105,6 @@ def two_outputs(backbone: Backbone, head: Head) -> keras.Model:
     dense = keras.layers.Dense(head.bias.size, activation="softmax", name="probability")
     probability = dense(embedding)
     dense.set_weights([head.kernel, head.bias])
-    return keras.Model(backbone.model.input, {"embedding": embedding, "probability": probability})
+    # Named, since Keras counts the nameless ones, and the name becomes part of the bytes that ship.
+    outputs = {"embedding": embedding, "probability": probability}
+    return keras.Model(backbone.model.input, outputs, name="edge_cls")
