@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -60,12 +61,18 @@ def main() -> None:
             build_app()()
         except ModuleNotFoundError as error:
             raise _missing(error) from error
+        finally:
+            # Here, where a failure can still be told, and not at the interpreter's end.
+            sys.stdout.flush()
     except EdgeClsError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
-        typer.echo(f"error: {error}; check the disk, and the rights of the file", err=True)
+        # What could not be written is dropped: otherwise Python would try, and complain, again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
+            # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
+            typer.echo(f"error: {error}; check the disk, and the rights of the file", err=True)
         sys.exit(1)
 
 
