@@ -51,11 +51,12 @@ def run(
 ) -> int:
     """Classify the frames of `source` and write each result to stdout; return how many there were.
 
-    `opened` is called with the classifier before the first frame.
+    `opened` is called with the classifier when everything is in place, before the first frame.
     """
     if memory is not None and not memory.exists():
         raise MemoryFileError(f"{memory} does not exist", mend="teach first: edge-cls teach LABEL IMAGE --memory FILE")
     with Classifier(model, memory=memory, labels=labels) as classifier:
-        opened(classifier)
         sink: Sink = JsonLines(sys.stdout) if as_json else TextLines(sys.stdout)
-        return Pipeline(open_source(source), classifier.classify, [sink], clock=time).run(max_frames)
+        pipeline = Pipeline(open_source(source), classifier.classify, [sink], clock=time)
+        opened(classifier)
+        return pipeline.run(max_frames)
