@@ -22,11 +22,11 @@ lint: $(VENV)/.ready
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
 	$(BIN)/pytest -m tensorflow
 
-test-lowest:  ## the fast tests with the lowest version of every dependency that pyproject.toml admits
+test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml admits
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
-	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e . pytest==8.2.0 hypothesis==6.100.0 scikit-image==0.25.0
-	$(VENV)-lowest/bin/pytest -m "not tensorflow"
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[host]' pytest==8.2.0 hypothesis==6.100.0
+	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..."
 	$(BIN)/python tools/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES))

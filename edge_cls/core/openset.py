@@ -9,6 +9,7 @@ there is no other class, strangers are taken to be as far away as photos of diff
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -36,10 +37,11 @@ class OpenSet:
         same = np.fromiter((other == label for other in labels), bool, len(labels))
         self._own[same] = np.minimum(self._own[same], distances[same])
         self._other[~same] = np.minimum(self._other[~same], distances[~same])
+        self.__dict__.pop("threshold", None)  # what is cached was that of the earlier examples
         self._own = np.append(self._own, distances[same].min(initial=np.float32(np.inf)))
         self._other = np.append(self._other, distances[~same].min(initial=np.float32(np.inf)))
 
-    @property
+    @cached_property
     def threshold(self) -> float:
         """The distance to the nearest example beyond which a frame is unknown."""
         own = self._own[np.isfinite(self._own)]

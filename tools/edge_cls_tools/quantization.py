@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_cls import __version__
 from edge_cls.core.manifest import Calibration, Manifest
 from edge_cls.errors import ConversionError, DatasetError, ModelError
-from edge_cls.model import Model
+from edge_cls.model import Inference, Model
 from edge_cls.model_file import ModelFile, sha256, write_model
 from edge_cls_tools.conversion import convert
 from edge_cls_tools.pixels import Advance, Pixels, batches, normalize
@@ -55,10 +55,11 @@ def quantize(folder: Path, target: Path, *, advance: Advance) -> Comparison:
         unknown_below=run.unknown_below,
     )
     trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
-    model = ModelFile(target, converted, manifest, run.labels, trained_on)
-    model = replace(model, manifest=replace(manifest, stranger_distance=_stranger_distance(Model(model), calibration)))
-    comparison = _compare(network, Model(model), run, folder, advance)
-    write_model(model)
+    file = ModelFile(target, converted, manifest, run.labels, trained_on)
+    model = Model(file)
+    comparison = _compare(network, model, run, folder, advance)
+    distance = _stranger_distance(model, calibration)
+    write_model(replace(file, manifest=replace(manifest, stranger_distance=distance)))
     return comparison
 
 
@@ -85,9 +86,7 @@ def _compare(network: keras.Model, model: Model, run: Run, folder: Path, advance
         expected = network.predict_on_batch(normalize(pixels))
         for i, frame in enumerate(pixels):
             inference = model.infer(frame)
-            if inference.embedding is None:
-                raise ConversionError("the converted model lost its embedding", mend="report this as a bug")
-            cosines += _cosine(np.asarray(expected["embedding"][i]), inference.embedding.dequantize())
+            cosines += _cosine(np.asarray(expected["embedding"][i]), _embedding(inference))
             if inference.probability is not None:
                 ours, theirs = int(inference.probability.argmax()), int(np.argmax(expected["probability"][i]))
                 float_hits += theirs == labels[images]
@@ -108,11 +107,16 @@ def _compare(network: keras.Model, model: Model, run: Run, folder: Path, advance
 
 def _stranger_distance(model: Model, images: Pixels) -> float:
     """Return the median cosine distance between the embeddings of two different images."""
-    embeddings = [model.infer(image).embedding for image in images]
-    vectors = np.stack([embedding.dequantize() for embedding in embeddings if embedding is not None])
+    vectors = np.stack([_embedding(model.infer(image)) for image in images])
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
     return float(np.median(distances)) if len(distances) else 0.0
+
+
+def _embedding(inference: Inference) -> NDArray[np.float32]:
+    if inference.embedding is None:
+        raise ConversionError("the network has no output called embedding", mend="train again")
+    return inference.embedding.dequantize()
 
 
 def _cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
