@@ -78,15 +78,25 @@ class Memory:
                 f"{self.path} was written by a newer edge-cls (format {version}, this one reads {VERSION})",
                 mend="update edge-cls",
             )
-        # FULL: a commit is on the disk before it is reported. WAL: reading never waits for teaching.
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        # A commit is on the disk before it is reported.
         self._connection.execute("PRAGMA synchronous = FULL")
+        self._prefer_wal()
         if not tables:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(_TABLE)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
             self._connection.execute("COMMIT")
+
+    def _prefer_wal(self) -> None:
+        """Let reading never wait for teaching. The file remembers that, so that one success is enough."""
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Another process has just made the file and is at work in it. SQLite does not wait here, as it does
+            # elsewhere; the other has switched too, or the next to open the file will. Either mode is durable.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
 
     def add(self, example: Example) -> str:
         """Store `example` and return its UUID, once it is on the disk. What was stored before is never touched."""
