@@ -93,15 +93,7 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
             raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
         try:
             members = {info.filename: archive.read(info) for info in wanted}
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-            EOFError,
-            OSError,
-        ) as error:
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
             raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
         return members, min((info.header_offset for info in archive.infolist()), default=len(content))
 

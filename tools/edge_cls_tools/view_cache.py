@@ -24,6 +24,7 @@ from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import sha256
 from edge_cls.preprocess import Frame, resize
 from edge_cls_tools.photo_pool import PoolPhoto
+from edge_cls_tools.pixels import normalize
 from edge_cls_tools.views import random_view
 
 CHUNK = 500
@@ -126,5 +127,5 @@ def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[np.float16]]:
             frame = photo.read()
         view = random_view(frame, teacher_size, rng)
         pixels[i] = resize(view, job.student_size, job.student_size)
-        vectors[i] = interpreter.invoke(view.astype(np.float32) / 127.5 - 1)[0]
+        vectors[i] = interpreter.invoke(normalize(view))[0]
     return job, pixels, vectors
