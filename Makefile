@@ -26,7 +26,7 @@ test-lowest:  ## all tests with the lowest version of every dependency that pypr
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
 	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[host]'
-	$(VENV)-lowest/bin/pip install --quiet pytest hypothesis
+	$(VENV)-lowest/bin/pip install --quiet pytest hypothesis jax
 	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..."

@@ -4,30 +4,49 @@ The student sees the very view that the teacher saw and learns the direction of 
 teacher's pooled features (they are sparse and heavy-tailed), centred, their leading principal components, at unit
 length. The loss is 1 - cosine, after a linear layer that is thrown away afterwards: the pooled features before it are
 the better embedding. (Consistent teaching: Beyer et al., "Knowledge distillation: A good teacher is patient and
-consistent", 2022.)
+consistent", 2022.) The resolution grows (Howard, fast.ai DAWNBench, 2018; Tan and Le, "EfficientNetV2", 2021), and what
+is kept is the running mean of the weights (Polyak averaging), batch statistics included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 
+from edge_cls.errors import ConfigError
+from edge_cls.model_file import write_whole
 from edge_cls.preprocess import resize
 from edge_cls_tools.backbones import mobilenet_v2
+from edge_cls_tools.batch_norm import FusedBatchNormalization
+from edge_cls_tools.fewshot import EmbeddedSet, few_shot
+from edge_cls_tools.pointwise_muon import PointwiseMuon
 from edge_cls_tools.view_cache import ViewCache
 
 COMPONENTS = 256
 BATCH = 256
-PEAK_RATE = 3e-3
+PEAK_RATE = 1e-2
 WARM_UP = 0.03
+WEIGHT_DECAY = 0.02
 HELD_OUT = 0.02
-SMALL_PHASE = 0.5
-"""The share of the passes that run at two thirds of the size: more views a second while the network is still coarse."""
+PHASES = ((0.5, 0.5), (0.8, 0.75), (1.0, 1.0))
+"""(until this share of the passes, at this share of the input size): coarse shapes are learnt from small views, of
+which a second has more."""
+AVERAGE_EVERY = 10
+AVERAGE_DECAY = 0.99
+"""The mean of the weights reaches back about AVERAGE_EVERY / (1 - AVERAGE_DECAY) steps."""
+SAVE_EVERY = 200
+"""Steps between two checkpoints."""
+PHOTOS_PER_CLUSTER = 25
 
 
 @dataclass(frozen=True)
@@ -39,19 +58,49 @@ class Recipe:
     epochs: int
     seed: int
 
+    @property
+    def sizes(self) -> list[int]:
+        """The input size of each pass; that of the last is `size`."""
+        shares = [(epoch + 1) / self.epochs for epoch in range(self.epochs)]
+        scales = [next(scale for until, scale in PHASES if share <= until) for share in shares]
+        return [max(32, round(self.size * scale / 16) * 16) for scale in scales]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How a pass went: its number, from 1, its input size, and how the mean of the weights did on held-out photos.
+
+    `cosine` is the mean cosine to the targets; `few_shot` the 10-way 5-shot accuracy of a kNN head where the classes
+    are clusters of the teacher's embeddings, None where too few photos are held out.
+    """
+
+    number: int
+    size: int
+    cosine: float
+    few_shot: float | None
+
+    def __str__(self) -> str:
+        accuracy = "" if self.few_shot is None else f", few-shot {self.few_shot:.1%}"
+        return f"pass {self.number} at {self.size} px: held-out photos: cosine {self.cosine:.3f}{accuracy}"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Views seen, of how many, and the mean loss of this pass so far: minus the cosine to the targets."""
+
+    views: int
+    total: int
+    loss: float
+
 
 @dataclass(frozen=True, eq=False)
 class Distilled:
-    """The student, its loss on the held-out views, and the indices of the views it learnt from and of the others."""
+    """The student, its passes, and the indices of the views it learnt from and of the held-out ones."""
 
     student: keras.Model
-    loss: float
+    passes: Sequence[Pass]
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
-
-
-Progress = Callable[[int, int, float], None]
-"""Called after each batch with (batches done, batches in all, mean loss of this pass)."""
 
 
 def principal_targets(embeddings: NDArray[np.float16], seed: int) -> NDArray[np.float32]:
@@ -73,37 +122,20 @@ def _root(embeddings: NDArray[np.float16]) -> NDArray[np.float32]:
     return np.asarray(np.sign(values) * np.sqrt(np.abs(values)), np.float32)
 
 
-class _Pass(keras.utils.PyDataset):
-    """One pass over the views in an order of its own, at one input size."""
-
-    def __init__(self, cache: ViewCache, targets: NDArray[np.float32], indices: NDArray[np.int64], size: int) -> None:
-        super().__init__()
-        self._cache, self._targets, self._indices, self._size = cache, targets, indices, size
-
-    def __len__(self) -> int:
-        return max(1, len(self._indices) // BATCH)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        chosen = np.sort(self._indices[index * BATCH : (index + 1) * BATCH])
-        views = self._cache.views[chosen]
-        if views.shape[1] != self._size:
-            views = np.stack([resize(view, self._size, self._size) for view in views])
-        return views, self._targets[chosen]
-
-
-class _Report(keras.callbacks.Callback):
-    def __init__(self, progress: Progress, before: int, total: int) -> None:
-        super().__init__()
-        self._progress, self._before, self._total = progress, before, total
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress(self._before + batch + 1, self._total, float((logs or {}).get("loss", 0.0)))
-
-
-def distill(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, progress: Progress) -> Distilled:
+def distill(
+    cache: ViewCache,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool,
+    report: Callable[[Status], None],
+    passed: Callable[[Pass], None],
+) -> Distilled:
     """Return the student: a backbone of `recipe.size` whose output is `embedding`.
 
-    After each pass the whole state is saved in `folder`; with `resume` the training goes on from there.
+    The whole state is saved in `folder` every SAVE_EVERY steps. With `resume` the training goes on from there, and on
+    a processor ends with the very weights of a training that was never stopped. Raises ConfigError where the training
+    in `folder` has another recipe. `report` is called after each step, `passed` after each pass.
     """
     keras.utils.set_random_seed(recipe.seed)
     targets = principal_targets(cache.embeddings, recipe.seed)
@@ -111,53 +143,178 @@ def distill(cache: ViewCache, recipe: Recipe, folder: Path, *, resume: bool, pro
     photo = np.arange(len(targets)) % cache.photos
     training, validation = np.flatnonzero(photo >= held_out), np.flatnonzero(photo < held_out)
     steps = max(1, len(training) // BATCH)
-    checkpoint = folder / "checkpoint.keras"
-    passes = folder / "passes.txt"
-    done = int(passes.read_text()) if resume and passes.is_file() else 0
-    trainer = keras.saving.load_model(checkpoint) if done else _trainer(recipe, targets.shape[1], steps * recipe.epochs)
-    if not done:
-        (folder / "history.csv").unlink(missing_ok=True)
-    small = max(32, recipe.size * 2 // 3 // 32 * 32)
-    for epoch in range(done, recipe.epochs):
-        order = np.random.default_rng([recipe.seed, epoch]).permutation(training)
-        size = small if epoch < recipe.epochs * SMALL_PHASE else recipe.size
-        trainer.fit(
-            _Pass(cache, targets, order, size),
-            callbacks=[_Report(progress, epoch * steps, recipe.epochs * steps)],
-            shuffle=False,
-            verbose=0,
+    trainer = _trainer(recipe.alpha, targets.shape[1], steps * recipe.epochs)
+    checks = _Validation(cache, targets, validation, trainer, recipe.seed)
+    state = _Training(trainer, recipe, steps, folder / "checkpoint.npz", report)
+    if resume:
+        state.load()
+    for epoch in range(state.step // steps, recipe.epochs):
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(training)[
+            state.step % steps * BATCH : steps * BATCH
+        ]
+        size = recipe.sizes[epoch]
+        trainer.fit(_Views(cache, targets, order, size), callbacks=[state], shuffle=False, verbose=0)
+        with state.averaged():
+            done = checks.check(epoch + 1, size)
+        state.end_pass(done)
+        passed(done)
+    with state.averaged():
+        student = _student(trainer, recipe)
+    return Distilled(student, state.passes, training, validation)
+
+
+class _Views(keras.utils.PyDataset):
+    """Batches of views, in the order of `indices`, at one input size, with their targets."""
+
+    def __init__(self, cache: ViewCache, targets: NDArray[np.float32], indices: NDArray[np.int64], size: int) -> None:
+        super().__init__()
+        self._cache, self._targets, self._indices, self._size = cache, targets, indices, size
+
+    def __len__(self) -> int:
+        return -(-len(self._indices) // BATCH)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        # Sorted: the views are read from a file that may be larger than the memory.
+        chosen = np.sort(self._indices[index * BATCH : (index + 1) * BATCH])
+        views = self._cache.views[chosen]
+        if views.shape[1] != self._size:
+            views = np.stack([resize(view, self._size, self._size) for view in views])
+        return views, self._targets[chosen]
+
+
+class _Training(keras.callbacks.Callback):
+    """All that a training is: the weights, their mean, the optimizer, the passes done. Saves itself."""
+
+    def __init__(
+        self, trainer: keras.Model, recipe: Recipe, steps: int, path: Path, report: Callable[[Status], None]
+    ) -> None:
+        super().__init__()
+        self.step = 0
+        self.passes: list[Pass] = []
+        self._trainer, self._recipe, self._steps, self._path, self._report = trainer, recipe, steps, path, report
+        trainer.optimizer.build(trainer.trainable_variables)
+        self._mean = [np.array(weight) for weight in trainer.get_weights()]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self.step += 1
+        averaging = self.step % AVERAGE_EVERY == 0
+        # The end of a pass is saved by `end_pass`.
+        saving = self.step % SAVE_EVERY == 0 and self.step % self._steps != 0
+        if (averaging or saving) and keras.backend.backend() == "jax":
+            self._trainer.jax_state_sync()  # JAX trains on a state outside of the network's variables
+        if averaging:
+            count = self.step // AVERAGE_EVERY
+            # A shorter reach to begin with: the random first weights must not linger.
+            share = max(1 - AVERAGE_DECAY, min(1.0, 5 / count))
+            for mean, weight in zip(self._mean, self._trainer.get_weights(), strict=True):
+                mean += share * (weight - mean)
+        if saving:
+            self._save()
+        total = self._steps * self._recipe.epochs * BATCH
+        self._report(Status(self.step * BATCH, total, (logs or {})["loss"]))
+
+    def end_pass(self, done: Pass) -> None:
+        """Add a pass, and save."""
+        self.passes.append(done)
+        self._save()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the mean of the weights into the network meanwhile."""
+        weights = self._trainer.get_weights()
+        self._trainer.set_weights(self._mean)
+        yield
+        self._trainer.set_weights(weights)
+
+    def _save(self) -> None:
+        meta = {
+            "recipe": dataclasses.asdict(self._recipe),
+            "step": self.step,
+            "passes": [dataclasses.asdict(done) for done in self.passes],
+        }
+        optimizer = [keras.ops.convert_to_numpy(variable) for variable in self._trainer.optimizer.variables]
+        groups = {"weight": self._trainer.get_weights(), "mean": self._mean, "optimizer": optimizer}
+        arrays = {f"{group}{i}": array for group, members in groups.items() for i, array in enumerate(members)}
+        content = io.BytesIO()
+        np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
+        write_whole(self._path, content.getvalue())
+
+    def load(self) -> None:
+        """Go on from the checkpoint, where there is one. Raises ConfigError where it is not of this training."""
+        if not self._path.is_file():
+            return
+        with np.load(self._path) as saved:
+            meta = json.loads(str(saved["meta"]))
+            if meta["recipe"] != dataclasses.asdict(self._recipe):
+                raise ConfigError(
+                    f"the training in {self._path.parent} has another recipe: {meta['recipe']}",
+                    mend="give the same options again, or leave out --resume to begin anew",
+                )
+            self._trainer.set_weights([saved[f"weight{i}"] for i in range(len(self._mean))])
+            self._mean = [saved[f"mean{i}"] for i in range(len(self._mean))]
+            for i, variable in enumerate(self._trainer.optimizer.variables):
+                variable.assign(saved[f"optimizer{i}"])
+        self.step = meta["step"]
+        self.passes = [Pass(**done) for done in meta["passes"]]
+
+
+class _Validation:
+    """The held-out views, and the clusters that the teacher's embeddings of their photos form."""
+
+    def __init__(
+        self,
+        cache: ViewCache,
+        targets: NDArray[np.float32],
+        indices: NDArray[np.int64],
+        trainer: keras.Model,
+        seed: int,
+    ) -> None:
+        self._cache, self._targets, self._indices = cache, targets, indices
+        self._network = keras.Model(trainer.input, [trainer.output, trainer.layers[-1].input])
+        photos = indices[indices < cache.photos]
+        self._clusters = None
+        if len(photos) >= 4 * PHOTOS_PER_CLUSTER:
+            means = KMeans(len(photos) // PHOTOS_PER_CLUSTER, random_state=seed).fit(targets[photos])
+            self._clusters = means.labels_.astype(np.int64)
+
+    def check(self, number: int, size: int) -> Pass:
+        """Return how the network, as it is, sees the held-out views at this input size."""
+        predicted, embeddings = self._network.predict(
+            _Views(self._cache, self._targets, self._indices, size), verbose=0
         )
-        temporary = folder / "checkpoint.new.keras"
-        trainer.save(temporary)
-        temporary.replace(checkpoint)
-        passes.write_text(str(epoch + 1))
-        loss = trainer.evaluate(_Pass(cache, targets, validation, size), verbose=0)
-        with (folder / "history.csv").open("a") as history:
-            history.write(f"{epoch + 1},{size},{loss:.5f}\n")
-    loss = float(trainer.evaluate(_Pass(cache, targets, validation, recipe.size), verbose=0))
-    return Distilled(_student(trainer, recipe), loss, training, validation)
+        lengths = np.maximum(np.linalg.norm(predicted, axis=1), 1e-6)
+        cosine = float(np.mean(np.sum(predicted * self._targets[self._indices], axis=1) / lengths))
+        accuracy = None
+        if self._clusters is not None:
+            photos = EmbeddedSet("held-out photos", embeddings[: len(self._clusters)], self._clusters)
+            accuracy = few_shot(photos, ways=10, shots=5, head="knn", trials=100).accuracy
+        return Pass(number, size, cosine, accuracy)
 
 
-def _trainer(recipe: Recipe, components: int, steps: int) -> keras.Model:
-    backbone = mobilenet_v2(recipe.alpha, None)
-    for layer in backbone.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            # keras.applications has 0.999, made for trainings of a million steps: the averages would lag behind.
-            layer.momentum = 0.99
+def _trainer(alpha: float, components: int, steps: int) -> keras.Model:
+    backbone = keras.models.clone_model(mobilenet_v2(alpha, None), clone_function=_faster)
     views = keras.Input((None, None, 3), dtype="uint8")
     pixels = keras.layers.Rescaling(1 / 127.5, -1.0)(views)
-    outputs = keras.layers.Dense(components, name="projection")(backbone(pixels))
-    trainer = keras.Model(views, outputs)
+    trainer = keras.Model(views, keras.layers.Dense(components, name="projection")(backbone(pixels)))
     warm_up = max(1, int(steps * WARM_UP))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=PEAK_RATE, warmup_steps=warm_up
     )
-    trainer.compile(keras.optimizers.AdamW(rate, weight_decay=0.02), loss=keras.losses.CosineSimilarity())
+    optimizer = PointwiseMuon(rate, weight_decay=WEIGHT_DECAY, adam_weight_decay=WEIGHT_DECAY)
+    trainer.compile(optimizer, loss=keras.losses.CosineSimilarity())
     return trainer
 
 
+def _faster(layer: keras.Layer) -> keras.Layer:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        # keras.applications has 0.999, made for trainings of a million steps: the averages would lag behind.
+        return FusedBatchNormalization.from_config(config | {"momentum": 0.95})
+    return type(layer).from_config(config)
+
+
 def _student(trainer: keras.Model, recipe: Recipe) -> keras.Model:
-    """Return the trained backbone with a fixed input size and without the linear layer."""
+    """Return the trained backbone with a fixed input size, as plain Keras, and without the linear layer."""
     (trained,) = (layer for layer in trainer.layers if isinstance(layer, keras.Model))
     backbone = mobilenet_v2(recipe.alpha, recipe.size)
     backbone.set_weights(trained.get_weights())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
 from edge_cls_tools.backbones import load_backbone, resized
-from edge_cls_tools.distillation import Recipe, distill
-from edge_cls_tools.litert_converter import to_float
+from edge_cls_tools.distillation import Pass, Recipe, Status, distill
 from edge_cls_tools.photo_pool import find_photos
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
 from edge_cls_tools.view_cache import cache_views
@@ -30,9 +30,11 @@ def distill_backbone(
     views: int,
     resume: bool,
     display: Progress,
-) -> float:
-    """Distill the teacher into a student on the photos below `folders`; return the loss on held-out photos.
+    passed: Callable[[Pass], None],
+) -> Sequence[Pass]:
+    """Distill the teacher into a student on the photos below `folders`; return how the passes went.
 
+    `passed` is called after each pass.
     The run is written to `out`. Raises DatasetError, ModelError and ConfigError.
     """
     if recipe.alpha not in ALPHAS or recipe.size % 32:
@@ -42,28 +44,26 @@ def distill_backbone(
         )
     photos = find_photos(folders)
     teacher = load_backbone(teacher_spec)
-    # Through LiteRT the teacher is several times faster than through Keras.
-    network = to_float(resized(teacher.model, teacher_size))
     task = display.add_task("the teacher's views", total=len(photos) * views, note="")
     cache = cache_views(
         photos,
-        network,
+        _fastest(resized(teacher.model, teacher_size)),
         out,
         views=views,
         size=recipe.size,
         seed=recipe.seed,
         progress=lambda done, _: display.update(task, completed=done),
     )
-    task = display.add_task("student", total=None, note="")
-    result = distill(
-        cache,
-        recipe,
-        out,
-        resume=resume,
-        progress=lambda done, total, loss: display.update(
-            task, completed=done, total=total, note=f"cosine {-loss:.3f}"
-        ),
-    )
+    training: list[TaskID] = []
+
+    def report(status: Status) -> None:
+        # Added late: the speed would count what a resumed training had done before.
+        if not training:
+            training.append(display.add_task("views", total=status.total, completed=status.views, note=""))
+        speed = display.tasks[training[0]].speed or 0.0
+        display.update(training[0], completed=status.views, note=f"{speed:.0f} views/s, loss {1 + status.loss:.3f}")
+
+    result = distill(cache, recipe, out, resume=resume, report=report, passed=passed)
     chosen = np.random.default_rng(recipe.seed).choice(
         len(result.training), min(CALIBRATION_IMAGES, len(result.training)), replace=False
     )
@@ -77,4 +77,13 @@ def distill_backbone(
         calibration=cache.views[np.sort(result.training[chosen])],
         held_out=cache.views[result.held_out[:500]],
     )
-    return result.loss
+    return result.passes
+
+
+def _fastest(teacher: keras.Model) -> bytes | keras.Model:
+    """Return the teacher as LiteRT runs it, on a processor several times as fast as Keras; or as it is."""
+    if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
+        return teacher
+    from edge_cls_tools.litert_converter import to_float
+
+    return to_float(teacher)

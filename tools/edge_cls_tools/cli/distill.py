@@ -33,7 +33,7 @@ def distill(
         from edge_cls_tools.student import distill_backbone
 
         with progress_display() as display:
-            loss = distill_backbone(
+            passes = distill_backbone(
                 images,
                 teacher,
                 teacher_size,
@@ -42,6 +42,7 @@ def distill(
                 views=views,
                 resume=resume,
                 display=display,
+                passed=typer.echo,
             )
-    typer.echo(f"{out}: mean cosine to the teacher {-loss:.3f} on held-out photos")
+    typer.echo(f"{out}: mean cosine to the teacher {passes[-1].cosine:.3f} on held-out photos")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")

@@ -1,0 +1,137 @@
+"""A student that a teacher of colours taught: what it learns, and that no kill changes it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import ConfigError
+from tests.colors import write_colors
+
+pytestmark = pytest.mark.tensorflow
+PHOTOS, ROUNDS, SIZE, BATCH = 100, 2, 32, 32
+STEPS = (PHOTOS - 2) * ROUNDS // BATCH
+"""Of one pass: two photos are held out."""
+
+
+def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: bool = False) -> list[float]:
+    """Distill photos of one colour each, a little noisy, from a teacher that says which; or die at a step.
+
+    Write `weights.npz` and `passes.txt`. Return the loss after each step.
+    """
+    from edge_cls_tools import distillation
+    from edge_cls_tools.view_cache import ViewCache
+
+    rng = np.random.default_rng(0)
+    colors = rng.uniform(0, 255, (PHOTOS, 1, 1, 3))
+    views = np.concatenate([colors + rng.normal(0, 10, (PHOTOS, SIZE, SIZE, 3)) for _ in range(ROUNDS)])
+    embeddings = np.abs(views.mean(axis=(1, 2)) @ rng.normal(size=(3, 8)))
+    cache = ViewCache(np.clip(views, 0, 255).astype(np.uint8), embeddings.astype(np.float16), PHOTOS)
+    losses = []
+
+    def report(status: distillation.Status) -> None:
+        losses.append(status.loss)
+        if status.views == (kill_at or 0) * BATCH:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    recipe = distillation.Recipe(0.35, SIZE, epochs, seed=0)
+    with patch.multiple(distillation, BATCH=BATCH, SAVE_EVERY=2):
+        done = distillation.distill(cache, recipe, folder, resume=resume, report=report, passed=lambda _: None)
+    np.savez(folder / "weights.npz", *done.student.get_weights())
+    (folder / "passes.txt").write_text("\n".join(map(str, done.passes)))
+    return losses
+
+
+@pytest.fixture
+def in_a_process(tmp_path: Path) -> Callable[..., int | None]:
+    """Runs `train` in a process of its own; returns its exit code."""
+
+    def run(folder: str, **arguments: object) -> int | None:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        process = get_context("spawn").Process(target=train, args=(tmp_path / folder,), kwargs=arguments)
+        process.start()
+        process.join()
+        return process.exitcode
+
+    return run
+
+
+def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
+    in_a_process: Callable[..., int | None], tmp_path: Path
+) -> None:
+    assert in_a_process("whole") == 0
+    # Before the first checkpoint, after one, in the second pass.
+    for step in (1, 3, STEPS + 3):
+        assert in_a_process("killed", kill_at=step, resume=True) == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "weights.npz").exists()
+    assert in_a_process("killed", resume=True) == 0
+    whole, killed = (np.load(tmp_path / name / "weights.npz") for name in ("whole", "killed"))
+    assert whole.files == killed.files
+    for name in whole.files:
+        np.testing.assert_array_equal(whole[name], killed[name])
+    assert (tmp_path / "whole" / "passes.txt").read_text() == (tmp_path / "killed" / "passes.txt").read_text()
+
+
+def test_it_learns_and_another_recipe_does_not_resume_it(tmp_path: Path) -> None:
+    losses = train(tmp_path, epochs=3)
+    assert losses[-1] < losses[0] - 0.2
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(tmp_path, epochs=4, resume=True)
+
+
+def test_the_student_is_the_network_that_was_trained() -> None:
+    import keras
+
+    from edge_cls_tools import distillation
+    from edge_cls_tools.pixels import normalize
+
+    trainer = distillation._trainer(0.35, 8, 10)
+    views = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
+    trainer.fit(views, np.ones((20, 8), np.float32), batch_size=5, epochs=2, verbose=0)
+    student = distillation._student(trainer, distillation.Recipe(0.35, SIZE, 1, seed=0))
+    expected = keras.Model(trainer.input, trainer.layers[-1].input).predict(views, verbose=0)
+    given = student.predict(normalize(views), verbose=0)["embedding"]
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(given, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 10])
+def test_the_resolution_grows_and_the_last_pass_has_all_of_it(epochs: int) -> None:
+    from edge_cls_tools.distillation import Recipe
+
+    sizes = Recipe(0.35, 128, epochs, seed=0).sizes
+    assert len(sizes) == epochs
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 128
+    assert set(sizes) <= {64, 96, 128}
+
+
+def test_it_runs_on_another_keras_backend(tmp_path: Path) -> None:
+    """The command, from photos to a run that 'quantize' takes, with JAX in place of TensorFlow."""
+    from edge_cls_tools.run_directory import load_run
+    from tests.data.make_models import tiny_backbone
+
+    write_colors(tmp_path / "colors", count=10)
+    tiny_backbone().save(tmp_path / "teacher.keras")
+    arguments = ["--images", "colors", "--teacher", "teacher.keras", "--teacher-size", "96", "--size", "32"]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("edge-cls"), "distill", *arguments, "--epochs", "1", "-o", "run"],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("pass 1 at 32 px")
+    assert load_run(tmp_path / "run").preprocessing == Preprocessing(32, 32)
