@@ -12,6 +12,7 @@ class's `exit_code`. Each class also inherits the builtin it refines, so that ca
     │   └── SpaceMismatch (ValueError)  ... whose vectors were made by another backbone
     ├── LabelError        (ValueError)  a label, or a labels file, that makes no sense
     ├── SourceError       (OSError)     a source that gives no frames
+    ├── DownloadError     (OSError)     a file that cannot be had from the network, or is not the one it should be
     ├── OutputError       (OSError)     a result that could not be written
     ├── MissingDependency (ImportError) a library that this command needs
     └── ConfigError       (ValueError)  78: a setting that makes no sense
@@ -71,6 +72,10 @@ class LabelError(EdgeClsError, ValueError):
 
 class SourceError(EdgeClsError, OSError):
     """A source that gives no frames."""
+
+
+class DownloadError(EdgeClsError, OSError):
+    """A file that cannot be had from the network, or is not the one it should be."""
 
 
 class OutputError(EdgeClsError, OSError):

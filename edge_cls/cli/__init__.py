@@ -16,7 +16,7 @@ from edge_cls.cli.run import run
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency
 
-_EXTRA_OF = {"tensorflow": "host", "keras": "host", "sklearn": "host", "platformdirs": "host", "skimage": "demo"}
+_EXTRA_OF = dict.fromkeys(("tensorflow", "keras", "sklearn", "platformdirs", "requests"), "host") | {"skimage": "demo"}
 
 
 def build_app() -> typer.Typer:
@@ -33,7 +33,11 @@ def build_app() -> typer.Typer:
     for command in (classify, teach, run):
         app.command()(command)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
-        app.command(entry.name)(entry.load())
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return app
 
 

@@ -36,7 +36,7 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
     colors = rng.uniform(0, 255, (PHOTOS, 1, 1, 3))
     views = np.concatenate([colors + rng.normal(0, 10, (PHOTOS, SIZE, SIZE, 3)) for _ in range(ROUNDS)])
     embeddings = np.abs(views.mean(axis=(1, 2)) @ rng.normal(size=(3, 8)))
-    cache = ViewCache(np.clip(views, 0, 255).astype(np.uint8), embeddings.astype(np.float16), PHOTOS)
+    cache = ViewCache(np.clip(views, 0, 255).astype(np.uint8), embeddings.astype(np.float16), PHOTOS, "colours")
     losses = []
 
     def report(status: distillation.Status) -> None:
@@ -82,11 +82,15 @@ def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
     assert (tmp_path / "whole" / "passes.txt").read_text() == (tmp_path / "killed" / "passes.txt").read_text()
 
 
-def test_it_learns_and_another_recipe_does_not_resume_it(tmp_path: Path) -> None:
+def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> None:
     losses = train(tmp_path, epochs=3)
     assert losses[-1] < losses[0] - 0.2
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="epochs changed"):
         train(tmp_path, epochs=4, resume=True)
+    checkpoint = tmp_path / "checkpoint.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        train(tmp_path, epochs=3, resume=True)
 
 
 def test_the_student_is_the_network_that_was_trained() -> None:

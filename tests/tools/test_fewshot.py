@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from edge_cls.errors import DatasetError
-from edge_cls_tools.fewshot import EmbeddedSet, few_shot
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
+from edge_cls_tools.fewshot import DeviceModel, EmbeddedSet, embed_set, few_shot
+from tests import toy_model
 from tests.colors import write_colors
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
@@ -66,3 +69,23 @@ def test_the_command_prints_json(tmp_path: Path) -> None:
         ("colors", 3, 5, "knn", 3),
     ]
     assert results[1]["accuracy"] > 0.9
+
+
+def test_the_single_output_of_a_bare_model_is_an_embedding_whatever_its_name_and_shape(tmp_path: Path) -> None:
+    write_colors(tmp_path / "colors", count=4)
+    model = Model(read_model(toy_model.write_mean_color(tmp_path / "mean.tflite")))
+    assert [(output.name, output.shape) for output in model.outputs] == [("pixels", (1, 1, 1, 3))]
+    embedded = embed_set(DeviceModel(model), tmp_path / "colors", advance=lambda _: None)
+    assert embedded.embeddings.shape == (12, 3)
+    assert few_shot(embedded, ways=3, shots=1, head="knn", trials=5).accuracy > 0.9
+
+
+def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: Path) -> None:
+    for label in ("roses", "sunflowers"):
+        (tmp_path / "flowers" / label).mkdir(parents=True)
+        for photo in sorted((shared / "data" / "flowers5" / label).iterdir())[:12]:
+            (tmp_path / "flowers" / label / photo.name).symlink_to(photo.resolve())
+    model = Model(read_model(shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"))
+    embedded = embed_set(DeviceModel(model), tmp_path / "flowers", advance=lambda _: None)
+    assert embedded.embeddings.shape == (24, 1024)
+    assert few_shot(embedded, ways=2, shots=5, head="knn", trials=20).accuracy > 0.7

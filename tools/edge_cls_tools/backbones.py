@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_cls.builtin import builtin_file
+from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
-
-NAMED = {"mobilenet_v2_1.0_224": (1.0, 224)}
-"""Backbones of `keras.applications.MobileNetV2` by name: (alpha, size)."""
+from edge_cls_tools.download import Progress, silent
+from edge_cls_tools.model_store import fetch
+from edge_cls_tools.pixels import Pixels, normalize
+from edge_cls_tools.registry import EmbeddingExtractor, KerasWeights, KnownModel, known_models
 
 
 @dataclass(frozen=True)
@@ -30,33 +34,48 @@ class Backbone:
         """The side of the square input, in pixels."""
         return int(self.model.input_shape[1])
 
+    @property
+    def contract(self) -> Preprocessing:
+        """How it wants its pixels."""
+        return Preprocessing(self.size, self.size)
 
-def load_backbone(spec: str) -> Backbone:
-    """Return the backbone that `spec` names.
+    def embed(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the embeddings, float32 (n, dim), of `pixels`, uint8 (n, size, size, 3)."""
+        return np.asarray(self.model.predict_on_batch(normalize(pixels)), np.float32)
 
-    `spec` is `builtin`, a name of `NAMED`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
+
+def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
+    """Return the backbone that `spec` names, fetched where it is not on this machine yet, which `progress` is told of.
+
+    `spec` is a name of `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
     `keras.applications.MobileNetV2` whose name holds alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with
-    or without its 1000-class top. Raises ModelError where it cannot be had.
+    or without its 1000-class top. Raises ModelError where it is no backbone, and what `model_store.fetch` raises.
     """
     if spec == "builtin":
         return Backbone("builtin", _load_keras(builtin_file("edge-embed.keras")))
-    if spec in NAMED:
-        return Backbone(spec, _download(spec))
+    models = known_models()
+    if isinstance(model := models.get(spec), KerasWeights):
+        return Backbone(spec, _load_published(model, fetch(model, progress).path))
+    if isinstance(model, EmbeddingExtractor):
+        raise ModelError(
+            f"{spec} is an int8 model for 'fewshot', 'teach' and 'run', and cannot be trained on",
+            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+        )
     path = Path(spec)
     if not path.is_file():
         raise ModelError(
             f"{spec} is neither a file nor a known backbone",
-            mend=f"use builtin, {', '.join(NAMED)}, or the path of a .keras or .weights.h5 file",
+            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
         )
     if path.name.endswith(".weights.h5"):
         return Backbone(path.name.removesuffix(".weights.h5"), _load_weights(path))
     return Backbone(path.stem, _load_keras(path))
 
 
-def mobilenet_v2(alpha: float, size: int | None, weights: str | None = None) -> keras.Model:
-    """Return MobileNetV2 without its top, its last feature map averaged to one vector of 1280 (or more)."""
+def mobilenet_v2(alpha: float, size: int | None) -> keras.Model:
+    """Return MobileNetV2 without its top and with random weights, its last feature map averaged to one vector."""
     return keras.applications.MobileNetV2(
-        input_shape=(size, size, 3), alpha=alpha, include_top=False, weights=weights, pooling="avg"
+        input_shape=(size, size, 3), alpha=alpha, include_top=False, weights=None, pooling="avg"
     )
 
 
@@ -120,13 +139,24 @@ def _load_weights(path: Path) -> keras.Model:
     )
 
 
-def _download(name: str) -> keras.Model:
-    alpha, size = NAMED[name]
+def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
+    # MobileNetV3 alone brings a layer that takes 0 to 255 to [-1, 1], which a frame of ours is already.
+    without = {"include_preprocessing": False} if model.network.startswith("MobileNetV3") else {}
     try:
-        return mobilenet_v2(alpha, size, weights="imagenet")
-    except Exception as error:  # keras wraps every failure of its download in a bare Exception
-        file = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
+        return getattr(keras.applications, model.network)(
+            input_shape=(model.input_size, model.input_size, 3),
+            alpha=model.alpha,
+            include_top=False,
+            weights=str(weights),
+            pooling="avg",
+            **without,
+        )
+    except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"the ImageNet weights of {name} could not be downloaded ({error})",
-            mend=f"place the file {file} into ~/.keras/models/, or give the path of a .weights.h5 file",
+            f"{weights} does not fit keras.applications.{model.network} ({error})",
+            mend=f"delete it, and run 'edge-cls models fetch {model.name}'",
         ) from error
+
+
+def _trainable(models: dict[str, KnownModel]) -> str:
+    return ", ".join(name for name, model in models.items() if not isinstance(model, EmbeddingExtractor))

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,7 @@ def distill(
 
     The whole state is saved in `folder` every SAVE_EVERY steps. With `resume` the training goes on from there, and on
     a processor ends with the very weights of a training that was never stopped. Raises ConfigError where the training
-    in `folder` has another recipe. `report` is called after each step, `passed` after each pass.
+    in `folder` has another recipe, or other views. `report` is called after each step, `passed` after each pass.
     """
     keras.utils.set_random_seed(recipe.seed)
     targets = principal_targets(cache.embeddings, recipe.seed)
@@ -145,7 +146,7 @@ def distill(
     steps = max(1, len(training) // BATCH)
     trainer = _trainer(recipe.alpha, targets.shape[1], steps * recipe.epochs)
     checks = _Validation(cache, targets, validation, trainer, recipe.seed)
-    state = _Training(trainer, recipe, steps, folder / "checkpoint.npz", report)
+    state = _Training(trainer, recipe, cache.digest, steps, folder / "checkpoint.npz", report)
     if resume:
         state.load()
     for epoch in range(state.step // steps, recipe.epochs):
@@ -186,12 +187,20 @@ class _Training(keras.callbacks.Callback):
     """All that a training is: the weights, their mean, the optimizer, the passes done. Saves itself."""
 
     def __init__(
-        self, trainer: keras.Model, recipe: Recipe, steps: int, path: Path, report: Callable[[Status], None]
+        self,
+        trainer: keras.Model,
+        recipe: Recipe,
+        views: str,
+        steps: int,
+        path: Path,
+        report: Callable[[Status], None],
     ) -> None:
         super().__init__()
         self.step = 0
         self.passes: list[Pass] = []
-        self._trainer, self._recipe, self._steps, self._path, self._report = trainer, recipe, steps, path, report
+        self._trainer, self._steps, self._path, self._report = trainer, steps, path, report
+        self._total = steps * recipe.epochs * BATCH
+        self._origin = dataclasses.asdict(recipe) | {"views": views}
         trainer.optimizer.build(trainer.trainable_variables)
         self._mean = [np.array(weight) for weight in trainer.get_weights()]
 
@@ -210,8 +219,7 @@ class _Training(keras.callbacks.Callback):
                 mean += share * (weight - mean)
         if saving:
             self._save()
-        total = self._steps * self._recipe.epochs * BATCH
-        self._report(Status(self.step * BATCH, total, (logs or {})["loss"]))
+        self._report(Status(self.step * BATCH, self._total, (logs or {})["loss"]))
 
     def end_pass(self, done: Pass) -> None:
         """Add a pass, and save."""
@@ -228,7 +236,7 @@ class _Training(keras.callbacks.Callback):
 
     def _save(self) -> None:
         meta = {
-            "recipe": dataclasses.asdict(self._recipe),
+            "origin": self._origin,
             "step": self.step,
             "passes": [dataclasses.asdict(done) for done in self.passes],
         }
@@ -243,17 +251,23 @@ class _Training(keras.callbacks.Callback):
         """Go on from the checkpoint, where there is one. Raises ConfigError where it is not of this training."""
         if not self._path.is_file():
             return
-        with np.load(self._path) as saved:
-            meta = json.loads(str(saved["meta"]))
-            if meta["recipe"] != dataclasses.asdict(self._recipe):
-                raise ConfigError(
-                    f"the training in {self._path.parent} has another recipe: {meta['recipe']}",
-                    mend="give the same options again, or leave out --resume to begin anew",
-                )
-            self._trainer.set_weights([saved[f"weight{i}"] for i in range(len(self._mean))])
-            self._mean = [saved[f"mean{i}"] for i in range(len(self._mean))]
-            for i, variable in enumerate(self._trainer.optimizer.variables):
-                variable.assign(saved[f"optimizer{i}"])
+        try:
+            with np.load(self._path) as saved:
+                content = dict(saved)
+            meta = json.loads(str(content["meta"]))
+            origin = meta["origin"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{self._path} is no checkpoint ({error})", mend="leave out --resume") from error
+        if origin != self._origin:
+            changed = ", ".join(name for name in self._origin if origin.get(name) != self._origin[name])
+            raise ConfigError(
+                f"the training in {self._path.parent} was begun otherwise: {changed} changed",
+                mend="give the options that it was begun with, or leave out --resume to begin anew",
+            )
+        self._trainer.set_weights([content[f"weight{i}"] for i in range(len(self._mean))])
+        self._mean = [content[f"mean{i}"] for i in range(len(self._mean))]
+        for i, variable in enumerate(self._trainer.optimizer.variables):
+            variable.assign(content[f"optimizer{i}"])
         self.step = meta["step"]
         self.passes = [Pass(**done) for done in meta["passes"]]
 

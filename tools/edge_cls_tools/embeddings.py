@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
@@ -20,16 +18,12 @@ from edge_cls.core.quantization import dequantize
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import sha256, write_whole
 from edge_cls_tools.backbones import Backbone
+from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.conversion import convert
 from edge_cls_tools.dataset import Photo
 from edge_cls_tools.pixels import Advance, Pixels, batches
 
 Embeddings = NDArray[np.float32]
-
-
-def cache_folder() -> Path:
-    """Return the user's cache folder of edge-cls."""
-    return platformdirs.user_cache_path("edge-cls")
 
 
 def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:

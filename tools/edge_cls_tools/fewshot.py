@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.heads import Head
 from edge_cls.core.heads.knn import KNN
+from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.model import Model
 from edge_cls_tools.dataset import all_photos
-from edge_cls_tools.pixels import Advance, batches
+from edge_cls_tools.pixels import Advance, Pixels, batches
 
 QUERIES = 15
 """Photos of each class that are asked in a trial, at most."""
@@ -48,20 +50,41 @@ class EmbeddedSet:
     labels: NDArray[np.int64]
 
 
-def embed_set(model: Model, root: Path, *, advance: Advance) -> EmbeddedSet:
-    """Return all photos at `root`, of whatever split, as `model` sees them. Raises ModelError and DatasetError."""
-    if not model.teachable:
-        raise ModelError(
-            f"{model.file.path} has no embedding", mend="use a backbone, or a model of 'edge-cls quantize'"
-        )
+class Embedder(Protocol):
+    """What sees photos: an int8 model as the device runs it, or a Keras backbone."""
+
+    @property
+    def contract(self) -> Preprocessing:
+        """How it wants its pixels."""
+        ...
+
+    def embed(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the embeddings, float32 (n, dim), of `pixels`, uint8 (n, height, width, 3)."""
+        ...
+
+
+class DeviceModel:
+    """A `.tflite` model as an `Embedder`. Raises ModelError where it has no embedding."""
+
+    def __init__(self, model: Model) -> None:
+        if not model.teachable:
+            raise ModelError(
+                f"{model.file.path} has no embedding", mend="use a backbone, or a model of 'edge-cls quantize'"
+            )
+        self._model = model
+        self.contract = model.contract
+
+    def embed(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return what `Embedder.embed` says."""
+        embeddings = [self._model.infer(one).embedding for one in pixels]
+        return np.stack([embedding.dequantize() for embedding in embeddings if embedding is not None])
+
+
+def embed_set(embedder: Embedder, root: Path, *, advance: Advance) -> EmbeddedSet:
+    """Return all photos at `root`, of whatever split, as `embedder` sees them. Raises DatasetError."""
     photos = all_photos(root)
-    vectors = []
-    for batch in batches([photo.path for photo in photos], model.contract, advance):
-        for pixels in batch:
-            embedding = model.infer(pixels).embedding
-            if embedding is not None:
-                vectors.append(embedding.dequantize())
-    return EmbeddedSet(root.name, np.stack(vectors), np.array([photo.label for photo in photos]))
+    vectors = [embedder.embed(batch) for batch in batches([photo.path for photo in photos], embedder.contract, advance)]
+    return EmbeddedSet(root.name, np.concatenate(vectors), np.array([photo.label for photo in photos]))
 
 
 def few_shot(data: EmbeddedSet, *, ways: int, shots: int, head: str, trials: int, seed: int = 0) -> FewShot:

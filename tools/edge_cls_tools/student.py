@@ -43,8 +43,12 @@ def distill_backbone(
             mend=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that 32 divides",
         )
     photos = find_photos(folders)
-    teacher = load_backbone(teacher_spec)
-    task = display.add_task("the teacher's views", total=len(photos) * views, note="")
+    task = display.add_task("teacher", total=None, note="")
+    teacher = load_backbone(
+        teacher_spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes")
+    )
+    display.remove_task(task)
+    rendering = display.add_task("the teacher's views", total=len(photos) * views, note="")
     cache = cache_views(
         photos,
         _fastest(resized(teacher.model, teacher_size)),
@@ -52,18 +56,25 @@ def distill_backbone(
         views=views,
         size=recipe.size,
         seed=recipe.seed,
-        progress=lambda done, _: display.update(task, completed=done),
+        progress=lambda done, _: display.update(rendering, completed=done),
     )
-    training: list[TaskID] = []
+    tasks: list[TaskID] = []
+    passes: list[Pass] = []
 
     def report(status: Status) -> None:
         # Added late: the speed would count what a resumed training had done before.
-        if not training:
-            training.append(display.add_task("views", total=status.total, completed=status.views, note=""))
-        speed = display.tasks[training[0]].speed or 0.0
-        display.update(training[0], completed=status.views, note=f"{speed:.0f} views/s, loss {1 + status.loss:.3f}")
+        if not tasks:
+            tasks.append(display.add_task("student", total=status.total, completed=status.views, note=""))
+        note = f"{display.tasks[tasks[0]].speed or 0.0:.0f} views/s, loss {1 + status.loss:.3f}"
+        if passes and passes[-1].few_shot is not None:
+            note += f", few-shot {passes[-1].few_shot:.1%}"
+        display.update(tasks[0], completed=status.views, note=note)
 
-    result = distill(cache, recipe, out, resume=resume, report=report, passed=passed)
+    def end_pass(done: Pass) -> None:
+        passes.append(done)
+        passed(done)
+
+    result = distill(cache, recipe, out, resume=resume, report=report, passed=end_pass)
     chosen = np.random.default_rng(recipe.seed).choice(
         len(result.training), min(CALIBRATION_IMAGES, len(result.training)), replace=False
     )

@@ -20,7 +20,11 @@ def train_classifier(
     dataset: Dataset, backbone_spec: str, out: Path, *, epochs: int, seed: int, display: Progress
 ) -> Run:
     """Train a head on the embeddings of `dataset`, write the run to `out`, and return what its run.json says."""
-    backbone = load_backbone(backbone_spec)
+    task = display.add_task("backbone", total=None, note="")
+    backbone = load_backbone(
+        backbone_spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes")
+    )
+    display.remove_task(task)
     contract = Preprocessing(backbone.size, backbone.size)
     # The calibration images are read first: where photos cannot be read, that is said before anything long begins.
     chosen = calibration_sample(dataset.train, len(dataset.labels))

@@ -36,12 +36,13 @@ CHUNK = 500
 class ViewCache:
     """Views, uint8 (n, size, size, 3), and the teacher's embeddings of them, float16 (n, dim).
 
-    View i is of photo i % `photos`.
+    View i is of photo i % `photos`. `digest` tells caches apart that were made otherwise.
     """
 
     views: NDArray[np.uint8]
     embeddings: NDArray[np.float16]
     photos: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def cache_views(
         pixels.flush()
         vectors.flush()
         marker.write_text(json.dumps(key))
-    return ViewCache(np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r"), len(photos))
+    digest = sha256(json.dumps(key).encode())
+    return ViewCache(np.load(files[0], mmap_mode="r"), np.load(files[1], mmap_mode="r"), len(photos), digest)
 
 
 def _check_space(folder: Path, needed: int) -> None:

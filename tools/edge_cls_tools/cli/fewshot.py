@@ -11,7 +11,10 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def fewshot(
-    model: Annotated[Path, typer.Argument(help="A .tflite model with an embedding.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(help="A .tflite model with an embedding, or a backbone as train takes it.", show_default=False),
+    ],
     data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class.", show_default=False)],
     ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
     shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
@@ -28,7 +31,7 @@ def fewshot(
         from edge_cls.model import Model
         from edge_cls.model_file import read_model
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.fewshot import HEADS, embed_set, few_shot
+        from edge_cls_tools.fewshot import HEADS, DeviceModel, Embedder, embed_set, few_shot
 
         try:
             counts = [int(count) for count in shots.split(",")]
@@ -38,12 +41,18 @@ def fewshot(
             raise ConfigError(
                 f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {'|'.join(HEADS)}"
             )
-        network = Model(read_model(model))
         results = []
         with progress_display() as display:
+            embedder: Embedder
+            if model.endswith(".tflite"):
+                embedder = DeviceModel(Model(read_model(Path(model))))
+            else:
+                from edge_cls_tools.backbones import load_backbone
+
+                embedder = load_backbone(model)
             task = display.add_task("embedding", total=None, note="")
             for folder in data:
-                embedded = embed_set(network, folder, advance=lambda count: display.advance(task, count))
+                embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
                 results += [few_shot(embedded, ways=ways, shots=n, head=head, trials=trials) for n in counts]
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))

@@ -14,7 +14,7 @@ def train(
     data: Annotated[Path, typer.Argument(help="A folder a class, or train, val and test folders.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder RUN to write.", show_default=False)],
     backbone: Annotated[
-        str, typer.Option(help="builtin, mobilenet_v2_1.0_224, or a .keras or .weights.h5 file.")
+        str, typer.Option(help="A name of 'edge-cls models list', or a .keras or .weights.h5 file.")
     ] = "builtin",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the embeddings at most.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of the training.")] = 0,

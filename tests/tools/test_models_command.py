@@ -1,0 +1,168 @@
+"""`edge-cls models`, with a registry whose files a server on loopback gives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_cls.cli import main
+from edge_cls_tools import registry
+from tests.file_server import FileServer
+
+CONTENT = b"weights" * 20_000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+EdgeCls = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with FileServer(CONTENT) as server:
+        yield server
+
+
+@pytest.fixture
+def store(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of fetched files, still absent. `pinned` and `unpinned` are what the server gives."""
+    entry = (
+        'kind = "tflite"\nsummary = "an extractor"\ninput_size = 96\nembedding = 8\nlicence = "MIT"\n'
+        f'source = "https://example.invalid"\nfile_size = {len(CONTENT)}\n'
+    )
+    base = server.url.rpartition("/")[0]
+    (tmp_path / "registry.toml").write_text(
+        f'[[model]]\nname = "pinned"\nurl = "{base}/pinned.tflite"\nsha256 = "{SHA256}"\n{entry}'
+        f'[[model]]\nname = "unpinned"\nurl = "{base}/unpinned.tflite"\n{entry}'
+    )
+    monkeypatch.setattr(registry, "builtin_file", lambda name: tmp_path / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "edge-cls" / "models"
+
+
+@pytest.fixture
+def edge_cls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> EdgeCls:
+    """Runs the command in this process, and returns its exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: EdgeCls) -> None:
+    assert edge_cls("models", "fetch", "pinned")[0] == 0
+    code, out, err = edge_cls("models", "list")
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["name", "input", "embedding", "licence", "sha256", "here", "what", "it", "is"],
+        ["pinned", "96", "x", "96", "8", "MIT", "known", "fetched", "an", "extractor"],
+        ["unpinned", "96", "x", "96", "8", "MIT", "unverified", "-", "an", "extractor"],
+    ]
+    code, out, _ = edge_cls("models", "list", "--json")
+    assert [(one["name"], one["sha256"], one["here"], one["path"]) for one in json.loads(out)] == [
+        ("pinned", SHA256, "fetched", str(store / "pinned.tflite")),
+        ("unpinned", None, None, str(store / "unpinned.tflite")),
+    ]
+
+
+def test_a_fetched_file_is_fetched_once(store: Path, server: FileServer, edge_cls: EdgeCls) -> None:
+    path = f"{store / 'pinned.tflite'}\n"
+    assert edge_cls("models", "fetch", "pinned") == (0, path, "pinned fetched; its sha256 is that of the registry\n")
+    said = "pinned is already here; its sha256 is that of the registry\n"
+    assert edge_cls("models", "fetch", "pinned") == (0, path, said)
+    assert (store / "pinned.tflite").read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_where_no_sha256_is_published_the_one_that_came_is_told_and_held(
+    store: Path, server: FileServer, edge_cls: EdgeCls
+) -> None:
+    for how in ("fetched", "is already here"):
+        code, out, err = edge_cls("models", "fetch", "unpinned")
+        assert (code, out) == (0, f"{store / 'unpinned.tflite'}\n")
+        assert err == f"unpinned {how}; its sha256 is {SHA256}, and no published one is known to compare it with\n"
+    assert (store / "unpinned.tflite.sha256").read_text() == f"{SHA256}  unpinned.tflite\n"
+    (store / "unpinned.tflite").write_bytes(CONTENT[::-1])
+    code, out, err = edge_cls("models", "fetch", "unpinned")
+    assert (code, out) == (1, "")
+    assert f"and not {SHA256}; delete it, and run 'edge-cls models fetch unpinned'" in err
+    # Deleted and fetched again, it may be a new version.
+    server.content = CONTENT[::-1]
+    (store / "unpinned.tflite").unlink()
+    for how in ("fetched", "is already here"):
+        code, _, err = edge_cls("models", "fetch", "unpinned")
+        assert code == 0
+        assert err.startswith(f"unpinned {how}")
+
+
+@pytest.mark.parametrize("name", ["pinned", "unpinned"])
+def test_a_file_placed_by_hand_is_checked_and_used(
+    store: Path, server: FileServer, edge_cls: EdgeCls, name: str
+) -> None:
+    server.close()
+    code, out, err = edge_cls("models", "fetch", name)
+    path = store / f"{name}.tflite"
+    assert (code, out) == (1, "")
+    assert f"on another machine and put it at {path}\n" in err
+    path.write_bytes(b"another file")
+    code, out, err = edge_cls("models", "fetch", name)
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        f"error: {path} is not the file it should be: it has 12 bytes, and not {len(CONTENT)}; delete"
+    )
+    if name == "pinned":
+        path.write_bytes(CONTENT[::-1])
+        code, _, err = edge_cls("models", "fetch", name)
+        assert code == 1
+        assert f"and not {SHA256}; delete it, and run 'edge-cls models fetch pinned'\n" in err
+    path.write_bytes(CONTENT)
+    code, out, err = edge_cls("models", "fetch", name)
+    assert (code, out) == (0, f"{path}\n")
+    assert "is already here" in err
+
+
+def test_another_file_than_the_published_one_is_not_kept(store: Path, server: FileServer, edge_cls: EdgeCls) -> None:
+    server.content = CONTENT[::-1]
+    code, out, err = edge_cls("models", "fetch", "pinned")
+    assert (code, out) == (1, "")
+    assert f"and not {SHA256}; it was deleted; " in err
+    assert not (store / "pinned.tflite").exists()
+
+
+def test_a_name_that_is_not_known_is_said(edge_cls: EdgeCls, store: Path) -> None:
+    code, out, err = edge_cls("models", "fetch", "pined")
+    assert (code, out) == (1, "")
+    assert err == "error: pined is no model that edge-cls knows; did you mean pinned? the names are pinned, unpinned\n"
+    assert not store.exists()
+
+
+def test_the_built_in_backbone_needs_no_fetching() -> None:
+    command = [str(Path(sys.executable).with_name("edge-cls")), "models", "fetch", "builtin"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.rstrip("\n")).name == "edge-embed.tflite"
+    assert done.stderr == "builtin ships with edge-cls; its sha256 is that of the registry\n"
+
+
+def test_telling_how_it_is_used_loads_none_of_the_libraries() -> None:
+    script = """
+import sys
+from edge_cls.cli import main
+sys.argv = ["edge-cls", "models", "--help"]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code
+print([name for name in ("requests", "rich", "platformdirs", "keras") if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert "fetch" in done.stdout

@@ -1,0 +1,66 @@
+"""`edge-cls models`: the backbones that edge-cls knows by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+models = typer.Typer(
+    help="List the backbones that edge-cls knows, and fetch them.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@models.command("list")
+def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False) -> None:
+    """List the backbones, and which of them are on this machine."""
+    import json
+
+    from edge_cls_tools.model_store import local_path
+    from edge_cls_tools.registry import Shipped, known_models
+
+    rows = []
+    for model in known_models().values():
+        path = local_path(model)
+        here = "shipped" if isinstance(model, Shipped) else "fetched" if path.exists() else None
+        rows.append(model.model_dump() | {"here": here, "path": str(path)})
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = [("name", "input", "embedding", "licence", "sha256", "here", "what it is")]
+    for row in rows:
+        sha256 = "known" if row["sha256"] else "unverified"
+        size = f"{row['input_size']} x {row['input_size']}"
+        table.append(
+            (row["name"], size, str(row["embedding"]), row["licence"], sha256, row["here"] or "-", row["summary"])
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@models.command("fetch")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="A name of 'edge-cls models list'.", show_default=False)],
+) -> None:
+    """Fetch a backbone, check it, and print the path of its file."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from edge_cls_tools.model_store import fetch
+    from edge_cls_tools.registry import Shipped, find_model
+
+    model = find_model(name)
+    console = Console(stderr=True)
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+        task = display.add_task(name, total=None)
+        file = fetch(model, lambda done, total: display.update(task, completed=done, total=total))
+    how = "fetched" if file.fetched else "ships with edge-cls" if isinstance(model, Shipped) else "is already here"
+    if model.sha256:
+        typer.echo(f"{name} {how}; its sha256 is that of the registry", err=True)
+    else:
+        typer.echo(
+            f"{name} {how}; its sha256 is {file.sha256}, and no published one is known to compare it with", err=True
+        )
+    typer.echo(file.path)
