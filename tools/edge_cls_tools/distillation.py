@@ -252,7 +252,7 @@ class _Training(keras.callbacks.Callback):
         if not self._path.is_file():
             return
         try:
-            with np.load(self._path) as saved:
+            with self._path.open("rb") as file, np.load(file) as saved:
                 content = dict(saved)
             meta = json.loads(str(content["meta"]))
             origin = meta["origin"]

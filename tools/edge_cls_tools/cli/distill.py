@@ -20,11 +20,13 @@ def distill(
     ] = "mobilenet_v2_1.0_224",
     teacher_size: Annotated[int, typer.Option(min=96, help="The side, in pixels, of what the teacher sees.")] = 160,
     alpha: Annotated[float, typer.Option(help="The width of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")] = 0.35,
-    size: Annotated[int, typer.Option(min=32, help="The side, in pixels, of what the student sees.")] = 96,
+    size: Annotated[int, typer.Option(min=32, help="The side, in pixels, of what the student sees.")] = 128,
     views: Annotated[int, typer.Option(min=1, help="Random views of each photo.")] = 8,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over all views.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over all views.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the views and of the training.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in the folder, from its last checkpoint.")
+    ] = False,
 ) -> None:
     """Teach a small backbone, from random weights, to see photos as a large one does. Needs no labels."""
     with quiet_native_libraries():
