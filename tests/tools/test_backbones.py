@@ -99,3 +99,13 @@ def test_without_network_the_file_to_place_is_told(server: FileServer, tmp_path:
     server.close()
     with pytest.raises(DownloadError, match=f"put it at {tmp_path}/cache/edge-cls/models/weights.h5"):
         load_backbone("mobilenetv2")
+
+
+def test_the_shipped_backbone_is_plain_keras_that_can_be_trained_further() -> None:
+    backbone = load_backbone("builtin").model
+    statistics = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {type(layer) for layer in statistics} == {keras.layers.BatchNormalization}
+    backbone.compile(keras.optimizers.SGD(0.01), loss="mse")
+    pixels = np.random.default_rng(0).uniform(-1, 1, (8, *backbone.input_shape[1:])).astype(np.float32)
+    losses = backbone.fit(pixels, np.zeros((8, backbone.output_shape[1])), epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]

@@ -85,6 +85,8 @@ def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
 def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> None:
     losses = train(tmp_path, epochs=3)
     assert losses[-1] < losses[0] - 0.2
+    with pytest.raises(ConfigError, match="add --resume"):
+        train(tmp_path, epochs=3)
     with pytest.raises(ConfigError, match="epochs changed"):
         train(tmp_path, epochs=4, resume=True)
     checkpoint = tmp_path / "checkpoint.npz"

@@ -33,6 +33,7 @@ from edge_cls_tools.fewshot import EmbeddedSet, few_shot
 from edge_cls_tools.pointwise_muon import PointwiseMuon
 from edge_cls_tools.view_cache import ViewCache
 
+LOSS = keras.losses.CosineSimilarity()
 COMPONENTS = 256
 BATCH = 256
 PEAK_RATE = 1e-2
@@ -135,8 +136,9 @@ def distill(
     """Return the student: a backbone of `recipe.size` whose output is `embedding`.
 
     The whole state is saved in `folder` every SAVE_EVERY steps. With `resume` the training goes on from there, and on
-    a processor ends with the very weights of a training that was never stopped. Raises ConfigError where the training
-    in `folder` has another recipe, or other views. `report` is called after each step, `passed` after each pass.
+    a processor ends with the very weights of a training that was never stopped. `report` is called after each step,
+    `passed` after each pass. Raises ConfigError where the training in `folder` has another recipe or other views, and
+    where there is one but not `resume`.
     """
     keras.utils.set_random_seed(recipe.seed)
     targets = principal_targets(cache.embeddings, recipe.seed)
@@ -147,14 +149,12 @@ def distill(
     trainer = _trainer(recipe.alpha, targets.shape[1], steps * recipe.epochs)
     checks = _Validation(cache, targets, validation, trainer, recipe.seed)
     state = _Training(trainer, recipe, cache.digest, steps, folder / "checkpoint.npz", report)
-    if resume:
-        state.load()
+    state.begin(resume=resume)
     for epoch in range(state.step // steps, recipe.epochs):
-        order = np.random.default_rng([recipe.seed, epoch]).permutation(training)[
-            state.step % steps * BATCH : steps * BATCH
-        ]
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(training)[: steps * BATCH]
+        rest = order[state.step % steps * BATCH :]
         size = recipe.sizes[epoch]
-        trainer.fit(_Views(cache, targets, order, size), callbacks=[state], shuffle=False, verbose=0)
+        trainer.fit(_Views(cache, targets, rest, size), callbacks=[state], shuffle=False, verbose=0)
         with state.averaged():
             done = checks.check(epoch + 1, size)
         state.end_pass(done)
@@ -247,22 +247,25 @@ class _Training(keras.callbacks.Callback):
         np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
         write_whole(self._path, content.getvalue())
 
-    def load(self) -> None:
+    def begin(self, *, resume: bool) -> None:
         """Go on from the checkpoint, where there is one. Raises ConfigError where it is not of this training."""
         if not self._path.is_file():
             return
+        anew = f"delete {self._path} to begin anew"
+        if not resume:
+            raise ConfigError(f"there is a training in {self._path.parent} already", mend=f"add --resume, or {anew}")
         try:
             with self._path.open("rb") as file, np.load(file) as saved:
                 content = dict(saved)
             meta = json.loads(str(content["meta"]))
             origin = meta["origin"]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self._path} is no checkpoint ({error})", mend="leave out --resume") from error
+            raise ConfigError(f"{self._path} is no checkpoint ({error})", mend=anew) from error
         if origin != self._origin:
             changed = ", ".join(name for name in self._origin if origin.get(name) != self._origin[name])
             raise ConfigError(
                 f"the training in {self._path.parent} was begun otherwise: {changed} changed",
-                mend="give the options that it was begun with, or leave out --resume to begin anew",
+                mend=f"give the options that it was begun with, or {anew}",
             )
         self._trainer.set_weights([content[f"weight{i}"] for i in range(len(self._mean))])
         self._mean = [content[f"mean{i}"] for i in range(len(self._mean))]
@@ -315,7 +318,7 @@ def _trainer(alpha: float, components: int, steps: int) -> keras.Model:
         0.0, max(1, steps - warm_up), warmup_target=PEAK_RATE, warmup_steps=warm_up
     )
     optimizer = PointwiseMuon(rate, weight_decay=WEIGHT_DECAY, adam_weight_decay=WEIGHT_DECAY)
-    trainer.compile(optimizer, loss=keras.losses.CosineSimilarity())
+    trainer.compile(optimizer, loss=LOSS)
     return trainer
 
 

@@ -1,0 +1,126 @@
+"""Makes the table of models/README.md: what one change to the method of distillation gives.
+
+    python tools/distillation_table.py RUN DATA...
+
+RUN is the folder of a distillation: its cached views are used, the first of each photo. Every row is a short training
+from the same random weights, with one thing changed in `edge_cls_tools.distillation`. The change is said to the module
+from outside, so that what was tried and given up leaves no option behind.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+from unittest.mock import patch
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+
+SIZE = 64
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="The folder of a distillation, for its cached views.")],
+    data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class.")],
+    passes: Annotated[int, typer.Option(min=1, help="Passes over the photos in each training.")] = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Rows to make.", show_default="all")] = None,
+) -> None:
+    """Print the table, in Markdown."""
+    with quiet_native_libraries():
+        import keras
+
+        from edge_cls_tools import distillation
+        from edge_cls_tools.backbones import Backbone
+        from edge_cls_tools.fewshot import embed_set, few_shot
+
+        cache = _first_views(run)
+        changes = _changes(passes)
+        typer.echo("| changed | views | held-out cosine | held-out few-shot | few-shot on data |")
+        typer.echo("|---|---|---|---|---|")
+        for name in only or changes:
+            recipe, patches = changes[name]
+            with tempfile.TemporaryDirectory() as scratch, patch.multiple(distillation, **patches):
+                seen: list[int] = []
+                done = distillation.distill(
+                    cache,
+                    recipe,
+                    Path(scratch),
+                    resume=False,
+                    report=lambda status, seen=seen: seen.append(status.views),  # type: ignore[misc]
+                    passed=lambda _: None,
+                )
+            backbone = Backbone(name, keras.Model(done.student.input, done.student.output["embedding"]))
+            sets = [embed_set(backbone, folder, advance=lambda _: None) for folder in data]
+            accuracies = [few_shot(one, ways=10, shots=5, head="knn", trials=100).accuracy for one in sets]
+            last = done.passes[-1]
+            held_out = "-" if last.few_shot is None else f"{last.few_shot:.1%}"
+            typer.echo(f"| {name} | {seen[-1]:,} | {last.cosine:.3f} | {held_out} | {np.mean(accuracies):.1%} |")
+
+
+def _first_views(run: Path) -> Any:
+    from edge_cls_tools.view_cache import ViewCache
+
+    views, embeddings = (np.load(run / name, mmap_mode="r") for name in ("views.npy", "teacher.npy"))
+    photos = len(views) // json.loads((run / "views.json").read_text())["views"]
+    return ViewCache(views[:photos], embeddings[:photos], photos, "")
+
+
+def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return what each row changes: the recipe, or a name of the module."""
+    import keras
+
+    from edge_cls_tools.backbones import mobilenet_v2
+    from edge_cls_tools.distillation import Recipe
+
+    usual = Recipe(0.35, SIZE, passes, seed=0)
+    one_size = {"PHASES": ((1.0, 1.0),)}
+
+    def adamw(rate: Any, **decay: float) -> keras.Optimizer:
+        return keras.optimizers.AdamW(rate, weight_decay=decay["weight_decay"])
+
+    def narrow(alpha: float, size: int | None) -> keras.Model:
+        return keras.models.clone_model(mobilenet_v2(alpha, size), clone_function=_of_640)
+
+    return {
+        "nothing": (usual, one_size),
+        "AdamW, peak rate 0.003": (usual, one_size | {"PointwiseMuon": adamw, "PEAK_RATE": 3e-3}),
+        "alpha 0.5": (Recipe(0.5, SIZE, passes, seed=0), one_size),
+        "96 pixels": (Recipe(0.35, 96, passes, seed=0), one_size),
+        "growing resolution": (usual, {}),
+        "twice the passes": (Recipe(0.35, SIZE, 2 * passes, seed=0), one_size),
+        "embedding of 640": (usual, one_size | {"mobilenet_v2": narrow}),
+        "64 components": (usual, one_size | {"COMPONENTS": 64}),
+        "all 1280 components": (usual, one_size | {"COMPONENTS": 1280}),
+        "no square root": (usual, one_size | {"_root": _as_it_is}),
+        "cosine and relational loss": (usual, one_size | {"LOSS": _relational}),
+    }
+
+
+def _as_it_is(embeddings: NDArray[np.float16]) -> NDArray[np.float32]:
+    return embeddings.astype(np.float32)
+
+
+def _of_640(layer: Any) -> Any:
+    config = layer.get_config()
+    return type(layer).from_config(config | {"filters": 640} if layer.name == "Conv_1" else config)
+
+
+def _relational(targets: Any, predicted: Any) -> Any:
+    """Minus the cosine, and how much the likeness to the other targets of the batch differs (0.3 x KL, at 0.1)."""
+    from keras import ops
+
+    predicted = ops.normalize(predicted, axis=-1)
+    others = 1e4 * ops.eye(ops.shape(targets)[0])
+    expected = ops.matmul(targets, ops.transpose(targets)) / 0.1 - others
+    given = ops.matmul(predicted, ops.transpose(targets)) / 0.1 - others
+    divergence = ops.sum(ops.softmax(expected) * (ops.log_softmax(expected) - ops.log_softmax(given)), axis=-1)
+    return 0.3 * divergence - ops.sum(predicted * targets, axis=-1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
