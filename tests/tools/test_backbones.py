@@ -102,6 +102,10 @@ def test_without_network_the_file_to_place_is_told(server: FileServer, tmp_path:
 
 
 def test_the_shipped_backbone_is_plain_keras_that_can_be_trained_further() -> None:
+    import keras
+
+    from edge_cls_tools.backbones import load_backbone
+
     backbone = load_backbone("builtin").model
     statistics = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert {type(layer) for layer in statistics} == {keras.layers.BatchNormalization}
