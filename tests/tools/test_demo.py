@@ -36,11 +36,11 @@ def test_the_demo_trains_teaches_streams_and_reports(tmp_path: Path) -> None:
         "fps",
     }
     assert summary["int8_accuracy"] >= 0.93
-    assert summary["agreement"] >= 0.95
+    assert summary["agreement"] >= 0.93
     assert summary["taught_classes"] == ["astronaut", "cat", "coffee", "motorcycle"]
     assert summary["frames"] == 4 * 60 + 8 * 30
-    assert summary["stream_accuracy"] >= 0.9
-    assert summary["unknown_rejected"] >= 0.8
+    assert summary["stream_accuracy"] >= 0.95
+    assert summary["unknown_rejected"] >= 0.9
     assert summary["model_bytes"] == (tmp_path / "out" / "digits.tflite").stat().st_size
     with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
         assert min(sheet.size) > 500
