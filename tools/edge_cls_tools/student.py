@@ -65,7 +65,8 @@ def distill_backbone(
         # Added late: the speed would count what a resumed training had done before.
         if not tasks:
             tasks.append(display.add_task("student", total=status.total, completed=status.views, note=""))
-        note = f"{display.tasks[tasks[0]].speed or 0.0:.0f} views/s, loss {1 + status.loss:.3f}"
+        speed = next(task.speed for task in display.tasks if task.id == tasks[0])
+        note = f"{speed or 0.0:.0f} views/s, loss {1 + status.loss:.3f}"
         if passes and passes[-1].few_shot is not None:
             note += f", few-shot {passes[-1].few_shot:.1%}"
         display.update(tasks[0], completed=status.views, note=note)
