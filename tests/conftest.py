@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.file_server import FileServer
 
 # Tests assert no durations, and a red run is about the change, not about the day's random numbers.
 settings.register_profile(
@@ -27,3 +30,11 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: published models, photos and videos are not part of the repository")
     return folder
+
+
+@pytest.fixture
+def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A web server on loopback, with nothing to give yet, that no proxy stands before."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with FileServer(b"") as server:
+        yield server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +24,19 @@ FAMILIES = {
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def server(file_server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileServer:
     """Gives `weights.h5`, which the registry knows under the names of the families, at 64 pixels."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(registry, "builtin_file", lambda name: tmp_path / name)
-    with FileServer(b"") as server:
-        (tmp_path / "registry.toml").write_text(
-            "\n".join(
-                f'[[model]]\nname = "{network.lower()}"\nkind = "keras"\nsummary = "a network"\ninput_size = 64\n'
-                f'embedding = {width}\nlicence = "MIT"\nsource = "https://example.invalid"\nnetwork = "{network}"\n'
-                f'alpha = {alpha}\nurl = "{server.url}"\n'
-                for network, (alpha, width) in FAMILIES.items()
-            )
+    (tmp_path / "registry.toml").write_text(
+        "\n".join(
+            f'[[model]]\nname = "{network.lower()}"\nkind = "keras"\nsummary = "a network"\ninput_size = 64\n'
+            f'embedding = {width}\nlicence = "MIT"\nsource = "https://example.invalid"\nnetwork = "{network}"\n'
+            f'alpha = {alpha}\nurl = "{file_server.url}"\n'
+            for network, (alpha, width) in FAMILIES.items()
         )
-        yield server
+    )
+    return file_server
 
 
 def network(name: str, pixels: NDArray[np.float32], **options: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,9 @@ CUT = 300_000
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with FileServer(CONTENT) as server:
-        yield server
+def server(file_server: FileServer) -> FileServer:
+    file_server.content = CONTENT
+    return file_server
 
 
 @pytest.fixture

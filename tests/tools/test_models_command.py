@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,9 @@ EdgeCls = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with FileServer(CONTENT) as server:
-        yield server
+def server(file_server: FileServer) -> FileServer:
+    file_server.content = CONTENT
+    return file_server
 
 
 @pytest.fixture

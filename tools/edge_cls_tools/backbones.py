@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import rich.progress
 from numpy.typing import NDArray
 
 from edge_cls.builtin import builtin_file
@@ -70,6 +71,14 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
     if path.name.endswith(".weights.h5"):
         return Backbone(path.name.removesuffix(".weights.h5"), _load_weights(path))
     return Backbone(path.stem, _load_keras(path))
+
+
+def load_backbone_shown(spec: str, display: rich.progress.Progress) -> Backbone:
+    """Return what `load_backbone` does, with the progress of a download on `display`."""
+    task = display.add_task("backbone", total=None, note="")
+    backbone = load_backbone(spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes"))
+    display.remove_task(task)
+    return backbone
 
 
 def mobilenet_v2(alpha: float, size: int | None) -> keras.Model:

@@ -11,7 +11,7 @@ from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
-from edge_cls_tools.backbones import load_backbone, resized
+from edge_cls_tools.backbones import load_backbone_shown, resized
 from edge_cls_tools.distillation import Pass, Recipe, Status, distill
 from edge_cls_tools.photo_pool import find_photos
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
@@ -43,11 +43,7 @@ def distill_backbone(
             mend=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that 32 divides",
         )
     photos = find_photos(folders)
-    task = display.add_task("teacher", total=None, note="")
-    teacher = load_backbone(
-        teacher_spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes")
-    )
-    display.remove_task(task)
+    teacher = load_backbone_shown(teacher_spec, display)
     rendering = display.add_task("the teacher's views", total=len(photos) * views, note="")
     cache = cache_views(
         photos,

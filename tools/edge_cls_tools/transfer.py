@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from edge_cls.core.manifest import Preprocessing
-from edge_cls_tools.backbones import load_backbone
+from edge_cls_tools.backbones import load_backbone_shown
 from edge_cls_tools.dataset import Dataset, Photo
 from edge_cls_tools.embeddings import EmbeddingCache, int8_backbone
 from edge_cls_tools.pixels import batches
@@ -20,12 +19,8 @@ def train_classifier(
     dataset: Dataset, backbone_spec: str, out: Path, *, epochs: int, seed: int, display: Progress
 ) -> Run:
     """Train a head on the embeddings of `dataset`, write the run to `out`, and return what its run.json says."""
-    task = display.add_task("backbone", total=None, note="")
-    backbone = load_backbone(
-        backbone_spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes")
-    )
-    display.remove_task(task)
-    contract = Preprocessing(backbone.size, backbone.size)
+    backbone = load_backbone_shown(backbone_spec, display)
+    contract = backbone.contract
     # The calibration images are read first: where photos cannot be read, that is said before anything long begins.
     chosen = calibration_sample(dataset.train, len(dataset.labels))
     calibration = np.concatenate(list(batches([photo.path for photo in chosen], contract, lambda _: None)))
