@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
+from edge_cls.core.temperature import with_temperature
 from edge_cls.errors import ModelError
 from edge_cls.interpreter import Interpreter, Tensor
 from edge_cls.model_file import ModelFile, sha256
@@ -36,7 +37,8 @@ class Model:
         self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
         self._name = str(file.path)
         self.labels = labels or file.labels
-        self.space = sha256(file.network)
+        self.space = (file.manifest.space if file.manifest else "") or sha256(file.network)
+        self._temperature = file.manifest.temperature if file.manifest else 1.0
         self.contract = self._contract()
         self._embedding, self._probability = self._outputs()
         if self._probability is not None and len(self.labels) != self.outputs[self._probability].shape[-1]:
@@ -80,9 +82,9 @@ class Model:
         if self._probability is None:
             return None
         tensor, values = self.outputs[self._probability], outputs[self._probability].reshape(-1)
-        if values.dtype == np.float32:
-            return values
-        return dequantize(values, tensor.scale, tensor.zero_point)
+        if values.dtype != np.float32:
+            values = dequantize(values, tensor.scale, tensor.zero_point)
+        return with_temperature(values, self._temperature)
 
     def _contract(self) -> Preprocessing:
         shape, dtype = self.input.shape, self.input.dtype

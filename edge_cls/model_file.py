@@ -13,7 +13,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -104,7 +104,9 @@ def write_model(model: ModelFile) -> None:
     buffer.write(model.network)
     files: dict[str, bytes] = {}
     if model.manifest is not None:
-        files[MANIFEST] = _manifests.dump_json(model.manifest, indent=2)
+        digest = sha256(model.network)
+        manifest = replace(model.manifest, flatbuffer_sha256=digest, space=model.manifest.space or digest)
+        files[MANIFEST] = _manifests.dump_json(manifest, indent=2)
     if model.labels:
         files[LABELS] = format_labels(model.labels).encode()
     if model.trained_on:

@@ -19,7 +19,10 @@ from edge_cls.model_file import ModelFile, read_model, sha256, write_model, writ
 def model(tiny: Path, tmp_path: Path) -> ModelFile:
     """tiny.tflite, with everything a model file may hold, about to be written to another place."""
     digests = frozenset({b"abcd", b"0123"})
-    return dataclasses.replace(read_model(tiny), path=tmp_path / "copy.tflite", trained_on=digests)
+    file = read_model(tiny)
+    assert file.manifest is not None
+    manifest = dataclasses.replace(file.manifest, space=sha256(file.network))
+    return dataclasses.replace(file, path=tmp_path / "copy.tflite", manifest=manifest, trained_on=digests)
 
 
 def test_what_was_written_is_read_again(model: ModelFile) -> None:

@@ -32,22 +32,63 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How a classifier came to be.
+
+    The hashes are SHA-256 in hexadecimal: of the backbone's architecture and weights before the training, and of the
+    sorted SHA-256 of all photos. Photos are counted by split. Accuracies are those of the float network, in [0, 1].
+    """
+
+    backbone_sha256: str
+    data_sha256: str
+    train: int
+    validation: int
+    test: int
+    seed: int
+    epochs: int
+    fine_tuned: str | None = None
+    """What of the backbone was trained further; None where it stayed frozen."""
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What int8 cost: both networks on the same held-out images. Accuracies are None for a backbone alone."""
+
+    images: int
+    embedding_cosine: float
+    float_accuracy: float | None = None
+    int8_accuracy: float | None = None
+    agreement: float | None = None
+    remedies: tuple[str, ...] = ()
+    """What was done against the loss, by name."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a model file says of itself.
 
-    `flatbuffer_sha256` is the hash of the network alone. It proves that the file is whole, and it names the space of
-    the embeddings: vectors of two different hashes are never compared.
+    `flatbuffer_sha256` is the hash of the network as it lies in the file, and proves that it is whole; `write_model`
+    fills it in. `space` names the space of the embeddings, in which alone they may be compared: the hash of the network
+    before metadata was added to it.
     `stranger_distance` is the median cosine distance between the embeddings of two calibration images: how far apart
-    photos of different things are. `unknown_below` is the probability under which the model's own answer is called
-    unknown; None where the model has no classes.
+    photos of different things are. `temperature` is what the logarithms of the model's probabilities are divided by, so
+    that they say how often the model is right (Guo et al., 2017). `unknown_below` is the probability, so calibrated,
+    under which the model's own answer is called unknown; None where the model has no classes. `calibration` is None
+    for a model that edge-cls did not quantise.
     """
 
     name: str
     backbone: str
     preprocessing: Preprocessing
-    calibration: Calibration
-    flatbuffer_sha256: str
     created_by: str
+    calibration: Calibration | None = None
+    flatbuffer_sha256: str = ""
+    space: str = ""
     stranger_distance: float | None = None
+    temperature: float = 1.0
     unknown_below: float | None = None
+    training: Training | None = None
+    quantized: Quantized | None = None
     schema_version: Literal[1] = 1

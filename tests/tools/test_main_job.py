@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_cls.graph import float_operators
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
-from edge_cls_tools.graph import float_operators
 from tests.colors import write_colors
 
 pytestmark = pytest.mark.tensorflow
@@ -74,7 +74,11 @@ def test_the_model_file_says_what_it_is(trained: Path) -> None:
     file = read_model(trained / "model.tflite")
     assert file.labels == ("blue", "green", "red")
     assert file.manifest is not None
-    assert (file.manifest.backbone, file.manifest.calibration.images) == ("tiny", 39)
+    assert file.manifest.backbone == "tiny"
+    assert file.manifest.calibration is not None
+    assert file.manifest.calibration.images == 39
+    assert file.manifest.training is not None
+    assert (file.manifest.training.train, file.manifest.training.test) == (39, 12)
     assert len(file.trained_on) == 48
 
 

@@ -6,6 +6,7 @@ shape (batch, dim).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,13 @@ class Backbone:
     def contract(self) -> Preprocessing:
         """How it wants its pixels."""
         return Preprocessing(self.size, self.size)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256, in hexadecimal, of architecture and weights."""
+        digest = hashlib.sha256(self.model.to_json().encode())
+        for weights in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        return digest.hexdigest()
 
     def embed(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the embeddings, float32 (n, dim), of `pixels`, uint8 (n, size, size, 3)."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.errors import ConversionError
+from edge_cls.graph import float_operators, name_tensors
 from edge_cls.interpreter import Interpreter
-from edge_cls_tools.graph import float_operators, name_tensors
 from edge_cls_tools.litert_converter import to_int8
 from edge_cls_tools.pixels import Pixels, normalize
 

@@ -6,7 +6,6 @@ on the coarser ones that the device has; one that was trained on those does not.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import keras
@@ -28,7 +27,8 @@ Embeddings = NDArray[np.float32]
 
 def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
     """Return `backbone` as an int8 TFLite model with the output `embedding`; cached by weights and calibration."""
-    path = cache_folder() / "backbones" / f"{_fingerprint(backbone, calibration)}.tflite"
+    key = sha256(backbone.fingerprint().encode() + np.ascontiguousarray(calibration).tobytes())[:32]
+    path = cache_folder() / "backbones" / f"{key}.tflite"
     if not path.is_file():
         network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
         write_whole(path, convert(network, calibration))
@@ -72,11 +72,3 @@ class EmbeddingCache:
         digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), 32)
         np.savez(temporary, digests=digests, vectors=np.stack(list(self._known.values())))
         temporary.replace(self._path)
-
-
-def _fingerprint(backbone: Backbone, calibration: Pixels) -> str:
-    digest = hashlib.sha256(backbone.model.to_json().encode())
-    for weights in backbone.model.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    digest.update(np.ascontiguousarray(calibration).tobytes())
-    return digest.hexdigest()[:32]

@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls import __version__
-from edge_cls.core.manifest import Calibration, Manifest
+from edge_cls.core.manifest import Calibration, Manifest, Quantized
+from edge_cls.core.temperature import with_temperature
 from edge_cls.errors import ConversionError, DatasetError, ModelError
 from edge_cls.model import Inference, Model
 from edge_cls.model_file import ModelFile, sha256, write_model
 from edge_cls_tools.conversion import convert
 from edge_cls_tools.pixels import Advance, Pixels, batches, normalize
 from edge_cls_tools.run_directory import Run, load_network, load_run
+from edge_cls_tools.temperature import fit_temperature
+
+KNOWN_SHARE = 0.95
+"""The share of validation photos that the threshold of `unknown` keeps known."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ def quantize(folder: Path, target: Path, *, advance: Advance) -> Comparison:
     Raises ModelError where there is no training, and ConversionError, and writes nothing, where it does not convert.
     """
     run = load_run(folder)
+    gone = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
+    if gone:
+        raise DatasetError(f"{len(gone)} photos are gone, the first is {gone[0]}", mend="put them back, or train again")
     network = load_network(folder)
     calibration = _load_pixels(folder / "calibration.npy")
     converted = convert(network, calibration)
@@ -49,18 +57,39 @@ def quantize(folder: Path, target: Path, *, advance: Advance) -> Comparison:
         name=target.stem,
         backbone=run.backbone,
         preprocessing=run.preprocessing,
-        calibration=Calibration(len(calibration), sha256(calibration.tobytes())),
-        flatbuffer_sha256=sha256(converted),
         created_by=f"edge-cls {__version__}",
-        unknown_below=run.unknown_below,
+        calibration=Calibration(len(calibration), sha256(calibration.tobytes())),
+        training=run.training,
     )
     trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
     file = ModelFile(target, converted, manifest, run.labels, trained_on)
     model = Model(file)
     comparison = _compare(network, model, run, folder, advance)
-    distance = _stranger_distance(model, calibration)
-    write_model(replace(file, manifest=replace(manifest, stranger_distance=distance)))
+    manifest = replace(
+        manifest,
+        stranger_distance=_stranger_distance(model, calibration),
+        quantized=Quantized(
+            images=comparison.images,
+            embedding_cosine=comparison.embedding_cosine,
+            float_accuracy=comparison.float_accuracy,
+            int8_accuracy=comparison.int8_accuracy,
+            agreement=comparison.agreement,
+        ),
+    )
+    if run.labels:
+        manifest = _calibrated(manifest, model, run)
+    write_model(replace(file, manifest=manifest))
     return comparison
+
+
+def _calibrated(manifest: Manifest, model: Model, run: Run) -> Manifest:
+    """Return `manifest` with the temperature and the threshold of unknown that the validation photos ask for."""
+    paths = [photo.path for photo in run.validation]
+    outputs = [model.infer(p).probability for batch in batches(paths, run.preprocessing, lambda _: None) for p in batch]
+    probabilities = np.stack([output for output in outputs if output is not None])
+    temperature = fit_temperature(probabilities, np.array([photo.label for photo in run.validation]))
+    confidences = with_temperature(probabilities, temperature).max(axis=1)
+    return replace(manifest, temperature=temperature, unknown_below=float(np.quantile(confidences, 1 - KNOWN_SHARE)))
 
 
 def _load_pixels(path: Path) -> Pixels:
@@ -73,11 +102,6 @@ def _load_pixels(path: Path) -> Pixels:
 def _compare(network: keras.Model, model: Model, run: Run, folder: Path, advance: Advance) -> Comparison:
     labels = np.array([photo.label for photo in run.test])
     if run.test:
-        missing = [photo.path for photo in run.test if not photo.path.is_file()]
-        if missing:
-            raise DatasetError(
-                f"{len(missing)} test photos are gone, the first is {missing[0]}", mend="put them back, or train again"
-            )
         source = batches([photo.path for photo in run.test], run.preprocessing, advance)
     else:
         source = iter([_load_pixels(folder / "held-out.npy")])

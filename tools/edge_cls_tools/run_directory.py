@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge_cls.core.manifest import Preprocessing
+from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.model_file import write_whole
 from edge_cls_tools.pixels import Pixels
@@ -24,8 +24,8 @@ CALIBRATION_IMAGES = 100
 other value gets a coarser step. On both backbones the embeddings of 500 and more were farther from the float ones."""
 
 
-class TestPhoto(BaseModel):
-    """A photo of the test split: its path and the index of its class."""
+class RunPhoto(BaseModel):
+    """A photo of the validation or test split: its path and the index of its class."""
 
     model_config = ConfigDict(frozen=True)
     path: Path
@@ -40,12 +40,11 @@ class Run(BaseModel):
     preprocessing: Preprocessing
     seed: int
     labels: tuple[str, ...] = ()
-    test: tuple[TestPhoto, ...] = ()
+    validation: tuple[RunPhoto, ...] = ()
+    test: tuple[RunPhoto, ...] = ()
     trained_on: tuple[str, ...] = ()
-    unknown_below: float | None = None
     epochs: int = 0
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
+    training: Training | None = None
 
 
 def save_run(

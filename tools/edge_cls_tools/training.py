@@ -17,8 +17,6 @@ PATIENCE = 15
 BATCH = 32
 RATE = 1e-3
 L2 = 1e-2
-KNOWN_SHARE = 0.95
-"""The share of validation photos that the threshold of `unknown` keeps known."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,6 @@ def train_head(
     return Head(
         np.asarray(kernel, np.float32), np.asarray(bias - mean @ kernel, np.float32), len(history.history["loss"])
     )
-
-
-def unknown_below(probabilities: NDArray[np.float32]) -> float:
-    """Return the probability under which an answer is called unknown, from those of the validation photos."""
-    return float(np.quantile(probabilities.max(axis=1), 1 - KNOWN_SHARE))
 
 
 def two_outputs(backbone: Backbone, head: Head) -> keras.Model:

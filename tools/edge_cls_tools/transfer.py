@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from edge_cls.core.manifest import Training
+from edge_cls.model_file import sha256
 from edge_cls_tools.backbones import load_backbone_shown
 from edge_cls_tools.dataset import Dataset, Photo
 from edge_cls_tools.embeddings import EmbeddingCache, int8_backbone
 from edge_cls_tools.pixels import batches
-from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, TestPhoto, save_run
-from edge_cls_tools.training import train_head, two_outputs, unknown_below
+from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, RunPhoto, save_run
+from edge_cls_tools.training import train_head, two_outputs
 
 
 def train_classifier(
     dataset: Dataset, backbone_spec: str, out: Path, *, epochs: int, seed: int, display: Progress
-) -> Run:
-    """Train a head on the embeddings of `dataset`, write the run to `out`, and return what its run.json says."""
+) -> Training:
+    """Train a head on the embeddings of `dataset`, write the run to `out`, and return what came of it."""
     backbone = load_backbone_shown(backbone_spec, display)
     contract = backbone.contract
     # The calibration images are read first: where photos cannot be read, that is said before anything long begins.
@@ -42,21 +44,34 @@ def train_classifier(
         seed=seed,
         progress=lambda epoch, accuracy: display.update(task, completed=epoch, note=f"validation {accuracy:.1%}"),
     )
-    known = head.probabilities(validation)
+    training = Training(
+        backbone_sha256=backbone.fingerprint(),
+        data_sha256=sha256(b"".join(sorted(photo.digest for photo in everything))),
+        train=len(dataset.train),
+        validation=len(dataset.validation),
+        test=len(dataset.test),
+        seed=seed,
+        epochs=head.epochs,
+        validation_accuracy=float((head.probabilities(validation).argmax(axis=1) == truth[1]).mean()),
+        test_accuracy=float((head.probabilities(test).argmax(axis=1) == truth[2]).mean()),
+    )
     run = Run(
         backbone=backbone.name,
         preprocessing=contract,
         seed=seed,
         labels=dataset.labels,
-        test=tuple(TestPhoto(path=photo.path.resolve(), label=photo.label) for photo in dataset.test),
+        validation=_run_photos(dataset.validation),
+        test=_run_photos(dataset.test),
         trained_on=tuple(sorted({p.digest[:4].hex() for p in (*dataset.train, *dataset.validation)})),
-        unknown_below=unknown_below(known),
         epochs=head.epochs,
-        validation_accuracy=float((known.argmax(axis=1) == truth[1]).mean()),
-        test_accuracy=float((head.probabilities(test).argmax(axis=1) == truth[2]).mean()),
+        training=training,
     )
     save_run(out, run, two_outputs(backbone, head), calibration=calibration)
-    return run
+    return training
+
+
+def _run_photos(photos: tuple[Photo, ...]) -> tuple[RunPhoto, ...]:
+    return tuple(RunPhoto(path=photo.path.resolve(), label=photo.label) for photo in photos)
 
 
 def calibration_sample(photos: tuple[Photo, ...], classes: int) -> list[Photo]:

@@ -27,11 +27,11 @@ def train(
 
         dataset = load_dataset(data, seed=seed)
         with progress_display() as display:
-            run = train_classifier(dataset, backbone, out, epochs=epochs, seed=seed, display=display)
+            training = train_classifier(dataset, backbone, out, epochs=epochs, seed=seed, display=display)
     sizes = f"{len(dataset.train)} train, {len(dataset.validation)} validation, {len(dataset.test)} test"
-    typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {run.backbone}")
+    typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {backbone}")
     if dataset.moved:
         typer.echo(f"{dataset.moved} photos were left out, because a later split has the same ones", err=True)
-    accuracies = f"validation accuracy {run.validation_accuracy:.1%}, test accuracy {run.test_accuracy:.1%}"
+    accuracies = f"validation accuracy {training.validation_accuracy:.1%}, test accuracy {training.test_accuracy:.1%}"
     typer.echo(f"{accuracies} (head on the int8 backbone)")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")

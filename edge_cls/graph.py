@@ -1,4 +1,4 @@
-"""The graph inside a TFLite FlatBuffer: look at it and name its tensors. Needs no TensorFlow."""
+"""The graph inside a TFLite FlatBuffer: look at it and edit it. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ def name_tensors(network: bytes, inputs: list[str]) -> bytes:
         graph.tensors[index].name = name
     for output in model.signatureDefs[0].outputs:
         graph.tensors[output.tensorIndex].name = _text(output.name)
-    builder = flatbuffers.Builder(len(network) + 4096)
+    return pack(model)
+
+
+def pack(model: schema.ModelT) -> bytes:
+    """Return the FlatBuffer of `model`."""
+    builder = flatbuffers.Builder(2**20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

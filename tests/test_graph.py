@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_cls.graph import float_operators
 from edge_cls.model_file import read_model
-from edge_cls_tools.graph import float_operators
 
-TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
+TINY = Path(__file__).parent / "data" / "tiny.tflite"
 
 
 def test_a_full_int8_model_has_no_float_operator() -> None:

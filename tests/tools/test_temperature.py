@@ -1,0 +1,24 @@
+"""The temperature undoes the over- and underconfidence that was put in, and does not believe in perfection."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_cls.core.temperature import with_temperature
+from edge_cls_tools.temperature import fit_temperature
+
+
+@pytest.mark.parametrize("spoilt", [0.5, 1.0, 2.0])
+def test_the_temperature_that_was_put_in_is_found(spoilt: float) -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.dirichlet((0.6, 0.6, 0.6), 4000).astype(np.float32)
+    truth = np.array([rng.choice(3, p=row / row.sum()) for row in honest.astype(np.float64)])
+    found = fit_temperature(with_temperature(honest, 1 / spoilt), truth)
+    assert found == pytest.approx(spoilt, rel=0.1)
+
+
+def test_three_right_answers_are_no_certainty() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]], np.float32)
+    temperature = fit_temperature(probabilities, np.array([0, 1, 0]))
+    assert with_temperature(probabilities, temperature).max() < 0.9
