@@ -16,7 +16,9 @@ from edge_cls.cli.run import run
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency
 
-_EXTRA_OF = dict.fromkeys(("tensorflow", "keras", "sklearn", "platformdirs", "requests"), "host") | {"skimage": "demo"}
+_EXTRA_OF = dict.fromkeys(
+    ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy"), "host"
+) | {"skimage": "demo"}
 
 
 def build_app() -> typer.Typer:

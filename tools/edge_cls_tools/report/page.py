@@ -1,0 +1,56 @@
+"""A page from a template of this folder, with pictures and plots inside. The door to Jinja2 and Matplotlib."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from edge_cls import __version__
+from edge_cls.images import encode_jpeg
+from edge_cls.preprocess import Frame, resize
+
+PICTURE_SIDE = 160
+"""The longest side, in pixels, of a photo in a report."""
+
+# Every value is escaped: file names and labels are somebody else's text.
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("edge_cls_tools.report", "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+# Text stays text, so that a reader can search for it, and the same numbers give the same bytes.
+_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "edge-cls", "font.family": "sans-serif", "axes.spines.top": False}
+
+
+def page(template: str, **values: Any) -> bytes:
+    """Return the HTML of `template`, a file of this folder that extends `base.html`, as UTF-8."""
+    return _templates.get_template(template).render(version=__version__, **values).encode()
+
+
+def picture(frame: Frame, *, side: int = PICTURE_SIDE) -> Markup:
+    """Return an RGB frame, its longest side shrunk to `side` pixels, as an `<img>` with the picture inside."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    small = resize(frame, max(1, round(width * scale)), max(1, round(height * scale)))
+    data = base64.b64encode(encode_jpeg(small, quality=80)).decode()
+    return Markup('<img src="data:image/jpeg;base64,{}" width="{}" height="{}" alt="">').format(
+        data, small.shape[1], small.shape[0]
+    )
+
+
+def plot(figure: Figure) -> Markup:
+    """Return a figure of Matplotlib as an `<svg>`. Make it with `Figure()`, not with pyplot, which keeps it."""
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    text = buffer.getvalue()
+    return Markup(text[text.index("<svg") :])  # noqa: S704 - Matplotlib has escaped what it was given
