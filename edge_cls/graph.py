@@ -38,6 +38,61 @@ def name_tensors(network: bytes, inputs: list[str]) -> bytes:
     return pack(model)
 
 
+def portable_outputs(network: bytes) -> bytes:
+    """Return the network with outputs that MediaPipe reads: `probability` first, and uint8 where they were int8.
+
+    MediaPipe refuses int8 outputs, and what its result shows first is the first output. The numbers stand for the same
+    real values as before: a QUANTIZE at the end adds 128 to each, and the zero point moves by as much.
+    """
+    model = schema.ModelT.InitFromPackedBuf(network, 0)
+    graph = model.subgraphs[0]
+    outputs = sorted(
+        (int(index) for index in graph.outputs), key=lambda i: _text(graph.tensors[i].name) != "probability"
+    )
+    moved = {i: _append_uint8(model, i) for i in outputs if graph.tensors[i].type == schema.TensorType.INT8}
+    if not moved and outputs == list(graph.outputs):
+        return network
+    graph.outputs = [moved.get(index, index) for index in outputs]
+    for signature in model.signatureDefs or []:
+        for output in signature.outputs:
+            output.tensorIndex = moved.get(output.tensorIndex, output.tensorIndex)
+    return pack(model)
+
+
+def _append_uint8(model: schema.ModelT, index: int) -> int:
+    """Append an operator from the int8 tensor `index`, which gives its name away, to uint8; return the new tensor."""
+    graph = model.subgraphs[0]
+    source, target, operator = graph.tensors[index], schema.TensorT(), schema.OperatorT()
+    target.name, target.type, target.buffer = _text(source.name), schema.TensorType.UINT8, 0
+    target.shape, target.shapeSignature = source.shape, source.shapeSignature
+    target.quantization = schema.QuantizationParametersT()
+    target.quantization.scale = source.quantization.scale
+    target.quantization.zeroPoint = [int(zero) + 128 for zero in source.quantization.zeroPoint]
+    source.name = f"{target.name}_int8"
+    graph.tensors.append(target)
+    operator.opcodeIndex = _requantize_code(model)
+    operator.inputs, operator.outputs = [index], [len(graph.tensors) - 1]
+    operator.builtinOptionsType, operator.builtinOptions = (
+        schema.BuiltinOptions.QuantizeOptions,
+        schema.QuantizeOptionsT(),
+    )
+    graph.operators.append(operator)
+    return len(graph.tensors) - 1
+
+
+def _requantize_code(model: schema.ModelT) -> int:
+    """Return the index of the operator code of QUANTIZE for integers, added where the network has none."""
+    wanted = (schema.BuiltinOperator.QUANTIZE, 2)
+    for index, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version) == wanted:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = wanted[0]
+    code.version = wanted[1]
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
 def pack(model: schema.ModelT) -> bytes:
     """Return the FlatBuffer of `model`."""
     builder = flatbuffers.Builder(2**20)

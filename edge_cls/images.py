@@ -92,3 +92,10 @@ def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def encode_png(frame: Frame) -> bytes:
+    """Return an RGB frame as the bytes of a PNG file, without loss."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -69,8 +69,12 @@ class Model:
 
     def infer(self, frame: Frame) -> Inference:
         """Return the outputs for an RGB frame of any size."""
-        outputs = self._interpreter.invoke(self._tensor(preprocess(frame, self.contract)))
+        outputs = self.run(preprocess(frame, self.contract))
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
+
+    def run(self, pixels: Frame) -> list[NDArray[Any]]:
+        """Return the raw outputs, in the model's order, for pixels that `preprocess` gave."""
+        return self._interpreter.invoke(self._tensor(pixels))
 
     def _to_embedding(self, outputs: list[NDArray[Any]]) -> QuantizedVector | None:
         if self._embedding is None:

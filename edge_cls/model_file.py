@@ -1,7 +1,8 @@
 """Read and write a `.tflite` with labels and manifest inside.
 
-The files are appended to the network as a ZIP archive, as TFLite Metadata does it: `zipfile` opens the model, and any
-TFLite interpreter runs it, since it stops reading where the network ends.
+The network carries TFLite Metadata, for MediaPipe and others. The files are appended to it as a ZIP archive, as that
+standard does it: `zipfile` opens the model, and any TFLite interpreter runs it, since it stops reading where the
+network ends.
 """
 
 from __future__ import annotations
@@ -16,25 +17,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from edge_cls.core.golden import GoldenFrame
 from edge_cls.core.labels import format_labels
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError, OutputError
+from edge_cls.metadata import describe, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
+GOLDEN = "golden.json"
 _MAX_MEMBER = 16 * 2**20
 _manifests = TypeAdapter(Manifest)
+_goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """A model as it lies on disk.
 
-    `network` is the FlatBuffer alone. A model that edge-cls did not make has neither manifest nor labels.
-    `trained_on` holds the first four bytes of the SHA-256 of each photo that the model has learnt from.
+    `network` is the FlatBuffer alone, without the metadata that `write_model` puts in front of it. A model that
+    edge-cls did not make has neither manifest nor labels. `trained_on` holds the first four bytes of the SHA-256 of
+    each photo that the model has learnt from. `golden` are the frames that `edge_cls.golden` replays.
     """
 
     path: Path
@@ -42,6 +48,7 @@ class ModelFile:
     manifest: Manifest | None = None
     labels: tuple[str, ...] = ()
     trained_on: frozenset[bytes] = frozenset()
+    golden: tuple[GoldenFrame, ...] = ()
 
 
 def read_model(path: Path) -> ModelFile:
@@ -66,6 +73,7 @@ def read_model(path: Path) -> ModelFile:
     try:
         manifest = _manifests.validate_json(members[MANIFEST])
         labels = tuple(members.get(LABELS, b"").decode().splitlines())
+        golden = _goldens.validate_json(members.get(GOLDEN, b"[]"))
     except (ValidationError, UnicodeDecodeError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (LABELS,), "msg": str(error)}
         raise ModelError(
@@ -78,7 +86,7 @@ def read_model(path: Path) -> ModelFile:
         )
     digests = members.get(TRAINED_ON, b"")
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
-    return ModelFile(path, network, manifest, labels, trained_on)
+    return ModelFile(path, without_metadata(network), manifest, labels, trained_on, golden)
 
 
 def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
@@ -88,7 +96,7 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return {}, len(content)
     with archive:
-        wanted = [info for info in archive.infolist() if info.filename in (MANIFEST, LABELS, TRAINED_ON)]
+        wanted = [info for info in archive.infolist() if info.filename in (MANIFEST, LABELS, TRAINED_ON, GOLDEN)]
         if any(info.file_size > _MAX_MEMBER for info in wanted):
             raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
         try:
@@ -99,18 +107,25 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
 
 
 def write_model(model: ModelFile) -> None:
-    """Write `model` to its path: whole, or, where the disk is full, not at all. The same model gives the same bytes."""
-    buffer = io.BytesIO()
-    buffer.write(model.network)
+    """Write `model` to its path: whole, or, where the disk is full, not at all. The same model gives the same bytes.
+
+    A model with a manifest gets TFLite Metadata; `flatbuffer_sha256`, and `space` where there is none, are filled in.
+    """
+    network = without_metadata(model.network)
     files: dict[str, bytes] = {}
     if model.manifest is not None:
-        digest = sha256(model.network)
-        manifest = replace(model.manifest, flatbuffer_sha256=digest, space=model.manifest.space or digest)
+        space = model.manifest.space or sha256(network)
+        network = with_metadata(network, describe(network, model.manifest, model.labels))
+        manifest = replace(model.manifest, flatbuffer_sha256=sha256(network), space=space)
         files[MANIFEST] = _manifests.dump_json(manifest, indent=2)
     if model.labels:
         files[LABELS] = format_labels(model.labels).encode()
     if model.trained_on:
         files[TRAINED_ON] = b"".join(sorted(model.trained_on))
+    if model.golden:
+        files[GOLDEN] = _goldens.dump_json(model.golden, indent=2)
+    buffer = io.BytesIO()
+    buffer.write(network)
     _append_zip(buffer, files)
     write_whole(model.path, buffer.getvalue())
 

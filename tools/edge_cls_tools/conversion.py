@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.errors import ConversionError
-from edge_cls.graph import float_operators, name_tensors
+from edge_cls.graph import float_operators, name_tensors, portable_outputs
 from edge_cls.interpreter import Interpreter
 from edge_cls_tools.litert_converter import to_int8
 from edge_cls_tools.pixels import Pixels, normalize
@@ -19,13 +19,13 @@ BYTE = 2 / 255
 
 
 def convert(network: keras.Model, calibration: Pixels) -> bytes:
-    """Return `network`, pixels in [-1, 1] to named outputs, as a TFLite model, uint8 in and int8 all through.
+    """Return `network`, pixels in [-1, 1] to named outputs, as a TFLite model, uint8 in and out and int8 all through.
 
     The ranges are those that the images of `calibration` reach. Raises ConversionError where an operator stayed in
     floating point, or where the input is not the plain byte of a pixel.
     """
     try:
-        converted = name_tensors(to_int8(network, lambda: _representative(calibration)), ["image"])
+        converted = portable_outputs(name_tensors(to_int8(network, lambda: _representative(calibration)), ["image"]))
     except Exception as error:  # the converter raises kinds of its own, and bare ones
         raise ConversionError(
             f"the network cannot be converted to int8 ({error})", mend="use a backbone of standard layers"

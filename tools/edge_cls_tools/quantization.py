@@ -13,6 +13,7 @@ from edge_cls import __version__
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
 from edge_cls.core.temperature import with_temperature
 from edge_cls.errors import ConversionError, DatasetError, ModelError
+from edge_cls.golden import with_golden
 from edge_cls.model import Inference, Model
 from edge_cls.model_file import ModelFile, sha256, write_model
 from edge_cls_tools.conversion import convert
@@ -78,7 +79,7 @@ def quantize(folder: Path, target: Path, *, advance: Advance) -> Comparison:
     )
     if run.labels:
         manifest = _calibrated(manifest, model, run)
-    write_model(replace(file, manifest=manifest))
+    write_model(with_golden(replace(file, manifest=manifest)))
     return comparison
 
 
