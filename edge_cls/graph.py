@@ -7,24 +7,28 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from edge_cls.network import read_network
+
 _OPERATORS = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int) and name.isupper()
 }
-_FLOAT = {schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64}
+
+
+def operator_name(kind: int | str) -> str:
+    """Return what the schema calls the operator `kind`, a number; a custom one has its own name."""
+    return kind if isinstance(kind, str) else _OPERATORS.get(kind, f"operator {kind}")
 
 
 def float_operators(network: bytes) -> list[str]:
-    """Return the operators that compute in floating point, in order, as `OPERATOR (output tensor)`."""
-    model = schema.ModelT.InitFromPackedBuf(network, 0)
-    graph = model.subgraphs[0]
-    found = []
-    for operator in graph.operators:
-        touched = [*operator.inputs, *operator.outputs]
-        if any(graph.tensors[index].type in _FLOAT for index in touched if index >= 0):
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
-            found.append(f"{name} ({_text(graph.tensors[operator.outputs[0]].name)})")
-    return found
+    """Return the operators that compute in floating point, in order, as `OPERATOR (output tensor)`.
+
+    Raises ModelError where the network is damaged.
+    """
+    return [
+        f"{operator_name(operator.kind)} ({operator.outputs[0].name if operator.outputs else ''})"
+        for operator in read_network(network).operators
+        if operator.computes_in_float
+    ]
 
 
 def name_tensors(network: bytes, inputs: list[str]) -> bytes:

@@ -79,6 +79,16 @@ def read_metadata(network: bytes) -> Metadata | None:
     return None
 
 
+def labels_file(metadata: Metadata) -> str | None:
+    """Return the name of the associated file that has the classes of an output, None where there is none."""
+    for subgraph in metadata.get("subgraph_metadata", ()):
+        for tensor in subgraph.get("output_tensor_metadata", ()):
+            for file in tensor.get("associated_files", ()):
+                if file.get("type") == LABELS_OF_AXIS:
+                    return str(file.get("name", "")) or None
+    return None
+
+
 def with_metadata(network: bytes, metadata: Metadata) -> bytes:
     """Return `network`, which has none of ours, with `metadata`. The same arguments give the same bytes.
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from edge_cls.core.golden import GoldenFrame
-from edge_cls.core.labels import format_labels
+from edge_cls.core.labels import format_labels, parse_labels
 from edge_cls.core.manifest import Manifest
-from edge_cls.errors import ModelError, OutputError
-from edge_cls.metadata import describe, with_metadata, without_metadata
+from edge_cls.errors import LabelError, ModelError, OutputError
+from edge_cls.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
@@ -39,8 +39,9 @@ class ModelFile:
     """A model as it lies on disk.
 
     `network` is the FlatBuffer alone, without the metadata that `write_model` puts in front of it. A model that
-    edge-cls did not make has neither manifest nor labels. `trained_on` holds the first four bytes of the SHA-256 of
-    each photo that the model has learnt from. `golden` are the frames that `edge_cls.golden` replays.
+    edge-cls did not make has no manifest, and labels only where its metadata names the file. `trained_on` holds the
+    first four bytes of the SHA-256 of each photo that the model has learnt from. `golden` are the frames that
+    `edge_cls.golden` replays.
     """
 
     path: Path
@@ -53,6 +54,15 @@ class ModelFile:
 
 def read_model(path: Path) -> ModelFile:
     """Return the model at `path`. Raises ModelError where it is missing, cut off, damaged or no TFLite model."""
+    stored, archive = read_parts(path)
+    return _ours(path, stored, archive) if MANIFEST in archive.namelist() else _foreign(path, stored, archive)
+
+
+def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
+    """Return the network as it lies in the file at `path`, metadata included, and the archive of files behind it.
+
+    Raises ModelError where the file is missing, cut off, or no TFLite model.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -63,47 +73,60 @@ def read_model(path: Path) -> ModelFile:
         raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check the file and its rights") from error
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
-    members, network_size = _members(path, content)
-    network = content[:network_size]
-    if MANIFEST not in members:
-        # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
-        if b"PK\x03\x04" in content and MANIFEST.encode() in content:
-            raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
-        return ModelFile(path, network)
+    archive = _open_archive(content)
+    # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
+    if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
+        raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
+    return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
+
+
+def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
     try:
-        manifest = _manifests.validate_json(members[MANIFEST])
-        labels = tuple(members.get(LABELS, b"").decode().splitlines())
-        golden = _goldens.validate_json(members.get(GOLDEN, b"[]"))
+        manifest = _manifests.validate_json(_member(path, archive, MANIFEST))
+        labels = tuple(_member(path, archive, LABELS).decode().splitlines())
+        golden = _goldens.validate_json(_member(path, archive, GOLDEN) or b"[]")
     except (ValidationError, UnicodeDecodeError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (LABELS,), "msg": str(error)}
         raise ModelError(
             f"{path} has a manifest this version cannot read ({first['loc']}: {first['msg']})",
             mend="update edge-cls, or make the model again",
         ) from error
-    if sha256(network) != manifest.flatbuffer_sha256:
+    if sha256(stored) != manifest.flatbuffer_sha256:
         raise ModelError(
             f"{path} is damaged: its network does not match its hash", mend="copy it again from where it was made"
         )
-    digests = members.get(TRAINED_ON, b"")
+    digests = _member(path, archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
-    return ModelFile(path, without_metadata(network), manifest, labels, trained_on, golden)
+    return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
 
 
-def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
-    """Return the associated files, and where the network ends."""
+def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
+        name = labels_file(read_metadata(network) or {})
+        labels = parse_labels(_member(path, archive, name).decode()) if name else ()
+    except (ModelError, LabelError, UnicodeDecodeError):
+        labels = ()
+    return ModelFile(path, network, labels=labels)
+
+
+def _open_archive(content: bytes) -> zipfile.ZipFile:
+    """Return the archive behind a network: an empty one where there is none."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return {}, len(content)
-    with archive:
-        wanted = [info for info in archive.infolist() if info.filename in (MANIFEST, LABELS, TRAINED_ON, GOLDEN)]
-        if any(info.file_size > _MAX_MEMBER for info in wanted):
-            raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
-        try:
-            members = {info.filename: archive.read(info) for info in wanted}
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
-            raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
-        return members, min((info.header_offset for info in archive.infolist()), default=len(content))
+        return zipfile.ZipFile(io.BytesIO(), "w")
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return an associated file, empty where there is none."""
+    if name not in archive.namelist():
+        return b""
+    if archive.getinfo(name).file_size > _MAX_MEMBER:
+        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
 
 
 def write_model(model: ModelFile) -> None:

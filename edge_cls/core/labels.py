@@ -46,6 +46,10 @@ def parse_labels(text: str) -> tuple[str, ...]:
     return tuple(by_index[index] for index in range(len(lines)))
 
 
-def format_labels(labels: Sequence[str]) -> str:
-    """Return the text of a `labels.txt` in the plain dialect."""
-    return "".join(f"{label}\n" for label in labels)
+def format_labels(labels: Sequence[str], *, indexed: bool = False) -> str:
+    r"""Return the text of a `labels.txt`: a label a line, or `0 label` where it is `indexed`.
+
+    >>> format_labels(["cat", "dog"]), format_labels(["cat", "dog"], indexed=True)
+    ('cat\ndog\n', '0 cat\n1 dog\n')
+    """
+    return "".join(f"{index} {label}\n" if indexed else f"{label}\n" for index, label in enumerate(labels))
