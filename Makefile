@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-lowest table clean
+.PHONY: demo test check lint test-tensorflow test-mediapipe test-lowest table clean
 
 demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow"
+	$(BIN)/pytest -m "not tensorflow and not mediapipe"
 
 check: lint test  ## before every commit
 
@@ -21,6 +21,11 @@ lint: $(VENV)/.ready
 
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
 	$(BIN)/pytest -m tensorflow
+
+test-mediapipe: $(VENV)/.ready  ## our models in MediaPipe, whose OpenCV and ours cannot be in one environment
+	$(PYTHON) -m venv $(VENV)-mediapipe
+	$(VENV)-mediapipe/bin/pip install --quiet 'mediapipe>=1.2'
+	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe
 
 test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml admits
 	$(PYTHON) -m venv --clear $(VENV)-lowest
@@ -38,4 +43,4 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest demo-out
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-mediapipe demo-out

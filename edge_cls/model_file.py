@@ -133,7 +133,10 @@ def write_model(model: ModelFile) -> None:
     """Write `model` to its path: whole, or, where the disk is full, not at all. The same model gives the same bytes.
 
     A model with a manifest gets TFLite Metadata; `flatbuffer_sha256`, and `space` where there is none, are filled in.
+    Raises ValueError where `network` is a whole file, with files behind the network.
     """
+    if zipfile.is_zipfile(io.BytesIO(model.network)):
+        raise ValueError(f"the network of {model.path} has files appended: take that of read_model")
     network = without_metadata(model.network)
     files: dict[str, bytes] = {}
     if model.manifest is not None:

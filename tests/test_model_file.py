@@ -12,6 +12,7 @@ import pytest
 
 from edge_cls.errors import ModelError, OutputError
 from edge_cls.interpreter import Interpreter
+from edge_cls.metadata import with_metadata
 from edge_cls.model_file import ModelFile, read_model, sha256, write_model, write_whole
 
 
@@ -36,6 +37,11 @@ def test_what_was_written_is_read_again(model: ModelFile) -> None:
 def test_a_network_without_a_manifest_is_read_as_it_is(model: ModelFile) -> None:
     model.path.write_bytes(model.network)
     assert read_model(model.path) == ModelFile(model.path, model.network)
+
+
+def test_a_whole_file_is_no_network(model: ModelFile, tiny: Path) -> None:
+    with pytest.raises(ValueError, match="has files appended"):
+        write_model(dataclasses.replace(model, network=tiny.read_bytes()))
 
 
 def test_the_same_model_gives_the_same_bytes(model: ModelFile, tmp_path: Path) -> None:
@@ -162,8 +168,51 @@ def test_other_programs_files_in_the_archive_are_ignored(model: ModelFile) -> No
     assert (read.network, read.manifest, read.labels) == (model.network, None, ())
 
 
+NAMES_LABELS = {
+    "subgraph_metadata": [{"output_tensor_metadata": [{"associated_files": [{"name": "classes.txt", "type": 2}]}]}]
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        (b"cat\ndog\n", ("cat", "dog")),
+        (b"0 cat\n1 dog\n", ("cat", "dog")),
+        (b"\xff\xfe", ()),
+        (b"", ()),
+        (bytes(17 * 2**20), ()),
+    ],
+    ids=["plain", "indexed", "no text", "empty", "too much"],
+)
+def test_the_labels_that_other_programs_metadata_names_are_read(
+    model: ModelFile, content: bytes, labels: tuple[str, ...]
+) -> None:
+    described = dataclasses.replace(model, network=with_metadata(model.network, NAMES_LABELS))
+    read = read_model(with_member(described, "classes.txt", content))
+    assert (read.manifest, read.labels) == (None, labels)
+
+
+def test_the_space_of_a_model_stays_whatever_is_told_of_it(model: ModelFile) -> None:
+    assert model.manifest is not None
+    first = dataclasses.replace(model, manifest=dataclasses.replace(model.manifest, space=""))
+    write_model(first)
+    read = read_model(model.path)
+    assert read.manifest is not None
+    assert read.manifest.space == sha256(model.network)
+    renamed = dataclasses.replace(read.manifest, name="another, longer name", temperature=2.0)
+    write_model(dataclasses.replace(read, manifest=renamed))
+    again = read_model(model.path)
+    assert again.manifest is not None
+    assert (again.network, again.manifest.space, again.manifest.temperature) == (
+        model.network,
+        sha256(model.network),
+        2.0,
+    )
+    assert again.manifest.flatbuffer_sha256 != read.manifest.flatbuffer_sha256
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(model: ModelFile) -> None:
-    path = with_member(model, "labels.txt", bytes(17 * 2**20))
+    path = with_member(model, "manifest.json", bytes(17 * 2**20))
     assert path.stat().st_size < 2**20
     with pytest.raises(ModelError, match="holds a file of over 16777216 bytes"):
         read_model(path)

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_cls.errors import ModelError
 
-_BUDGET = 32 * 2**20
+_BUDGET = 8 * 2**20
 _TABLE_COST = 64
 
 
@@ -31,6 +31,8 @@ class Table:
         self._vtable = position - self._at("<i", position)
         self.slots: int = (self._at("<H", self._vtable) - 4) // 2
         """How many slots the writer of this table knew."""
+        if self.slots < 0:
+            raise _damaged()
 
     @classmethod
     def root(cls, buffer: bytes) -> Table:
