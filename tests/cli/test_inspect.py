@@ -29,7 +29,7 @@ def test_all_that_a_model_of_ours_says_is_told(edge_cls: Run, tiny: Path) -> Non
     assert told["network_sha256"] == sha256(read_parts(tiny)[0])
     assert told["manifest"]["preprocessing"]["width"] == 32
     assert told["labels"] == ["blue", "green", "red"]
-    assert list(told["files"]) == ["manifest.json", "labels.txt", "golden.json"]
+    assert list(told["files"]) == ["manifest.json", "labels.txt", "trained-on.sha256", "golden.json"]
     assert (told["golden"], told["golden_problem"], told["golden_failed"]) == (3, None, False)
     assert told["metadata"]["subgraph_metadata"][0]["output_tensor_metadata"][0]["name"] == "probability"
     assert [(one["name"], one["shape"], one["dtype"]) for one in told["outputs"]] == [
