@@ -1,49 +1,302 @@
-"""The graph inside a TFLite FlatBuffer: look at it and edit it. Needs no TensorFlow."""
+"""The graph inside a TFLite FlatBuffer: look at it and edit it. Needs no TensorFlow.
+
+`unpack` is the one way in: what it returns can be walked without another check.
+"""
 
 from __future__ import annotations
 
+import itertools
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int) and name.isupper()
-}
-_FLOAT = {schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64}
+from edge_cls.errors import ModelError
+
+EDGE_TPU = "edgetpu-custom-op"
+"""What the Edge TPU's compiler calls the operator that holds all it has mapped."""
+_MOST = 50_000
+"""Tensors, operators and buffers of a model, at most; the largest published ones have a tenth of that."""
+
+
+def _names(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int) and name[0].isupper()}
+
+
+_SOFTMAX_ZERO = {schema.TensorType.INT8: -128, schema.TensorType.UINT8: 0}
+_OPERATORS, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
+
+
+@dataclass(frozen=True, eq=False)
+class TensorInfo:
+    """What the graph says of a tensor.
+
+    `type` is the schema's name of its type, such as `INT8`. Where it is quantised as a whole, real = scale * (q -
+    zero_point); otherwise `scale` is 0, and `quantized` says whether each of its channels is. `constant` holds the
+    bytes of a constant, None where the tensor is computed. `resizable` says that a size was left open.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    quantized: bool
+    scale: float
+    zero_point: int
+    resizable: bool
+    constant: NDArray[np.uint8] | None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """An operator of the graph; `inputs` are None where an optional one was left out. `options` are the schema's."""
+
+    name: str
+    version: int
+    inputs: tuple[TensorInfo | None, ...]
+    outputs: tuple[TensorInfo, ...]
+    options: Any
+
+    @property
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """All tensors that it reads or writes."""
+        return tuple(tensor for tensor in (*self.inputs, *self.outputs) if tensor is not None)
+
+
+def unpack(network: bytes, name: str) -> schema.ModelT:
+    """Return the FlatBuffer `network` as objects, in which every index points at something.
+
+    Raises ModelError, which calls the model `name`, for a FlatBuffer that is damaged or was made to do harm: no more is
+    read than the file is long.
+    """
+    try:
+        if network[4:8] != b"TFL3":
+            raise ValueError("it is no TFLite model")
+        _check_lengths(schema.Model.GetRootAs(network, 0), len(network))
+        model = schema.ModelT.InitFromPackedBuf(network, 0)
+        _check_indices(model)
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        # Python's FlatBuffers check nothing, so that damaged bytes end in any of these.
+        raise ModelError(f"{name} is damaged ({error})", mend="copy or download it again") from error
+    return model
+
+
+def _check_lengths(model: Any, size: int) -> None:
+    """Raise ValueError where vectors are longer than the file can hold, though each points at bytes that are there."""
+    spent = _count(model.BuffersLength(), model.SubgraphsLength(), model.OperatorCodesLength(), model.MetadataLength())
+    for i in range(model.BuffersLength()):
+        spent += model.Buffers(i).DataLength()
+    for i in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(i)
+        spent += _count(graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength())
+        for j in range(graph.TensorsLength()):
+            tensor = graph.Tensors(j)
+            spent += len(tensor.Name() or b"") + _count(tensor.ShapeLength(), tensor.ShapeSignatureLength())
+        for j in range(graph.OperatorsLength()):
+            operator = graph.Operators(j)
+            spent += _count(operator.InputsLength(), operator.OutputsLength()) + operator.CustomOptionsLength()
+        if spent > size:
+            break
+    if spent > size:
+        raise ValueError("its parts are larger than the file")
+
+
+def _count(*lengths: int) -> int:
+    if max(lengths) > _MOST:
+        raise ValueError(f"it has a list of {max(lengths)} parts")
+    return sum(lengths)
+
+
+def _check_indices(model: schema.ModelT) -> None:
+    """Raise ValueError where an index points at nothing."""
+    model.metadata, model.signatureDefs = list(_some(model.metadata)), list(_some(model.signatureDefs))
+    # Buffer 0 is the empty one of what is computed; a file without constants may lack it.
+    model.buffers, model.operatorCodes = list(_some(model.buffers)) or [schema.BufferT()], _some(model.operatorCodes)
+    if not model.subgraphs:
+        raise ValueError("it has no graph")
+    for graph in model.subgraphs:
+        graph.tensors, graph.operators = list(_some(graph.tensors)), list(_some(graph.operators))
+        graph.inputs, graph.outputs = ([int(index) for index in _some(part)] for part in (graph.inputs, graph.outputs))
+        for operator in graph.operators:
+            operator.inputs = [int(index) for index in _some(operator.inputs)]
+            operator.outputs = [int(index) for index in _some(operator.outputs)]
+        _check_range((tensor.buffer for tensor in graph.tensors), len(model.buffers))
+        _check_range((operator.opcodeIndex for operator in graph.operators), len(model.operatorCodes))
+        reads = itertools.chain.from_iterable(operator.inputs for operator in graph.operators)
+        writes = itertools.chain.from_iterable(operator.outputs for operator in graph.operators)
+        _check_range((index for index in reads if index != -1), len(graph.tensors))
+        _check_range(itertools.chain(writes, graph.inputs, graph.outputs), len(graph.tensors))
+
+
+def _some(part: Any) -> Any:
+    return () if part is None else part
+
+
+def _check_range(indices: Iterable[int], count: int) -> None:
+    for index in indices:
+        if not 0 <= index < count:
+            raise ValueError(f"its part {index} of {count} does not exist")
+
+
+def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
+    """Return what is told of a tensor of the main graph."""
+    tensor = model.subgraphs[0].tensors[index]
+    quantization = tensor.quantization or schema.QuantizationParametersT()
+    scales, zeros = _some(quantization.scale), _some(quantization.zeroPoint)
+    shape, signature = (tuple(int(n) for n in _some(part)) for part in (tensor.shape, tensor.shapeSignature))
+    return TensorInfo(
+        index=index,
+        name=text(tensor.name),
+        shape=shape,
+        type=_TYPES.get(tensor.type, f"type {tensor.type}"),
+        quantized=len(scales) > 0,
+        scale=float(scales[0]) if len(scales) == len(zeros) == 1 else 0.0,
+        zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
+        resizable=-1 in signature or -1 in shape,
+        constant=None if (data := model.buffers[tensor.buffer].data) is None else np.asarray(data, np.uint8),
+    )
+
+
+def operators(model: schema.ModelT) -> list[Operator]:
+    """Return the operators of the main graph in the order in which they run."""
+    infos = [tensor_info(model, index) for index in range(len(model.subgraphs[0].tensors))]
+    found = []
+    for operator in model.subgraphs[0].operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        # The older field holds the first 127 codes alone, the newer one is absent from older files.
+        name = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+        found.append(
+            Operator(
+                name=text(code.customCode) if name == "CUSTOM" else name,
+                version=code.version,
+                inputs=tuple(infos[index] if index >= 0 else None for index in operator.inputs),
+                outputs=tuple(infos[index] for index in operator.outputs),
+                options=operator.builtinOptions,
+            )
+        )
+    return found
+
+
+def metadata_buffer(model: schema.ModelT) -> bytes | None:
+    """Return the TFLite Metadata in the model, a FlatBuffer of its own; None where there is none."""
+    for entry in model.metadata:
+        if text(entry.name) == "TFLITE_METADATA" and entry.buffer < len(model.buffers):
+            data = model.buffers[entry.buffer].data
+            return None if data is None else np.asarray(data, np.uint8).tobytes()
+    return None
+
+
+def compiled_for_edge_tpu(model: schema.ModelT) -> bool:
+    """Return whether the Edge TPU's compiler made the model."""
+    return any(text(code.customCode) == EDGE_TPU for code in model.operatorCodes)
 
 
 def float_operators(network: bytes) -> list[str]:
     """Return the operators that compute in floating point, in order, as `OPERATOR (output tensor)`."""
-    model = schema.ModelT.InitFromPackedBuf(network, 0)
-    graph = model.subgraphs[0]
-    found = []
-    for operator in graph.operators:
-        touched = [*operator.inputs, *operator.outputs]
-        if any(graph.tensors[index].type in _FLOAT for index in touched if index >= 0):
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
-            found.append(f"{name} ({_text(graph.tensors[operator.outputs[0]].name)})")
-    return found
+    return [
+        f"{operator.name} ({operator.outputs[0].name})"
+        for operator in operators(unpack(network, "the network"))
+        if any(tensor.type.startswith("FLOAT") for tensor in operator.tensors)
+    ]
 
 
 def name_tensors(network: bytes, inputs: list[str]) -> bytes:
     """Return the network with its input tensors called `inputs`, and its outputs as its signature calls them."""
-    model = schema.ModelT.InitFromPackedBuf(network, 0)
+    model = unpack(network, "the network")
     graph = model.subgraphs[0]
     for index, name in zip(graph.inputs, inputs, strict=True):
         graph.tensors[index].name = name
     for output in model.signatureDefs[0].outputs:
-        graph.tensors[output.tensorIndex].name = _text(output.name)
+        graph.tensors[output.tensorIndex].name = text(output.name)
     return pack(model)
 
 
+def set_outputs(model: schema.ModelT, outputs: dict[str, int]) -> None:
+    """Make the input `image`, and the outputs the tensors of `outputs`, by name, in this order; the signature too."""
+    graph = model.subgraphs[0]
+    graph.outputs = list(outputs.values())
+    for name, index in (("image", graph.inputs[0]), *outputs.items()):
+        graph.tensors[index].name = name
+    for signature in model.signatureDefs[:1]:
+        signature.inputs, signature.outputs = _tensor_map({"image": graph.inputs[0]}), _tensor_map(outputs)
+    del model.signatureDefs[1:]
+    # It describes the outputs that there were.
+    model.metadata = [entry for entry in model.metadata if text(entry.name) != "TFLITE_METADATA"]
+
+
+def add_softmax(model: schema.ModelT, index: int) -> int:
+    """Add a softmax after the tensor `index`, which is the last to be computed, and return the tensor of its output."""
+    graph = model.subgraphs[0]
+    logits = graph.tensors[index]
+    output = schema.TensorT()
+    output.name, output.type, output.shape, output.shapeSignature = (
+        "probability",
+        logits.type,
+        logits.shape,
+        logits.shapeSignature,
+    )
+    quantized = logits.type in _SOFTMAX_ZERO
+    if quantized:
+        # The kernel knows no other scale: 256 steps of [0, 1].
+        output.quantization = schema.QuantizationParametersT()
+        output.quantization.scale, output.quantization.zeroPoint = [1 / 256], [_SOFTMAX_ZERO[logits.type]]
+    graph.tensors.append(output)
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
+    code.version = 2 if quantized else 1
+    model.operatorCodes = [*model.operatorCodes, code]
+    softmax = schema.OperatorT()
+    softmax.opcodeIndex = len(model.operatorCodes) - 1
+    softmax.inputs, softmax.outputs = [index], [len(graph.tensors) - 1]
+    softmax.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
+    softmax.builtinOptions = schema.SoftmaxOptionsT()
+    softmax.builtinOptions.beta = 1.0
+    graph.operators.append(softmax)
+    return len(graph.tensors) - 1
+
+
+def _tensor_map(tensors: dict[str, int]) -> list[schema.TensorMapT]:
+    entries = []
+    for name, index in tensors.items():
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, index
+        entries.append(entry)
+    return entries
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose data starts at a multiple of 16 bytes, as the schema asks, and Python's `Pack` does not."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802 - the name is the generated code's
+        if self.data is None:
+            return super().Pack(builder)
+        content = np.asarray(self.data, np.uint8).tobytes()
+        builder.Prep(16, len(content))
+        data = builder.CreateByteVector(content)
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
 def pack(model: schema.ModelT) -> bytes:
-    """Return the FlatBuffer of `model`."""
+    """Return the FlatBuffer of `model`: the same model gives the same bytes."""
+    for buffer in model.buffers:
+        buffer.__class__ = _AlignedBuffer
     builder = flatbuffers.Builder(2**20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def text(name: Any) -> str:
+    """Return a string of the schema's objects, "" where there is none."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name or "")

@@ -12,6 +12,7 @@ import typer
 
 from edge_cls import __version__
 from edge_cls.cli.classify import classify
+from edge_cls.cli.import_model import import_model
 from edge_cls.cli.run import run
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency
@@ -32,7 +33,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for command in (classify, teach, run):
+    for command in (classify, teach, run, import_model):
         app.command()(command)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()
