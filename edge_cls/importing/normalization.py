@@ -26,7 +26,8 @@ class Normalization:
 
 def of_quantized_input(scale: float, zero_point: int, *, signed: bool) -> Normalization:
     """Return what an input tensor says whose values are the bytes themselves (signed: minus 128)."""
-    return Normalization(zero_point + (128.0 if signed else 0.0), 1 / scale)
+    # The scale is a float32, whose further digits are noise.
+    return Normalization(zero_point + (128.0 if signed else 0.0), float(f"{1 / scale:.6g}"))
 
 
 def of_metadata(content: bytes, name: str) -> Normalization | None:
