@@ -38,7 +38,7 @@ class TensorInfo:
 
     `type` is the schema's name of its type, such as `INT8`. Where it is quantised as a whole, real = scale * (q -
     zero_point); otherwise `scale` is 0, and `quantized` says whether each of its channels is. `constant` holds the
-    bytes of a constant, None where the tensor is computed. `resizable` says that a size was left open.
+    bytes of a constant, None where the tensor is computed. `resizable` says that a size besides the batch is left open.
     """
 
     index: int
@@ -162,7 +162,7 @@ def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
         quantized=len(scales) > 0,
         scale=float(scales[0]) if len(scales) == len(zeros) == 1 else 0.0,
         zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
-        resizable=-1 in signature or -1 in shape,
+        resizable=-1 in signature[1:] or -1 in shape,
         constant=None if (data := model.buffers[tensor.buffer].data) is None else np.asarray(data, np.uint8),
     )
 
