@@ -1,44 +1,220 @@
-"""The graph inside a TFLite FlatBuffer: look at it and edit it. Needs no TensorFlow."""
+"""The graph inside a TFLite FlatBuffer: look at it and edit it. Needs no TensorFlow.
+
+`unpack` is the one way in: what it returns can be walked without another check.
+"""
 
 from __future__ import annotations
 
+import itertools
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
-from edge_cls.network import read_network
+from edge_cls.errors import ModelError
 
-_OPERATORS = {
-    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int) and name.isupper()
-}
+EDGE_TPU = "edgetpu-custom-op"
+"""What the Edge TPU's compiler calls the operator that holds all it has mapped."""
+_MOST = 50_000
+"""Tensors, operators and buffers of a model, at most; the largest published ones have a tenth of that."""
 
 
-def operator_name(kind: int | str) -> str:
-    """Return what the schema calls the operator `kind`, a number; a custom one has its own name."""
-    return kind if isinstance(kind, str) else _OPERATORS.get(kind, f"operator {kind}")
+def _names(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int) and name[0].isupper()}
+
+
+_SOFTMAX_ZERO = {schema.TensorType.INT8: -128, schema.TensorType.UINT8: 0}
+_OPERATORS, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
+
+
+@dataclass(frozen=True, eq=False)
+class TensorInfo:
+    """What the graph says of a tensor.
+
+    `type` is the schema's name of its type, such as `INT8`. Where it is quantised as a whole, real = scale * (q -
+    zero_point); otherwise `scale` is 0, and `quantized` says whether each of its channels is. `constant` holds the
+    bytes of a constant, None where the tensor is computed. `resizable` says that a size besides the batch is left open.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    quantized: bool
+    scale: float
+    zero_point: int
+    resizable: bool
+    constant: NDArray[np.uint8] | None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """An operator of the graph; `inputs` are None where an optional one was left out. `options` are the schema's."""
+
+    name: str
+    version: int
+    inputs: tuple[TensorInfo | None, ...]
+    outputs: tuple[TensorInfo, ...]
+    options: Any
+
+    @property
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """All tensors that it reads or writes."""
+        return tuple(tensor for tensor in (*self.inputs, *self.outputs) if tensor is not None)
+
+    @property
+    def computes_in_float(self) -> bool:
+        """Whether it reads or writes a floating-point tensor."""
+        return any(tensor.type.startswith("FLOAT") for tensor in self.tensors)
+
+    @property
+    def label(self) -> str:
+        """What to call it: `OPERATOR (output tensor)`."""
+        return f"{self.name} ({self.outputs[0].name if self.outputs else ''})"
+
+
+def unpack(network: bytes, name: str) -> schema.ModelT:
+    """Return the FlatBuffer `network` as objects, in which every index points at something.
+
+    Raises ModelError, which calls the model `name`, for a FlatBuffer that is damaged or was made to do harm: no more is
+    read than the file is long.
+    """
+    try:
+        if network[4:8] != b"TFL3":
+            raise ValueError("it is no TFLite model")
+        _check_lengths(schema.Model.GetRootAs(network, 0), len(network))
+        model = schema.ModelT.InitFromPackedBuf(network, 0)
+        _check_indices(model)
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
+        # Python's FlatBuffers check nothing, so that damaged bytes end in any of these.
+        raise ModelError(f"{name} is damaged ({error})", mend="copy or download it again") from error
+    return model
+
+
+def _check_lengths(model: Any, size: int) -> None:
+    """Raise ValueError where vectors are longer than the file can hold, though each points at bytes that are there."""
+    spent = _count(model.BuffersLength(), model.SubgraphsLength(), model.OperatorCodesLength(), model.MetadataLength())
+    for i in range(model.BuffersLength()):
+        spent += model.Buffers(i).DataLength()
+    for i in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(i)
+        spent += _count(graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength())
+        for j in range(graph.TensorsLength()):
+            tensor = graph.Tensors(j)
+            spent += len(tensor.Name() or b"") + _count(tensor.ShapeLength(), tensor.ShapeSignatureLength())
+        for j in range(graph.OperatorsLength()):
+            operator = graph.Operators(j)
+            spent += _count(operator.InputsLength(), operator.OutputsLength()) + operator.CustomOptionsLength()
+        if spent > size:
+            break
+    if spent > size:
+        raise ValueError("its parts are larger than the file")
+
+
+def _count(*lengths: int) -> int:
+    if max(lengths) > _MOST:
+        raise ValueError(f"it has a list of {max(lengths)} parts")
+    return sum(lengths)
+
+
+def _check_indices(model: schema.ModelT) -> None:
+    """Raise ValueError where an index points at nothing."""
+    model.metadata, model.signatureDefs = list(_some(model.metadata)), list(_some(model.signatureDefs))
+    # Buffer 0 is the empty one of what is computed; a file without constants may lack it.
+    model.buffers, model.operatorCodes = list(_some(model.buffers)) or [schema.BufferT()], _some(model.operatorCodes)
+    if not model.subgraphs:
+        raise ValueError("it has no graph")
+    for graph in model.subgraphs:
+        graph.tensors, graph.operators = list(_some(graph.tensors)), list(_some(graph.operators))
+        graph.inputs, graph.outputs = ([int(index) for index in _some(part)] for part in (graph.inputs, graph.outputs))
+        for operator in graph.operators:
+            operator.inputs = [int(index) for index in _some(operator.inputs)]
+            operator.outputs = [int(index) for index in _some(operator.outputs)]
+        _check_range((tensor.buffer for tensor in graph.tensors), len(model.buffers))
+        _check_range((operator.opcodeIndex for operator in graph.operators), len(model.operatorCodes))
+        reads = itertools.chain.from_iterable(operator.inputs for operator in graph.operators)
+        writes = itertools.chain.from_iterable(operator.outputs for operator in graph.operators)
+        _check_range((index for index in reads if index != -1), len(graph.tensors))
+        _check_range(itertools.chain(writes, graph.inputs, graph.outputs), len(graph.tensors))
+
+
+def _some(part: Any) -> Any:
+    return () if part is None else part
+
+
+def _check_range(indices: Iterable[int], count: int) -> None:
+    for index in indices:
+        if not 0 <= index < count:
+            raise ValueError(f"its part {index} of {count} does not exist")
+
+
+def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
+    """Return what is told of a tensor of the main graph."""
+    tensor = model.subgraphs[0].tensors[index]
+    quantization = tensor.quantization or schema.QuantizationParametersT()
+    scales, zeros = _some(quantization.scale), _some(quantization.zeroPoint)
+    shape, signature = (tuple(int(n) for n in _some(part)) for part in (tensor.shape, tensor.shapeSignature))
+    return TensorInfo(
+        index=index,
+        name=text(tensor.name),
+        shape=shape,
+        type=_TYPES.get(tensor.type, f"type {tensor.type}"),
+        quantized=len(scales) > 0,
+        scale=float(scales[0]) if len(scales) == len(zeros) == 1 else 0.0,
+        zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
+        resizable=-1 in signature[1:] or -1 in shape,
+        constant=None if (data := model.buffers[tensor.buffer].data) is None else np.asarray(data, np.uint8),
+    )
+
+
+def operators(model: schema.ModelT) -> list[Operator]:
+    """Return the operators of the main graph in the order in which they run."""
+    infos = [tensor_info(model, index) for index in range(len(model.subgraphs[0].tensors))]
+    found = []
+    for operator in model.subgraphs[0].operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        # The older field holds the first 127 codes alone, the newer one is absent from older files.
+        name = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+        found.append(
+            Operator(
+                name=text(code.customCode) if name == "CUSTOM" else name,
+                version=code.version,
+                inputs=tuple(infos[index] if index >= 0 else None for index in operator.inputs),
+                outputs=tuple(infos[index] for index in operator.outputs),
+                options=operator.builtinOptions,
+            )
+        )
+    return found
+
+
+def compiled_for_edge_tpu(model: schema.ModelT) -> bool:
+    """Return whether the Edge TPU's compiler made the model."""
+    return any(text(code.customCode) == EDGE_TPU for code in model.operatorCodes)
 
 
 def float_operators(network: bytes) -> list[str]:
-    """Return the operators that compute in floating point, in order, as `OPERATOR (output tensor)`.
-
-    Raises ModelError where the network is damaged.
-    """
-    return [
-        f"{operator_name(operator.kind)} ({operator.outputs[0].name if operator.outputs else ''})"
-        for operator in read_network(network).operators
-        if operator.computes_in_float
-    ]
+    """Return the operators that compute in floating point, in order, as `OPERATOR (output tensor)`."""
+    return [one.label for one in operators(unpack(network, "the network")) if one.computes_in_float]
 
 
 def name_tensors(network: bytes, inputs: list[str]) -> bytes:
     """Return the network with its input tensors called `inputs`, and its outputs as its signature calls them."""
-    model = schema.ModelT.InitFromPackedBuf(network, 0)
+    model = unpack(network, "the network")
     graph = model.subgraphs[0]
     for index, name in zip(graph.inputs, inputs, strict=True):
         graph.tensors[index].name = name
     for output in model.signatureDefs[0].outputs:
-        graph.tensors[output.tensorIndex].name = _text(output.name)
+        graph.tensors[output.tensorIndex].name = text(output.name)
     return pack(model)
 
 
@@ -48,61 +224,117 @@ def portable_outputs(network: bytes) -> bytes:
     MediaPipe refuses int8 outputs, and what its result shows first is the first output. The numbers stand for the same
     real values as before: a QUANTIZE at the end adds 128 to each, and the zero point moves by as much.
     """
-    model = schema.ModelT.InitFromPackedBuf(network, 0)
+    model = unpack(network, "the network")
     graph = model.subgraphs[0]
-    outputs = sorted(
-        (int(index) for index in graph.outputs), key=lambda i: _text(graph.tensors[i].name) != "probability"
-    )
-    moved = {i: _append_uint8(model, i) for i in outputs if graph.tensors[i].type == schema.TensorType.INT8}
-    if not moved and outputs == list(graph.outputs):
+    outputs = sorted(graph.outputs, key=lambda i: text(graph.tensors[i].name) != "probability")
+    moved = {i: _add_uint8(model, i) for i in outputs if graph.tensors[i].type == schema.TensorType.INT8}
+    if not moved and outputs == graph.outputs:
         return network
     graph.outputs = [moved.get(index, index) for index in outputs]
-    for signature in model.signatureDefs or []:
+    for signature in model.signatureDefs:
         for output in signature.outputs:
             output.tensorIndex = moved.get(output.tensorIndex, output.tensorIndex)
     return pack(model)
 
 
-def _append_uint8(model: schema.ModelT, index: int) -> int:
-    """Append an operator from the int8 tensor `index`, which gives its name away, to uint8; return the new tensor."""
-    graph = model.subgraphs[0]
-    source, target, operator = graph.tensors[index], schema.TensorT(), schema.OperatorT()
-    target.name, target.type, target.buffer = _text(source.name), schema.TensorType.UINT8, 0
-    target.shape, target.shapeSignature = source.shape, source.shapeSignature
+def _add_uint8(model: schema.ModelT, index: int) -> int:
+    """Add an operator from the int8 tensor `index`, which gives its name away, to uint8; return the new tensor."""
+    source = model.subgraphs[0].tensors[index]
+    target = _tensor_like(source, text(source.name), schema.TensorType.UINT8)
     target.quantization = schema.QuantizationParametersT()
     target.quantization.scale = source.quantization.scale
     target.quantization.zeroPoint = [int(zero) + 128 for zero in source.quantization.zeroPoint]
     source.name = f"{target.name}_int8"
-    graph.tensors.append(target)
-    operator.opcodeIndex = _requantize_code(model)
-    operator.inputs, operator.outputs = [index], [len(graph.tensors) - 1]
-    operator.builtinOptionsType, operator.builtinOptions = (
+    quantize = schema.OperatorT()
+    quantize.builtinOptionsType, quantize.builtinOptions = (
         schema.BuiltinOptions.QuantizeOptions,
         schema.QuantizeOptionsT(),
     )
+    return _append(model, quantize, schema.BuiltinOperator.QUANTIZE, 2, index, target)
+
+
+def set_outputs(model: schema.ModelT, outputs: dict[str, int]) -> None:
+    """Make the input `image`, and the outputs the tensors of `outputs`, by name, in this order; the signature too."""
+    graph = model.subgraphs[0]
+    graph.outputs = list(outputs.values())
+    for name, index in (("image", graph.inputs[0]), *outputs.items()):
+        graph.tensors[index].name = name
+    for signature in model.signatureDefs[:1]:
+        signature.inputs, signature.outputs = _tensor_map({"image": graph.inputs[0]}), _tensor_map(outputs)
+    del model.signatureDefs[1:]
+    # It describes the outputs that there were.
+    model.metadata = [entry for entry in model.metadata if text(entry.name) != "TFLITE_METADATA"]
+
+
+def add_softmax(model: schema.ModelT, index: int) -> int:
+    """Add a softmax after the tensor `index`, which is the last to be computed, and return the tensor of its output."""
+    logits = model.subgraphs[0].tensors[index]
+    output = _tensor_like(logits, "probability", logits.type)
+    quantized = logits.type in _SOFTMAX_ZERO
+    if quantized:
+        # The kernel knows no other scale: 256 steps of [0, 1].
+        output.quantization = schema.QuantizationParametersT()
+        output.quantization.scale, output.quantization.zeroPoint = [1 / 256], [_SOFTMAX_ZERO[logits.type]]
+    softmax = schema.OperatorT()
+    softmax.builtinOptionsType, softmax.builtinOptions = schema.BuiltinOptions.SoftmaxOptions, schema.SoftmaxOptionsT()
+    softmax.builtinOptions.beta = 1.0
+    return _append(model, softmax, schema.BuiltinOperator.SOFTMAX, 2 if quantized else 1, index, output)
+
+
+def _tensor_like(other: schema.TensorT, name: str, kind: int) -> schema.TensorT:
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape, tensor.shapeSignature = name, kind, other.shape, other.shapeSignature
+    return tensor
+
+
+def _append(
+    model: schema.ModelT, operator: schema.OperatorT, kind: int, version: int, source: int, target: schema.TensorT
+) -> int:
+    """Append `operator`, from the tensor `source` to the new tensor `target`, and return the index of that."""
+    graph = model.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = version
+    model.operatorCodes = [*model.operatorCodes, code]
+    graph.tensors.append(target)
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = [source], [len(graph.tensors) - 1]
     graph.operators.append(operator)
     return len(graph.tensors) - 1
 
 
-def _requantize_code(model: schema.ModelT) -> int:
-    """Return the index of the operator code of QUANTIZE for integers, added where the network has none."""
-    wanted = (schema.BuiltinOperator.QUANTIZE, 2)
-    for index, code in enumerate(model.operatorCodes):
-        if (code.builtinCode, code.version) == wanted:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = wanted[0]
-    code.version = wanted[1]
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
+def _tensor_map(tensors: dict[str, int]) -> list[schema.TensorMapT]:
+    entries = []
+    for name, index in tensors.items():
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, index
+        entries.append(entry)
+    return entries
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose data starts at a multiple of 16 bytes, as the schema asks, and Python's `Pack` does not."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802 - the name is the generated code's
+        if self.data is None:
+            return super().Pack(builder)
+        content = np.asarray(self.data, np.uint8).tobytes()
+        builder.Prep(16, len(content))
+        data = builder.CreateByteVector(content)
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
 
 
 def pack(model: schema.ModelT) -> bytes:
-    """Return the FlatBuffer of `model`."""
+    """Return the FlatBuffer of `model`: the same model gives the same bytes."""
+    for buffer in model.buffers:
+        buffer.__class__ = _AlignedBuffer
     builder = flatbuffers.Builder(2**20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def text(name: Any) -> str:
+    """Return a string of the schema's objects, "" where there is none."""
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name or "")

@@ -9,14 +9,22 @@ from pathlib import Path
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError
 from edge_cls.golden import check_golden
-from edge_cls.graph import float_operators, operator_name
+from edge_cls.graph import EDGE_TPU, TensorInfo, operators, tensor_info, unpack
 from edge_cls.metadata import read_metadata
 from edge_cls.metadata_schema import Metadata
 from edge_cls.model import Model
 from edge_cls.model_file import ModelFile, read_model, read_parts, sha256
-from edge_cls.network import TensorInfo, read_network
 
-EDGE_TPU = "edgetpu-custom-op"
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """An input or output; where it is quantised as a whole, real = scale * (q - zero_point), otherwise scale is 0."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Inspection:
     size: int
     network_sha256: str
     subgraphs: int
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
+    inputs: tuple[TensorFacts, ...]
+    outputs: tuple[TensorFacts, ...]
     operators: dict[str, int]
     float_operators: tuple[str, ...]
     edge_tpu: bool
@@ -60,28 +68,26 @@ def inspect_model(path: Path) -> Inspection:
     """
     file = read_model(path)
     stored, archive = read_parts(path)
+    model = unpack(stored, str(path))
+    graph = model.subgraphs[0]
+    found = operators(model)
     metadata, metadata_problem = None, None
-    try:
-        network = read_network(stored)
-        floats = float_operators(stored)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error.what}", mend=error.mend) from error
     try:
         metadata = read_metadata(stored)
     except ModelError as error:
         metadata_problem = str(error)
-    operators = Counter(operator_name(operator.kind) for operator in network.operators)
-    golden_problem, failed = _replay(file, on_edge_tpu=EDGE_TPU in operators)
+    names = Counter(operator.name for operator in found)
+    golden_problem, failed = _replay(file, on_edge_tpu=EDGE_TPU in names)
     return Inspection(
         file=str(path),
         size=path.stat().st_size,
         network_sha256=sha256(stored),
-        subgraphs=network.subgraphs,
-        inputs=network.inputs,
-        outputs=network.outputs,
-        operators=dict(operators.most_common()),
-        float_operators=tuple(floats),
-        edge_tpu=EDGE_TPU in operators,
+        subgraphs=len(model.subgraphs),
+        inputs=tuple(_tensor(tensor_info(model, index)) for index in graph.inputs),
+        outputs=tuple(_tensor(tensor_info(model, index)) for index in graph.outputs),
+        operators=dict(names.most_common()),
+        float_operators=tuple(one.label for one in found if one.computes_in_float),
+        edge_tpu=EDGE_TPU in names,
         metadata=metadata,
         metadata_problem=metadata_problem,
         manifest=file.manifest,
@@ -92,6 +98,10 @@ def inspect_model(path: Path) -> Inspection:
         golden_problem=golden_problem,
         golden_failed=failed,
     )
+
+
+def _tensor(info: TensorInfo) -> TensorFacts:
+    return TensorFacts(info.name, info.shape, info.type.lower(), info.scale, info.zero_point)
 
 
 def _replay(file: ModelFile, *, on_edge_tpu: bool) -> tuple[str | None, bool]:

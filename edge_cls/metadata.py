@@ -12,6 +12,7 @@ import flatbuffers
 from edge_cls.core.flatbuffer import Table
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError
+from edge_cls.graph import tensor_info, unpack
 from edge_cls.metadata_schema import (
     LABELS_OF_AXIS,
     RGB,
@@ -21,7 +22,6 @@ from edge_cls.metadata_schema import (
     unpack_metadata,
     vector_of_offsets,
 )
-from edge_cls.network import read_network
 
 _NAME = "TFLITE_METADATA"
 _OURS = "edge_cls.network_size"
@@ -33,6 +33,8 @@ _VERSION, _BUFFERS, _METADATA, _SLOTS = 0, 4, 6, 10
 def describe(network: bytes, manifest: Manifest, labels: tuple[str, ...]) -> Metadata:
     """Return the metadata of a model of ours. Raises ModelError where the network is damaged."""
     contract = manifest.preprocessing
+    model = unpack(network, manifest.name)
+    outputs = [tensor_info(model, index).name for index in model.subgraphs[0].outputs]
     image = {
         "name": "image",
         "description": f"RGB, {contract.width} x {contract.height}: the centred crop of the frame.",
@@ -47,7 +49,7 @@ def describe(network: bytes, manifest: Manifest, labels: tuple[str, ...]) -> Met
         "subgraph_metadata": [
             {
                 "input_tensor_metadata": [image],
-                "output_tensor_metadata": [_output(one.name, labels) for one in read_network(network).outputs],
+                "output_tensor_metadata": [_output(name, labels) for name in outputs],
             }
         ],
         "associated_files": [

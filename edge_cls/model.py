@@ -40,6 +40,7 @@ class Model:
         self.space = (file.manifest.space if file.manifest else "") or sha256(file.network)
         self._temperature = file.manifest.temperature if file.manifest else 1.0
         self.contract = self._contract()
+        self._values = None if self.input.dtype == np.float32 else self._values_of_bytes()
         self._embedding, self._probability = self._outputs()
         if self._probability is not None and len(self.labels) != self.outputs[self._probability].shape[-1]:
             raise ModelError(
@@ -104,7 +105,7 @@ class Model:
                 f"{contract.width} x {contract.height}",
                 mend="make the model again with 'edge-cls quantize'",
             )
-        if dtype not in (np.uint8, np.int8):
+        if dtype not in (np.uint8, np.int8) and not (dtype == np.float32 and self.file.manifest):
             raise ModelError(
                 f"{self._name} takes {dtype} pixels and does not say how they are normalised",
                 mend="use its quantised version (uint8 or int8 input)",
@@ -114,7 +115,7 @@ class Model:
     def _outputs(self) -> tuple[int | None, int | None]:
         """Return which output is the embedding and which the probability."""
         names = [output.name for output in self.outputs]
-        if self.file.manifest:
+        if self.file.manifest and {"embedding", "probability"} & set(names):
             embedding = names.index("embedding") if "embedding" in names else None
             probability = names.index("probability") if "probability" in names else None
             return embedding, probability
@@ -126,6 +127,21 @@ class Model:
         return (None, 0) if self.labels else (0, None)
 
     def _tensor(self, pixels: Frame) -> NDArray[Any]:
-        if self.input.dtype == np.uint8:
-            return pixels
-        return (pixels.astype(np.int16) - 128).astype(np.int8)
+        if self.input.dtype == np.float32:
+            return (pixels.astype(np.float32) - np.float32(self.contract.mean)) / np.float32(self.contract.std)
+        return pixels if self._values is None else self._values[pixels]
+
+    def _values_of_bytes(self) -> NDArray[Any] | None:
+        """Return what the input takes for each of the 256 bytes of a pixel, None where it is the byte itself.
+
+        The manifest tells which number the network should see, and the input's scale which integer stands for it. Where
+        that is the byte, or one beside it, as in most models, the byte is taken: its rounding is what was trained on.
+        """
+        limits = np.iinfo(self.input.dtype)
+        values = np.arange(256) + limits.min
+        if self.file.manifest and self.input.scale:
+            real = (np.arange(256) - self.contract.mean) / self.contract.std
+            wanted = np.clip(np.rint(real / self.input.scale + self.input.zero_point), limits.min, limits.max)
+            if np.abs(wanted - values).max() > 1:
+                values = wanted
+        return None if np.array_equal(values, np.arange(256)) else values.astype(self.input.dtype)

@@ -93,13 +93,14 @@ def spoil_weights(network: schema.ModelT) -> None:
     buffer.data = (np.asarray(buffer.data).view(np.int8) // 2).view(np.uint8)
 
 
-def spoil_zero_point(network: schema.ModelT) -> None:
-    """Take the input for another one, by 20 steps."""
+def spoil_scale(network: schema.ModelT) -> None:
+    """Take the weights of the first convolution for half as large again."""
     graph = network.subgraphs[0]
-    graph.tensors[graph.inputs[0]].quantization.zeroPoint = [147]
+    quantization = graph.tensors[graph.operators[1].inputs[1]].quantization
+    quantization.scale = [1.5 * scale for scale in quantization.scale]
 
 
-@pytest.mark.parametrize("spoil", [spoil_weights, spoil_zero_point])
+@pytest.mark.parametrize("spoil", [spoil_weights, spoil_scale])
 def test_another_network_is_noticed(tiny: Path, spoil: Callable[[schema.ModelT], None]) -> None:
     file = read_model(tiny)
     network = schema.ModelT.InitFromPackedBuf(file.network, 0)

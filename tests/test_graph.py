@@ -1,24 +1,40 @@
-"""The graph inside a model can be looked at, and edited, without TensorFlow."""
+"""The graph inside a model can be looked at and edited without TensorFlow, and a damaged one is told."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edge_cls import graph
 from edge_cls.core.quantization import dequantize
-from edge_cls.graph import float_operators, portable_outputs
+from edge_cls.errors import ModelError
+from edge_cls.graph import (
+    add_softmax,
+    float_operators,
+    operators,
+    pack,
+    portable_outputs,
+    set_outputs,
+    tensor_info,
+    unpack,
+)
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
-from edge_cls.network import read_network
 from tests import toy_model
+from tests.networks import converted
 
 TINY = Path(__file__).parent / "data" / "tiny.tflite"
+NETWORK = converted()
 
 
 def test_a_full_int8_model_has_no_float_operator() -> None:
-    assert float_operators(read_model(TINY).network) == []
+    assert float_operators(NETWORK) == []
 
 
 def test_float_operators_are_named(shared: Path) -> None:
@@ -28,20 +44,106 @@ def test_float_operators_are_named(shared: Path) -> None:
     assert any(operator.startswith("SOFTMAX (") for operator in found)
 
 
-def test_a_network_is_read_as_the_interpreter_sees_it(shared: Path) -> None:
+def test_operators_tell_their_tensors() -> None:
+    quantize, convolution, *_, softmax = operators(unpack(NETWORK, "tiny"))
+    assert (quantize.name, convolution.name, softmax.name) == ("QUANTIZE", "CONV_2D", "SOFTMAX")
+    assert convolution.version == 3
+    pixels, weights, _ = convolution.inputs
+    assert pixels is not None
+    assert weights is not None
+    assert (pixels.type, pixels.shape, pixels.constant) == ("INT8", (1, 32, 32, 3), None)
+    assert (weights.type, weights.shape, weights.quantized, weights.scale) == ("INT8", (8, 3, 3, 3), True, 0.0)
+    assert weights.constant is not None
+    assert weights.constant.size == weights.size == 8 * 27
+
+
+def test_a_packed_network_computes_the_same() -> None:
+    packed = pack(unpack(NETWORK, "tiny"))
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    for ours, theirs in zip(Interpreter(packed).invoke(pixels), Interpreter(NETWORK).invoke(pixels), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_constants_are_aligned_as_the_schema_asks() -> None:
+    packed = pack(unpack(NETWORK, "tiny"))
+    model = schema.Model.GetRootAs(packed, 0)
+    whole = np.frombuffer(packed, np.uint8)
+    starts = [
+        model.Buffers(index).DataAsNumpy().ctypes.data
+        for index in range(model.BuffersLength())
+        if model.Buffers(index).DataLength()
+    ]
+    assert len(starts) > 5
+    assert {(start - whole.ctypes.data) % 16 for start in starts} == {0}
+
+
+def test_the_signature_follows_the_outputs() -> None:
+    model = unpack(NETWORK, "tiny")
+    probability = model.subgraphs[0].outputs[1]
+    set_outputs(model, {"probability": probability})
+    (signature,) = unpack(pack(model), "tiny").signatureDefs
+    assert [(entry.name, entry.tensorIndex) for entry in signature.outputs] == [(b"probability", probability)]
+    assert [entry.name for entry in signature.inputs] == [b"image"]
+
+
+def test_a_softmax_is_added_to_int8_sums_as_the_converter_would() -> None:
+    model = unpack(NETWORK, "tiny")
+    (logits,) = operators(model)[-1].inputs
+    assert logits is not None
+    model.subgraphs[0].operators.pop()
+    added = add_softmax(model, logits.index)
+    set_outputs(model, {"probability": added})
+    assert (tensor_info(model, added).scale, tensor_info(model, added).zero_point) == (1 / 256, -128)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(Interpreter(pack(model)).invoke(pixels)[0], Interpreter(NETWORK).invoke(pixels)[1])
+
+
+@given(st.lists(st.tuples(st.integers(0, len(NETWORK) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_network_is_told_or_whole_enough_to_be_walked(changes: list[tuple[int, int]]) -> None:
+    content = bytearray(NETWORK)
+    for place, byte in changes:
+        content[place] = byte
+    with contextlib.suppress(ModelError):
+        operators(unpack(bytes(content), "damaged.tflite"))
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 20, 500, 3000, len(NETWORK) - 1000])
+def test_a_network_cut_off_is_told(size: int) -> None:
+    with pytest.raises(ModelError, match=r"cut\.tflite is damaged .*; copy or download it again"):
+        operators(unpack(NETWORK[:size], "cut.tflite"))
+
+
+def test_a_list_that_points_at_the_same_part_again_and_again_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "_MOST", 100)
+    model = unpack(toy_model.write_mean_color(tmp_path / "toy.tflite").read_bytes(), "toy")
+    model.subgraphs[0].tensors = model.subgraphs[0].tensors * 101
+    with pytest.raises(ModelError, match="it has a list of 101 parts"):
+        unpack(pack(model), "bomb.tflite")
+
+
+def test_an_index_that_points_at_nothing_is_refused(tmp_path: Path) -> None:
+    model = unpack(toy_model.write_classifier(tmp_path / "toy.tflite").read_bytes(), "toy")
+    model.subgraphs[0].operators[0].opcodeIndex = 7
+    with pytest.raises(ModelError, match="its part 7 of 3 does not exist"):
+        unpack(pack(model), "toy.tflite")
+
+
+def test_a_graph_is_read_as_the_interpreter_sees_it(shared: Path) -> None:
     for path in (TINY, *sorted((shared / "models").glob("*_p*q.tflite"))):
         content = read_model(path).network
-        interpreter, network = Interpreter(content), read_network(content)
-        for ours, theirs in zip(
-            (*network.inputs, *network.outputs), (interpreter.input, *interpreter.outputs), strict=True
-        ):
-            assert (ours.name, ours.shape, ours.dtype) == (theirs.name, theirs.shape, str(theirs.dtype))
-            assert (ours.scale, ours.zero_point, ours.channels) == (theirs.scale, theirs.zero_point, 1)
+        interpreter, model = Interpreter(content), unpack(content, path.name)
+        indices = (*model.subgraphs[0].inputs, *model.subgraphs[0].outputs)
+        for index, theirs in zip(indices, (interpreter.input, *interpreter.outputs), strict=True):
+            ours = tensor_info(model, index)
+            assert (ours.name, ours.shape, ours.type.lower()) == (theirs.name, theirs.shape, str(theirs.dtype))
+            assert (ours.scale, ours.zero_point) == (theirs.scale, theirs.zero_point)
 
 
 def test_a_custom_operator_has_its_own_name(shared: Path) -> None:
-    network = read_network((shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes())
-    assert [operator.kind for operator in network.operators] == ["edgetpu-custom-op"]
+    compiled = (shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes()
+    assert [operator.name for operator in operators(unpack(compiled, "compiled"))] == ["edgetpu-custom-op"]
 
 
 @pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.FLOAT32], ids=["uint8", "float32"])

@@ -6,12 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_cls import Classifier
 from edge_cls.builtin import builtin_file
+from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import LabelError, ModelError
-from edge_cls.model_file import read_model, write_model
+from edge_cls.model import Model
+from edge_cls.model_file import ModelFile, read_model, write_model
 from tests import toy_model
 from tests.colors import color_frame
 
@@ -84,6 +88,38 @@ def test_a_labels_file_that_does_not_fit_is_refused(
         (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(kind, match=message):
         Classifier(model, labels=tmp_path / "labels.txt")
+
+
+def seen_by(path: Path, mean: float, std: float, dtype: int) -> NDArray[np.float64]:
+    """Return the numbers that a network sees of the bytes 0 to 255, where its manifest says (byte - mean) / std."""
+    toy_model.write_mean_color(path, dtype=dtype, side=16)
+    manifest = Manifest("toy", "toy", Preprocessing(16, 16, mean=mean, std=std), "a test")
+    write_model(ModelFile(path, path.read_bytes(), manifest))
+    frame = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(16, 16, 3)
+    embedding = Model(read_model(path)).infer(frame).embedding
+    assert embedding is not None
+    return embedding.dequantize().reshape(256, 3)[:, 0].astype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8], ids=["uint8", "int8"])
+@pytest.mark.parametrize(("mean", "std"), [(0, 255), (127.5, 127.5), (0, 510), (255, -255), (10, 100)])
+def test_a_quantised_model_sees_what_its_manifest_says(tmp_path: Path, mean: float, std: float, dtype: int) -> None:
+    # The toy's input stands for [0, 1] in steps of 1/255: what lies outside is cut off.
+    expected = np.clip((np.arange(256) - mean) / std, 0, 1)
+    seen = seen_by(tmp_path / "toy.tflite", mean, std, dtype)
+    assert np.abs(seen - expected).max() <= 0.501 / 255
+
+
+@pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8], ids=["uint8", "int8"])
+def test_bytes_within_a_step_of_what_the_manifest_says_stay_bytes(tmp_path: Path, dtype: int) -> None:
+    seen = seen_by(tmp_path / "toy.tflite", 0.4, 254.6, dtype)
+    np.testing.assert_allclose(seen, np.arange(256) / 255, atol=1e-6)
+
+
+def test_a_float_model_sees_what_its_manifest_says(tmp_path: Path) -> None:
+    seen = seen_by(tmp_path / "toy.tflite", 127.5, 127.5, toy_model.FLOAT32)
+    # A float embedding is quantised to 255 steps on its way out.
+    np.testing.assert_allclose(seen, (np.arange(256) - 127.5) / 127.5, atol=0.51 / 127)
 
 
 def test_a_built_in_file_that_is_missing_is_told() -> None:

@@ -35,16 +35,61 @@ def write_two_inputs(path: Path) -> Path:
 
 def write_failing(path: Path) -> Path:
     """Write a model that loads, and fails when it runs: it gathers a row that its input does not have."""
-    gather = schema.OperatorT()
-    gather.inputs, gather.outputs = [0, 1], [2]
-    gather.builtinOptionsType, gather.builtinOptions = schema.BuiltinOptions.GatherOptions, schema.GatherOptionsT()
-    gather.builtinOptions.axis = 1
+    options = schema.GatherOptionsT()
+    options.axis = 1
     tensors = [
         _tensor("pixels", (1, 8, 8, 3), UINT8),
         _tensor("row", (1,), INT32, buffer=1),
         _tensor("out", (1, 1, 8, 3), UINT8),
     ]
-    return _write(path, tensors, inputs=[0], outputs=[2], constant=np.array([999], np.int32), operator=gather)
+    return _write(
+        path,
+        tensors,
+        inputs=[0],
+        outputs=[2],
+        constant=np.array([999], np.int32),
+        operators=[_operator(0, [0, 1], [2], "GatherOptions", options)],
+        codes=(schema.BuiltinOperator.GATHER,),
+    )
+
+
+def write_classifier(path: Path, *, side: int = 8, softmax: bool = True) -> Path:
+    """Write a float model: the mean of all pixels, AVERAGE_POOL_2D `pooled`, ten times that, and the softmax of it.
+
+    Without `softmax` it ends with what the softmax would be of. Its three classes are red, green and blue.
+    """
+    tensors = [
+        _tensor("pixels", (1, side, side, 3), FLOAT32),
+        _tensor("pooled", (1, 1, 1, 3), FLOAT32),
+        _tensor("weights", (3, 3), FLOAT32, buffer=1),
+        _tensor("logits", (1, 3), FLOAT32),
+        _tensor("scores", (1, 3), FLOAT32),
+    ]
+    pool, dense, last = schema.Pool2DOptionsT(), schema.FullyConnectedOptionsT(), schema.SoftmaxOptionsT()
+    pool.padding, pool.strideW, pool.strideH, pool.filterWidth, pool.filterHeight = 1, 1, 1, side, side
+    last.beta = 1.0
+    operators = [
+        _operator(0, [0], [1], "Pool2DOptions", pool),
+        _operator(1, [1, 2, -1], [3], "FullyConnectedOptions", dense),
+        _operator(2, [3], [4], "SoftmaxOptions", last),
+    ]
+    kinds = schema.BuiltinOperator
+    return _write(
+        path,
+        tensors,
+        inputs=[0],
+        outputs=[4 if softmax else 3],
+        constant=10 * np.eye(3, dtype=np.float32).reshape(-1),
+        operators=operators if softmax else operators[:-1],
+        codes=(kinds.AVERAGE_POOL_2D, kinds.FULLY_CONNECTED, kinds.SOFTMAX),
+    )
+
+
+def _operator(code: int, inputs: list[int], outputs: list[int], kind: str, options: Any) -> Any:
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, inputs, outputs
+    operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, kind), options
+    return operator
 
 
 def _tensor(name: str, shape: tuple[int, ...], dtype: int, buffer: int = 0) -> Any:
@@ -54,21 +99,27 @@ def _tensor(name: str, shape: tuple[int, ...], dtype: int, buffer: int = 0) -> A
 
 
 def _write(
-    path: Path, tensors: list[Any], *, inputs: list[int], outputs: list[int], constant: Any = None, operator: Any = None
+    path: Path,
+    tensors: list[Any],
+    *,
+    inputs: list[int],
+    outputs: list[int],
+    constant: Any = None,
+    operators: list[Any] | None = None,
+    codes: tuple[int, ...] = (),
 ) -> Path:
     model, graph = schema.ModelT(), schema.SubGraphT()
     model.version, model.subgraphs, model.operatorCodes, model.buffers = 3, [graph], [], [schema.BufferT()]
-    graph.tensors, graph.inputs, graph.outputs, graph.operators = tensors, inputs, outputs, []
+    graph.tensors, graph.inputs, graph.outputs, graph.operators = tensors, inputs, outputs, operators or []
     if constant is not None:
         buffer = schema.BufferT()
         buffer.data = constant.view(np.uint8)
         model.buffers.append(buffer)
-    if operator is not None:
+    for builtin in codes:
         code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.GATHER
+        code.builtinCode = code.deprecatedBuiltinCode = builtin
         code.version = 1
         model.operatorCodes.append(code)
-        graph.operators.append(operator)
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     path.write_bytes(bytes(builder.Output()))

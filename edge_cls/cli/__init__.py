@@ -13,6 +13,7 @@ import typer
 from edge_cls import __version__
 from edge_cls.cli.classify import classify
 from edge_cls.cli.export_labels import export_labels
+from edge_cls.cli.import_model import import_model
 from edge_cls.cli.inspect import inspect
 from edge_cls.cli.run import run
 from edge_cls.cli.teach import teach
@@ -34,7 +35,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for command in (classify, teach, run, inspect, export_labels):
+    for command in (classify, teach, run, import_model, inspect, export_labels):
         app.command()(command)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()

@@ -114,7 +114,7 @@ def _tensors(document: dict[str, Any]) -> RenderableType:
     for side in ("inputs", "outputs"):
         for tensor in document[side]:
             shape = " x ".join(map(str, tensor["shape"]))
-            real = f"{tensor['scale']:.9g} * (q - {tensor['zero_point']})" if tensor["channels"] else "itself"
+            real = f"{tensor['scale']:.9g} * (q - {tensor['zero_point']})" if tensor["scale"] else "itself"
             table.add_row(side[:-1], _plain(tensor["name"]), shape, tensor["dtype"], real)
     return table
 

@@ -38,7 +38,7 @@ def synthetic_frames(width: int, height: int) -> tuple[NDArray[np.uint8], ...]:
     """
     return (
         _picture(width * 11 // 4, height * 9 // 4, shift=0),
-        _picture(width * 3 // 4, height, shift=1),
+        _picture(max(1, width * 3 // 4), height, shift=1),
         _picture(width, height, shift=2),
     )
 

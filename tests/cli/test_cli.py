@@ -157,3 +157,29 @@ def test_ctrl_c_ends_a_run_without_a_failure(folder: Path) -> None:
     assert (running.returncode, errors) == (0, "")
     frames = [line["frame"] for line in lines_of(first + rest)]
     assert frames == sorted(set(frames))
+
+
+def test_an_imported_model_is_told_and_classifies_without_more_words(edge_cls: Run) -> None:
+    arguments = ("import-model", "mean.tflite", "--labels", "three.txt", "-o", "imported.tflite")
+    assert json.loads(good(edge_cls(*arguments, "--json"))) == {
+        "file": "imported.tflite",
+        "maker": "a .tflite file",
+        "labels": ["one", "two", "three"],
+        "width": 1,
+        "height": 1,
+        "color": "RGB",
+        "mean": 0.0,
+        "std": 255.0,
+        "embedding": None,
+        "edge_tpu": False,
+    }
+    text = good(edge_cls(*arguments, "--mean", "0", "--std", "255"))
+    assert text.splitlines()[:2] == ["imported.tflite: from a .tflite file", "  input      1 x 1 RGB, (byte - 0) / 255"]
+    assert good(edge_cls("classify", "imported.tflite", "green.png", "--top", "1")).splitlines()[1].endswith("  two")
+
+
+@pytest.mark.parametrize("options", [["--mean", "0"], ["--std", "1"], ["--mean", "0", "--std", "0"]])
+def test_half_a_normalisation_is_a_bad_setting(edge_cls: Run, options: list[str]) -> None:
+    done = edge_cls("import-model", "mean.tflite", "-o", "half.tflite", *options)
+    assert done.returncode == 78
+    assert done.stderr.startswith("error: --mean and --std make sense together alone; ")

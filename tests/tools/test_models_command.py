@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge_cls.cli import main
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
 from edge_cls_tools import registry
 from tests.file_server import FileServer
+from tests.importing.foreign import LABELS, PARSED, append_zip, int8_network
 
 CONTENT = b"weights" * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -142,6 +145,30 @@ def test_a_name_that_is_not_known_is_said(edge_cls: EdgeCls, store: Path) -> Non
     assert (code, out) == (1, "")
     assert err == "error: pined is no model that edge-cls knows; did you mean pinned? the names are pinned, unpinned\n"
     assert not store.exists()
+
+
+def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_imported(
+    store: Path, server: FileServer, edge_cls: EdgeCls, tiny: Path, tmp_path: Path
+) -> None:
+    server.content = append_zip(int8_network(tiny), {"labels.txt": LABELS.encode()})
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    entry = (tmp_path / "registry.toml").read_text().partition("[[model]]")[2].partition("[[model]]")[0]
+    entry = entry.replace('"tflite"', '"classifier"').replace(SHA256, sha256)
+    entry = entry.replace(f"file_size = {len(CONTENT)}", f"file_size = {len(server.content)}")
+    entry = entry.replace('name = "pinned"', 'name = "teachable"')
+    (tmp_path / "registry.toml").write_text(f"[[model]]{entry}")
+    for how in ("fetched", "is already here"):
+        said = f"teachable {how}; its sha256 is that of the registry\n"
+        assert edge_cls("models", "fetch", "teachable") == (0, f"{store / 'teachable.tflite'}\n", said)
+        assert (store / "pinned.tflite").read_bytes() == server.content
+        model = Model(read_model(store / "teachable.tflite"))
+        assert (model.teachable, model.labels) == (True, PARSED)
+        # A broken import is mended by the next fetch.
+        (store / "teachable.tflite").write_bytes(b"half of it")
+    (store / "pinned.tflite").write_bytes(server.content[::-1])
+    code, out, err = edge_cls("models", "fetch", "teachable")
+    assert (code, out) == (1, "")
+    assert "is not the file it should be" in err
 
 
 def test_the_built_in_backbone_needs_no_fetching() -> None:

@@ -11,10 +11,18 @@ from pydantic import ValidationError
 
 from edge_cls.builtin import builtin_file
 from edge_cls.errors import ModelError
+from edge_cls.importing.importer import import_model
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
 from edge_cls_tools import registry
-from edge_cls_tools.registry import EmbeddingExtractor, KerasWeights, Shipped, find_model, known_models
+from edge_cls_tools.registry import (
+    EmbeddingExtractor,
+    KerasWeights,
+    PublishedClassifier,
+    Shipped,
+    find_model,
+    known_models,
+)
 
 ROOT = Path(__file__).parents[2]
 MODELS = known_models()
@@ -52,6 +60,16 @@ def test_what_is_told_of_corals_extractor_is_so(shared: Path) -> None:
     interpreter = Interpreter(content)
     assert interpreter.input.shape == (1, model.input_size, model.input_size, 3)
     assert [output.shape[-1] for output in interpreter.outputs] == [model.embedding]
+
+
+def test_what_is_told_of_corals_classifier_is_so(shared: Path, tmp_path: Path) -> None:
+    model = MODELS["coral_mobilenet_v2_1.0_224"]
+    assert isinstance(model, PublishedClassifier)
+    path = shared / "models" / model.file
+    content = path.read_bytes()
+    assert (model.sha256, model.file_size) == (hashlib.sha256(content).hexdigest(), len(content))
+    imported = import_model(path, tmp_path / "m.tflite", embedding="auto")
+    assert (imported.embedding, imported.preprocessing.width) == (model.embedding, model.input_size)
 
 
 def test_the_wheel_carries_all_of_models() -> None:

@@ -21,7 +21,7 @@ from edge_cls.errors import ModelError
 from edge_cls_tools.download import Progress, silent
 from edge_cls_tools.model_store import fetch
 from edge_cls_tools.pixels import Pixels, normalize
-from edge_cls_tools.registry import EmbeddingExtractor, KerasWeights, KnownModel, known_models
+from edge_cls_tools.registry import KerasWeights, KnownModel, Shipped, known_models
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
     models = known_models()
     if isinstance(model := models.get(spec), KerasWeights):
         return Backbone(spec, _load_published(model, fetch(model, progress).path))
-    if isinstance(model, EmbeddingExtractor):
+    if model is not None:
         raise ModelError(
             f"{spec} is an int8 model for 'fewshot', 'teach' and 'run', and cannot be trained on",
             mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
@@ -176,4 +176,4 @@ def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
 
 
 def _trainable(models: dict[str, KnownModel]) -> str:
-    return ", ".join(name for name, model in models.items() if not isinstance(model, EmbeddingExtractor))
+    return ", ".join(name for name, model in models.items() if isinstance(model, Shipped | KerasWeights))

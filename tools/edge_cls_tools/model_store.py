@@ -7,15 +7,16 @@ from pathlib import Path
 
 from edge_cls.builtin import builtin_file
 from edge_cls.errors import ModelError
+from edge_cls.importing.importer import import_model
 from edge_cls.model_file import write_whole
 from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.download import Progress, download, inspect, silent
-from edge_cls_tools.registry import KnownModel, Shipped
+from edge_cls_tools.registry import KnownModel, PublishedClassifier, Shipped
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A model's file on this machine, its SHA-256, and whether it was fetched just now."""
+    """A model's file on this machine, the SHA-256 of what was published, and whether it was fetched just now."""
 
     path: Path
     sha256: str
@@ -23,14 +24,15 @@ class LocalFile:
 
 
 def local_path(model: KnownModel) -> Path:
-    """Return where the file of `model` is, or will be once it is fetched."""
+    """Return where the file of `model`, as it was published, is or will be once it is fetched."""
     return builtin_file(model.file) if isinstance(model, Shipped) else cache_folder() / "models" / model.file
 
 
 def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
     """Return the file of `model`, fetched where it is not there yet, and checked.
 
-    A file that somebody has put there is checked as a fetched one is. Raises DownloadError and OutputError as
+    A file that somebody has put there is checked as a fetched one is. A published classifier stays as it is, and what
+    is returned is the import of it beside it, named as the model. Raises DownloadError and OutputError as
     `download` does, and ModelError where the file that is there is another one.
     """
     path = local_path(model)
@@ -46,6 +48,10 @@ def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
         came = _checked(path, expected, model.file_size, f"delete it, and run 'edge-cls models fetch {model.name}'")
     if model.sha256 is None and not note.exists():
         write_whole(note, f"{came}  {path.name}\n".encode())
+    if isinstance(model, PublishedClassifier):
+        # Made anew each time: it takes less than a second, and is never older than edge-cls.
+        published, path = path, path.with_name(f"{model.name}.tflite")
+        import_model(published, path, embedding="auto")
     return LocalFile(path, came, fetched)
 
 

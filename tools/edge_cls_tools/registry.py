@@ -71,7 +71,13 @@ class EmbeddingExtractor(_Published):
     kind: Literal["tflite"]
 
 
-KnownModel = Shipped | KerasWeights | EmbeddingExtractor
+class PublishedClassifier(_Published):
+    """A quantised `.tflite` classifier, whose pooled features an import makes its embedding; it keeps its classes."""
+
+    kind: Literal["classifier"]
+
+
+KnownModel = Shipped | KerasWeights | EmbeddingExtractor | PublishedClassifier
 
 
 class _Registry(BaseModel):

@@ -1,0 +1,91 @@
+"""`edge-cls edgetpu`: what of a model an Edge TPU computes, and compiling it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_cls_tools.edgetpu_check import Check
+
+edgetpu = typer.Typer(
+    help="Tell what of a model an Edge TPU would compute, and compile it.", no_args_is_help=True, rich_markup_mode=None
+)
+_Model = Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
+
+@edgetpu.command("check")
+def check_model(model: _Model, as_json: _Json = False) -> None:
+    """Tell which operators of a model map to an Edge TPU, and mend the others. Exit code 1 where one does not map."""
+    import json
+    from dataclasses import asdict
+
+    from edge_cls_tools.edgetpu_check import check
+
+    checked = check(model)
+    if as_json:
+        document = {
+            "file": str(model),
+            "compiled": checked.compiled,
+            "operators": len(checked.verdicts),
+            "mapped": checked.mapped,
+            "verdicts": [asdict(verdict) | {"maps": verdict.maps} for verdict in checked.verdicts],
+        }
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        _show(model, checked)
+    if not checked.passed:
+        raise typer.Exit(1)
+
+
+def _show(model: Path, checked: Check) -> None:
+    """Print the operators that do not map, together where the reason is the same, and how many do."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for verdict in checked.verdicts:
+        for fault in verdict.faults:
+            alike.setdefault((verdict.operator, fault.why, fault.mend), []).append(verdict.index)
+    for (operator, why, mend), places in alike.items():
+        where = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+        typer.echo(f"{len(places):4} {operator} (operator {where}): {why}; {mend}")
+    if checked.compiled:
+        left = len(checked.verdicts) - checked.mapped
+        typer.echo(f"{model} is compiled for the Edge TPU already; {left} operators run on the CPU")
+    else:
+        typer.echo(f"{model}: {checked.mapped} of {len(checked.verdicts)} operators map to the Edge TPU")
+
+
+@edgetpu.command("compile")
+def compile_for_edge_tpu(
+    model: _Model,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder to write to.", show_default="the model's own")
+    ] = None,
+    min_mapped: Annotated[
+        float, typer.Option(min=0, max=100, help="Fail where less than this percentage of the operators maps.")
+    ] = 95.0,
+    timeout_sec: Annotated[int, typer.Option("--timeout_sec", min=1, help="Seconds to give the compiler.")] = 180,
+    as_json: _Json = False,
+) -> None:
+    """Compile a model with edgetpu_compiler, and put its labels and manifest back into what comes out."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from edge_cls_tools.edgetpu_compile import compile_model
+
+    console = Console(stderr=True)
+    with console.status("compiling") if console.is_terminal else console:
+        compiled = compile_model(model, out or model.parent, min_mapped=min_mapped, timeout_sec=timeout_sec)
+    said = compiled.said
+    if as_json:
+        document = {"file": str(compiled.model), "log": str(compiled.log), **asdict(said), "percent": said.percent}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    typer.echo(
+        f"{compiled.model}: {said.mapped} of {said.total} operators on the Edge TPU, in {said.subgraphs} parts "
+        f"({compiled.log})"
+    )

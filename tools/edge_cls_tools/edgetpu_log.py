@@ -1,0 +1,85 @@
+"""What `edgetpu_compiler` says, from its versions 2 to 16: the summary on its console, and the table of operators."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAPPED = "Mapped to Edge TPU"
+_HEADER = re.compile(r"^Operator\s+Count\s+Status\s*$")
+_ROW = re.compile(r"^(\S+)\s+(\d+)\s+(\S.*?)\s*$")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How many operators of a kind share a status, in the compiler's own words."""
+
+    operator: str
+    count: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """A compilation: `compiled` where it says so, `subgraphs` that came out, None where it does not say."""
+
+    version: str
+    compiled: bool
+    subgraphs: int | None
+    rows: tuple[Row, ...]
+    mapped: int | None
+    total: int | None
+
+    @property
+    def percent(self) -> float | None:
+        """How many of 100 operators are mapped; None where the log does not tell."""
+        return None if not self.total or self.mapped is None else 100 * self.mapped / self.total
+
+
+def parse_log(text: str) -> Log:
+    """Return what a log says. The first table of operators counts: with `-s` a second one stands in the file."""
+    rows = _first_table(text.splitlines())
+    on_tpu, on_cpu = (_number(f"Number of operations that will run on {where}", text) for where in ("Edge TPU", "CPU"))
+    total = _number("Total number of operations", text)
+    if rows:
+        on_tpu = sum(row.count for row in rows if row.status == MAPPED)
+        total = sum(row.count for row in rows)
+    elif on_tpu is not None and on_cpu is not None:
+        total = on_tpu + on_cpu
+    version = re.search(r"Edge TPU Compiler version (\S+)", text)
+    return Log(
+        version=version[1] if version else "",
+        compiled="Model compiled successfully" in text,
+        subgraphs=_number("Number of Edge TPU subgraphs", text),
+        rows=rows,
+        mapped=on_tpu,
+        total=total,
+    )
+
+
+def last_words(text: str) -> str:
+    """Return the line that most likely says why a compilation failed: the first of the known kinds, else the last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [
+        line for line in lines if re.match(r"(ERROR|Invalid model|Model not|Internal|Compilation failed:)", line)
+    ]
+    # "Invalid model: NAME" is followed by the reason.
+    said = " ".join(telling[:2]) or (lines[-1] if lines else "it said nothing")
+    return said[:300]
+
+
+def _number(what: str, text: str) -> int | None:
+    found = re.search(rf"^{re.escape(what)}:\s*(\d+)\s*$", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _first_table(lines: list[str]) -> tuple[Row, ...]:
+    start = next((index for index, line in enumerate(lines) if _HEADER.match(line)), None)
+    rows: list[Row] = []
+    for line in lines[start + 1 :] if start is not None else []:
+        row = _ROW.match(line)
+        if row:
+            rows.append(Row(row[1], int(row[2]), row[3]))
+        elif rows:
+            break  # blank lines stand between the header and the rows, and end them
+    return tuple(rows)
