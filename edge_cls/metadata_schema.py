@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,25 +107,33 @@ def aligned_bytes(builder: Any, content: bytes) -> int:
     return int(builder.CreateByteVector(content))
 
 
+def _slots(schema: _Schema) -> Iterator[tuple[int, str, Any]]:
+    """Yield the first slot, the name and the kind of each field."""
+    slot = 0
+    for name, kind in schema.items():
+        yield slot, name, kind
+        slot += 2 if isinstance(kind, _Union) else 1
+
+
 def _pack(builder: Any, schema: _Schema, values: Metadata) -> int:
     """Write a table, its parts first, and return its offset."""
     unknown = values.keys() - schema.keys()
     if unknown:
         raise ValueError(f"the schema has no {unknown}")
     placed: list[tuple[int, str, Any]] = []
-    slot = 0
-    for name, kind in schema.items():
+    for slot, name, kind in _slots(schema):
         value = values.get(name)
-        if value is not None and isinstance(kind, _Union):
+        if value is None:
+            continue
+        if isinstance(kind, _Union):
             (chosen, inner), *_ = value.items()
             number, part = next((n, s) for n, (member, s) in kind.members.items() if member == chosen)
             placed += [(slot, "b", number), (slot + 1, "offset", _pack(builder, part, inner))]
-        elif value is not None:
-            placed.append(
-                (slot, kind, value) if isinstance(kind, str) else (slot, "offset", _part(builder, kind, value))
-            )
-        slot += 2 if isinstance(kind, _Union) else 1
-    builder.StartObject(slot)
+        elif isinstance(kind, str):
+            placed.append((slot, kind, value))
+        else:
+            placed.append((slot, "offset", _part(builder, kind, value)))
+    builder.StartObject(max((slot + 1 for slot, _, _ in placed), default=0))
     prepend = {
         "b": builder.PrependInt8Slot,
         "i": builder.PrependInt32Slot,
@@ -155,11 +163,10 @@ def _part(builder: Any, kind: Any, value: Any) -> int:
 
 def _unpack(table: Table, schema: _Schema) -> dict[str, Any]:
     """Return what a table holds, without what is empty."""
-    values: dict[str, Any] = {}
-    slot = 0
-    for name, kind in schema.items():
-        values[name] = _union(table, slot, kind) if isinstance(kind, _Union) else _value(table, slot, kind)
-        slot += 2 if isinstance(kind, _Union) else 1
+    values = {
+        name: _union(table, slot, kind) if isinstance(kind, _Union) else _value(table, slot, kind)
+        for slot, name, kind in _slots(schema)
+    }
     return {name: value for name, value in values.items() if value not in (None, 0, "", b"", [])}
 
 

@@ -30,6 +30,7 @@ LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
 GOLDEN = "golden.json"
 _MAX_MEMBER = 16 * 2**20
+_MAX_FILE = 128 * 2**20
 _manifests = TypeAdapter(Manifest)
 _goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 
@@ -63,8 +64,21 @@ def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
 
     Raises ModelError where the file is missing, cut off, or no TFLite model.
     """
+    content = _read(path)
+    archive = _open_archive(content)
+    # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
+    if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
+        raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
+    return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
+
+
+def _read(path: Path) -> bytes:
+    content = b""
     try:
-        content = path.read_bytes()
+        if not path.is_fifo():  # a pipe might never begin
+            with path.open("rb") as file:
+                content = file.read(8)
+                content += file.read(_MAX_FILE) if content[4:] == b"TFL3" else b""
     except FileNotFoundError:
         raise ModelError(
             f"{path} does not exist", mend="check the path, or make a model with 'edge-cls quantize'"
@@ -73,11 +87,9 @@ def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
         raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check the file and its rights") from error
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
-    archive = _open_archive(content)
-    # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
-    if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
-        raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
-    return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
+    if len(content) > _MAX_FILE:
+        raise ModelError(f"{path} has over {_MAX_FILE} bytes", mend="use a model that a small machine can hold")
+    return content
 
 
 def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:

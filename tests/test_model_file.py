@@ -107,6 +107,20 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.tflite")
+    with pytest.raises(ModelError, match="is no TFLite model"):
+        read_model(tmp_path / "model.tflite")
+
+
+def test_a_file_too_large_for_any_device_is_not_taken_into_memory(tmp_path: Path) -> None:
+    with (tmp_path / "model.tflite").open("wb") as file:
+        file.write(b"\x1c\0\0\0TFL3")
+        file.truncate(2**36)  # sparse: it takes no place on the disk
+    with pytest.raises(ModelError, match="has over 134217728 bytes"):
+        read_model(tmp_path / "model.tflite")
+
+
 @pytest.mark.parametrize("missing", [1, 30, 300, 700])
 def test_a_model_whose_end_is_missing_is_refused(model: ModelFile, missing: int) -> None:
     write_model(model)
