@@ -140,10 +140,10 @@ def _scores(model: Any, wanted: str, classes: int, name: str) -> TensorInfo:
 def _edited(model: Any, graph: list[Operator], vector: TensorInfo | None, scores: TensorInfo | None) -> bytes:
     """Return the network with our names for what goes in and comes out, and nothing else changed."""
     outputs = {}
-    if vector is not None:
-        outputs["embedding"] = vector.index
     if scores is not None:
         logits = gives_logits(graph, scores.index)
         outputs["probability"] = add_softmax(model, scores.index) if logits else scores.index
+    if vector is not None:
+        outputs["embedding"] = vector.index
     set_outputs(model, outputs)
     return portable_outputs(pack(model))

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_cls.graph import pack, set_outputs, unpack
+from edge_cls.graph import pack, set_outputs, text, unpack
 from edge_cls.metadata import with_metadata
 from edge_cls.metadata_schema import LABELS_OF_AXIS
 from tests import toy_model
@@ -22,7 +22,8 @@ def int8_network(tiny: Path) -> bytes:
     """Return the network of tiny.tflite as a stranger would leave it: one output, names of its own, no signature."""
     model = unpack(converted(tiny), "tiny")
     graph = model.subgraphs[0]
-    set_outputs(model, {"Identity": graph.outputs[1]})
+    (probability,) = (index for index in graph.outputs if text(graph.tensors[index].name) == "probability")
+    set_outputs(model, {"Identity": probability})
     graph.tensors[graph.inputs[0]].name = "serving_default_input_1:0"
     model.signatureDefs = []
     return pack(model)

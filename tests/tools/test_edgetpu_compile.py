@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,3 +188,17 @@ def test_a_second_table_is_not_counted_again() -> None:
 def test_the_last_words_of_a_silent_compiler_are_that() -> None:
     assert last_words("\n \n") == "it said nothing"
     assert last_words("Edge TPU Compiler\nsome new kind of trouble\n") == "some new kind of trouble"
+
+
+def test_the_command_prints_json_alone(source: Path, compiled: Path, tmp_path: Path) -> None:
+    edgetpu.install(tmp_path / "bin", console=console(ALL), model=compiled)
+    command = [str(Path(sys.executable).with_name("edge-cls")), "edgetpu", "compile", str(source), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    document = json.loads(done.stdout)
+    assert (document["percent"], document["subgraphs"], document["compiled"]) == (100.0, 1, True)
+    assert document["file"] == str(source.with_name("tiny_edgetpu.tflite"))
+    assert source.with_name("tiny_edgetpu.log").exists()
+    (tmp_path / "bin" / "edgetpu_compiler").unlink()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: edgetpu_compiler is not installed; on x86-64")
