@@ -21,11 +21,15 @@ from pydantic import TypeAdapter, ValidationError
 from edge_cls.core.labels import format_labels
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError, OutputError
+from edge_cls.files import open_regular
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
+_MAX_FILE = 128 * 2**20
+"""Several times the largest image classifiers in int8. It lies in memory up to three times."""
 _MAX_MEMBER = 16 * 2**20
+_MAX_MEMBERS = 1000
 _manifests = TypeAdapter(Manifest)
 
 
@@ -47,7 +51,8 @@ class ModelFile:
 def read_model(path: Path) -> ModelFile:
     """Return the model at `path`. Raises ModelError where it is missing, cut off, damaged or no TFLite model."""
     try:
-        content = path.read_bytes()
+        with open_regular(path, limit=_MAX_FILE) as file:
+            content = file.read()
     except FileNotFoundError:
         raise ModelError(
             f"{path} does not exist", mend="check the path, or make a model with 'edge-cls quantize'"
@@ -83,6 +88,8 @@ def read_model(path: Path) -> ModelFile:
 
 def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
     """Return the associated files, and where the network ends."""
+    if content.count(b"PK\x01\x02") > _MAX_MEMBERS:
+        raise ModelError(f"{path} holds over {_MAX_MEMBERS} files", mend="make the model again")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
@@ -91,6 +98,11 @@ def _members(path: Path, content: bytes) -> tuple[dict[str, bytes], int]:
         wanted = [info for info in archive.infolist() if info.filename in (MANIFEST, LABELS, TRAINED_ON)]
         if any(info.file_size > _MAX_MEMBER for info in wanted):
             raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
+        if len({info.filename for info in wanted}) < len(wanted):
+            raise ModelError(f"{path} holds two files of one name", mend="make the model again")
+        # Not LZMA, whose header alone can ask for gigabytes.
+        if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in wanted):
+            raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")
         try:
             members = {info.filename: archive.read(info) for info in wanted}
         except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:

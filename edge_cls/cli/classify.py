@@ -23,7 +23,7 @@ def classify(
     import json
 
     from edge_cls.classifier import Classifier, Prediction
-    from edge_cls.errors import ImageError, ModelError
+    from edge_cls.errors import ImageError, ModelError, one_line
     from edge_cls.images import read_image
 
     answers: list[tuple[Path, Prediction]] = []
@@ -55,8 +55,8 @@ def classify(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for image, prediction in answers:
-            typer.echo(f"{image}{'  unknown, nearest:' if prediction.unknown else ''}")
+            typer.echo(f"{one_line(str(image))}{'  unknown, nearest:' if prediction.unknown else ''}")
             for one in prediction.predictions[:top]:
-                typer.echo(f"  {one.score:6.1%}  {one.label}")
+                typer.echo(f"  {one.score:6.1%}  {one_line(one.label)}")
     if failed:
         raise typer.Exit(ImageError.exit_code)
