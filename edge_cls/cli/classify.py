@@ -11,10 +11,11 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def classify(
-    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="The photos.", show_default=False)],
+    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
     labels: Annotated[
-        Path | None, typer.Option(help="The labels file of a model that has none inside.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
