@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-mediapipe test-lowest table clean
+.PHONY: demo test check lint test-tensorflow test-bad-input test-mediapipe test-lowest table clean
 
 demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow and not mediapipe"
+	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe"
 
 check: lint test  ## before every commit
 
@@ -21,6 +21,9 @@ lint: $(VENV)/.ready
 
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
 	$(BIN)/pytest -m tensorflow
+
+test-bad-input: $(VENV)/.ready  ## hundreds of damaged, hostile and impossible files through every command
+	$(BIN)/pytest -m bad_input
 
 test-mediapipe: $(VENV)/.ready  ## our models in MediaPipe, whose OpenCV and ours cannot be in one environment
 	$(PYTHON) -m venv $(VENV)-mediapipe

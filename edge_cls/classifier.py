@@ -24,6 +24,7 @@ from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.core.openset import OpenSet
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import LabelError, ModelError, SpaceMismatch
+from edge_cls.files import open_regular
 from edge_cls.images import encode_jpeg
 from edge_cls.memory.store import Example, Memory
 from edge_cls.model import Model
@@ -32,6 +33,7 @@ from edge_cls.preprocess import Frame, preprocess
 
 CROP_SIDE = 256
 """The longest side, in pixels, of the crop that is kept with a taught example."""
+_MAX_LABELS_FILE = 2**20
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
 
 def _read_labels(path: Path) -> tuple[str, ...]:
     try:
-        return parse_labels(path.read_text(encoding="utf-8"))
+        with open_regular(path, limit=_MAX_LABELS_FILE) as file:
+            return parse_labels(file.read().decode())
     except FileNotFoundError:
         raise LabelError(f"{path} does not exist", mend="give the labels file of the model") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -21,6 +21,22 @@ class's `exit_code`. Each class also inherits the builtin it refines, so that ca
 from __future__ import annotations
 
 import functools
+import unicodedata
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` as one line that a terminal only shows: white space is one blank, control characters are escaped.
+
+    File names and labels come from anywhere, and an escape code in one could write all over a terminal. Half characters
+    of names that are no UTF-8 are escaped too.
+
+    >>> one_line("two\nlines, \x1b[31mred")
+    'two lines, \\x1b[31mred'
+    """
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in ("Cc", "Cs") else character
+        for character in " ".join(text.split())
+    )
 
 
 class EdgeClsError(Exception):
@@ -39,7 +55,7 @@ class EdgeClsError(Exception):
 
     def __str__(self) -> str:
         """One line, whatever the file name or the library's message brought along."""
-        return " ".join(f"{self.what}; {self.mend}".split())
+        return one_line(f"{self.what}; {self.mend}")
 
 
 class ImageError(EdgeClsError, ValueError):

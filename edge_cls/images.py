@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,17 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edge_cls.errors import ImageError
+from edge_cls.files import open_regular
 from edge_cls.preprocess import Frame
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Not all that Pillow knows: for some it starts other programs on the file."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MIN_SIDE = 8
+MAX_PIXELS = 8192 * 6144
+"""What the largest phones take (48 megapixels). Decoding that many takes 0.4 GB of memory, in WebP 0.8 GB."""
+MAX_FILE = 256 * 2**20
+_STRIP = 256
 
 
 def read_image(source: Path | bytes, name: str | None = None) -> Frame:
@@ -28,22 +34,41 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
 
     EXIF rotation is applied, 16 bits become 8, grey and CMYK become RGB, transparency lies on white, and of an
     animation the first picture counts. Raises ImageError for a file that is missing, damaged, cut off, or smaller
-    than 8 pixels each way; `name` is what the error calls it.
+    than 8 pixels each way or larger than 48 megapixels; `name` is what the error calls it.
     """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-            with Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=_FORMATS) as image:
-                pixels = _to_rgb(_upright(image))
+            with (
+                open_regular(source, limit=MAX_FILE) if isinstance(source, Path) else io.BytesIO(source) as file,
+                Image.open(file, formats=_FORMATS) as image,
+            ):
+                _check_size(image, name)
+                pixels = _to_rgb(image)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist", mend="check the path") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{name} has more than {Image.MAX_IMAGE_PIXELS} pixels", mend="scale it down first") from None
+        raise _too_large(name) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is no image of a known kind", mend="use JPEG, PNG, WebP or BMP files") from None
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, RuntimeError, struct.error) as error:
+    except ImageError:
+        raise
+    except OSError as error:
+        raise ImageError(
+            f"{name} cannot be decoded ({error.strerror or error})", mend="replace or remove the file"
+        ) from error
+    except (
+        SyntaxError,
+        ValueError,
+        EOFError,
+        TypeError,
+        LookupError,
+        RuntimeError,
+        struct.error,
+        MemoryError,
+    ) as error:
         # Pillow's decoders raise all of these for damaged files.
         raise ImageError(f"{name} cannot be decoded ({error})", mend="replace or remove the file") from error
     if min(pixels.shape[:2]) < MIN_SIDE:
@@ -54,25 +79,41 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
     return pixels
 
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name)
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(f"{name} has more than {MAX_PIXELS} pixels", mend="scale it down first")
+
+
+_AS_STORED: dict[int, Callable[[Frame], Frame]] = {
+    2: np.fliplr,
+    3: lambda upright: np.rot90(upright, 2),
+    4: np.flipud,
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
 }
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation. Unlike ImageOps.exif_transpose it does not write the EXIF block again."""
-    image.load()
-    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if method is None else image.transpose(method)
+"""By EXIF orientation: the view of an upright frame in which its pixels lie as in the file."""
 
 
 def _to_rgb(image: Image.Image) -> Frame:
+    """Return the upright RGB frame. It is filled strip by strip, since Pillow would take three copies for it."""
+    image.load()
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    width, height = image.size
+    frame = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    as_stored = _AS_STORED.get(orientation, np.asarray)(frame)
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        as_stored[top:bottom] = _strip_to_rgb(image.crop((0, top, width, bottom)))
+    return frame
+
+
+def _strip_to_rgb(image: Image.Image) -> Frame:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _grey_16_bit(np.asarray(image))
     if "A" in image.getbands() or "transparency" in image.info:
@@ -82,8 +123,8 @@ def _to_rgb(image: Image.Image) -> Frame:
 
 
 def _grey_16_bit(values: NDArray[np.generic]) -> Frame:
-    """Scale 0..65535 to 0..255 (Pillow's own conversion clips instead)."""
-    grey = np.clip(values.astype(np.float64) / 257.0, 0, 255).round().astype(np.uint8)
+    """Scale 0..65535 to 0..255 (Pillow's own conversion clips instead). What is no number becomes black."""
+    grey = np.clip(np.nan_to_num(values.astype(np.float64)) / 257.0, 0, 255).round().astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 

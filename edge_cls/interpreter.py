@@ -19,6 +19,10 @@ except ImportError:
         raise MissingDependency("no TFLite interpreter is installed", mend="run: pip install ai-edge-litert") from None
 
 
+_FAULTS = (ValueError, RuntimeError, IndexError, MemoryError)
+"""What the interpreter raises for a network that makes no sense."""
+
+
 @dataclass(frozen=True)
 class Tensor:
     """An input or output; where it is quantised, real = scale * (q - zero_point), otherwise scale is 0."""
@@ -34,18 +38,20 @@ class Tensor:
 class Interpreter:
     """A TFLite model with one input and static shapes, ready to invoke.
 
-    Raises ModelError for bytes that are no TFLite model, or one that the interpreter cannot prepare.
+    The bytes are trusted: a network that was damaged or made up can crash the process. `edge_cls.probe` tries those of
+    unknown origin. Raises ModelError for bytes that are no TFLite model, or one that the interpreter cannot prepare.
     """
 
     def __init__(self, content: bytes, *, name: str = "the model", threads: int | None = None) -> None:
         self._name = name
-        # The interpreter does not verify what it reads: bytes that are no FlatBuffer of TFLite can crash it.
         if content[4:8] != b"TFL3":
             raise ModelError(f"{name} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
         try:
             self._backend = _Backend(model_content=content, num_threads=threads)
             self._backend.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            inputs = [_tensor(d) for d in self._backend.get_input_details()]
+            self.outputs = tuple(_tensor(d) for d in self._backend.get_output_details())
+        except _FAULTS as error:
             if "edgetpu-custom-op" in str(error):
                 raise ModelError(
                     f"{name} is compiled for the Edge TPU", mend="use the .tflite file that it was compiled from"
@@ -53,25 +59,23 @@ class Interpreter:
             raise ModelError(
                 f"{name} cannot be loaded by the TFLite interpreter ({error})", mend="convert or download it again"
             ) from error
-        inputs = [_tensor(d) for d in self._backend.get_input_details()]
         if len(inputs) != 1:
             raise ModelError(f"{name} has {len(inputs)} inputs, not one", mend="use an image classification model")
         self.input = inputs[0]
-        self.outputs = tuple(_tensor(d) for d in self._backend.get_output_details())
 
     def invoke(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the outputs for one input of `self.input`'s shape and dtype, all without the batch axis.
 
         The arrays are copies. Raises ModelError where the model fails while running.
         """
-        self._backend.set_tensor(self.input.index, pixels[None])
         try:
+            self._backend.set_tensor(self.input.index, pixels[None])
             self._backend.invoke()
-        except (ValueError, RuntimeError) as error:
+            return [self._backend.get_tensor(output.index)[0] for output in self.outputs]
+        except _FAULTS as error:
             raise ModelError(
                 f"{self._name} fails when it runs ({error})", mend="convert or download it again"
             ) from error
-        return [self._backend.get_tensor(output.index)[0] for output in self.outputs]
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from edge_cls.errors import ModelError
 from edge_cls.interpreter import Interpreter, Tensor
 from edge_cls.model_file import ModelFile, sha256
 from edge_cls.preprocess import Frame, preprocess
+from edge_cls.probe import probe
+
+_ROUNDING = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,8 @@ class Model:
 
     def __init__(self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None) -> None:
         self.file = file
+        if file.manifest is None:  # which vouches for the network by its hash
+            probe(file.network, name=str(file.path))
         self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
         self._name = str(file.path)
         self.labels = labels or file.labels
@@ -42,11 +48,13 @@ class Model:
         self.contract = self._contract()
         self._values = None if self.input.dtype == np.float32 else self._values_of_bytes()
         self._embedding, self._probability = self._outputs()
-        if self._probability is not None and len(self.labels) != self.outputs[self._probability].shape[-1]:
-            raise ModelError(
-                f"{self._name} has {self.outputs[self._probability].shape[-1]} classes, but {len(self.labels)} labels",
-                mend="give the labels file that belongs to this model (--labels)",
-            )
+        if self._probability is not None:
+            classes = math.prod(self.outputs[self._probability].shape[1:])
+            if len(self.labels) != classes or not classes:
+                raise ModelError(
+                    f"{self._name} has {classes} classes, but {len(self.labels)} labels",
+                    mend="give the labels file that belongs to this model (--labels)",
+                )
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -89,6 +97,11 @@ class Model:
         tensor, values = self.outputs[self._probability], outputs[self._probability].reshape(-1)
         if values.dtype != np.float32:
             values = dequantize(values, tensor.scale, tensor.zero_point)
+        if not ((values >= -_ROUNDING) & (values <= 1 + _ROUNDING)).all():
+            raise ModelError(
+                f"{self._name} gives scores from {values.min():.3g} to {values.max():.3g}, which are no probabilities",
+                mend="convert or download it again, with a softmax at its end",
+            )
         return with_temperature(values, self._temperature)
 
     def _contract(self) -> Preprocessing:

@@ -7,8 +7,9 @@ import pickle
 import re
 
 import pytest
+import typer
 
-from edge_cls import errors
+from edge_cls import cli, errors
 from edge_cls.errors import EdgeClsError
 
 CLASSES = {
@@ -39,3 +40,28 @@ def test_a_message_is_one_line_with_what_and_mend(kind: type[EdgeClsError]) -> N
 def test_an_error_survives_the_way_from_a_worker_process() -> None:
     error = pickle.loads(pickle.dumps(errors.ImageError("what", mend="mend")))  # noqa: S301 - our own bytes
     assert (type(error), str(error), error.mend) == (errors.ImageError, "what; mend", "mend")
+
+
+def test_a_message_sends_no_codes_to_the_terminal_and_keeps_every_script() -> None:
+    error = EdgeClsError("\x1b[31mred\x9b2J \udcff 写真 می\u200cشود", mend="rename it")
+    assert str(error) == r"\x1b[31mred\x9b2J \udcff 写真 می" "\u200cشود; rename it"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (MemoryError(), 1, "error: there is not enough memory for this; close other programs, or give smaller files\n"),
+    ],
+)
+def test_what_comes_from_outside_ends_the_command_line_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, message: str
+) -> None:
+    def fails() -> typer.Typer:
+        raise raised
+
+    monkeypatch.setattr(cli, "build_app", fails)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert capsys.readouterr() == ("", message)

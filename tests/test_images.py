@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_cls import images
 from edge_cls.errors import ImageError
 from edge_cls.images import MIN_SIDE, encode_jpeg, read_image
 from edge_cls.preprocess import Frame
@@ -180,7 +181,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("RGB", (100, 100)).save(tmp_path / "bomb.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9_999)
+    monkeypatch.setattr(images, "MAX_PIXELS", 9_999)
     with pytest.raises(ImageError, match="has more than 9999 pixels; scale it down first"):
         read_image(tmp_path / "bomb.png")
 

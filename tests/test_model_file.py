@@ -109,7 +109,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model.tflite")
-    with pytest.raises(ModelError, match="is no TFLite model"):
+    with pytest.raises(ModelError, match=r"cannot be read \(Not a regular file\)"):
         read_model(tmp_path / "model.tflite")
 
 
@@ -117,7 +117,7 @@ def test_a_file_too_large_for_any_device_is_not_taken_into_memory(tmp_path: Path
     with (tmp_path / "model.tflite").open("wb") as file:
         file.write(b"\x1c\0\0\0TFL3")
         file.truncate(2**36)  # sparse: it takes no place on the disk
-    with pytest.raises(ModelError, match="has over 134217728 bytes"):
+    with pytest.raises(ModelError, match=r"cannot be read \(Larger than 128 MiB\)"):
         read_model(tmp_path / "model.tflite")
 
 

@@ -76,6 +76,12 @@ def main() -> None:
     except EdgeClsError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        typer.echo("error: there is not enough memory for this; close other programs, or give smaller files", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        # Typer says the same where it is already at work: it is what a shell expects of a program that Ctrl-C ended.
+        sys.exit(130)
     except OSError as error:
         # What could not be written is dropped: otherwise Python would try, and complain, again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

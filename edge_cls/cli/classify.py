@@ -11,10 +11,11 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def classify(
-    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="The photos.", show_default=False)],
+    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
     labels: Annotated[
-        Path | None, typer.Option(help="The labels file of a model that has none inside.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
@@ -23,7 +24,7 @@ def classify(
     import json
 
     from edge_cls.classifier import Classifier, Prediction
-    from edge_cls.errors import ImageError, ModelError
+    from edge_cls.errors import ImageError, ModelError, one_line
     from edge_cls.images import read_image
 
     answers: list[tuple[Path, Prediction]] = []
@@ -55,8 +56,8 @@ def classify(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for image, prediction in answers:
-            typer.echo(f"{image}{'  unknown, nearest:' if prediction.unknown else ''}")
+            typer.echo(f"{one_line(str(image))}{'  unknown, nearest:' if prediction.unknown else ''}")
             for one in prediction.predictions[:top]:
-                typer.echo(f"  {one.score:6.1%}  {one.label}")
+                typer.echo(f"  {one.score:6.1%}  {one_line(one.label)}")
     if failed:
         raise typer.Exit(ImageError.exit_code)

@@ -9,7 +9,7 @@ import typer
 
 
 def export_labels(
-    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
+    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
     indexed: Annotated[bool, typer.Option("--indexed", help="Write '0 label' instead of 'label'.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The file to write.", show_default="standard output")

@@ -14,13 +14,15 @@ def import_model(
     source: Annotated[
         Path,
         typer.Argument(
+            readable=False,
             help="A Teachable Machine ZIP, a Lobe folder (or what either unpacks to), or a .tflite file.",
             show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
     labels: Annotated[
-        Path | None, typer.Option(help="The labels file, where the model brings none.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, help="The labels file, where the model brings none.", show_default=False),
     ] = None,
     embedding: Annotated[
         str, typer.Option(help="Make it teachable: auto (the pooled features), or the name of a tensor.")

@@ -20,7 +20,7 @@ _LONGEST = 1000
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
+    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show what is in any .tflite model, and replay the golden frames of one of ours."""

@@ -16,10 +16,15 @@ def run(
     source: Annotated[
         str, typer.Option(help="A video, an image, a folder or a pattern of images, or 'demo'.", show_default=False)
     ],
-    model: Annotated[Path | None, typer.Option(help="The .tflite model.", show_default="the built-in backbone")] = None,
-    memory: Annotated[Path | None, typer.Option(help="The file of taught examples.", show_default=False)] = None,
+    model: Annotated[
+        Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the built-in backbone")
+    ] = None,
+    memory: Annotated[
+        Path | None, typer.Option(readable=False, help="The file of taught examples.", show_default=False)
+    ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="The labels file of a model that has none inside.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
     max_frames: Annotated[

@@ -12,10 +12,13 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 def teach(
     label: Annotated[str, typer.Argument(help="What the photos show.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="The photos.", show_default=False)],
-    memory: Annotated[Path, typer.Option(help="The file of taught examples; made if missing.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
+    memory: Annotated[
+        Path, typer.Option(readable=False, help="The file of taught examples; made if missing.", show_default=False)
+    ],
     model: Annotated[
-        Path | None, typer.Option(help="A .tflite model with an embedding.", show_default="the built-in backbone")
+        Path | None,
+        typer.Option(readable=False, help="A .tflite model with an embedding.", show_default="the built-in backbone"),
     ] = None,
 ) -> None:
     """Teach a class from a few photos. Each is stored for good before the command answers."""

@@ -34,7 +34,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
     if not lines:
         raise LabelError("the labels file is empty", mend="write one label a line")
-    indexed = [re.fullmatch(r"(\d+)[:\s]+(.+)", line) for line in lines]
+    indexed = [re.fullmatch(r"(\d{1,9})[:\s]+(.+)", line) for line in lines]
     if not all(indexed):
         return tuple(lines)
     by_index = {int(match[1]): match[2] for match in indexed if match}

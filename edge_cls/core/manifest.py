@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,3 +93,10 @@ class Manifest:
     training: Training | None = None
     quantized: Quantized | None = None
     schema_version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that no model can be served with."""
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"a temperature of {self.temperature} is not above 0")
+        if self.stranger_distance is not None and not 0 <= self.stranger_distance <= 2:
+            raise ValueError(f"{self.stranger_distance} is no cosine distance")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edge_cls.errors import ModelError
+from edge_cls.files import open_regular
 
 MAX_SIZE = 128 * 2**20
 """Bytes of a model, and of the ZIP around it. The largest MobileNet has 25 MB as a float model."""
@@ -39,16 +40,14 @@ def open_files(path: Path) -> Files:
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file holds. Raises ModelError where it is missing, no plain file, or over 128 MB."""
+    """Return what a file holds. Raises ModelError where it is missing, no plain file, or over 128 MiB."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path} is no plain file", mend="give a .tflite file, or a ZIP or folder of an export")
-        if status.st_size > MAX_SIZE:
-            raise _too_large(str(path))
-        return path.read_bytes()
+        with open_regular(path, limit=MAX_SIZE) as file:
+            return file.read()
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check the path and its rights") from error
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror})", mend="give a .tflite file, or a ZIP or folder of an export"
+        ) from error
 
 
 def _folder(path: Path) -> Files:

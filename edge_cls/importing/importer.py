@@ -27,6 +27,7 @@ from edge_cls.importing.normalization import Normalization, of_metadata, of_quan
 from edge_cls.importing.outputs import find_embedding, gives_logits
 from edge_cls.metadata import read_metadata
 from edge_cls.model_file import ModelFile, write_model
+from edge_cls.probe import probe
 
 _USUAL = "--mean 127.5 --std 127.5 for [-1, 1] (MobileNet), --mean 0 --std 255 for [0, 1], --mean 0 --std 1 for bytes"
 
@@ -87,6 +88,7 @@ def import_model(
     network = export.network if edge_tpu else _edited(model, graph, vector, scores)
     file = ModelFile(target, network, manifest, found)
     if not edge_tpu:  # which runs where the accelerator is, and nowhere else
+        probe(network, name=name)
         file = with_golden(file)
     write_model(file)
     return Imported(file, export.maker, manifest.preprocessing, None if vector is None else vector.size, edge_tpu)

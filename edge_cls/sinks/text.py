@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from edge_cls.errors import one_line
 from edge_cls.runtime.ports import Result
 
 
@@ -16,7 +17,8 @@ class TextLines:
     def publish(self, result: Result) -> None:
         """Write one line, and flush it."""
         prediction = result.prediction
-        nearest = f"{prediction.label} {prediction.score:6.1%}" if prediction.label is not None else "no class"
+        label = None if prediction.label is None else one_line(prediction.label)
+        nearest = "no class" if label is None else f"{label} {prediction.score:6.1%}"
         said = f"unknown (nearest: {nearest})" if prediction.unknown else nearest
-        self._stream.write(f"{result.frame.index:6d}  {said}  {result.frame.source}\n")
+        self._stream.write(f"{result.frame.index:6d}  {said}  {one_line(result.frame.source)}\n")
         self._stream.flush()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_cls.core.labels import check_label
 from edge_cls.errors import DatasetError
-from edge_cls.images import SUFFIXES
+from edge_cls.files import open_regular
+from edge_cls.images import MAX_FILE, SUFFIXES
 
 SPLITS = {
     "train": "train",
@@ -106,7 +108,7 @@ def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
                 mend="rename or remove the folder, or train again",
             )
         label = labels.index(folder.name.strip())
-        photos += [Photo(path, label, hashlib.sha256(path.read_bytes()).digest()) for path in _photos_below(folder)]
+        photos += [Photo(path, label, _digest(path)) for path in _photos_below(folder)]
     return photos
 
 
@@ -138,9 +140,33 @@ def _class_folders(root: Path) -> list[Path]:
 def _photos_below(folder: Path) -> Iterable[Path]:
     return (
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(_paths_below(folder))
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
+
+
+def _paths_below(folder: Path) -> Iterator[Path]:
+    # Unlike Path.rglob it does not pass over folders that may not be read, as if they were empty.
+    for parent, _, names in os.walk(folder, onerror=_unreadable):
+        yield from (Path(parent, name) for name in names)
+
+
+def _unreadable(error: OSError) -> None:
+    raise DatasetError(
+        f"{error.filename} cannot be read ({error.strerror})", mend="mend its rights, or remove it"
+    ) from error
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        path.name.encode()
+        with open_regular(path, limit=MAX_FILE) as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except UnicodeEncodeError:
+        raise DatasetError(f"the name of {path} is no text in UTF-8", mend="rename the file") from None
+    except OSError as error:
+        _unreadable(error)
+        raise
 
 
 def _without_leaks(splits: dict[str, list[Photo]]) -> tuple[dict[str, list[Photo]], int]:

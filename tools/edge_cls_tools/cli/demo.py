@@ -11,7 +11,7 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to keep everything in.")] = Path("demo-out"),
+    out: Annotated[Path, typer.Option(readable=False, help="The folder to keep everything in.")] = Path("demo-out"),
 ) -> None:
     """Train, quantise, evaluate, teach and stream, offline, on images that ship inside libraries."""
     import json

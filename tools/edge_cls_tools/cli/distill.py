@@ -12,7 +12,8 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 def distill(
     images: Annotated[
-        list[Path], typer.Option(help="A folder of photos, or of tar archives of them.", show_default=False)
+        list[Path],
+        typer.Option(readable=False, help="A folder of photos, or of tar archives of them.", show_default=False),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder RUN to write.", show_default=False)],
     teacher: Annotated[

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 edgetpu = typer.Typer(
     help="Tell what of a model an Edge TPU would compute, and compile it.", no_args_is_help=True, rich_markup_mode=None
 )
-_Model = Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)]
+_Model = Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 

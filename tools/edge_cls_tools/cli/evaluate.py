@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="The .tflite model.", show_default=False)],
-    data: Annotated[Path, typer.Argument(help="A folder a class; a test folder in it counts.", show_default=False)],
+    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    data: Annotated[
+        Path, typer.Argument(readable=False, help="A folder a class; a test folder in it counts.", show_default=False)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Measure an int8 model on photos it has not learnt from."""

@@ -15,7 +15,9 @@ def fewshot(
         str,
         typer.Argument(help="A .tflite model with an embedding, or a backbone as train takes it.", show_default=False),
     ],
-    data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class.", show_default=False)],
+    data: Annotated[
+        list[Path], typer.Argument(readable=False, help="Folders with a folder a class.", show_default=False)
+    ],
     ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
     shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
     trials: Annotated[int, typer.Option(min=1, help="How many trials.")] = 200,

@@ -11,7 +11,9 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def quantize(
-    run: Annotated[Path, typer.Argument(help="The folder that 'train' or 'distill' wrote.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(readable=False, help="The folder that 'train' or 'distill' wrote.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
