@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.model_file import ModelFile, read_model, write_model
 from edge_cls_tools.dataset import photos_of
-from edge_cls_tools.evaluation import evaluate, expected_calibration_error, summarize
+from edge_cls_tools.confidence import expected_calibration_error
+from edge_cls_tools.evaluation import evaluate, summarize
 from tests.colors import write_colors
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"

@@ -58,5 +58,5 @@ def kept(confidence: NDArray[np.float32], correct: NDArray[np.bool_], threshold:
 
 
 def rejection_curve(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[Kept, ...]:
-    """Return what is left at every threshold that makes a difference, lowest first; the first keeps all."""
-    return tuple(kept(confidence, correct, float(threshold)) for threshold in np.unique(confidence))
+    """Return what is left at every threshold that makes a difference, lowest first; 0 keeps all."""
+    return tuple(kept(confidence, correct, float(threshold)) for threshold in np.unique([0, *confidence]))

@@ -183,7 +183,7 @@ PERTURBATIONS = (
     Perturbation(
         "occlusion",
         "of the area",
-        (0.1, 0.2, 0.3, 0.4, 0.5),
+        (0.05, 0.1, 0.2, 0.3, 0.4),
         lambda f, s, rng, _: occlude(f, s, _place(rng), _color(rng)),
     ),
     Perturbation("deformation", "of the side", (0.01, 0.02, 0.035, 0.05, 0.07), lambda f, s, rng, _: deform(f, s, rng)),

@@ -126,10 +126,10 @@ def _show_robustness(console: Console, robustness: Robustness) -> None:
         f"robustness, on {robustness.photos} photos{sample}: {robustness.clean_accuracy:.1%} as they are, "
         f"{robustness.mean_accuracy:.1%} changed, on average"
     )
-    table = Table("change", *(f"{strength}" for strength in range(1, 6)), "strengths")
+    table = Table("change", *(f"{strength}" for strength in range(1, 6)), "from weak to strong")
     for name, damage in robustness.kinds.items():
-        strengths = f"{', '.join(f'{strength:g}' for strength in damage.strengths)} {damage.unit}"
-        table.add_row(name, *(f"{accuracy:.1%}" for accuracy in damage.accuracy), strengths)
+        span = f"{damage.strengths[0]:g} to {damage.strengths[-1]:g} {damage.unit}"
+        table.add_row(name, *(f"{accuracy:.1%}" for accuracy in damage.accuracy), span)
     console.print(table)
 
 

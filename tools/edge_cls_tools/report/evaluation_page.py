@@ -26,7 +26,7 @@ from edge_cls_tools.report.evaluation_plots import (
 from edge_cls_tools.report.page import page, picture, plot
 from edge_cls_tools.robustness import Robustness, backdrop_of, changes, stratified_sample, working_frame
 
-MISTAKES, CONFUSIONS, OF_A_CONFUSION, DIFFERENCES = 12, 8, 4, 24
+MISTAKES, CONFUSIONS, OF_A_CONFUSION, DIFFERENCES = 12, 8, 3, 24
 THUMBNAIL = 84
 
 

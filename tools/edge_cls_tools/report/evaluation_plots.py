@@ -29,11 +29,12 @@ def confusion_plot(labels: Sequence[str], confusion: NDArray[np.int64]) -> Figur
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     size = 9 if count <= WITH_NUMBERS else max(4.5, 600 / count / 1.3)
-    axes.set_xticks(range(count), [_short(label) for label in labels], rotation=90 if count > 6 else 30, fontsize=size)
-    if count <= 6:
-        for tick in axes.get_xticklabels():
-            tick.set_horizontalalignment("right")
-    axes.set_yticks(range(count), [_short(label) for label in labels], fontsize=size)
+    names = [_short(label) for label in labels]
+    slant = 40 if count <= WITH_NUMBERS else 90
+    beside = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
+    axes.set_xticks(range(count), names, rotation=slant, fontsize=size, **beside)
+    axes.set_yticks(range(count), names, fontsize=size)
+    axes.tick_params(length=0)
     axes.set_xlabel("taken for")
     axes.set_ylabel("is")
     axes.spines[:].set_visible(False)
@@ -78,6 +79,7 @@ def reliability_plot(before: Sequence[Bin], after: Sequence[Bin], errors: tuple[
         bottom.set_xlabel("confidence")
         _percent(top, "y")
         bottom.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        bottom.spines[["top", "right"]].set_visible(False)
         bottom.xaxis.set_major_formatter(PercentFormatter(1))
         bottom.set_xlim(0, 1)
     grid[0, 0].set_ylabel("right")
@@ -132,6 +134,7 @@ def _percent(axes: Axes, which: Literal["x", "y"]) -> None:
     axes.set(**{f"{which}lim": (0, 1.02)})
     axes.grid(axis=which, color="#dde3ea", linewidth=0.8)
     axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _short(label: str) -> str:
