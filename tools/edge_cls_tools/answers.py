@@ -53,7 +53,7 @@ def load_classifier(path: Path, *, labels: tuple[str, ...] = ()) -> Model:
     return model
 
 
-def test_photos(model: Model, data: Path) -> list[Photo]:
+def photos_for(model: Model, data: Path) -> list[Photo]:
     """Return the photos of `data`, or of the test folder in it, with the classes of `model`.
 
     Raises DatasetError for a class that the model does not know, and LabelError for one that it has twice.

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_cls.core.manifest import Manifest
 from edge_cls.core.temperature import with_temperature
-from edge_cls_tools.answers import Answers, ask, load_classifier, test_photos, unseen
+from edge_cls_tools.answers import Answers, ask, load_classifier, photos_for, unseen
 from edge_cls_tools.confidence import Kept, expected_calibration_error, kept
 from edge_cls_tools.pixels import Advance
 
@@ -59,7 +59,7 @@ def evaluate(path: Path, data: Path, *, advance: Advance) -> Evaluation:
     Raises ModelError for a model without classes, and DatasetError where no photo is left.
     """
     model = load_classifier(path)
-    photos = test_photos(model, data)
+    photos = photos_for(model, data)
     answers = ask(model, unseen(photos, model), advance=advance)
     return evaluation_of(answers, left_out=len(photos) - len(answers.photos))
 

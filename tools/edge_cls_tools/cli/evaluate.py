@@ -38,7 +38,7 @@ def evaluate(
     with quiet_native_libraries():
         from edge_cls.classifier import read_labels
         from edge_cls.model_file import write_whole
-        from edge_cls_tools.answers import ask, load_classifier, test_photos, unseen
+        from edge_cls_tools.answers import ask, load_classifier, photos_for, unseen
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.comparison import ask_too, check_same_labels
         from edge_cls_tools.comparison import compare as compare_answers
@@ -51,7 +51,7 @@ def evaluate(
         other = load_classifier(compare, labels=given) if compare else None
         if other:
             check_same_labels(classifier, other)
-        photos = test_photos(classifier, data)
+        photos = photos_for(classifier, data)
         new = unseen(photos, classifier)
         with progress_display() as display:
             task = display.add_task("classifying", total=len(new), note="")

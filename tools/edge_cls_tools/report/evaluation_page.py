@@ -24,7 +24,7 @@ from edge_cls_tools.report.evaluation_plots import (
     robustness_plot,
 )
 from edge_cls_tools.report.page import page, picture, plot
-from edge_cls_tools.robustness import Robustness, backdrop_of, changes, stratified_sample, working_frame
+from edge_cls_tools.robustness import Robustness, backdrop_of, changes, working_frame
 
 MISTAKES, CONFUSIONS, OF_A_CONFUSION, DIFFERENCES = 12, 8, 3, 24
 THUMBNAIL = 84
@@ -129,7 +129,8 @@ def _differences(pair: Pair, data: Path) -> list[Shown]:
 
 
 def _damage(robustness: Robustness, answers: Answers) -> list[DamageRow]:
-    example = stratified_sample(answers.photos, 1)[0]
+    # The photo that the model knows best, so that one sees what changes.
+    example = answers.photos[int(np.where(answers.predicted == answers.truth, answers.confidence, 0).argmax())]
     frame, backdrop = working_frame(example), backdrop_of(example, answers.photos)
     rows = []
     for kind in PERTURBATIONS:

@@ -31,8 +31,7 @@ def confusion_plot(labels: Sequence[str], confusion: NDArray[np.int64]) -> Figur
     size = 9 if count <= WITH_NUMBERS else max(4.5, 600 / count / 1.3)
     names = [_short(label) for label in labels]
     slant = 40 if count <= WITH_NUMBERS else 90
-    beside = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
-    axes.set_xticks(range(count), names, rotation=slant, fontsize=size, **beside)
+    axes.set_xticks(range(count), names, rotation=slant, ha="right", va="center", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(range(count), names, fontsize=size)
     axes.tick_params(length=0)
     axes.set_xlabel("taken for")
