@@ -62,7 +62,7 @@ def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: Run, folde
         (["--compare", "missing.tflite"], "missing.tflite does not exist"),
         (["--compare", "mean.tflite"], "mean.tflite has no classes of its own"),
         (["--labels", "missing.txt"], "missing.txt does not exist"),
-        (["--report", "red.png"], "red.png/evaluation.json cannot be written"),
+        (["--report", "red.png"], "red.png cannot be made (File exists)"),
     ],
 )
 def test_a_mistake_is_one_line(edge_cls: Run, arguments: list[str], message: str) -> None:

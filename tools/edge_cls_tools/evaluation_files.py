@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_cls.errors import OutputError
 from edge_cls_tools.answers import Answers
 from edge_cls_tools.comparison import Pair, compare
 from edge_cls_tools.evaluation import Evaluation
@@ -36,6 +37,14 @@ def predictions_csv(answers: Answers, data: Path) -> bytes:
         said = [labels[predicted], f"{confidence:.6f}", int(predicted == photo.label), int(confidence < floor)]
         writer.writerow([readable(photo.path.relative_to(data)), labels[photo.label], *said])
     return text.getvalue().encode()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a report: before the measuring, so that a mistake costs no time. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made ({error.strerror})", mend="name a folder for --report") from error
 
 
 def readable(path: str | Path) -> str:

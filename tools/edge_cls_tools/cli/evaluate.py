@@ -43,7 +43,7 @@ def evaluate(
         from edge_cls_tools.comparison import ask_too, check_same_labels
         from edge_cls_tools.comparison import compare as compare_answers
         from edge_cls_tools.evaluation import evaluation_of
-        from edge_cls_tools.evaluation_files import evaluation_json, predictions_csv
+        from edge_cls_tools.evaluation_files import evaluation_json, make_folder, predictions_csv
         from edge_cls_tools.robustness import measure_robustness
 
         given = read_labels(labels) if labels else ()
@@ -52,6 +52,8 @@ def evaluate(
         if other:
             check_same_labels(classifier, other)
         photos = photos_for(classifier, data)
+        if report:
+            make_folder(report)
         new = unseen(photos, classifier)
         with progress_display() as display:
             task = display.add_task("classifying", total=len(new), note="")
