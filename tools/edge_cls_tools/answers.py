@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,3 +94,8 @@ def class_probabilities(model: Model, frame: Frame) -> NDArray[np.float32]:
     if probability is None:
         raise ModelError(f"{model.file.path} has no classes of its own", mend="use a classifier")
     return probability
+
+
+def readable(path: str | Path) -> str:
+    """Return a path as text that can be written down, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, norm
 
 from edge_cls.errors import ModelError
 from edge_cls.model import Model
-from edge_cls_tools.answers import Answers, ask, unseen
+from edge_cls_tools.answers import Answers, ask, readable, unseen
 from edge_cls_tools.pixels import Advance
 
 
@@ -91,8 +91,8 @@ def compare(pair: Pair) -> PairedComparison:
     first, second = pair.right
     only, only_other = int((first & ~second).sum()), int((second & ~first).sum())
     return PairedComparison(
-        model=str(pair.first.model.file.path),
-        other=str(pair.second.model.file.path),
+        model=readable(pair.first.model.file.path),
+        other=readable(pair.second.model.file.path),
         photos=len(first),
         left_out=pair.left_out,
         accuracy=float(first.mean()),

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_cls.core.manifest import Manifest
 from edge_cls.core.temperature import with_temperature
-from edge_cls_tools.answers import Answers, ask, load_classifier, photos_for, unseen
+from edge_cls_tools.answers import Answers, ask, load_classifier, photos_for, readable, unseen
 from edge_cls_tools.confidence import Kept, expected_calibration_error, kept
 from edge_cls_tools.pixels import Advance
 
@@ -68,7 +68,7 @@ def evaluation_of(answers: Answers, *, left_out: int) -> Evaluation:
     """Return the metrics of answers."""
     file = answers.model.file
     return summarize(
-        str(file.path),
+        readable(file.path),
         answers.model.labels,
         answers.probabilities,
         answers.truth,

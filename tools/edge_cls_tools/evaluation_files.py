@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from edge_cls.errors import OutputError
-from edge_cls_tools.answers import Answers
+from edge_cls_tools.answers import Answers, readable
 from edge_cls_tools.comparison import Pair, compare
 from edge_cls_tools.evaluation import Evaluation
 from edge_cls_tools.robustness import Robustness
@@ -19,7 +18,6 @@ from edge_cls_tools.robustness import Robustness
 def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pair: Pair | None) -> str:
     """Return all numbers; what was not asked for is null."""
     document = asdict(evaluation) | {
-        "model": readable(evaluation.model),
         "robustness": asdict(robustness) if robustness else None,
         "comparison": asdict(compare(pair)) if pair else None,
     }
@@ -45,8 +43,3 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made ({error.strerror})", mend="name a folder for --report") from error
-
-
-def readable(path: str | Path) -> str:
-    """Return a path as text that can be written down, whatever bytes it is made of."""
-    return os.fsencode(path).decode("utf-8", "replace")

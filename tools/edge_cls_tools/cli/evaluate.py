@@ -99,21 +99,22 @@ def _show(console: Console, evaluation: Evaluation) -> None:
     console.print(f"{evaluation.photos} photos{left_out}")
     low, high = evaluation.accuracy_ci95
     console.print(f"accuracy {evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}), top-5 {evaluation.top5_accuracy:.1%}")
-    console.print(
-        f"expected calibration error {evaluation.expected_calibration_error:.3f} "
-        f"({evaluation.uncalibrated_calibration_error:.3f} before temperature {evaluation.temperature:.2f})"
+    before = (
+        f" ({evaluation.uncalibrated_calibration_error:.3f} before temperature {evaluation.temperature:.2f})"
+        if evaluation.temperature != 1
+        else ""
     )
+    console.print(f"expected calibration error {evaluation.expected_calibration_error:.3f}{before}")
     if evaluation.known:
         right = "" if evaluation.known.accuracy is None else f", and {evaluation.known.accuracy:.1%} of these are right"
         console.print(
             f"{evaluation.known.share:.1%} are known (confidence {evaluation.known.threshold:.2f} or more){right}"
         )
     table = Table("class", "precision", "recall", "F1", "photos", "most often taken for")
-    for label, row in zip(evaluation.labels, evaluation.confusion, strict=True):
+    for index, (label, row) in enumerate(zip(evaluation.labels, evaluation.confusion, strict=True)):
+        if not (sum(row) or any(other[index] for other in evaluation.confusion)):
+            continue  # of a thousand classes only those that are shown or named
         metrics = evaluation.classes[label]
-        if not metrics.photos and not metrics.precision:
-            continue
-        index = evaluation.labels.index(label)
         count, other = max(((count, other) for other, count in enumerate(row) if other != index), default=(0, index))
         shares = (f"{metrics.precision:.1%}", f"{metrics.recall:.1%}", f"{metrics.f1:.1%}", str(metrics.photos))
         table.add_row(escape(label), *shares, f"{escape(evaluation.labels[other])} ({count})" if count else "")

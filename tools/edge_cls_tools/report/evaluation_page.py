@@ -10,11 +10,10 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from edge_cls.images import read_image
-from edge_cls_tools.answers import Answers
+from edge_cls_tools.answers import Answers, readable
 from edge_cls_tools.comparison import Pair, compare, differing
 from edge_cls_tools.confidence import rejection_curve, reliability
 from edge_cls_tools.evaluation import Evaluation, uncalibrated
-from edge_cls_tools.evaluation_files import readable
 from edge_cls_tools.perturbations import PERTURBATIONS
 from edge_cls_tools.report.evaluation_plots import (
     classes_plot,
@@ -76,7 +75,7 @@ def evaluation_page(
     bins = reliability(raw, correct), reliability(answers.confidence, correct)
     return page(
         "evaluation.html",
-        evaluation=replace(evaluation, model=readable(evaluation.model)),
+        evaluation=evaluation,
         data=readable(data),
         classes={label: evaluation.classes[label] for label in labels},
         without_photos=len(evaluation.labels) - len(labels),

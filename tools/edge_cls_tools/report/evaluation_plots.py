@@ -97,7 +97,7 @@ def rejection_plot(curve: Sequence[Kept], known: Kept | None) -> Figure:
     axes.step(thresholds, [one.share for one in curve], "--", color=ORANGE, label="kept, of all", where="pre")
     if known is not None:
         axes.axvline(known.threshold, color=GREY, linestyle=":")
-        axes.text(known.threshold, 0.03, " the model's own threshold", color="#5b6876", fontsize=9)
+        axes.text(known.threshold + 0.01, 0.03, "the model's own threshold", color="#5b6876", fontsize=9)
     _percent(axes, "y")
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
