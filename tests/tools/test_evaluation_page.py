@@ -133,3 +133,7 @@ def test_a_confusion_matrix_names_all_its_classes(classes: int, with_numbers: bo
     svg = plot(confusion_plot([f"class {i}" for i in range(classes)], np.eye(classes, dtype=np.int64) * 77))
     assert all(svg.count(f">class {i}<") == 2 for i in range(classes))
     assert (">77<" in svg) == with_numbers
+
+
+def test_a_dollar_in_a_label_starts_no_formula() -> None:
+    assert plot(confusion_plot(["$x^2$", "5 $"], np.eye(2, dtype=np.int64))).count(">$x^2$<") == 2
