@@ -86,7 +86,7 @@ class Classifier:
     ) -> None:
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
-            read_model(path), labels=() if labels is None else _read_labels(Path(labels)), threads=threads
+            read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
         )
         self._head = KNN()
         manifest = self.model.file.manifest
@@ -191,7 +191,8 @@ def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
     return tuple(Score(label, score) for label, score in sorted(scores.items(), key=lambda item: -item[1]))
 
 
-def _read_labels(path: Path) -> tuple[str, ...]:
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Return the labels of a `labels.txt`, by index. Raises LabelError where it cannot be read or makes no sense."""
     try:
         with open_regular(path, limit=_MAX_LABELS_FILE) as file:
             return parse_labels(file.read().decode())

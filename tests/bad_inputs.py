@@ -78,7 +78,7 @@ TABLE = (
     Row("dataset check", "folders", "dataset check {}", reports=True),
     Row("dataset check", "class photos", "dataset check {}", reports=True),
     Row("dataset check", "any class photos", "dataset check {}", reports=True),
-    Row("inspect", "models", "inspect {} --json"),
+    Row("inspect", "models", "inspect {} --json", reports=True),
     Row("import-model", "models", "import-model {} --labels three.txt -o out.tflite"),
     Row("import-model", "labels", "import-model bare.tflite --labels {} -o out.tflite"),
     Row("import-model", "archives", "import-model {} -o out.tflite"),

@@ -117,7 +117,10 @@ def test_the_table_has_three_hundred_cases_and_all_five_commands() -> None:
 
 def test_a_command_is_awaited_only_until_it_is_there() -> None:
     app = build_app()
-    there = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    there = {
+        command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+        for command in app.registered_commands
+    }
     there |= {
         f"{group.name} {command.name or getattr(command.callback, '__name__', '')}"
         for group in app.registered_groups

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from edge_cls.core.temperature import with_temperature
+
 RANGE = 0.2, 5.0
 HALF_STEP = 1 / 512
 """Half of what an int8 probability can tell: nothing is impossible that the model calls 0."""
@@ -22,16 +24,14 @@ def fit_temperature(probabilities: NDArray[np.float32], truth: NDArray[np.int64]
     Machines", 1999.
     """
     count, classes = probabilities.shape
-    logits = np.log(np.maximum(probabilities.astype(np.float64), HALF_STEP))
     doubt = 1 / (count + 2)
     targets = np.full((count, classes), doubt / max(classes - 1, 1))
     targets[np.arange(count), truth] = 1 - doubt
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        likelihood = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        return -float((targets * likelihood).sum())
+        # What the device will say: of many classes most are 0, and their halves of a step must not add up to one.
+        said = np.maximum(with_temperature(probabilities, math.exp(log_temperature)), HALF_STEP)
+        return -float((targets * np.log(said, dtype=np.float64)).sum())
 
     lowest, highest = RANGE
     return math.exp(minimize_scalar(loss, bounds=(math.log(lowest), math.log(highest)), method="bounded").x)

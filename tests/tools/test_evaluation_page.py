@@ -1,0 +1,139 @@
+"""The page holds every section and all its pictures, and names of files and classes can do no harm in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
+from edge_cls_tools.answers import Answers, ask, photos_for
+from edge_cls_tools.comparison import Pair
+from edge_cls_tools.evaluation import evaluation_of
+from edge_cls_tools.evaluation_files import predictions_csv
+from edge_cls_tools.perturbations import PERTURBATIONS
+from edge_cls_tools.report.evaluation_page import evaluation_page
+from edge_cls_tools.report.evaluation_plots import confusion_plot
+from edge_cls_tools.report.page import plot
+from edge_cls_tools.robustness import measure_robustness
+from tests.colors import color_frame
+
+LABELS = ("<b>blue", "green & $x^2$", 'red"')
+ODD = "café <i>.png"
+
+
+class Page(HTMLParser):
+    """The elements of a page: what it refers to, the text of each kind of element, and the sections by id."""
+
+    def __init__(self, html: bytes) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.tags: list[str] = []
+        self.sections: set[str] = set()
+        self.text = ""
+        self.feed(html.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
+                self.references.append(value or "")
+            if tag == "h2" and name == "id":
+                self.sections.add(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos of three colours, in folders and files with names as people should not give them."""
+    folder = tmp_path_factory.mktemp("odd")
+    for label, color in zip(LABELS, ("blue", "green", "red"), strict=True):
+        (folder / label).mkdir()
+        for index in range(3):
+            Image.fromarray(color_frame(color, index)).save(folder / label / (ODD if index == 2 else f"{index}.png"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(tiny: Path, folder: Path) -> Answers:
+    """The answers of the tiny model, of which two are wrong."""
+    model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
+    right = ask(model, photos_for(model, folder), advance=lambda _: None)
+    probabilities = right.probabilities.copy()
+    probabilities[[2, 8]] = probabilities[[2, 8]][:, [1, 2, 0]]
+    return replace(right, probabilities=probabilities)
+
+
+def references_of(html: bytes) -> list[str]:
+    assert not re.search(rb"@import|url\(\s*['\"]?(?!#)", html)
+    return Page(html).references
+
+
+def test_the_whole_page(answers: Answers, folder: Path) -> None:
+    robustness = measure_robustness(answers.model, answers.photos, limit=3, advance=lambda _: None)
+    other = ask(answers.model, answers.photos, advance=lambda _: None)
+    # A name of bytes that are no text must not cost the page.
+    odd = Model(replace(answers.model.file, path=Path(os.fsdecode(b"caf\xe9.tflite"))))
+    pair = Pair(answers, replace(other, model=odd), 0)
+    html = evaluation_page(evaluation_of(answers, left_out=4), answers, folder, robustness=robustness, pair=pair)
+    page = Page(html)
+    sections = {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
+    assert page.sections == {*sections, "robustness", "comparison"}
+    assert page.tags.count("svg") == 5
+    # Two mistakes, each also as a confusion and as a difference, and a strip of each kind of change.
+    assert page.tags.count("img") == 3 * 2 + 5 * len(PERTURBATIONS)
+    assert page.references
+    assert all(one.startswith(("data:", "#")) for one in references_of(html))
+    assert not {"script", "link", "iframe", "i"} & set(page.tags)
+    for text in (
+        *LABELS,
+        "café <i>.png",
+        "77.8 %",
+        "McNemar",
+        "4 more",
+        "Against caf�.tflite",
+        *(kind.name for kind in PERTURBATIONS),
+    ):
+        assert text in page.text
+
+
+def test_without_mistakes_and_without_what_was_not_asked_for(tiny: Path, folder: Path) -> None:
+    model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
+    answers = ask(model, photos_for(model, folder), advance=lambda _: None)
+    html = evaluation_page(evaluation_of(answers, left_out=0), answers, folder)
+    page = Page(html)
+    assert page.sections == {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
+    assert "every answer is right" in page.text
+    assert html == evaluation_page(evaluation_of(answers, left_out=0), answers, folder)
+
+
+def test_the_table_of_answers_can_be_read_back(answers: Answers, folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(predictions_csv(answers, folder).decode())))
+    assert len(rows) == 9
+    assert [row["class"] for row in rows] == [label for label in sorted(LABELS) for _ in range(3)]
+    wrong = [row for row in rows if row["class"] != row["predicted"]]
+    assert [row["correct"] for row in rows].count("0") == len(wrong) == 2
+    assert rows[0]["file"] == "<b>blue/0.png"
+    assert float(rows[0]["confidence"]) == pytest.approx(answers.confidence[0], abs=1e-6)
+
+
+@pytest.mark.parametrize(("classes", "with_numbers"), [(3, True), (81, False)])
+def test_a_confusion_matrix_names_all_its_classes(classes: int, with_numbers: bool) -> None:
+    svg = plot(confusion_plot([f"class {i}" for i in range(classes)], np.eye(classes, dtype=np.int64) * 77))
+    assert all(svg.count(f">class {i}<") == 2 for i in range(classes))
+    assert (">77<" in svg) == with_numbers
+
+
+def test_a_dollar_in_a_label_starts_no_formula() -> None:
+    assert plot(confusion_plot(["$x^2$", "5 $"], np.eye(2, dtype=np.int64))).count(">$x^2$<") == 2
