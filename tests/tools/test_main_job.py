@@ -63,16 +63,18 @@ def test_the_model_is_int8_all_through_and_takes_the_bytes_of_pixels(trained: Pa
     assert (interpreter.input.name, interpreter.input.shape) == ("image", (1, 32, 32, 3))
     assert interpreter.input.dtype == np.uint8
     assert interpreter.input.scale == pytest.approx(2 / 255, rel=1e-4)
-    assert {output.name: output.shape for output in interpreter.outputs} == {
-        "embedding": (1, 16),
-        "probability": (1, 3),
-    }
-    assert all(output.dtype == np.int8 for output in interpreter.outputs)
+    # What MediaPipe asks for: uint8, and the classes first.
+    assert [(output.name, output.shape) for output in interpreter.outputs] == [
+        ("probability", (1, 3)),
+        ("embedding", (1, 16)),
+    ]
+    assert all(output.dtype == np.uint8 for output in interpreter.outputs)
 
 
 def test_the_model_file_says_what_it_is(trained: Path) -> None:
     file = read_model(trained / "model.tflite")
     assert file.labels == ("blue", "green", "red")
+    assert len(file.golden) == 3
     assert file.manifest is not None
     assert file.manifest.backbone == "tiny"
     assert file.manifest.calibration is not None
