@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_cls.errors import ConversionError
 from edge_cls.graph import float_operators, name_tensors
 from edge_cls.interpreter import Interpreter
-from edge_cls_tools.litert_converter import to_int8
+from edge_cls_tools.litert_converter import to_float, to_int8
 from edge_cls_tools.pixels import Pixels, normalize
 
 BYTE = 2 / 255
@@ -43,6 +43,11 @@ def convert(network: keras.Model, calibration: Pixels) -> bytes:
             mend="use a backbone whose input is in [-1, 1]",
         )
     return converted
+
+
+def float_twin(network: keras.Model) -> bytes:
+    """Return `network` as a float TFLite model with the same named outputs: what its int8 model is compared with."""
+    return name_tensors(to_float(network), ["image"])
 
 
 def _representative(calibration: Pixels) -> Iterator[list[NDArray[np.float32]]]:

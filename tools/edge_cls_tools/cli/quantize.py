@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
+if TYPE_CHECKING:
+    from edge_cls_tools.quantization import Quantization
+
 
 def quantize(
     run: Annotated[Path, typer.Argument(help="The folder that 'train' or 'distill' wrote.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
+    max_drop: Annotated[
+        float,
+        typer.Option(min=0, help="Points of accuracy that int8 may cost; of a backbone alone, 100 * (1 - cosine)."),
+    ] = 1.0,
+    calibration: Annotated[
+        int | None, typer.Option(min=1, help="How many of the run's calibration images set the ranges; all.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
-    """Convert a training to a full int8 model, and compare the two on held-out photos."""
+    """Convert a training to a full int8 model, compare the two on held-out photos, and refuse what costs too much."""
     import json
     from dataclasses import asdict
 
@@ -25,16 +36,25 @@ def quantize(
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
-            comparison = convert(run, out, advance=lambda count: display.advance(task, count))
+            made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
     if as_json:
-        typer.echo(json.dumps(asdict(comparison), indent=2))
-        return
+        typer.echo(json.dumps(asdict(made.comparison), indent=2, ensure_ascii=False))
+    else:
+        _show(made)
+    made.save(max_drop=max_drop, force=force)
+
+
+def _show(made: Quantization) -> None:
+    comparison = made.comparison
     typer.echo(
-        f"{out}: {comparison.int8_bytes / 1e6:.2f} MB int8 (the float weights: {comparison.float_bytes / 1e6:.2f} MB)"
+        f"{made.file.path}: {comparison.int8_bytes / 1e6:.2f} MB int8 (float: {comparison.float_bytes / 1e6:.2f} MB)"
     )
     if comparison.float_accuracy is not None:
         typer.echo(
             f"accuracy {comparison.float_accuracy:.1%} float, {comparison.int8_accuracy:.1%} int8, "
             f"agreement {comparison.agreement:.1%} (on {comparison.images} test photos)"
         )
+    for label, row in comparison.classes.items():
+        if row.float_accuracy != row.int8_accuracy:
+            typer.echo(f"  {label}: {row.float_accuracy:.1%} float, {row.int8_accuracy:.1%} int8 ({row.photos} photos)")
     typer.echo(f"embeddings: cosine {comparison.embedding_cosine:.4f} between float and int8")
