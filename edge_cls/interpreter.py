@@ -31,8 +31,8 @@ class Tensor:
     index: int
 
 
-class Interpreter:
-    """A TFLite model with one input and static shapes, ready to invoke.
+class Network:
+    """A TFLite network with static shapes and any number of inputs, ready to invoke.
 
     Raises ModelError for bytes that are no TFLite model, or one that the interpreter cannot prepare.
     """
@@ -53,25 +53,40 @@ class Interpreter:
             raise ModelError(
                 f"{name} cannot be loaded by the TFLite interpreter ({error})", mend="convert or download it again"
             ) from error
-        inputs = [_tensor(d) for d in self._backend.get_input_details()]
-        if len(inputs) != 1:
-            raise ModelError(f"{name} has {len(inputs)} inputs, not one", mend="use an image classification model")
-        self.input = inputs[0]
+        self.inputs = tuple(_tensor(d) for d in self._backend.get_input_details())
         self.outputs = tuple(_tensor(d) for d in self._backend.get_output_details())
 
-    def invoke(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the outputs for one input of `self.input`'s shape and dtype, all without the batch axis.
+    def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return copies of the outputs for inputs of the shapes and dtypes of `self.inputs`, batch axis and all.
 
-        The arrays are copies. Raises ModelError where the model fails while running.
+        Raises ModelError where the model fails while running.
         """
-        self._backend.set_tensor(self.input.index, pixels[None])
+        for tensor, values in zip(self.inputs, inputs, strict=True):
+            self._backend.set_tensor(tensor.index, values)
         try:
             self._backend.invoke()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self._name} fails when it runs ({error})", mend="convert or download it again"
             ) from error
-        return [self._backend.get_tensor(output.index)[0] for output in self.outputs]
+        return [self._backend.get_tensor(output.index) for output in self.outputs]
+
+
+class Interpreter(Network):
+    """A network with one input, an image. Raises ModelError as `Network` does, and for more inputs."""
+
+    def __init__(self, content: bytes, *, name: str = "the model", threads: int | None = None) -> None:
+        super().__init__(content, name=name, threads=threads)
+        if len(self.inputs) != 1:
+            raise ModelError(f"{name} has {len(self.inputs)} inputs, not one", mend="use an image classification model")
+        self.input = self.inputs[0]
+
+    def invoke(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the outputs for one input of `self.input`'s shape and dtype, all without the batch axis.
+
+        The arrays are copies. Raises ModelError where the model fails while running.
+        """
+        return [output[0] for output in self.run(pixels[None])]
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

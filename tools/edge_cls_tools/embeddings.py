@@ -31,7 +31,7 @@ def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
     path = cache_folder() / "backbones" / f"{key}.tflite"
     if not path.is_file():
         network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
-        write_whole(path, convert(network, calibration))
+        write_whole(path, convert(network, calibration).int8)
     return path.read_bytes()
 
 

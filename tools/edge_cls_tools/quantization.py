@@ -15,7 +15,8 @@ from edge_cls.errors import ConfigError, DatasetError, ModelError
 from edge_cls.model import Model
 from edge_cls.model_file import ModelFile, sha256, write_model
 from edge_cls_tools.comparison import Comparison, check_gate, compare, embedding
-from edge_cls_tools.conversion import convert, float_twin
+from edge_cls_tools.conversion import Remedy, convert
+from edge_cls_tools.layer_noise import LayerNoise, layer_noise
 from edge_cls_tools.pixels import Advance, Pixels, batches
 from edge_cls_tools.run_directory import Run, load_network, load_run
 from edge_cls_tools.temperature import fit_temperature
@@ -24,6 +25,8 @@ KNOWN_SHARE = 0.95
 """The share of validation photos that the threshold of `unknown` keeps known."""
 MAX_DROP = 1.0
 """The points that int8 may cost."""
+NOISE_IMAGES = 8
+"""Held-out images that the noise of the layers is measured on: it is that of millions of numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +35,17 @@ class Quantization:
 
     file: ModelFile
     comparison: Comparison
+    remedies: tuple[Remedy, ...]
+    layers: tuple[LayerNoise, ...]
+
+    def check(self, max_drop: float) -> None:
+        """Raise ConversionError where int8 costs more than `max_drop` points."""
+        check_gate(self.comparison, max_drop)
 
     def save(self, *, max_drop: float = MAX_DROP, force: bool = False) -> None:
         """Put the model in its place. Raises ConversionError, and writes nothing, where int8 costs over `max_drop`."""
         if not force:
-            check_gate(self.comparison, max_drop)
+            self.check(max_drop)
         write_model(self.file)
 
 
@@ -61,10 +70,11 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
         training=run.training,
     )
     trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
-    file = ModelFile(target, convert(network, chosen), manifest, run.labels, trained_on)
+    converted = convert(network, chosen)
+    file = ModelFile(target, converted.int8, manifest, run.labels, trained_on)
     model = Model(file)
     truth = np.array([photo.label for photo in run.test], np.int64)
-    comparison = compare(float_twin(network), model, _held_out(run, folder, advance), truth)
+    comparison = compare(converted.float32, model, _held_out(run, folder, advance), truth)
     manifest = replace(
         manifest,
         stranger_distance=_stranger_distance(model, chosen),
@@ -74,11 +84,14 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
             float_accuracy=comparison.float_accuracy,
             int8_accuracy=comparison.int8_accuracy,
             agreement=comparison.agreement,
+            remedies=tuple(remedy.name for remedy in converted.remedies if remedy.kept),
         ),
     )
     if run.labels:
         manifest = _calibrated(manifest, model, run)
-    return Quantization(replace(file, manifest=manifest), comparison)
+    few = next(_held_out(run, folder, lambda _: None))[:NOISE_IMAGES]
+    noise = layer_noise(converted.float32, converted.int8, few)
+    return Quantization(replace(file, manifest=manifest), comparison, converted.remedies, noise)
 
 
 def _calibrated(manifest: Manifest, model: Model, run: Run) -> Manifest:

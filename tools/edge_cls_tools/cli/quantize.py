@@ -24,27 +24,44 @@ def quantize(
         int | None, typer.Option(min=1, help="How many of the run's calibration images set the ranges; all.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="An HTML file to write, with every class and layer.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Convert a training to a full int8 model, compare the two on held-out photos, and refuse what costs too much."""
     import json
-    from dataclasses import asdict
 
     with quiet_native_libraries():
+        from edge_cls.model_file import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.quantization import quantize as convert
+        from edge_cls_tools.report.quantization import quantization_page
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
             made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
     if as_json:
-        typer.echo(json.dumps(asdict(made.comparison), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_as_json(made), indent=2, ensure_ascii=False))
     else:
         _show(made)
+    if report:
+        write_whole(report, quantization_page(made, max_drop))
     made.save(max_drop=max_drop, force=force)
 
 
+def _as_json(made: Quantization) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(made.comparison) | {
+        "remedies": [asdict(remedy) | {"kept": remedy.kept} for remedy in made.remedies],
+        "layers": [asdict(layer) for layer in made.layers],
+    }
+
+
 def _show(made: Quantization) -> None:
+    from edge_cls_tools.layer_noise import worst_layers
+
     comparison = made.comparison
     typer.echo(
         f"{made.file.path}: {comparison.int8_bytes / 1e6:.2f} MB int8 (float: {comparison.float_bytes / 1e6:.2f} MB)"
@@ -58,3 +75,10 @@ def _show(made: Quantization) -> None:
         if row.float_accuracy != row.int8_accuracy:
             typer.echo(f"  {label}: {row.float_accuracy:.1%} float, {row.int8_accuracy:.1%} int8 ({row.photos} photos)")
     typer.echo(f"embeddings: cosine {comparison.embedding_cosine:.4f} between float and int8")
+    for remedy in made.remedies:
+        typer.echo(
+            f"{remedy.name}: {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with it"
+            f"{'' if remedy.kept else ' (left out)'}"
+        )
+    worst = ", ".join(f"{layer.name} {layer.own_sqnr:.1f} dB" for layer in worst_layers(made.layers, count=3))
+    typer.echo(f"layers that add most noise: {worst}")
