@@ -50,7 +50,7 @@ def write_failing(path: Path) -> Path:
 
 
 def convolution(*, quantized: bool, bias_error: float = 0.0) -> bytes:
-    """Return a network of one 1 x 1 convolution called `mix`: 3 colours in [-1, 1] to the 2 numbers of `MIX` and `BIAS`.
+    """Return a network of one 1 x 1 convolution, `mix`: 3 colours in [-1, 1] to 2 numbers, by `MIX` and `BIAS`.
 
     Quantised, it is the int8 twin, whose pixels are bytes and whose bias is wrong by `bias_error`.
     """
