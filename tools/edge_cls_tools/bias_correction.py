@@ -29,15 +29,18 @@ def correct_biases(float_network: bytes, int8_network: bytes, pixels: Pixels) ->
         given = int8_walk.step(ours)
         if theirs is None:
             continue
-        wanted = _channel_means(exact_walk.step(theirs))
+        wanted = exact_walk.step(theirs)
         if ours.bias is None:
             continue
+        # As int8 could hold them at best: a bias that made up for clipped outliers would be wrong for all others.
+        best = _channel_means([int8.quantized(ours.output, value) for value in wanted])
         for _ in range(ROUNDS):
-            means = int8.real(ours.output, _channel_means(given))
-            int8.shift_bias(ours.bias, np.asarray(wanted - means, np.float32))
+            shift = int8.real(ours.output, best) - int8.real(ours.output, _channel_means(given))
+            int8.shift_bias(ours.bias, shift)
             given = int8_walk.step(ours)
     return int8.pack()
 
 
 def _channel_means(outputs: Activations) -> NDArray[np.float64]:
-    return np.mean([output.reshape(-1, output.shape[-1]).mean(axis=0, dtype=np.float64) for output in outputs], axis=0)
+    means = [output.reshape(-1, output.shape[-1]).mean(axis=0, dtype=np.float64) for output in outputs]
+    return np.asarray(np.mean(means, axis=0), np.float64)

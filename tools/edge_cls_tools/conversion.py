@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -20,6 +21,8 @@ from edge_cls_tools.pixels import Pixels, normalize
 
 BYTE = 2 / 255
 """The step of an input in [-1, 1] whose int8 values are the bytes of pixels."""
+METHOD = 2
+"""Counts the ways in which `convert` has worked: with another one, what was converted before is of no use."""
 JUDGES = 5
 """Every fifth calibration image sets no range, and judges instead what each remedy gives."""
 
@@ -87,11 +90,12 @@ def _remedied(exact: bytes, calibration: Pixels) -> tuple[bytes, tuple[Remedy, .
     seen = observe(layers, calibration)
     best = _with_ranges(layers, extreme_ranges(layers, seen))
     nearness = _nearness(exact, best, judges)
-    remedies = []
-    for name, remedy in (
+    attempts: list[tuple[str, Callable[[bytes], bytes]]] = [
         ("clipped ranges", lambda _: _with_ranges(layers, closest_ranges(layers, seen))),
         ("bias correction", lambda int8: correct_biases(exact, int8, calibration)),
-    ):
+    ]
+    remedies = []
+    for name, remedy in attempts:
         candidate = remedy(best)
         tried = Remedy(name, nearness, _nearness(exact, candidate, judges))
         remedies.append(tried)

@@ -79,7 +79,7 @@ class Layers:
             return values
         scale, zero_point = self._affine(tensor)
         info = np.iinfo(dtype)
-        return np.clip(np.rint(values / scale) + zero_point, info.min, info.max).astype(dtype)
+        return np.asarray(np.clip(np.rint(values / scale) + zero_point, info.min, info.max), dtype)
 
     def set_range(self, tensor: int, low: float, high: float) -> None:
         """Say which numbers a float tensor takes: what the converter chooses its int8 scale by."""
