@@ -52,7 +52,7 @@ def test_bias_correction_is_kept_where_coarse_weights_shift_the_mean() -> None:
     # Steps of 10 / 127: a red of 0.11 becomes 0.08, and the mean of bright photos is a quarter too small.
     made = convert(spoiled(red=0.11, outlier=10.0), reds(list(range(200, 250))))
     gains = {remedy.name: remedy.with_it - remedy.without for remedy in made.remedies}
-    assert set(gains) == {"clipped ranges", "bias correction"}
+    assert set(gains) == {"bias correction", "clipped ranges"}
     assert gains["bias correction"] > 6
     assert next(remedy for remedy in made.remedies if remedy.name == "bias correction").kept
 

@@ -29,14 +29,12 @@ def correct_biases(float_network: bytes, int8_network: bytes, pixels: Pixels) ->
         given = int8_walk.step(ours)
         if theirs is None:
             continue
-        wanted = exact_walk.step(theirs)
+        wanted = _channel_means(exact_walk.step(theirs))
         if ours.bias is None:
             continue
-        # As int8 could hold them at best: a bias that made up for clipped outliers would be wrong for all others.
-        best = _channel_means([int8.quantized(ours.output, value) for value in wanted])
         for _ in range(ROUNDS):
-            shift = int8.real(ours.output, best) - int8.real(ours.output, _channel_means(given))
-            int8.shift_bias(ours.bias, shift)
+            means = int8.real(ours.output, _channel_means(given))
+            int8.shift_bias(ours.bias, np.asarray(wanted - means, np.float32))
             given = int8_walk.step(ours)
     return int8.pack()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -88,20 +87,16 @@ def _remedied(exact: bytes, calibration: Pixels) -> tuple[bytes, tuple[Remedy, .
     judges, calibration = calibration[judging] if judging.any() else calibration, calibration[~judging]
     layers = Layers(exact)
     seen = observe(layers, calibration)
-    best = _with_ranges(layers, extreme_ranges(layers, seen))
-    nearness = _nearness(exact, best, judges)
-    attempts: list[tuple[str, Callable[[bytes], bytes]]] = [
-        ("clipped ranges", lambda _: _with_ranges(layers, closest_ranges(layers, seen))),
-        ("bias correction", lambda int8: correct_biases(exact, int8, calibration)),
-    ]
-    remedies = []
-    for name, remedy in attempts:
-        candidate = remedy(best)
-        tried = Remedy(name, nearness, _nearness(exact, candidate, judges))
-        remedies.append(tried)
-        if tried.kept:
-            best, nearness = candidate, tried.with_it
-    return best, tuple(remedies)
+    plain = _with_ranges(layers, extreme_ranges(layers, seen))
+    corrected = correct_biases(exact, plain, calibration)
+    bias = Remedy("bias correction", _nearness(exact, plain, judges), _nearness(exact, corrected, judges))
+    best, nearness = (corrected, bias.with_it) if bias.kept else (plain, bias.without)
+    # Clipping shifts means, which the correction then puts right: it is judged with it.
+    clipped = _with_ranges(layers, closest_ranges(layers, seen))
+    if bias.kept:
+        clipped = correct_biases(exact, clipped, calibration)
+    ranges = Remedy("clipped ranges", nearness, _nearness(exact, clipped, judges))
+    return (clipped if ranges.kept else best), (bias, ranges)
 
 
 def _with_ranges(layers: Layers, ranges: dict[int, tuple[float, float]]) -> bytes:
