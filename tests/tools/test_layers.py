@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
 from edge_cls_tools.bias_correction import correct_biases
-from edge_cls_tools.calibration import closest_ranges, extreme_ranges, observe, rounding_error
+from edge_cls_tools.calibration import Seen, closest_ranges, extreme_ranges, observe, rounding_error
 from edge_cls_tools.layer_noise import MOST, layer_noise, sqnr, worst_layers
 from edge_cls_tools.layers import Layers, Walk
 from edge_cls_tools.pixels import Pixels, normalize
@@ -104,17 +104,23 @@ def test_inside_the_range_the_rounding_error_is_at_most_half_a_step(values: NDAr
     assert rounding_error(values, -1.0, 1.0) <= (0.5 * 2 / 255) ** 2 * (1 + 1e-3)
 
 
-def test_ranges_hold_all_that_was_seen_or_clip_an_outlier_that_costs_all_others(pixels: Pixels) -> None:
+def test_extreme_ranges_hold_all_that_was_seen(pixels: Pixels) -> None:
+    layers = Layers(convolution(quantized=False))
+    values = normalize(pixels) @ MIX.T + BIAS
+    given = extreme_ranges(layers, observe(layers, pixels))[layers.layers[0].output]
+    assert given == pytest.approx((values.min(), values.max()), abs=1e-5)
+
+
+def test_closest_ranges_clip_an_outlier_that_would_cost_all_others(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=False))
     mix = layers.layers[0].output
-    seen = observe(layers, pixels)
-    values = normalize(pixels) @ MIX.T + BIAS
-    low, high = extreme_ranges(layers, seen)[mix]
-    assert (low, high) == pytest.approx((values.min(), values.max()), abs=1e-5)
-    seen[mix].sample[0] = 100.0
-    outlier = {mix: type(seen[mix])(low, 100.0, np.append(np.tile(seen[mix].sample[1:], 2000), 100.0))}
-    assert closest_ranges(layers, outlier)[mix][1] < 100.0
-    assert extreme_ranges(layers, outlier)[mix][1] == 100.0
+    calm = observe(layers, pixels)[mix]
+    # The ranges of the calm are nearly its extremes.
+    assert closest_ranges(layers, {mix: calm})[mix] == pytest.approx((calm.low, calm.high), rel=0.1)
+    wild = Seen(calm.low, 4 * calm.high, np.append(np.tile(calm.sample, 1000), np.float32(4 * calm.high)))
+    low, high = closest_ranges(layers, {mix: wild})[mix]
+    assert high < 4 * calm.high
+    assert rounding_error(wild.sample, low, high) < rounding_error(wild.sample, wild.low, wild.high)
 
 
 def test_the_input_is_the_byte_of_a_pixel_however_dark_the_photos_are(pixels: Pixels) -> None:

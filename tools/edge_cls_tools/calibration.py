@@ -16,6 +16,7 @@ CHUNK = 16
 KEPT = 1000
 """Numbers kept of each tensor and image to choose a range by."""
 SHRINKS = np.linspace(1.0, 0.3, 29)
+"""The shares of the extremes that a range is chosen from."""
 _PASSING = {"PAD", "RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS"}
 """Operators whose int8 kernels want one scale before and behind."""
 
@@ -67,22 +68,23 @@ def closest_ranges(layers: Layers, seen: dict[int, Seen]) -> dict[int, tuple[flo
 
 def rounding_error(values: NDArray[np.float32], low: float, high: float) -> float:
     """Return the mean square error of `values` that have been rounded to the 256 steps of [low, high], and clipped."""
-    step = (high - low) / 255
+    step = max(high - low, 1e-9) / 255
     rounded = np.clip(np.rint((values - low) / step), 0, 255) * step + low
     return float(np.mean(np.square(rounded - values)))
 
 
 def _look(output: NDArray[np.float32]) -> Seen:
     values = output.reshape(-1)
-    # A stride that shares no factor with the number of channels would be best; a fixed random choice is near enough.
+    # The same random places each time: a stride could fall in step with the channels.
     chosen = np.random.default_rng(0).integers(0, values.size, KEPT) if values.size > KEPT else slice(None)
     return Seen(float(values.min()), float(values.max()), values[chosen])
 
 
 def _closest(seen: Seen) -> tuple[float, float]:
     low, high = _around_zero(seen.low, seen.high)
-    shrink = min(SHRINKS, key=lambda share: rounding_error(seen.sample, low * share, high * share))
-    return float(low * shrink), float(high * shrink)
+    high = min((float(high * share) for share in SHRINKS), key=lambda end: rounding_error(seen.sample, low, end))
+    low = min((float(low * share) for share in SHRINKS), key=lambda end: rounding_error(seen.sample, end, high))
+    return low, high
 
 
 def _around_zero(low: float, high: float) -> tuple[float, float]:
