@@ -88,7 +88,7 @@ def test_bias_correction_puts_a_shift_back(pixels: Pixels, error: float) -> None
     assert noise.sqnr > 30
 
 
-def test_a_bias_that_shares_its_numbers_is_changed_alone(pixels: Pixels) -> None:
+def test_a_bias_is_shifted_by_real_numbers_in_its_channel_alone(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=True))
     bias = layers.layers[1].bias
     assert bias is not None

@@ -13,6 +13,8 @@ from edge_cls.interpreter import Interpreter
 from edge_cls.model import Inference, Model
 from edge_cls_tools.pixels import Pixels, normalize
 
+_MEND = "nothing was written: see the layers that add most noise (--report), or accept it with --max-drop or --force"
+
 
 @dataclass(frozen=True)
 class ClassComparison:
@@ -94,13 +96,13 @@ def check_gate(comparison: Comparison, max_drop: float) -> None:
         raise ConversionError(
             f"the int8 embeddings have a mean cosine of {comparison.embedding_cosine:.4f} to the float ones on "
             f"{comparison.images} images, which is {comparison.drop:.1f} points from 1 and more than {max_drop:g}",
-            mend="see the worst layers in the report (--report), or accept the loss with --max-drop or --force",
+            mend=_MEND,
         )
     if comparison.lost - comparison.gained > 1:
         raise ConversionError(
             f"int8 loses {comparison.drop:.1f} points of accuracy, more than {max_drop:g}: of {comparison.images} test "
             f"photos float alone gets {comparison.lost} right, and int8 alone {comparison.gained}",
-            mend="see the worst layers in the report (--report), or accept the loss with --max-drop or --force",
+            mend=_MEND,
         )
 
 

@@ -21,7 +21,7 @@ def quantize(
         typer.Option(min=0, help="Points of accuracy that int8 may cost; of a backbone alone, 100 * (1 - cosine)."),
     ] = 1.0,
     calibration: Annotated[
-        int | None, typer.Option(min=1, help="How many of the run's calibration images set the ranges; all.")
+        int | None, typer.Option(min=1, help="How many of the run's calibration images to use; without it, all.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
     report: Annotated[
@@ -36,7 +36,6 @@ def quantize(
         from edge_cls.model_file import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.quantization import quantize as convert
-        from edge_cls_tools.report.quantization import quantization_page
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
@@ -46,6 +45,8 @@ def quantize(
     else:
         _show(made)
     if report:
+        from edge_cls_tools.report.quantization import quantization_page
+
         write_whole(report, quantization_page(made, max_drop))
     made.save(max_drop=max_drop, force=force)
 
