@@ -35,8 +35,8 @@ class Tensor:
     index: int
 
 
-class Interpreter:
-    """A TFLite model with one input and static shapes, ready to invoke.
+class Network:
+    """A TFLite network with static shapes and any number of inputs, ready to invoke.
 
     The bytes are trusted: a network that was damaged or made up can crash the process. `edge_cls.probe` tries those of
     unknown origin. Raises ModelError for bytes that are no TFLite model, or one that the interpreter cannot prepare.
@@ -49,7 +49,7 @@ class Interpreter:
         try:
             self._backend = _Backend(model_content=content, num_threads=threads)
             self._backend.allocate_tensors()
-            inputs = [_tensor(d) for d in self._backend.get_input_details()]
+            self.inputs = tuple(_tensor(d) for d in self._backend.get_input_details())
             self.outputs = tuple(_tensor(d) for d in self._backend.get_output_details())
         except _FAULTS as error:
             if "edgetpu-custom-op" in str(error):
@@ -59,23 +59,41 @@ class Interpreter:
             raise ModelError(
                 f"{name} cannot be loaded by the TFLite interpreter ({error})", mend="convert or download it again"
             ) from error
-        if len(inputs) != 1:
-            raise ModelError(f"{name} has {len(inputs)} inputs, not one", mend="use an image classification model")
-        self.input = inputs[0]
+
+    def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return copies of the outputs for inputs of the shapes and dtypes of `self.inputs`, batch axis and all.
+
+        Raises ModelError where the model fails while running.
+        """
+        try:
+            for tensor, values in zip(self.inputs, inputs, strict=True):
+                self._backend.set_tensor(tensor.index, values)
+            self._backend.invoke()
+            return [self._backend.get_tensor(output.index) for output in self.outputs]
+        except _FAULTS as error:
+            raise ModelError(
+                f"{self._name} fails when it runs ({error})", mend="convert or download it again"
+            ) from error
+
+
+class Interpreter(Network):
+    """A network with one input, an image. Raises ModelError as `Network` does, and for more inputs."""
+
+    def __init__(self, content: bytes, *, name: str = "the model", threads: int | None = None) -> None:
+        super().__init__(content, name=name, threads=threads)
+        if len(self.inputs) != 1:
+            raise ModelError(f"{name} has {len(self.inputs)} inputs, not one", mend="use an image classification model")
+        self.input = self.inputs[0]
 
     def invoke(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the outputs for one input of `self.input`'s shape and dtype, all without the batch axis.
 
         The arrays are copies. Raises ModelError where the model fails while running.
         """
-        try:
-            self._backend.set_tensor(self.input.index, pixels[None])
-            self._backend.invoke()
-            return [self._backend.get_tensor(output.index)[0] for output in self.outputs]
-        except _FAULTS as error:
-            raise ModelError(
-                f"{self._name} fails when it runs ({error})", mend="convert or download it again"
-            ) from error
+        outputs = self.run(pixels[None])
+        if any(output.ndim == 0 for output in outputs):
+            raise ModelError(f"{self._name} gives a number without a batch", mend="convert or download it again")
+        return [output[0] for output in outputs]
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

@@ -15,6 +15,8 @@ UINT8, INT8, FLOAT32, INT32 = (
     schema.TensorType.FLOAT32,
     schema.TensorType.INT32,
 )
+MIX = np.array([[0.5, -0.25, 0.125], [0.3, 0.4, 0.5]])
+BIAS = np.array([0.2, -0.1])
 
 
 def write_mean_color(path: Path, *, dtype: int = UINT8, side: int = 1) -> Path:
@@ -90,6 +92,66 @@ def _operator(code: int, inputs: list[int], outputs: list[int], kind: str, optio
     operator.opcodeIndex, operator.inputs, operator.outputs = code, inputs, outputs
     operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, kind), options
     return operator
+
+
+def convolution(*, quantized: bool, bias_error: float = 0.0) -> bytes:
+    """Return a network of one 1 x 1 convolution, `mix`: 3 colours in [-1, 1] to 2 numbers, by `MIX` and `BIAS`.
+
+    Quantised, it is the int8 twin, whose pixels are bytes and whose bias is wrong by `bias_error`.
+    """
+    step, weight_steps, out_step = 2 / 255, np.abs(MIX).max(axis=1) / 127, 4 / 255
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.subgraphs, model.buffers = 3, [graph], [schema.BufferT()]
+    kinds = [schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.QUANTIZE]
+    model.operatorCodes = [_code(kind, version) for kind, version in zip(kinds, (3, 2), strict=True)]
+    conv = schema.OperatorT()
+    conv.opcodeIndex, conv.inputs, conv.outputs = 0, [0, 1, 2], [3]
+    conv.builtinOptionsType, conv.builtinOptions = schema.BuiltinOptions.Conv2DOptions, schema.Conv2DOptionsT()
+    conv.builtinOptions.strideW = conv.builtinOptions.strideH = 1
+    kernel, bias = MIX.reshape(2, 1, 1, 3).astype(np.float32), BIAS.astype(np.float32)
+    graph.tensors = [
+        _tensor("pixels", (1, 4, 4, 3), INT8 if quantized else FLOAT32),
+        _tensor("kernel", (2, 1, 1, 3), INT8 if quantized else FLOAT32, _constant(model, kernel)),
+        _tensor("bias", (2,), INT32 if quantized else FLOAT32, _constant(model, bias)),
+        _tensor("mix", (1, 4, 4, 2), INT8 if quantized else FLOAT32),
+    ]
+    graph.inputs, graph.outputs, graph.operators = [0], [3], [conv]
+    if quantized:
+        scales = weight_steps * step
+        model.buffers[1].data = np.rint(MIX / weight_steps[:, None]).astype(np.int8).view(np.uint8).reshape(-1)
+        model.buffers[2].data = np.rint((BIAS + bias_error) / scales).astype(np.int32).view(np.uint8)
+        for tensor, steps, zero in zip(
+            graph.tensors, ([step], weight_steps, scales, [out_step]), ([-1], [0, 0], [0, 0], [0]), strict=True
+        ):
+            tensor.quantization = _affine(steps, zero)
+        graph.tensors.append(_tensor("image", (1, 4, 4, 3), UINT8))
+        graph.tensors[4].quantization = _affine([step], [127])
+        to_int8 = schema.OperatorT()
+        to_int8.opcodeIndex, to_int8.inputs, to_int8.outputs = 1, [4], [0]
+        graph.inputs, graph.operators = [4], [to_int8, conv]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _affine(scale: Any, zero_point: list[int]) -> Any:
+    quantization = schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = [float(step) for step in scale], zero_point
+    return quantization
+
+
+def _code(kind: int, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = version
+    return code
+
+
+def _constant(model: Any, values: Any) -> int:
+    buffer = schema.BufferT()
+    buffer.data = values.reshape(-1).view(np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
 
 
 def _tensor(name: str, shape: tuple[int, ...], dtype: int, buffer: int = 0) -> Any:

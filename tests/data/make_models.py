@@ -34,4 +34,6 @@ if __name__ == "__main__":
         dataset = load_dataset(folder / "colors")
         train_classifier(dataset, str(folder / "tiny.keras"), folder / "run", epochs=60, seed=0, display=display)
         target = Path(__file__).parent / "tiny.tflite"
-        print(quantize(folder / "run", target, advance=lambda _: None))  # noqa: T201
+        made = quantize(folder / "run", target, advance=lambda _: None)
+        made.save()
+        print(made.comparison)  # noqa: T201

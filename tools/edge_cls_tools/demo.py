@@ -60,7 +60,9 @@ def run_demo(out: Path, display: Progress) -> Summary:
     train_classifier(load_dataset(digits), "builtin", out / "digits-run", epochs=200, seed=0, display=display)
     display.update(task, advance=1, note="quantising")
     model = out / "digits.tflite"
-    comparison = quantize(out / "digits-run", model, advance=lambda _: None)
+    made = quantize(out / "digits-run", model, advance=lambda _: None)
+    made.save()
+    comparison = made.comparison
     display.update(task, advance=1, note="evaluating the int8 model")
     evaluation = evaluate(model, digits, advance=lambda _: None)
     display.update(task, advance=1, note="teaching four things")

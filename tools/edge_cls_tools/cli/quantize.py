@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+
+if TYPE_CHECKING:
+    from edge_cls_tools.quantization import Quantization
 
 
 def quantize(
@@ -15,28 +18,71 @@ def quantize(
         Path, typer.Argument(readable=False, help="The folder that 'train' or 'distill' wrote.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
+    max_drop: Annotated[
+        float,
+        typer.Option(min=0, help="Points of accuracy that int8 may cost; of a backbone alone, 100 * (1 - cosine)."),
+    ] = 1.0,
+    calibration: Annotated[
+        int | None, typer.Option(min=1, help="How many of the run's calibration images to use; without it, all.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="An HTML file to write, with every class and layer.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
-    """Convert a training to a full int8 model, and compare the two on held-out photos."""
+    """Convert a training to a full int8 model, compare the two on held-out photos, and refuse what costs too much."""
     import json
-    from dataclasses import asdict
 
     with quiet_native_libraries():
+        from edge_cls.model_file import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.quantization import quantize as convert
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
-            comparison = convert(run, out, advance=lambda count: display.advance(task, count))
+            made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
     if as_json:
-        typer.echo(json.dumps(asdict(comparison), indent=2))
-        return
+        typer.echo(json.dumps(_as_json(made), indent=2, ensure_ascii=False))
+    else:
+        _show(made)
+    if report:
+        from edge_cls_tools.report.quantization import quantization_page
+
+        write_whole(report, quantization_page(made, max_drop))
+    made.save(max_drop=max_drop, force=force)
+
+
+def _as_json(made: Quantization) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(made.comparison) | {
+        "remedies": [asdict(remedy) | {"kept": remedy.kept} for remedy in made.remedies],
+        "layers": [asdict(layer) for layer in made.layers],
+    }
+
+
+def _show(made: Quantization) -> None:
+    from edge_cls_tools.layer_noise import worst_layers
+
+    comparison = made.comparison
     typer.echo(
-        f"{out}: {comparison.int8_bytes / 1e6:.2f} MB int8 (the float weights: {comparison.float_bytes / 1e6:.2f} MB)"
+        f"{made.file.path}: {comparison.int8_bytes / 1e6:.2f} MB int8 (float: {comparison.float_bytes / 1e6:.2f} MB)"
     )
     if comparison.float_accuracy is not None:
         typer.echo(
             f"accuracy {comparison.float_accuracy:.1%} float, {comparison.int8_accuracy:.1%} int8, "
             f"agreement {comparison.agreement:.1%} (on {comparison.images} test photos)"
         )
+    for label, row in comparison.classes.items():
+        if row.float_accuracy != row.int8_accuracy:
+            typer.echo(f"  {label}: {row.float_accuracy:.1%} float, {row.int8_accuracy:.1%} int8 ({row.photos} photos)")
     typer.echo(f"embeddings: cosine {comparison.embedding_cosine:.4f} between float and int8")
+    for remedy in made.remedies:
+        typer.echo(
+            f"{remedy.name}: {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with it"
+            f"{'' if remedy.kept else ' (left out)'}"
+        )
+    worst = ", ".join(f"{layer.name} {layer.own_sqnr:.1f} dB" for layer in worst_layers(made.layers, count=3))
+    typer.echo(f"layers that add most noise: {worst}")

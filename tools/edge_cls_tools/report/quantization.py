@@ -1,0 +1,42 @@
+"""The report of a quantisation: what int8 cost, what was done about it, and which layers it comes from."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from edge_cls.errors import ConversionError
+from edge_cls_tools.layer_noise import LayerNoise, worst_layers
+from edge_cls_tools.quantization import Quantization
+from edge_cls_tools.report.page import page, plot
+
+
+def quantization_page(made: Quantization, max_drop: float) -> bytes:
+    """Return the report of `made`, an HTML file in UTF-8."""
+    return page(
+        "quantization.html",
+        model=made.file.path.name,
+        comparison=made.comparison,
+        fault=_fault(made, max_drop),
+        max_drop=max_drop,
+        remedies=made.remedies,
+        plot=plot(_noise_figure(made.layers)),
+        worst=worst_layers(made.layers, count=8),
+    )
+
+
+def _fault(made: Quantization, max_drop: float) -> str:
+    try:
+        made.check(max_drop)
+    except ConversionError as error:
+        return error.what
+    return ""
+
+
+def _noise_figure(layers: tuple[LayerNoise, ...]) -> Figure:
+    figure = Figure(figsize=(10, 3.5))
+    axes = figure.subplots()
+    axes.plot([layer.own_sqnr for layer in layers], ".-", color="#9aa7b4", label="the layer alone")
+    axes.plot([layer.sqnr for layer in layers], ".-", color="#b3261e", label="as it runs")
+    axes.set(xlabel="layer, from input to output", ylabel="dB")
+    axes.legend(frameon=False)
+    return figure

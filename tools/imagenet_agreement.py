@@ -1,0 +1,68 @@
+"""How often an int8 MobileNetV2 gives the answer of its float self, on photos of ImageNet's classes.
+
+    python tools/imagenet_agreement.py mobilenet_v2_1.0_224_imagenet.weights.h5 VALIDATION --calibration PHOTOS
+
+The weights are those of `keras.applications.MobileNetV2` with its 1000-class top. VALIDATION holds `images/` and
+`labels.csv` with the columns `file` and `index0_999`. The int8 ranges are those of other photos, in folders or tar
+archives, evenly chosen; none of them should be among those that are measured.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+
+
+def main(
+    weights: Annotated[Path, typer.Argument(help="mobilenet_v2_<alpha>_<size>....weights.h5, with its top.")],
+    validation: Annotated[Path, typer.Argument(help="The folder of labels.csv and images/.")],
+    calibration: Annotated[list[Path], typer.Option(help="Folders of photos that set the int8 ranges.")],
+    images: Annotated[int, typer.Option(min=1, help="How many of them.")] = 100,
+) -> None:
+    """Print float and int8 top-1, their agreement, and what each remedy gave."""
+    with quiet_native_libraries():
+        import keras
+
+        from edge_cls.core.manifest import Preprocessing
+        from edge_cls.interpreter import Interpreter
+        from edge_cls.preprocess import preprocess
+        from edge_cls_tools.conversion import convert
+        from edge_cls_tools.photo_pool import find_photos
+        from edge_cls_tools.pixels import batches, normalize
+
+        alpha, size = weights.name.removeprefix("mobilenet_v2_").split("_")[:2]
+        side = int(size)
+        whole = keras.applications.MobileNetV2(input_shape=(side, side, 3), alpha=float(alpha), weights=None)
+        whole.load_weights(weights)
+        outputs = {"embedding": whole.layers[-2].output, "probability": whole.output}
+        contract = Preprocessing(side, side)
+        pool = find_photos(calibration)
+        chosen = [pool[i] for i in np.linspace(0, len(pool) - 1, min(images, len(pool))).astype(int)]
+        pixels = np.stack([preprocess(photo.read(), contract) for photo in chosen])
+        made = convert(keras.Model(whole.input, outputs, name="imagenet"), pixels)
+        with (validation / "labels.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        truth = np.array([int(row["index0_999"]) for row in rows])
+        networks = [Interpreter(network) for network in (made.float32, made.int8)]
+        places = [[output.name for output in network.outputs].index("probability") for network in networks]
+        answers: list[list[int]] = [[], []]
+        for batch in batches([validation / "images" / row["file"] for row in rows], contract, lambda _: None):
+            for given in zip(normalize(batch), batch, strict=True):
+                for which, image in enumerate(given):
+                    answers[which].append(int(networks[which].invoke(image)[places[which]].argmax()))
+    exact, int8 = np.array(answers)
+    for remedy in made.remedies:
+        kept = "" if remedy.kept else " (left out)"
+        typer.echo(f"{remedy.name}: embedding {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with it{kept}")
+    typer.echo(f"float top-1 {(exact == truth).mean():.1%}, int8 top-1 {(int8 == truth).mean():.1%}")
+    typer.echo(f"agreement {(exact == int8).mean():.2%} of {len(rows)} photos")
+
+
+if __name__ == "__main__":
+    typer.run(main)
