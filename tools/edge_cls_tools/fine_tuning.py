@@ -7,11 +7,12 @@ few hundred photos are worse than those of a million, and published weights may 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -90,54 +91,57 @@ def fine_tune(
     resume: bool,
     distribution: Distribution,
     logs: Path,
+    report: Callable[[int, int], None],
     passed: Callable[[Pass], None],
 ) -> FineTuned:
     """Return `backbone` and `head` after up to `recipe.epochs` passes over `train`: those of the best validation loss.
 
-    `train` is as `recipe.contract` says. After each pass the whole state is saved, and `passed` called. With
+    `train` is as `recipe.contract` says. After each pass the whole state is saved. With
     `resume` the training goes on from there, and ends, on a processor, with the very weights of one that was never
-    stopped.
+    stopped. `report(steps done, of how many)` is called after each step, and `passed` after each pass. The scalars for
+    TensorBoard go to `logs`.
     """
     keras.utils.set_random_seed(recipe.seed)
     batch = min(BATCH, len(train.labels))
     steps = len(train.labels) // batch
-    with distribution.strategy.scope():
+    strategy = distribution.strategy
+    with strategy.scope():
         trainer = _trainer(backbone, head, recipe, steps)
-    state = _Training(trainer, checkpoint, passed, chief=distribution.chief)
-    state.begin(resume=resume)
-    if not state.over(recipe.epochs):
-        trainer.fit(
-            _batches(train, recipe, batch, first=len(state.passes)),
-            epochs=recipe.epochs,
-            initial_epoch=len(state.passes),
-            steps_per_epoch=steps,
-            validation_data=_in_order(validation, batch),
-            shuffle=False,
-            callbacks=[state, *_logs(logs, chief=distribution.chief)],
-            verbose=0,
-        )
+        state = _Training(trainer, checkpoint, chief=distribution.chief)
+        state.begin(resume=resume)
+    # Not Keras's own fit: in Keras 3 it does not run on several machines (keras issue 20585).
+    step = tf.function(lambda photos: strategy.run(trainer.train_step, args=(photos,)))
+    validate = tf.function(lambda photos: trainer(photos, training=False), reduce_retracing=True)
+    with contextlib.ExitStack() as stack:
+        if distribution.chief:
+            stack.enter_context(tf.summary.create_file_writer(str(logs)).as_default())
+        for epoch in range(len(state.passes), recipe.epochs):
+            if state.stopped:
+                break
+            for i, photos in enumerate(strategy.experimental_distribute_dataset(_batches(train, recipe, batch, epoch))):
+                step(photos)
+                report(epoch * steps + i + 1, recipe.epochs * steps)
+            done = _measured(epoch + 1, validate, validation)
+            state.end_pass(done)
+            for name in ("loss", "accuracy"):
+                tf.summary.scalar(f"validation {name}", getattr(done, name), step=done.number)
+            passed(done)
     restore(trainer.trainable_variables, state.best)
-    tuned = keras.models.clone_model(backbone.model)
+    # Not clone_model, which names the input by a counter: names are part of the bytes that ship.
+    tuned = backbone.model.from_config(backbone.model.get_config())
     tuned.set_weights(trainer.get_layer("backbone").get_weights())
     kernel, bias = trainer.get_layer("head").get_weights()
     name = f"{backbone.name}, fine-tuned"
     return FineTuned(Backbone(name, tuned), Head(kernel, bias), state.passes)
 
 
-def _logs(folder: Path, *, chief: bool) -> list[keras.callbacks.Callback]:
-    return [keras.callbacks.TensorBoard(folder, write_graph=False, update_freq="epoch")] if chief else []
-
-
-class _Training(keras.callbacks.Callback):
+class _Training:
     """All that a training is: the weights, the optimizer, the random state, the best weights so far, the passes."""
 
-    def __init__(
-        self, trainer: keras.Model, checkpoint: Checkpoint, passed: Callable[[Pass], None], *, chief: bool
-    ) -> None:
-        super().__init__()
+    def __init__(self, trainer: keras.Model, checkpoint: Checkpoint, *, chief: bool) -> None:
         self.passes: list[Pass] = []
         self.best = values(trainer.trainable_variables)
-        self._trainer, self._checkpoint, self._passed, self._chief = trainer, checkpoint, passed, chief
+        self._trainer, self._checkpoint, self._chief = trainer, checkpoint, chief
         trainer.optimizer.build(trainer.trainable_variables)
 
     def begin(self, *, resume: bool) -> None:
@@ -148,27 +152,41 @@ class _Training(keras.callbacks.Callback):
             self.best = list(state.groups["best"])
             self.passes = [Pass(**done) for done in state.progress["passes"]]
 
-    def over(self, epochs: int) -> bool:
-        """Return whether there is nothing left to do: all passes done, or too many without a gain."""
+    @property
+    def stopped(self) -> bool:
+        """Whether there were too many passes without a gain."""
         best = min(self.passes, key=lambda done: done.loss, default=None)
-        return len(self.passes) >= epochs or (best is not None and len(self.passes) - best.number >= PATIENCE)
+        return best is not None and len(self.passes) - best.number >= PATIENCE
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        measured = logs or {}
-        done = Pass(epoch + 1, float(measured["val_loss"]), float(measured["val_accuracy"]))
+    def end_pass(self, done: Pass) -> None:
+        """Add a pass, and save."""
         if done.loss < min((before.loss for before in self.passes), default=np.inf):
             self.best = values(self._trainer.trainable_variables)
         self.passes.append(done)
-        progress = {"passes": [dataclasses.asdict(each) for each in self.passes]}
-        state = State({"variable": values(self._variables()), "best": self.best}, progress)
+        state = State(
+            {"variable": values(self._variables()), "best": self.best},
+            {"passes": [dataclasses.asdict(each) for each in self.passes]},
+        )
         if self._chief:
             self._checkpoint.save(state)
-        self._passed(done)
-        self._trainer.stop_training = self.over(self.params["epochs"])
 
     def _variables(self) -> list[keras.Variable]:
-        # Those of a network are its weights and the state of its random numbers.
+        # Those of a network are its weights, the state of its random numbers, and what its metrics count.
         return [*self._trainer.variables, *self._trainer.optimizer.variables]
+
+
+def _measured(number: int, validate: Callable[[Pixels], Any], photos: Photos) -> Pass:
+    """Return how the float network does on validation photos; every worker measures all of them for itself."""
+    starts = range(0, len(photos.labels), BATCH)
+    given = np.concatenate([np.asarray(validate(photos.pixels[start : start + BATCH])) for start in starts])
+    chosen = given[np.arange(len(given)), photos.labels].astype(np.float64)
+    weights = photos.weights[photos.labels]
+    # As smooth as the loss of the training: certainty is not the aim.
+    smooth = (1 - LABEL_SMOOTHING) * np.log(np.maximum(chosen, 1e-7)) + LABEL_SMOOTHING * np.log(
+        np.maximum(given.astype(np.float64), 1e-7)
+    ).mean(axis=1)
+    hits = given.argmax(axis=1) == photos.labels
+    return Pass(number, -float(np.average(smooth, weights=weights)), float(np.average(hits, weights=weights)))
 
 
 def _trainer(backbone: Backbone, head: Head, recipe: Recipe, steps: int) -> keras.Model:
@@ -188,7 +206,7 @@ def _trainer(backbone: Backbone, head: Head, recipe: Recipe, steps: int) -> kera
         0.0, max(1, total - warm_up), warmup_target=recipe.rate, warmup_steps=warm_up
     )
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    trainer.compile(keras.optimizers.Adam(rate), loss=loss, weighted_metrics=["accuracy"])
+    trainer.compile(keras.optimizers.Adam(rate), loss=loss)
     return trainer
 
 
@@ -220,21 +238,9 @@ def _side(layer: keras.Layer) -> int:
     return (shape[1] or 0) if len(shape) == 4 else 0
 
 
-def _batches(photos: Photos, recipe: Recipe, batch: int, *, first: int) -> tf.data.Dataset:
-    """Return the batches of the passes from `first` on, each pass in an order of its own."""
-    count = len(photos.labels) // batch * batch
-    order = [
-        np.random.default_rng([recipe.seed, epoch]).permutation(len(photos.labels))[:count]
-        for epoch in range(first, recipe.epochs)
-    ]
-    return _dataset(photos, np.concatenate(order), batch)
-
-
-def _in_order(photos: Photos, batch: int) -> tf.data.Dataset:
-    return _dataset(photos, np.arange(len(photos.labels)), batch)
-
-
-def _dataset(photos: Photos, order: NDArray[np.int64], batch: int) -> tf.data.Dataset:
+def _batches(photos: Photos, recipe: Recipe, batch: int, epoch: int) -> tf.data.Dataset:
+    """Return the batches of a pass, which is in an order of its own."""
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(photos.labels))
     shape = (None, *photos.pixels.shape[1:])
     targets = np.eye(len(photos.weights), dtype=np.float32)
 
@@ -244,4 +250,4 @@ def _dataset(photos: Photos, order: NDArray[np.int64], batch: int) -> tf.data.Da
         labels = tf.gather(photos.labels, indices)
         return pixels, tf.gather(targets, labels), tf.gather(np.float32(photos.weights), labels)
 
-    return tf.data.Dataset.from_tensor_slices(order).batch(batch).map(read).prefetch(2)
+    return tf.data.Dataset.from_tensor_slices(order).batch(batch, drop_remainder=True).map(read).prefetch(2)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Training
 from edge_cls.core.temperature import with_temperature
@@ -192,10 +192,17 @@ class _Job:
             "class weights": self._weights.tolist(),
             "replicas": distribution.replicas,
         }
-        task = self._display.add_task("fine-tuning", total=recipe.epochs, note="")
+        tasks: list[TaskID] = []
+        notes = [""]
+
+        def report(done: int, total: int) -> None:
+            # Added late: the speed would count what a resumed training had done before.
+            if not tasks:
+                tasks.append(self._display.add_task("fine-tuning", total=total, completed=done, note=""))
+            self._display.update(tasks[0], completed=done, note=notes[-1])
 
         def passed(done: Pass) -> None:
-            self._display.update(task, completed=done.number, note=f"validation {done.accuracy:.1%}")
+            notes.append(f"pass {done.number}: validation {done.accuracy:.1%}")
 
         return fine_tune(
             self.backbone,
@@ -207,6 +214,7 @@ class _Job:
             resume=resume,
             distribution=distribution,
             logs=out / "logs",
+            report=report,
             passed=passed,
         )
 
