@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,18 +37,27 @@ def small_backbone() -> Any:
 
 
 def train(
-    folder: Path, *, layers: str = "all", kill_at: int | None = None, resume: bool = False, seed: int = 0
+    folder: Path,
+    *,
+    layers: str = "all",
+    kill_at: int | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    tf_config: str | None = None,
 ) -> list[float]:
     """Fine-tune on bright and dark, plain and striped pictures, or die at a step; write `weights.npz`.
 
     Return the validation loss after each pass.
     """
+    if tf_config is not None:
+        os.environ["TF_CONFIG"] = tf_config
     from edge_cls_tools.backbones import Backbone
     from edge_cls_tools.checkpoint import Checkpoint
     from edge_cls_tools.distribution import Distribution
     from edge_cls_tools.fine_tuning import Photos, Recipe, fine_tune
     from edge_cls_tools.head import Head
 
+    distribution = Distribution.named("none" if tf_config is None else "multiworker")
     rng = np.random.default_rng(0)
     recipe = Recipe(layers, PASSES, 1e-2, seed=seed)  # type: ignore[arg-type]
     backbone = Backbone("small", small_backbone())
@@ -70,7 +81,7 @@ def train(
         recipe,
         Checkpoint(folder / "checkpoint.npz", {"layers": layers, "seed": seed}),
         resume=resume,
-        distribution=Distribution.single(),
+        distribution=distribution,
         logs=folder / "logs",
         report=report,
         passed=lambda _: None,
@@ -101,14 +112,15 @@ def in_a_process(tmp_path: Path) -> Callable[..., int | None]:
 def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
     in_a_process: Callable[..., int | None], tmp_path: Path
 ) -> None:
-    assert in_a_process("whole") == 0
-    # In the first pass, before there is a checkpoint; at the first and at the last step of a later one.
-    for step in (1, STEPS + 1, 2 * STEPS):
+    for name, seed in (("whole", 0), ("other", 1)):
+        (tmp_path / name).mkdir()
+        train(tmp_path / name, seed=seed)
+    # In the first pass, before there is a checkpoint, and in a later one.
+    for step in (1, STEPS + 1):
         assert in_a_process("killed", kill_at=step, resume=True) == -signal.SIGKILL
         assert not (tmp_path / "killed" / "weights.npz").exists()
     assert in_a_process("killed", resume=True) == 0
     assert same(tmp_path / "whole", tmp_path / "killed")
-    assert in_a_process("other", seed=1) == 0
     assert not same(tmp_path / "whole", tmp_path / "other")
 
 
@@ -121,6 +133,40 @@ def test_it_learns_and_is_not_begun_anew_unasked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seed changed"):
         train(tmp_path, seed=1, resume=True)
     assert train(tmp_path, resume=True) == losses
+
+
+def test_two_workers_train_one_network_and_the_chief_alone_writes(tmp_path: Path) -> None:
+    with socket.socket() as one, socket.socket() as other:
+        for listener in (one, other):
+            listener.bind(("127.0.0.1", 0))
+        workers = [f"127.0.0.1:{listener.getsockname()[1]}" for listener in (one, other)]
+    processes = []
+    for index in range(2):
+        (tmp_path / str(index)).mkdir()
+        config = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+        processes.append(
+            get_context("spawn").Process(target=train, args=(tmp_path / str(index),), kwargs={"tf_config": config})
+        )
+        processes[-1].start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert same(tmp_path / "0", tmp_path / "1")
+    with np.load(tmp_path / "0" / "weights.npz") as saved:
+        assert not np.array_equal(saved[saved.files[0]], small_backbone().get_weights()[0])
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["checkpoint.npz", "logs", "weights.npz"]
+    assert [path.name for path in (tmp_path / "1").iterdir()] == ["weights.npz"]
+
+
+@pytest.mark.parametrize(
+    "config", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
+)
+def test_several_machines_want_a_tf_config_that_names_them(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
+    from edge_cls_tools.distribution import Distribution
+
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ConfigError, match="TF_CONFIG"):
+        Distribution.named("multiworker")
 
 
 @pytest.mark.parametrize(("layers", "learnt"), [("last", {"coarse"}), ("all", {"fine", "coarse"})])

@@ -32,7 +32,7 @@ def train(
         bool, typer.Option("--class-weights", help="Let all classes count the same, however many photos they have.")
     ] = False,
     mixed_precision: Annotated[
-        bool, typer.Option("--mixed-precision", help="Fine-tune in bfloat16: faster on processors that know it.")
+        bool, typer.Option("--mixed-precision", help="Fine-tune in bfloat16: for accelerators; a CPU is slower.")
     ] = False,
     strategy: Annotated[
         Literal["none", "mirrored", "multiworker"],
