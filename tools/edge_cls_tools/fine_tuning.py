@@ -96,10 +96,9 @@ def fine_tune(
 ) -> FineTuned:
     """Return `backbone` and `head` after up to `recipe.epochs` passes over `train`: those of the best validation loss.
 
-    `train` is as `recipe.contract` says. After each pass the whole state is saved. With
-    `resume` the training goes on from there, and ends, on a processor, with the very weights of one that was never
-    stopped. `report(steps done, of how many)` is called after each step, and `passed` after each pass. The scalars for
-    TensorBoard go to `logs`.
+    `train` is as `recipe.contract` says. After each pass the whole state is saved. With `resume` the training goes on
+    from there, and ends, on a processor, with the very weights of one that was never stopped. `report(steps done, of
+    how many)` is called after each step, and `passed` after each pass. TensorBoard reads what goes to `logs`.
     """
     keras.utils.set_random_seed(recipe.seed)
     batch = min(BATCH, len(train.labels))
@@ -118,13 +117,20 @@ def fine_tune(
         for epoch in range(len(state.passes), recipe.epochs):
             if state.stopped:
                 break
+            trainer.reset_metrics()
             for i, photos in enumerate(strategy.experimental_distribute_dataset(_batches(train, recipe, batch, epoch))):
-                step(photos)
+                measured = step(photos)
                 report(epoch * steps + i + 1, recipe.epochs * steps)
             done = _measured(epoch + 1, validate, validation)
             state.end_pass(done)
-            for name in ("loss", "accuracy"):
-                tf.summary.scalar(f"validation {name}", getattr(done, name), step=done.number)
+            (training_loss, *_) = strategy.experimental_local_results(measured["loss"])
+            scalars = {
+                "training/loss": training_loss,
+                "validation/loss": done.loss,
+                "validation/accuracy": done.accuracy,
+            }
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value, step=done.number)
             passed(done)
     restore(trainer.trainable_variables, state.best)
     # Not clone_model, which names the input by a counter: names are part of the bytes that ship.
