@@ -38,7 +38,7 @@ def main(
                 rows = []
                 for seed in range(seeds):
                     run, model = Path(scratch) / "run", Path(scratch) / "model.tflite"
-                    train_classifier(load_dataset(folder, seed=seed), spec, run, epochs=200, seed=seed, display=display)
+                    train_classifier(load_dataset(folder, seed=seed), spec, run, seed=seed, display=display)
                     rows.append(quantize(run, model, advance=lambda _: None).comparison)
                 exact = 100 * np.array([[row.float_accuracy, row.int8_accuracy, row.agreement] for row in rows])
                 floats, ints, agreement = exact.mean(axis=0)

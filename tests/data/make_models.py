@@ -32,7 +32,7 @@ if __name__ == "__main__":
         write_colors(folder / "colors", count=20)
         tiny_backbone().save(folder / "tiny.keras")
         dataset = load_dataset(folder / "colors")
-        train_classifier(dataset, str(folder / "tiny.keras"), folder / "run", epochs=60, seed=0, display=display)
+        train_classifier(dataset, str(folder / "tiny.keras"), folder / "run", seed=0, display=display)
         target = Path(__file__).parent / "tiny.tflite"
         made = quantize(folder / "run", target, advance=lambda _: None)
         made.save()

@@ -99,6 +99,33 @@ def test_the_same_seed_gives_the_same_model_to_the_byte(edge_cls: Run, trained: 
     assert (tmp_path / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
 
 
+def test_fine_tuning_is_picked_where_it_helps_and_is_never_lost_unasked(
+    edge_cls: Run, trained: Path, tmp_path: Path
+) -> None:
+    """Faint stripes under noise are more than the random backbone can tell; a fine-tuned one sees them."""
+    rng = np.random.default_rng(0)
+    for name in ("across", "down", "plain"):
+        (tmp_path / "stripes" / name).mkdir(parents=True)
+        for index in range(60):
+            frame = rng.normal(128, 40, (40, 40, 3))
+            frame[:: 4 if name == "across" else 40, :: 4 if name == "down" else 1] += 0 if name == "plain" else 60
+            Image.fromarray(np.clip(frame, 0, 255).astype(np.uint8)).save(tmp_path / "stripes" / name / f"{index}.png")
+    base = ["train", tmp_path / "stripes", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras"]
+    tuning = ["--fine-tune", "all", "--epochs", 8, "--rate", 0.02, "--class-weights"]
+    done = edge_cls(*base, *tuning)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "picked: the fine-tuned backbone" in done.stdout
+    assert list((tmp_path / "run" / "logs").glob("events*"))
+    for again in (base, [*base, *tuning], [*base, "--resume"]):
+        refused = edge_cls(*again)
+        assert (refused.returncode, refused.stderr.count("\n")) == (78, 1)
+    assert edge_cls(*base, *tuning, "--resume").stdout == done.stdout
+    assert edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "model.tflite").returncode == 0
+    training = read_model(tmp_path / "model.tflite").manifest.training  # type: ignore[union-attr]
+    assert training is not None
+    assert training.fine_tuned == "all"
+
+
 def test_dark_photos_do_not_shift_the_input(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
     """The calibration never sees a bright pixel, and yet the int8 input is the byte of the pixel."""
     for photo in (trained / "colors").rglob("*.png"):

@@ -57,7 +57,7 @@ def run_demo(out: Path, display: Progress) -> Summary:
     digits = out / "digits"
     write_digits(digits)
     display.update(task, advance=1, note="training on the digits")
-    train_classifier(load_dataset(digits), "builtin", out / "digits-run", epochs=200, seed=0, display=display)
+    train_classifier(load_dataset(digits), "builtin", out / "digits-run", seed=0, display=display)
     display.update(task, advance=1, note="quantising")
     model = out / "digits.tflite"
     made = quantize(out / "digits-run", model, advance=lambda _: None)

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
-import json
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from edge_cls.errors import ConfigError
-from edge_cls.model_file import write_whole
 from edge_cls.preprocess import resize
 from edge_cls_tools.backbones import mobilenet_v2
 from edge_cls_tools.batch_norm import FusedBatchNormalization
+from edge_cls_tools.checkpoint import Checkpoint, State, restore, values
 from edge_cls_tools.fewshot import EmbeddedSet, few_shot
 from edge_cls_tools.pointwise_muon import PointwiseMuon
+from edge_cls_tools.run_directory import CHECKPOINT
 from edge_cls_tools.view_cache import ViewCache
 
 LOSS = keras.losses.CosineSimilarity()
@@ -148,7 +145,8 @@ def distill(
     steps = max(1, len(training) // BATCH)
     trainer = _trainer(recipe.alpha, targets.shape[1], steps * recipe.epochs)
     checks = _Validation(cache, targets, validation, trainer, recipe.seed)
-    state = _Training(trainer, recipe, cache.digest, steps, folder / "checkpoint.npz", report)
+    checkpoint = Checkpoint(folder / CHECKPOINT, dataclasses.asdict(recipe) | {"views": cache.digest})
+    state = _Training(trainer, checkpoint, steps, steps * recipe.epochs * BATCH, report)
     state.begin(resume=resume)
     for epoch in range(state.step // steps, recipe.epochs):
         order = np.random.default_rng([recipe.seed, epoch]).permutation(training)[: steps * BATCH]
@@ -189,18 +187,16 @@ class _Training(keras.callbacks.Callback):
     def __init__(
         self,
         trainer: keras.Model,
-        recipe: Recipe,
-        views: str,
+        checkpoint: Checkpoint,
         steps: int,
-        path: Path,
+        total: int,
         report: Callable[[Status], None],
     ) -> None:
         super().__init__()
         self.step = 0
         self.passes: list[Pass] = []
-        self._trainer, self._steps, self._path, self._report = trainer, steps, path, report
-        self._total = steps * recipe.epochs * BATCH
-        self._origin = dataclasses.asdict(recipe) | {"views": views}
+        self._trainer, self._checkpoint, self._report = trainer, checkpoint, report
+        self._steps, self._total = steps, total
         trainer.optimizer.build(trainer.trainable_variables)
         self._mean = [np.array(weight) for weight in trainer.get_weights()]
 
@@ -235,44 +231,24 @@ class _Training(keras.callbacks.Callback):
         self._trainer.set_weights(weights)
 
     def _save(self) -> None:
-        meta = {
-            "origin": self._origin,
-            "step": self.step,
-            "passes": [dataclasses.asdict(done) for done in self.passes],
+        groups = {
+            "weight": self._trainer.get_weights(),
+            "mean": self._mean,
+            "optimizer": values(self._trainer.optimizer.variables),
         }
-        optimizer = [keras.ops.convert_to_numpy(variable) for variable in self._trainer.optimizer.variables]
-        groups = {"weight": self._trainer.get_weights(), "mean": self._mean, "optimizer": optimizer}
-        arrays = {f"{group}{i}": array for group, members in groups.items() for i, array in enumerate(members)}
-        content = io.BytesIO()
-        np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
-        write_whole(self._path, content.getvalue())
+        passes = [dataclasses.asdict(done) for done in self.passes]
+        self._checkpoint.save(State(groups, {"step": self.step, "passes": passes}))
 
     def begin(self, *, resume: bool) -> None:
-        """Go on from the checkpoint, where there is one. Raises ConfigError where it is not of this training."""
-        if not self._path.is_file():
+        """Go on from the checkpoint, where there is one. Raises what `Checkpoint.load` raises."""
+        state = self._checkpoint.load(resume=resume)
+        if state is None:
             return
-        anew = f"delete {self._path} to begin anew"
-        if not resume:
-            raise ConfigError(f"there is a training in {self._path.parent} already", mend=f"add --resume, or {anew}")
-        try:
-            with self._path.open("rb") as file, np.load(file) as saved:
-                content = dict(saved)
-            meta = json.loads(str(content["meta"]))
-            origin = meta["origin"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self._path} is no checkpoint ({error})", mend=anew) from error
-        if origin != self._origin:
-            changed = ", ".join(name for name in self._origin if origin.get(name) != self._origin[name])
-            raise ConfigError(
-                f"the training in {self._path.parent} was begun otherwise: {changed} changed",
-                mend=f"give the options that it was begun with, or {anew}",
-            )
-        self._trainer.set_weights([content[f"weight{i}"] for i in range(len(self._mean))])
-        self._mean = [content[f"mean{i}"] for i in range(len(self._mean))]
-        for i, variable in enumerate(self._trainer.optimizer.variables):
-            variable.assign(content[f"optimizer{i}"])
-        self.step = meta["step"]
-        self.passes = [Pass(**done) for done in meta["passes"]]
+        self._trainer.set_weights(state.groups["weight"])
+        self._mean = list(state.groups["mean"])
+        restore(self._trainer.optimizer.variables, state.groups["optimizer"])
+        self.step = state.progress["step"]
+        self.passes = [Pass(**done) for done in state.progress["passes"]]
 
 
 class _Validation:

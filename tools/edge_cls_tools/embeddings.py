@@ -6,6 +6,7 @@ on the coarser ones that the device has; one that was trained on those does not.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import keras
@@ -67,8 +68,7 @@ class EmbeddingCache:
         return np.stack([self._known[photo.digest] for photo in photos])
 
     def _save(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new.npz")
+        content = io.BytesIO()
         digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), 32)
-        np.savez(temporary, digests=digests, vectors=np.stack(list(self._known.values())))
-        temporary.replace(self._path)
+        np.savez(content, digests=digests, vectors=np.stack(list(self._known.values())))
+        write_whole(self._path, content.getvalue())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
-from edge_cls.errors import DatasetError, ImageError
+from edge_cls.errors import DatasetError, ImageError, OutputError
 from edge_cls.images import read_image
 from edge_cls.preprocess import preprocess
 
@@ -32,6 +35,29 @@ def batches(paths: Sequence[Path], contract: Preprocessing, advance: Advance) ->
             raise _unreadable(paths) from None
         yield np.stack(pixels)
         advance(len(batch))
+
+
+def stored(paths: Sequence[Path], contract: Preprocessing, folder: Path, advance: Advance) -> Pixels:
+    """Return what `batches` yields in one array, uint8 (n, height, width, 3), that lies in `folder` and not in memory.
+
+    The file has no name: it goes with the process, however that ends. Raises OutputError where the disk is too small.
+    """
+    shape = (len(paths), contract.height, contract.width, 3)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            # Reserved: a write into a mapped file of a full disk would kill the process.
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+        except OSError as error:
+            raise OutputError(
+                f"{folder} has no room for {math.prod(shape) / 1e9:.1f} GB of pixels ({error.strerror})",
+                mend="free some space, or choose another place",
+            ) from error
+        pixels = np.memmap(file, np.uint8, "r+", shape=shape)
+    done = 0
+    for batch in batches(paths, contract, advance):
+        pixels[done : done + len(batch)] = batch
+        done += len(batch)
+    return pixels
 
 
 def _unreadable(paths: Sequence[Path]) -> DatasetError:

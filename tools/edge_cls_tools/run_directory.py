@@ -8,6 +8,8 @@ held-out.npy      the same, never trained on, to compare with; a classifier has 
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import keras
@@ -22,6 +24,11 @@ from edge_cls_tools.pixels import Pixels
 CALIBRATION_IMAGES = 100
 """The ranges are those of the extremes that calibration sees: with more images rare outliers widen them, and every
 other value gets a coarser step. On both backbones the embeddings of 500 and more were farther from the float ones."""
+
+
+RUN, STAGING = "run.json", ".new"
+CHECKPOINT = "checkpoint.npz"
+"""The state of a training that takes minutes, which `--resume` goes on from."""
 
 
 class RunPhoto(BaseModel):
@@ -50,20 +57,40 @@ class Run(BaseModel):
 def save_run(
     folder: Path, run: Run, model: keras.Model, *, calibration: Pixels, held_out: Pixels | None = None
 ) -> None:
-    """Write all of a run into `folder`; run.json comes last, so that what has one is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").unlink(missing_ok=True)
-    model.save(folder / "model.keras")
-    np.save(folder / "calibration.npy", calibration)
+    """Write all of a run into `folder`: at every moment `load_run` finds the run before, or this one whole.
+
+    Everything is written aside, run.json last, and then put in place; where that is cut short, `load_run` ends it.
+    """
+    staging = folder / STAGING
+    _put_in_place(folder)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    model.save(staging / "model.keras")
+    np.save(staging / "calibration.npy", calibration)
     if held_out is not None:
-        np.save(folder / "held-out.npy", held_out)
-    write_whole(folder / "run.json", run.model_dump_json(indent=2).encode())
+        np.save(staging / "held-out.npy", held_out)
+    for path in staging.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    write_whole(staging / RUN, run.model_dump_json(indent=2).encode())
+    _put_in_place(folder)
+
+
+def _put_in_place(folder: Path) -> None:
+    """Move what a whole staging folder holds into `folder`, run.json last: it tells that there is more to move."""
+    staging = folder / STAGING
+    if not (staging / RUN).is_file():
+        return
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == RUN):
+        path.replace(folder / path.name)
+    staging.rmdir()
 
 
 def load_run(folder: Path) -> Run:
     """Return what run.json in `folder` says. Raises ModelError where it is missing or not readable."""
+    _put_in_place(folder)
     try:
-        return Run.model_validate_json((folder / "run.json").read_bytes())
+        return Run.model_validate_json((folder / RUN).read_bytes())
     except OSError:
         raise ModelError(
             f"{folder} holds no finished training", mend="run 'edge-cls train DATA -o RUN' first"

@@ -1,0 +1,74 @@
+"""What a run directory holds is one run, wherever its writing is cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls_tools.run_directory import Run, load_run, save_run
+
+
+class FakeNetwork:
+    """Saves its name in place of a network."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def save(self, path: Path) -> None:
+        path.write_text(self.name)
+
+
+class Killed(BaseException):
+    """As if the process had been killed."""
+
+
+def save(folder: Path, name: str) -> None:
+    run = Run(backbone=name, preprocessing=Preprocessing(4, 4), seed=0)
+    pixels = np.full((1, 4, 4, 3), len(name), np.uint8)
+    save_run(folder, run, FakeNetwork(name), calibration=pixels)
+
+
+def names(folder: Path) -> set[str]:
+    """Return whose run the files are of."""
+    size = int(np.load(folder / "calibration.npy")[0, 0, 0, 0])
+    return {load_run(folder).backbone, (folder / "model.keras").read_text(), {3: "old", 5: "newer"}[size]}
+
+
+@pytest.mark.parametrize("call", range(30))
+def test_killed_at_any_call_it_holds_the_old_run_or_the_new_one(tmp_path: Path, call: int) -> None:
+    save(tmp_path, "old")
+    calls = 0
+
+    def counted(original: object) -> object:
+        def wrapper(*arguments: object, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == call + 1:
+                raise Killed
+            return original(*arguments, **options)  # type: ignore[operator]
+
+        return wrapper
+
+    with (
+        patch.object(Path, "replace", counted(Path.replace)),
+        patch.object(Path, "mkdir", counted(Path.mkdir)),
+        patch.object(Path, "rmdir", counted(Path.rmdir)),
+        patch.object(np, "save", counted(np.save)),
+        patch.object(FakeNetwork, "save", counted(FakeNetwork.save)),
+    ):
+        try:
+            save(tmp_path, "newer")
+        except Killed:
+            killed = True
+        else:
+            killed = False
+    run = load_run(tmp_path).backbone
+    assert names(tmp_path) == {run}
+    assert killed or run == "newer"
+    save(tmp_path, "newer")
+    assert names(tmp_path) == {"newer"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.npy", "model.keras", "run.json"]
