@@ -11,7 +11,8 @@ from edge_cls.core.manifest import Training
 from edge_cls.model_file import sha256
 from edge_cls_tools.backbones import load_backbone_shown
 from edge_cls_tools.dataset import Dataset, Photo
-from edge_cls_tools.embeddings import EmbeddingCache, int8_backbone
+from edge_cls_tools.embeddings import EmbeddingCache
+from edge_cls_tools.int8_backbone import int8_backbone
 from edge_cls_tools.pixels import batches
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, RunPhoto, save_run
 from edge_cls_tools.training import train_head, two_outputs
