@@ -75,6 +75,77 @@ def restore(
         raise typer.Exit(1)
 
 
+@dataset.command("split")
+def split(
+    data: Annotated[Path, typer.Argument(help="A folder a class, or train, val and test folders.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="The folder to write train, val and test to.", show_default=False)],
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    validation: Annotated[float, typer.Option(min=0, max=0.9, help="The share of the val folder.")] = 0.15,
+    test: Annotated[float, typer.Option(min=0, max=0.9, help="The share of the test folder.")] = 0.2,
+    link: Annotated[
+        bool, typer.Option("--link", help="Make hard links, which take no space, instead of copies.")
+    ] = False,
+) -> None:
+    """Write train, val and test folders in which no photo looks like one of another folder. DATA is not changed."""
+    with quiet_native_libraries():
+        from edge_cls_tools.cli.progress import progress_display
+        from edge_cls_tools.dataset_split import write_split
+
+        with progress_display() as display:
+            done = write_split(data, out, seed=seed, validation=validation, test=test, link=link, display=display)
+    typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in done.photos.items())}")
+    if done.left_out:
+        typer.echo(
+            f"{done.left_out} unusable files were left out; 'edge-cls dataset check {data}' names them", err=True
+        )
+    if done.train_only:
+        typer.echo(f"too few different photos, so in train alone: {', '.join(done.train_only)}", err=True)
+
+
+@dataset.command("import")
+def import_dataset(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="mnist, fashion_mnist, cifar10 or cifar100; a ZIP of a folder a class, as Teachable Machine exports "
+            "samples; or a folder of photos with a list of their classes.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="The folder to write, a folder a class.", show_default=False)],
+    files: Annotated[
+        list[Path] | None, typer.Option(help="The published files of the set; without, keras.datasets has them.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="The list: a file and its class a line, CSV or text. Found by itself if known.")
+    ] = None,
+    names: Annotated[Path | None, typer.Option(help="The names of classes that are numbers in the list.")] = None,
+    link: Annotated[bool, typer.Option("--link", help="Make hard links of photos in a folder, not copies.")] = False,
+) -> None:
+    """Make a folder a class of what others publish. Folders a class, as ImageNet's train, need no import."""
+    from edge_cls_tools.cli.progress import progress_display
+
+    with quiet_native_libraries(), progress_display() as display:
+        from edge_cls_tools.dataset_import.keras_sets import SETS, import_keras_set
+        from edge_cls_tools.dataset_import.listed_tree import import_listed
+        from edge_cls_tools.dataset_import.samples_zip import import_samples
+
+        task = display.add_task("importing", total=None, note="")
+        missing = 0
+        if source in SETS:
+            photos = import_keras_set(source, files or (), out, lambda count: display.advance(task, count))
+        elif Path(source).is_dir():
+            done = import_listed(
+                Path(source), out, labels=labels, names=names, link=link, advance=lambda n: display.advance(task, n)
+            )
+            photos, missing = done.photos, done.missing
+        else:
+            photos = import_samples(Path(source), out, lambda count: display.advance(task, count))
+    typer.echo(f"{out}: {photos} photos")
+    if missing:
+        typer.echo(f"{missing} photos of the list are not there", err=True)
+
+
 def _as_json(diagnosis: Diagnosis) -> dict[str, object]:
     return {
         "root": str(diagnosis.root),
