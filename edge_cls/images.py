@@ -85,9 +85,18 @@ def _to_rgb(image: Image.Image) -> Frame:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _grey_16_bit(np.asarray(image))
     if "A" in image.getbands() or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        return _on_white(image)
     return np.asarray(image.convert("RGB"), np.uint8)
+
+
+def _on_white(image: Image.Image) -> Frame:
+    """Lay a transparent picture on white, strip by strip: as a whole it would take the memory of four."""
+    width, height = image.size
+    frame = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, 256):
+        strip = image.crop((0, top, width, min(top + 256, height))).convert("RGBA")
+        frame[top : top + 256] = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+    return frame
 
 
 def _grey_16_bit(values: NDArray[np.generic]) -> Frame:

@@ -18,7 +18,7 @@ from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
 
 MAX_BYTES = 100_000_000
 """A larger file is no photo that anybody trains with, and reading it would take the memory."""
-_POOL_FROM, _CHUNK = 400, 16
+_POOL_FROM, _CHUNK, _MAX_WORKERS = 400, 16, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,12 @@ class Examined:
 
 
 def examine_all(files: Sequence[PhotoFile]) -> Iterator[Examined]:
-    """Yield what is seen of each file, in order; large sets are read by a process a core."""
+    """Yield what is seen of each file, in order; large sets are read by up to four processes."""
     if len(files) < _POOL_FROM:
         yield from map(examine, files)
         return
     # Spawned, not forked: the threads of numerical libraries do not survive a fork.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         yield from pool.map(examine, files, chunksize=_CHUNK)
 
 
@@ -69,9 +69,9 @@ def examine(file: PhotoFile) -> Examined:
             return Examined(file, fault=f"has {size / 1e6:,.0f} MB, over {MAX_BYTES / 1e6:.0f}")
         content = file.path.read_bytes()
         digest = hashlib.sha256(content).digest()
-        frame = read_image(content, "")
+        frame = read_image(content, "it")
     except ImageError as error:
-        return Examined(file, fault=error.what.strip())
+        return Examined(file, fault=error.what)
     except OSError as error:
         return Examined(file, fault=f"cannot be read ({error.strerror})")
     look = small_look(frame)

@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from edge_cls_tools.embeddings import Embeddings
 
 FOLDS = 5
-MIN_RATIO = 10.0
+MIN_RATIO = 20.0
 """How many times more probable than the given class another one must be."""
 _DIMENSIONS = 128
 _NEIGHBOURS = 3
-_FAR = 6.0
+_FAR = 3.0
 _BLOCK = 1024
 
 
@@ -86,7 +86,7 @@ def _folds(labels: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.int
 def outliers(embeddings: Embeddings) -> list[tuple[int, float]]:
     """Return the photos far from all others, with their cosine distance to the third nearest, the farthest first.
 
-    Far is more than six times the usual spread (the median absolute deviation, scaled as for a normal distribution)
+    Far is more than three times the usual spread (the median absolute deviation, scaled as for a normal distribution)
     above the median of these distances.
     """
     if len(embeddings) <= _NEIGHBOURS:

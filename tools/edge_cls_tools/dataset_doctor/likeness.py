@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,8 @@ class Likeness:
 
 def small_look(frame: Frame) -> Frame:
     """Return `frame` as 128 x 128 pixels, each the mean of what it covers: enough to hash and to judge it."""
-    image = Image.fromarray(frame).resize((_LOOK_SIDE, _LOOK_SIDE), Image.Resampling.BOX)
-    return np.asarray(image, np.uint8)
+    # By OpenCV, for Pillow would copy a large photo first.
+    return np.asarray(cv2.resize(frame, (_LOOK_SIDE, _LOOK_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def likeness(look: Frame) -> Likeness:

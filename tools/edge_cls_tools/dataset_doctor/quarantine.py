@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -67,7 +68,11 @@ def restore(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
         else:
             _move(source, target)
             restored.append(target)
-    write_whole(folder / JOURNAL, b"".join(_line(entry) for entry in left))
+    if left:
+        write_whole(folder / JOURNAL, b"".join(_line(entry) for entry in left))
+    else:
+        (folder / JOURNAL).unlink()
+        _remove_empty(folder)
     return restored, kept
 
 
@@ -99,6 +104,12 @@ def _append(folder: Path, entry: Entry) -> None:
 
 def _line(entry: Entry) -> bytes:
     return json.dumps(entry.model_dump()).encode() + b"\n"
+
+
+def _remove_empty(folder: Path) -> None:
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):  # somebody keeps something of his own there
+            Path(path).rmdir()
 
 
 def _text(path: Path | str) -> str:
