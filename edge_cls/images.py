@@ -95,7 +95,8 @@ def _on_white(image: Image.Image) -> Frame:
     frame = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, 256):
         strip = image.crop((0, top, width, min(top + 256, height))).convert("RGBA")
-        frame[top : top + 256] = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+        white = Image.new("RGBA", strip.size, "white")
+        frame[top : top + 256] = np.asarray(Image.alpha_composite(white, strip).convert("RGB"))
     return frame
 
 

@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
 
-from edge_cls.errors import ImageError
+from edge_cls.errors import DatasetError, ImageError
 from edge_cls.images import image_format, read_image
 from edge_cls_tools.dataset_doctor.likeness import Likeness, likeness, small_look
 from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
@@ -48,13 +49,22 @@ class Examined:
 
 
 def examine_all(files: Sequence[PhotoFile]) -> Iterator[Examined]:
-    """Yield what is seen of each file, in order; large sets are read by up to four processes."""
+    """Yield what is seen of each file, in order; large sets are read by up to four processes.
+
+    Raises DatasetError where the system kills one of them.
+    """
     if len(files) < _POOL_FROM:
         yield from map(examine, files)
         return
     # Spawned, not forked: the threads of numerical libraries do not survive a fork.
     with ProcessPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(examine, files, chunksize=_CHUNK)
+        try:
+            yield from pool.map(examine, files, chunksize=_CHUNK)
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "a process that reads photos was killed, perhaps for want of memory",
+                mend="run it again, with more free",
+            ) from error
 
 
 def examine(file: PhotoFile) -> Examined:

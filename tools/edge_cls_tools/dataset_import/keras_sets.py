@@ -146,7 +146,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:
         content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES or content[:3] != b"\0\0\x08":
+    if len(content) > _MAX_BYTES or content[:3] != b"\0\0\x08" or len(content) < 4:
         raise ValueError(f"{path.name} is no IDX file of bytes")
     shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
     if len(content) != 4 + 4 * len(shape) + math.prod(shape):
