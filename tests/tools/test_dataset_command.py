@@ -178,6 +178,26 @@ def test_a_journal_cannot_move_files_from_elsewhere(tmp_path: Path, edge_cls: Ed
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+def test_a_file_that_cannot_be_moved_is_told_after_the_summary(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    before, ward = tree(photos), photos.parent / "ward"
+    ward.write_text("a file where the folder should be")
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    assert code == 1
+    assert out.endswith("3 unusable files, 0 leaks between splits\n")
+    assert err.startswith(f"error: {ward} cannot be written")
+    assert tree(photos) == before
+
+
+@pytest.mark.parametrize("make", ["empty", "missing", "empty/class"])
+def test_a_folder_without_photos_is_one_line(tmp_path: Path, edge_cls: EdgeCls, make: str) -> None:
+    if make != "missing":
+        (tmp_path / make).mkdir(parents=True)
+    code, out, err = edge_cls("dataset", "check", str(tmp_path / make.partition("/")[0]))
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "is no folder" in err or "holds no photo" in err
+
+
 def test_a_quarantine_inside_the_data_set_is_refused(photos: Path, edge_cls: EdgeCls) -> None:
     spoil(photos)
     before = tree(photos)

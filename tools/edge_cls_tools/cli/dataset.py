@@ -46,12 +46,11 @@ def check(
                 from edge_cls_tools.report.dataset_page import dataset_page
 
                 write_whole(report, dataset_page(diagnosis))
-    moved = ward.quarantine(diagnosis.of_kind("unusable"), data, quarantine) if quarantine else []
     if as_json:
         typer.echo(json.dumps(_as_json(diagnosis), indent=2))
     else:
         _show(diagnosis)
-    if moved:
+    if quarantine and (moved := ward.quarantine(diagnosis.of_kind("unusable"), data, quarantine)):
         typer.echo(
             f"{len(moved)} files moved to {quarantine}; 'edge-cls dataset restore {quarantine}' moves them back",
             err=True,

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from edge_cls.builtin import builtin_file
 from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import DatasetError
 from edge_cls.model_file import read_model
 from edge_cls_tools.dataset import Photo
 from edge_cls_tools.dataset_doctor import checks
@@ -25,9 +26,11 @@ from edge_cls_tools.embeddings import EmbeddingCache
 def diagnose(root: Path, display: Progress, *, judge: bool = True) -> Diagnosis:
     """Return all that is found at `root`. Without `judge` no photo is embedded, and no label doubted.
 
-    Raises DatasetError where `root` is no folder.
+    Raises DatasetError where `root` is no folder, or holds nothing that is called a photo.
     """
     files, examined = examine_folder(root, display)
+    if not files.photos:
+        raise DatasetError(f"{root} holds no photo in a class folder", mend="make a folder a class, with photos in it")
     photos = [one for one in examined if one.sight is not None]
     groups = group_photos(photos, display)
     counts = checks.count_classes(files, photos)

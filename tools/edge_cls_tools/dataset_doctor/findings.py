@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding. `spoils` says that a training on the set would fail, or its test would tell lies."""
+    """A kind of finding. `spoils` says that a training would stop at it, or its test tell lies."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ class Diagnosis:
 
     @property
     def sound(self) -> bool:
-        """Whether a training would run, and its test tell the truth."""
+        """Whether every file can be used, and no photo is in two splits."""
         return not any(KINDS[finding.kind].spoils for finding in self.findings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -133,7 +134,12 @@ def _free(path: Path) -> Path:
 def _move(source: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(source, target)
+        try:
+            source.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # what may not be moved must not be copied either
+                raise
+            shutil.move(source, target)
     except OSError as error:
         raise OutputError(
             f"{source} cannot be moved to {target} ({error.strerror})", mend="check the disk and the rights of both"
