@@ -79,6 +79,15 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
     return pixels
 
 
+def image_format(content: bytes) -> str:
+    """Return what the bytes of a photo that `read_image` can read are: JPEG, PNG, WEBP, BMP, GIF, TIFF or PPM."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            # A camera's JPEG with a second picture inside (MPO) is a JPEG file like any other.
+            return "JPEG" if image.format == "MPO" else str(image.format)
+
+
 def _check_size(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name)

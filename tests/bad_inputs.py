@@ -66,7 +66,7 @@ class Case:
         return f"{self.row.command}-{self.row.kind}-{self.bad.name}".replace(" ", "-")
 
 
-AWAITED = frozenset({"dataset check"})
+AWAITED: frozenset[str] = frozenset()
 """Commands that are not there yet. Take one out as soon as it is: a test insists on it."""
 
 TABLE = (

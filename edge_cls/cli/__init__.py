@@ -20,7 +20,7 @@ from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency
 
 _EXTRA_OF = dict.fromkeys(
-    ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy"), "host"
+    ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
 ) | {"skimage": "demo"}
 
 

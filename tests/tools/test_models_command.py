@@ -6,21 +6,19 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edge_cls.cli import main
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
 from edge_cls_tools import registry
 from tests.file_server import FileServer
 from tests.importing.foreign import LABELS, PARSED, append_zip, int8_network
+from tests.tools.conftest import EdgeCls
 
 CONTENT = b"weights" * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-EdgeCls = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -44,20 +42,6 @@ def store(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(registry, "builtin_file", lambda name: tmp_path / name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "edge-cls" / "models"
-
-
-@pytest.fixture
-def edge_cls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> EdgeCls:
-    """Runs the command in this process, and returns its exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: EdgeCls) -> None:

@@ -57,7 +57,7 @@ def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
     that it depends on the seed and the photos alone, and copies of one photo stay together. Raises DatasetError where
     there is nothing to train on.
     """
-    folders = _split_folders(root)
+    folders = split_folders(root)
     if "train" not in folders:
         raise DatasetError(
             f"{root} has {' and '.join(sorted(folders))} but no train folder", mend="add one, or name a folder a class"
@@ -87,12 +87,12 @@ def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
 
 def test_folder(root: Path) -> Path:
     """Return the folder to measure with: the test split of a split data set, otherwise `root` itself."""
-    return _split_folders(root).get("test", root)
+    return split_folders(root).get("test", root)
 
 
 def all_photos(root: Path) -> list[Photo]:
     """Return the photos of all splits at `root`, each content once; a label is an index of the sorted class names."""
-    folders = _split_folders(root).values()
+    folders = split_folders(root).values()
     labels = sorted({folder.name.strip() for split in folders for folder in _class_folders(split)})
     photos = [photo for split in folders for photo in photos_of(split, labels)]
     return list({photo.digest: photo for photo in photos}.values())
@@ -112,8 +112,11 @@ def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
     return photos
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Return the folder of each split; {'train': root} where the data set has none."""
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return the folder of each split; {'train': root} where the data set has none.
+
+    Raises DatasetError where `root` is no folder.
+    """
     if not root.is_dir():
         raise DatasetError(f"{root} is no folder", mend="name a folder that holds a folder of photos for each class")
     folders = [folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith(".")]

@@ -21,9 +21,10 @@ from edge_cls_tools.backbones import Backbone, load_backbone_shown
 from edge_cls_tools.checkpoint import Checkpoint, refuse_unasked
 from edge_cls_tools.dataset import Dataset, Photo
 from edge_cls_tools.distribution import Distribution
-from edge_cls_tools.embeddings import EmbeddingCache, int8_backbone
+from edge_cls_tools.embeddings import EmbeddingCache
 from edge_cls_tools.fine_tuning import FineTuned, Pass, Photos, Recipe, fine_tune
 from edge_cls_tools.head import Head, balanced_weights, fit_head, two_outputs
+from edge_cls_tools.int8_backbone import int8_backbone
 from edge_cls_tools.pixels import Pixels, batches, stored
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, CHECKPOINT, Run, RunPhoto, save_run
 from edge_cls_tools.temperature import fit_temperature

@@ -28,7 +28,7 @@ def quantize(
     force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="An HTML file to write, with every class and layer.", show_default=False),
+        typer.Option(readable=False, help="An HTML file to write, with every class and layer.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:

@@ -1,0 +1,298 @@
+"""`edge-cls dataset`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge_cls_tools.dataset import load_dataset
+from edge_cls_tools.dataset_doctor.examination import Examined
+from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
+from edge_cls_tools.dataset_split import deal
+from tests.scenes import scene, write_scenes
+from tests.tools.conftest import EdgeCls
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sound data set of two classes, 20 photos each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_scenes(tmp_path / "photos" / "cat", range(20))
+    write_scenes(tmp_path / "photos" / "dog", range(100, 120))
+    return tmp_path / "photos"
+
+
+def tree(root: Path) -> dict[str, bytes | str]:
+    """Return all files below a folder: their bytes, or where they point to."""
+    return {
+        os.fsencode(path.relative_to(root)).decode("latin-1"): str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def spoil(photos: Path) -> None:
+    """Put two unusable files and an odd link in."""
+    (photos / "cat" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no photo")
+    (photos / "dog" / "2024").mkdir()
+    (photos / "dog" / "2024" / "cut.png").write_bytes((photos / "dog" / "100.png").read_bytes()[:500])
+    (photos / "dog" / "link.png").symlink_to("nowhere.png")
+
+
+def test_a_sound_data_set_ends_with_0(photos: Path, edge_cls: EdgeCls) -> None:
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
+    assert (code, err) == (0, "")
+    assert out == "40 usable photos of 2 classes\nnothing is the matter\n"
+
+
+def test_what_is_found_is_a_table_and_ends_with_1(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    (photos / "cat" / "[bold]copy.png").write_bytes((photos / "cat" / "000.png").read_bytes())
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
+    assert (code, err) == (1, "")
+    words = " ".join(out.split())
+    assert "unusable files 3" in words
+    assert "cat/caf\\xe9.jpg" in words
+    assert "[bold]copy.png" in words
+    assert out.endswith("3 unusable files, 0 leaks between splits\n")
+
+
+def test_json_tells_everything_and_nothing_else(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    (photos / "dog" / "swapped.png").write_bytes((photos / "cat" / "000.png").read_bytes())
+    code, out, err = edge_cls("dataset", "check", str(photos), "--json")
+    told = json.loads(out)
+    assert (code, err) == (1, "")
+    assert (told["photos"], told["sound"], told["classes"]) == (41, False, {"cat": 20, "dog": 21})
+    conflict = {
+        "kind": "conflict",
+        "what": "the same as cat and dog",
+        "files": ["cat/000.png", "dog/swapped.png"],
+        "suggested_label": None,
+    }
+    assert conflict in told["findings"]
+    unusable = [finding for finding in told["findings"] if finding["kind"] == "unusable"]
+    assert ["dog/2024/cut.png"] in [finding["files"] for finding in unusable]
+
+
+def test_a_wrong_label_is_suspected_with_the_class_that_it_looks_like(tmp_path: Path, edge_cls: EdgeCls) -> None:
+    for label, base in (("noise", 0), ("spots", 1)):
+        (tmp_path / label).mkdir()
+        for seed in range(20):
+            frame = scene(seed) if base else np.random.default_rng(seed).integers(0, 256, (96, 96, 3), np.uint8)
+            Image.fromarray(frame).save(tmp_path / label / f"{seed}.png")
+    Image.fromarray(scene(77)).save(tmp_path / "noise" / "wrong.png")
+    _, out, _ = edge_cls("dataset", "check", str(tmp_path), "--json")
+    suspected = [finding for finding in json.loads(out)["findings"] if finding["kind"] == "label"]
+    assert [(one["files"], one["suggested_label"]) for one in suspected] == [(["noise/wrong.png"], "spots")]
+
+
+def test_the_report_shows_duplicates_side_by_side_and_escapes_names(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    Image.fromarray(scene(3)).save(photos / "cat" / "<script>.jpg")
+    edge_cls("dataset", "check", str(photos), "--no-labels", "--report", str(photos.parent / "report.html"))
+    html = (photos.parent / "report.html").read_text()
+    case = html[html.index('id="near-duplicate"') :]
+    assert case.index("cat/003.png") < case.index("cat/&lt;script&gt;.jpg")
+    assert case[: case.index("<h2", 1) if "<h2" in case[1:] else None].count("data:image/jpeg;base64,") == 2
+    assert "caf\\xe9.jpg" in html
+    assert "<script" not in html
+
+
+def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    before, ward = tree(photos), photos.parent / "ward"
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    assert code == 1
+    assert "3 unusable files" in out
+    assert err.startswith("3 files moved to ")
+    assert set(before) - set(tree(photos)) == {"cat/caf\xe9.jpg", "dog/2024/cut.png", "dog/link.png"}
+    journal = [json.loads(line) for line in (ward / "journal.jsonl").read_text().splitlines()]
+    assert journal[0] == {
+        "name": "cat/caf\xe9.jpg",
+        "came_from": str(photos / "cat" / "caf\xe9.jpg"),
+        "why": "it is no image of a known kind",
+    }
+    assert edge_cls("dataset", "check", str(photos), "--no-labels")[0] == 0
+    assert edge_cls("dataset", "restore", str(ward)) == (0, "3 files moved back\n", "")
+    assert tree(photos) == before
+    assert not ward.exists()
+
+
+def test_what_cannot_go_back_stays_and_is_told(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    ward = photos.parent / "ward"
+    edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    (photos / "dog" / "2024" / "cut.png").write_bytes(b"a new photo")
+    code, out, err = edge_cls("dataset", "restore", str(ward))
+    assert (code, out) == (1, "2 files moved back\n")
+    assert err == f"{ward}/dog/2024/cut.png stays; {photos}/dog/2024/cut.png exists\n"
+    assert (photos / "dog" / "2024" / "cut.png").read_bytes() == b"a new photo"
+    (photos / "dog" / "2024" / "cut.png").unlink()
+    assert edge_cls("dataset", "restore", str(ward))[:2] == (0, "1 files moved back\n")
+
+
+def test_two_quarantines_in_one_folder_both_come_back(photos: Path, edge_cls: EdgeCls) -> None:
+    ward, bad = photos.parent / "ward", photos / "cat" / "bad.jpg"
+    for content in (b"one", b"two"):
+        bad.write_bytes(content)
+        edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+        assert not bad.exists()
+    assert sorted(path.read_bytes() for path in (ward / "cat").iterdir()) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize(
+    ("journal", "says"),
+    [
+        (None, "holds no journal.jsonl"),
+        ("nonsense\n", "is damaged"),
+        ('{"name": 3}\n', "is damaged"),
+    ],
+)
+def test_a_folder_that_is_no_quarantine_is_refused(
+    tmp_path: Path, edge_cls: EdgeCls, journal: str | None, says: str
+) -> None:
+    if journal:
+        (tmp_path / "journal.jsonl").write_text(journal)
+    code, out, err = edge_cls("dataset", "restore", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_journal_cannot_move_files_from_elsewhere(tmp_path: Path, edge_cls: EdgeCls) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "ward").mkdir()
+    entry = {"name": "../mine.txt", "came_from": str(tmp_path / "theirs.txt"), "why": ""}
+    (tmp_path / "ward" / "journal.jsonl").write_text(json.dumps(entry) + "\n")
+    assert edge_cls("dataset", "restore", str(tmp_path / "ward"))[0] == 1
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_moved_is_told_after_the_summary(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    before, ward = tree(photos), photos.parent / "ward"
+    ward.write_text("a file where the folder should be")
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    assert code == 1
+    assert out.endswith("3 unusable files, 0 leaks between splits\n")
+    assert err.startswith(f"error: {ward} cannot be written")
+    assert tree(photos) == before
+
+
+@pytest.mark.parametrize("make", ["empty", "missing", "empty/class"])
+def test_a_folder_without_photos_is_one_line(tmp_path: Path, edge_cls: EdgeCls, make: str) -> None:
+    if make != "missing":
+        (tmp_path / make).mkdir(parents=True)
+    code, out, err = edge_cls("dataset", "check", str(tmp_path / make.partition("/")[0]))
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "is no folder" in err or "holds no photo" in err
+
+
+def test_a_quarantine_inside_the_data_set_is_refused(photos: Path, edge_cls: EdgeCls) -> None:
+    spoil(photos)
+    before = tree(photos)
+    code, _, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(photos / "bad"))
+    assert code == 1
+    assert "lies inside" in err
+    assert tree(photos) == before
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_split_keeps_what_looks_alike_together_and_loses_nothing(photos: Path, edge_cls: EdgeCls, link: bool) -> None:
+    for seed in range(6):
+        Image.fromarray(scene(seed)).resize((70, 70)).save(photos / "cat" / f"{seed:03d}-small.jpg")
+    (photos / "dog" / "more").mkdir()
+    (photos / "dog" / "more" / "100.png").write_bytes((photos / "dog" / "100.png").read_bytes())
+    before, out = tree(photos), photos.parent / "split"
+    code, said, err = edge_cls("dataset", "split", str(photos), str(out), *(["--link"] if link else []))
+    assert (code, err) == (0, "")
+    assert tree(photos) == before
+    written = tree(out)
+    assert sorted(written.values()) == sorted(before.values())
+    split_of = {name.partition("/")[2]: name.partition("/")[0] for name in written}
+    assert {split_of[f"cat/{seed:03d}.png"] == split_of[f"cat/{seed:03d}-small.jpg"] for seed in range(6)} == {True}
+    assert split_of["dog/100.png"] == split_of["dog/more/100.png"]
+    dataset = load_dataset(out)
+    assert dataset.moved == 0
+    assert said == f"{out}: {len(dataset.train)} train, {len(dataset.test)} test, {len(dataset.validation)} val\n"
+    counts = [sum(photo.label == label for photo in dataset.test) for label in (0, 1)]
+    assert counts == [5, 4]
+    name = next(iter(written))
+    assert (photos / name.partition("/")[2]).samefile(out / name) is link
+    assert edge_cls("dataset", "check", str(out), "--no-labels")[0] == 0
+
+
+def test_a_split_depends_on_content_and_seed(photos: Path, edge_cls: EdgeCls) -> None:
+    outs = [photos.parent / name for name in ("one", "same", "other")]
+    for out, seed in zip(outs, ("3", "3", "4"), strict=True):
+        edge_cls("dataset", "split", str(photos), str(out), "--seed", seed)
+    assert tree(outs[0]) == tree(outs[1]) != tree(outs[2])
+
+
+def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_path: Path, edge_cls: EdgeCls) -> None:
+    for split, first in (("train", 0), ("test", 50)):
+        write_scenes(tmp_path / "data" / split / "cat", range(first, first + 10))
+        write_scenes(tmp_path / "data" / split / "dog", range(first + 100, first + 110))
+    (tmp_path / "data" / "test" / "cat" / "000.png").write_bytes(
+        (tmp_path / "data" / "train" / "cat" / "000.png").read_bytes()
+    )
+    (tmp_path / "data" / "train" / "dog" / "bad.jpg").write_bytes(b"bad")
+    code, out, err = edge_cls("dataset", "split", str(tmp_path / "data"), str(tmp_path / "out"), "--validation", "0")
+    assert code == 0
+    assert out.endswith("out: 33 train, 8 test\n")
+    assert err.startswith("1 unusable files were left out")
+    assert len({path.parts[-3] for path in (tmp_path / "out").rglob("000*.png")}) == 1
+    assert len(list((tmp_path / "out").rglob("000*.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("photos", "photos/out"), 1, "lies inside"),
+        (("photos", "full"), 1, "exists already"),
+        (("missing", "out"), 1, "is no folder"),
+        (("full", "out"), 1, "holds no usable photo"),
+        (("photos", "out", "--test", "0.6", "--validation", "0.5"), 78, "leaves nothing to train on"),
+    ],
+)
+def test_a_split_that_makes_no_sense_is_refused(
+    photos: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    (photos.parent / "full").mkdir()
+    (photos.parent / "full" / "notes.txt").touch()
+    monkeypatch.chdir(photos.parent)
+    before = tree(photos.parent)
+    done = edge_cls("dataset", "split", *arguments)
+    assert (done[0], done[1]) == (code, "")
+    assert says in done[2]
+    assert done[2].count("\n") == 1
+    assert tree(photos.parent) == before
+
+
+def group(number: int, size: int) -> list[Examined]:
+    return [Examined(PhotoFile(Path(f"{number}-{i}.png"), "", "cat"), bytes([number, i] * 16)) for i in range(size)]
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=40), st.integers(0, 5))
+def test_dealing_loses_no_group_fills_every_split_it_can_and_overfills_none_but_with_one_group(
+    sizes: list[int], seed: int
+) -> None:
+    groups = [group(number, size) for number, size in enumerate(sizes)]
+    dealt = deal(groups, {"test": 0.2, "val": 0.15}, seed)
+    assert sorted(one[0].digest for split in dealt.values() for one in split) == sorted(one[0].digest for one in groups)
+    assert dealt["train"]
+    assert all(dealt.values())
+    assert set(dealt) == ({"train", "test", "val"} if len(sizes) >= 3 else {"train"})
+    for split, share in (("test", 0.2), ("val", 0.15)):
+        if len(dealt.get(split, ())) > 1:
+            assert sum(map(len, dealt[split])) <= max(1, round(sum(sizes) * share))

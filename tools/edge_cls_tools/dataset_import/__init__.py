@@ -1,0 +1,1 @@
+"""What others publish, and what users have, as a folder a class."""

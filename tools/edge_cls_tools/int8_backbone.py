@@ -1,0 +1,22 @@
+"""A Keras backbone as the int8 network that the device will run."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from edge_cls.model_file import sha256, write_whole
+from edge_cls_tools.backbones import Backbone
+from edge_cls_tools.cache_folder import cache_folder
+from edge_cls_tools.conversion import METHOD, convert
+from edge_cls_tools.pixels import Pixels
+
+
+def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
+    """Return `backbone` as an int8 TFLite model with the output `embedding`; cached by all that it depends on."""
+    key = sha256(f"{METHOD} {backbone.fingerprint()}".encode() + np.ascontiguousarray(calibration).tobytes())[:32]
+    path = cache_folder() / "backbones" / f"{key}.tflite"
+    if not path.is_file():
+        network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
+        write_whole(path, convert(network, calibration).int8)
+    return path.read_bytes()
