@@ -216,7 +216,8 @@ def test_a_small_pool_is_distilled_resumed_and_quantised(edge_cls: Run, trained:
     assert again.stdout == "".join(done.stdout.splitlines(keepends=True)[2:])
     other = edge_cls(*base, "--epochs", 3, "--resume")
     assert (other.returncode, "epochs changed" in other.stderr) == (78, True)
-    done = edge_cls("quantize", tmp_path / "student", "-o", tmp_path / "student.tflite")
+    # Two passes over a few photos make no student whose int8 passes the gate.
+    done = edge_cls("quantize", tmp_path / "student", "-o", tmp_path / "student.tflite", "--force")
     assert (done.returncode, done.stderr) == (0, "")
     outputs = Interpreter(read_model(tmp_path / "student.tflite").network).outputs
     assert [(output.name, output.shape) for output in outputs] == [("embedding", (1, 1280))]
