@@ -41,8 +41,8 @@ class Recipe:
     """What the user chooses. `layers` are those that learn: of the coarsest resolution, or all."""
 
     layers: Literal["last", "all"]
-    epochs: int = 10
-    rate: float = 5e-4
+    epochs: int
+    rate: float
     flip: bool = True
     mixed_precision: bool = False
     seed: int = 0

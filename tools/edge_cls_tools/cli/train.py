@@ -26,8 +26,8 @@ def train(
         Literal["none", "last", "all"],
         typer.Option(help="What of the backbone learns further: nothing, the layers at its coarsest resolution, all."),
     ] = "none",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes of a fine-tuning over the photos at most.")] = 15,
-    rate: Annotated[float, typer.Option(min=1e-7, max=1.0, help="The highest learning rate of a fine-tuning.")] = 3e-4,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes of a fine-tuning over the photos at most.")] = 10,
+    rate: Annotated[float, typer.Option(min=1e-7, max=1.0, help="The highest learning rate of a fine-tuning.")] = 5e-4,
     flip: Annotated[
         bool, typer.Option(help="Whether a fine-tuning sees photos mirrored, too; not for text or arrows.")
     ] = True,
