@@ -26,7 +26,7 @@ GIGABYTE = 1024
 
 @pytest.fixture(scope="session")
 def device() -> Iterator[ForkServer]:
-    with ForkServer() as server:
+    with ForkServer("edge_cls_tools.dataset_doctor.diagnosis", "edge_cls_tools.cli.progress", "rich.table") as server:
         yield server
 
 

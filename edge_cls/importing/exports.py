@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.errors import LabelError, ModelError
 from edge_cls.graph import tensor_info, unpack
-from edge_cls.importing.files import Files, open_files, read_file, zip_files
+from edge_cls.importing.files import Files, open_files, read_file
 from edge_cls.importing.normalization import Normalization
-from edge_cls.metadata import labels_file, read_metadata
-from edge_cls.model_file import MANIFEST
+from edge_cls.model_file import read_model
 
 _TEACHABLE_MACHINE = ("model_unquant.tflite", "model.tflite", "model_edgetpu.tflite")
 _SYMMETRIC = Normalization(127.5, 127.5)
@@ -41,7 +38,7 @@ def read_export(source: Path) -> Export:
         return _of_files(open_files(source))
     content = read_file(source)
     if content[4:8] == b"TFL3":
-        return _bare(str(source), content)
+        return _bare(source)
     if content.startswith(b"PK"):
         return _of_files(open_files(source))
     raise ModelError(
@@ -70,16 +67,11 @@ def _of_files(files: Files) -> Export:
     )
 
 
-def _bare(place: str, content: bytes) -> Export:
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return Export("a .tflite file", content)
-    inside = zip_files(place, content)
-    if MANIFEST in inside.names:
-        raise ModelError(f"{place} is a model of edge-cls already", mend="use it as it is")
-    network = content[: inside.start]
-    file = labels_file(read_metadata(network) or {})
-    labels = _parse(inside.read(file), f"{file} in {place}") if file in inside.names else ()
-    return Export("a .tflite file", network, labels)
+def _bare(source: Path) -> Export:
+    file = read_model(source)
+    if file.manifest is not None:
+        raise ModelError(f"{source} is a model of edge-cls already", mend="use it as it is")
+    return Export("a .tflite file", file.network, file.labels)
 
 
 def _teachable_machine(files: Files, model: str) -> Export:

@@ -26,12 +26,11 @@ _AGAIN = "export the model again"
 
 @dataclass(frozen=True)
 class Files:
-    """The files at `place`: their base names, and how to read one. `start` is where a ZIP starts in its file."""
+    """The files at `place`: their base names, and how to read one."""
 
     place: str
     names: frozenset[str]
     read: Callable[[str], bytes]
-    start: int = 0
 
 
 def open_files(path: Path) -> Files:
@@ -63,7 +62,7 @@ def _folder(path: Path) -> Files:
 
 
 def zip_files(place: str, content: bytes) -> Files:
-    """Return the files of a ZIP, or of what is appended to a model as one. Raises ModelError for an unsafe one."""
+    """Return the files of a ZIP. Raises ModelError for an unsafe one."""
     # Each entry becomes an object of Python, so they are counted before zipfile reads them.
     if content.count(_CENTRAL_ENTRY) > _MAX_FILES:
         raise ModelError(f"{place} holds over {_MAX_FILES} files, which is no export", mend=_AGAIN)
@@ -98,8 +97,7 @@ def zip_files(place: str, content: bytes) -> Files:
         ) as error:
             raise ModelError(f"{name} in {place} is damaged ({error})", mend="download or copy it again") from error
 
-    start = min((member.header_offset for member in archive.infolist()), default=len(content))
-    return Files(place, frozenset(members), read, start)
+    return Files(place, frozenset(members), read)
 
 
 def _refuse_unsafe(place: str, member: zipfile.ZipInfo) -> None:
