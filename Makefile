@@ -25,10 +25,14 @@ test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
 test-bad-input: $(VENV)/.ready  ## hundreds of damaged, hostile and impossible files through every command
 	$(BIN)/pytest -m bad_input
 
-test-mediapipe: $(VENV)/.ready  ## our models in MediaPipe, whose OpenCV and ours cannot be in one environment
+test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaPipe
+	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe
+
+# MediaPipe's OpenCV and ours cannot be in one environment.
+$(VENV)-mediapipe/.ready:
 	$(PYTHON) -m venv $(VENV)-mediapipe
 	$(VENV)-mediapipe/bin/pip install --quiet 'mediapipe>=1.2'
-	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe
+	touch $@
 
 test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml admits
 	$(PYTHON) -m venv --clear $(VENV)-lowest

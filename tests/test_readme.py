@@ -48,7 +48,7 @@ def blocks(language: str) -> list[str]:
 def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
     environment = os.environ | {"XDG_CACHE_HOME": str(photos / "cache")}
     lines = [line for block in blocks("bash") for line in block.splitlines()]
-    assert len(lines) == 8
+    assert len(lines) == 10
     outputs = {}
     for line in lines:
         command = [str(BIN / "edge-cls"), *shlex.split(line)[1:]]
@@ -64,6 +64,6 @@ def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
-    named = set(re.findall(r"edge-cls ([a-z]+)", README.read_text()))
+    named = set(re.findall(r"edge-cls ([a-z-]+)", README.read_text()))
     shown = subprocess.run([str(BIN / "edge-cls"), "--help"], capture_output=True, text=True, check=True).stdout
-    assert named - {"turns", "did"} <= set(re.findall(r"^  ([a-z]+) ", shown, re.MULTILINE))
+    assert named - {"turns", "did"} <= set(re.findall(r"^  ([a-z-]+) ", shown, re.MULTILINE))
