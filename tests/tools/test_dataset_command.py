@@ -63,7 +63,7 @@ def test_what_is_found_is_a_table_and_ends_with_1(photos: Path, edge_cls: EdgeCl
     assert "unusable files 3" in words
     assert "cat/caf\\xe9.jpg" in words
     assert "[bold]copy.png" in words
-    assert out.endswith("3 unusable files, 0 leaks between splits\n")
+    assert out.endswith("unusable files: 3, leaks between splits: 0\n")
 
 
 def test_json_tells_everything_and_nothing_else(photos: Path, edge_cls: EdgeCls) -> None:
@@ -113,8 +113,8 @@ def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -
     before, ward = tree(photos), photos.parent / "ward"
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
     assert code == 1
-    assert "3 unusable files" in out
-    assert err.startswith("3 files moved to ")
+    assert "unusable files: 3" in out
+    assert err.startswith("moved to ")
     assert set(before) - set(tree(photos)) == {"cat/caf\xe9.jpg", "dog/2024/cut.png", "dog/link.png"}
     journal = [json.loads(line) for line in (ward / "journal.jsonl").read_text().splitlines()]
     assert journal[0] == {
@@ -123,7 +123,7 @@ def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -
         "why": "it is no image of a known kind",
     }
     assert edge_cls("dataset", "check", str(photos), "--no-labels")[0] == 0
-    assert edge_cls("dataset", "restore", str(ward)) == (0, "3 files moved back\n", "")
+    assert edge_cls("dataset", "restore", str(ward)) == (0, "moved back: 3\n", "")
     assert tree(photos) == before
     assert not ward.exists()
 
@@ -134,11 +134,11 @@ def test_what_cannot_go_back_stays_and_is_told(photos: Path, edge_cls: EdgeCls) 
     edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
     (photos / "dog" / "2024" / "cut.png").write_bytes(b"a new photo")
     code, out, err = edge_cls("dataset", "restore", str(ward))
-    assert (code, out) == (1, "2 files moved back\n")
+    assert (code, out) == (1, "moved back: 2\n")
     assert err == f"{ward}/dog/2024/cut.png stays; {photos}/dog/2024/cut.png exists\n"
     assert (photos / "dog" / "2024" / "cut.png").read_bytes() == b"a new photo"
     (photos / "dog" / "2024" / "cut.png").unlink()
-    assert edge_cls("dataset", "restore", str(ward))[:2] == (0, "1 files moved back\n")
+    assert edge_cls("dataset", "restore", str(ward))[:2] == (0, "moved back: 1\n")
 
 
 def test_two_quarantines_in_one_folder_both_come_back(photos: Path, edge_cls: EdgeCls) -> None:
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_summary(photos: Path, edg
     ward.write_text("a file where the folder should be")
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
     assert code == 1
-    assert out.endswith("3 unusable files, 0 leaks between splits\n")
+    assert out.endswith("unusable files: 3, leaks between splits: 0\n")
     assert err.startswith(f"error: {ward} cannot be written")
     assert tree(photos) == before
 
@@ -250,7 +250,7 @@ def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_p
     code, out, err = edge_cls("dataset", "split", str(tmp_path / "data"), str(tmp_path / "out"), "--validation", "0")
     assert code == 0
     assert out.endswith("out: 33 train, 8 test\n")
-    assert err.startswith("1 unusable files were left out")
+    assert err.startswith("unusable and left out: 1;")
     assert len({path.parts[-3] for path in (tmp_path / "out").rglob("000*.png")}) == 1
     assert len(list((tmp_path / "out").rglob("000*.png"))) == 2
 

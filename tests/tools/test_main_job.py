@@ -173,7 +173,7 @@ def test_photos_that_cannot_be_read_are_all_named(edge_cls: Run, trained: Path, 
     spoil(tmp_path / "colors", "cut.png", whole[: len(whole) // 2])
     done = edge_cls("train", tmp_path / "colors", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: 2 photos cannot be used")
+    assert done.stderr.startswith("error: 2 of ")
     assert "text.jpg" in done.stderr
     assert "cut.png" in done.stderr
     assert not (tmp_path / "run" / "run.json").exists()

@@ -69,8 +69,8 @@ def _unreadable(paths: Sequence[Path]) -> DatasetError:
             faults.append(error.what)
     more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     return DatasetError(
-        f"{len(faults)} photos cannot be used: {', '.join(faults[:5])}{more}",
-        mend="remove or replace them",
+        f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",
+        mend="remove or replace them; 'edge-cls dataset check' finds all such files",
     )
 
 

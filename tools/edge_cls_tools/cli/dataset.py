@@ -58,7 +58,7 @@ def check(
         _show(diagnosis)
     if quarantine and (moved := ward.quarantine(diagnosis.of_kind("unusable"), data, quarantine)):
         typer.echo(
-            f"{len(moved)} files moved to {quarantine}; 'edge-cls dataset restore {quarantine}' moves them back",
+            f"moved to {quarantine}: {len(moved)}; 'edge-cls dataset restore {quarantine}' moves them back",
             err=True,
         )
     if not diagnosis.sound:
@@ -75,7 +75,7 @@ def restore(
     from edge_cls_tools.dataset_doctor import quarantine as ward
 
     restored, kept = ward.restore(quarantine)
-    typer.echo(f"{len(restored)} files moved back")
+    typer.echo(f"moved back: {len(restored)}")
     for path, why in kept:
         typer.echo(f"{path} stays; {why}", err=True)
     if kept:
@@ -107,9 +107,7 @@ def split(
             done = write_split(data, out, seed=seed, validation=validation, test=test, link=link, display=display)
     typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in done.photos.items())}")
     if done.left_out:
-        typer.echo(
-            f"{done.left_out} unusable files were left out; 'edge-cls dataset check {data}' names them", err=True
-        )
+        typer.echo(f"unusable and left out: {done.left_out}; 'edge-cls dataset check {data}' names them", err=True)
     if done.train_only:
         typer.echo(f"too few different photos, so in train alone: {', '.join(done.train_only)}", err=True)
 
@@ -221,4 +219,4 @@ def _verdict(diagnosis: Diagnosis) -> str:
     unusable, leaks = len(diagnosis.of_kind("unusable")), len(diagnosis.of_kind("leak"))
     if diagnosis.sound:
         return "no unusable file, and no leak between splits"
-    return f"{unusable} unusable files, {leaks} leaks between splits"
+    return f"unusable files: {unusable}, leaks between splits: {leaks}"
