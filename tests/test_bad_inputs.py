@@ -32,7 +32,7 @@ def device() -> Iterator[ForkServer]:
 
 @pytest.fixture(scope="session")
 def host() -> Iterator[ForkServer]:
-    with ForkServer("edge_cls_tools.transfer", "edge_cls_tools.cli.progress") as server:
+    with ForkServer("edge_cls_tools.training.transfer", "edge_cls_tools.cli.progress") as server:
         yield server
 
 

@@ -3,7 +3,7 @@
     python tools/distillation_table.py RUN DATA...
 
 RUN is the folder of a distillation: its cached views are used, the first of each photo. Every row is a short training
-from the same random weights, with one thing changed in `edge_cls_tools.distillation`. The change is said to the module
+from the same random weights, with one thing changed in `distillation/distillation.py`. The change is said to the module
 from outside, so that what was tried and given up leaves no option behind.
 """
 
@@ -34,9 +34,9 @@ def main(
     with quiet_native_libraries():
         import keras
 
-        from edge_cls_tools import distillation
-        from edge_cls_tools.backbones import Backbone
-        from edge_cls_tools.fewshot import embed_set, few_shot
+        from edge_cls_tools.distillation import distillation
+        from edge_cls_tools.evaluation.fewshot import embed_set, few_shot
+        from edge_cls_tools.models.backbones import Backbone
 
         cache = _first_views(run)
         changes = _changes(passes)
@@ -63,7 +63,7 @@ def main(
 
 
 def _first_views(run: Path) -> Any:
-    from edge_cls_tools.view_cache import ViewCache
+    from edge_cls_tools.distillation.view_cache import ViewCache
 
     views, embeddings = (np.load(run / name, mmap_mode="r") for name in ("views.npy", "teacher.npy"))
     photos = len(views) // json.loads((run / "views.json").read_text())["views"]
@@ -74,8 +74,8 @@ def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Return what each row changes: the recipe, or a name of the module."""
     import keras
 
-    from edge_cls_tools.backbones import mobilenet_v2
-    from edge_cls_tools.distillation import Recipe
+    from edge_cls_tools.distillation.distillation import Recipe
+    from edge_cls_tools.models.backbones import mobilenet_v2
 
     usual = Recipe(0.35, SIZE, passes, seed=0)
     one_size = {"PHASES": ((1.0, 1.0),)}

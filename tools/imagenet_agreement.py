@@ -32,8 +32,8 @@ def main(
         from edge_cls.core.manifest import Preprocessing
         from edge_cls.interpreter import Interpreter
         from edge_cls.preprocess import preprocess
-        from edge_cls_tools.conversion import convert
-        from edge_cls_tools.photo_pool import find_photos
+        from edge_cls_tools.distillation.photo_pool import find_photos
+        from edge_cls_tools.int8.conversion import convert
         from edge_cls_tools.pixels import batches, normalize
 
         alpha, size = weights.name.removeprefix("mobilenet_v2_").split("_")[:2]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls_tools import transfer
 from edge_cls_tools.dataset import Photo
-from edge_cls_tools.transfer import calibration_sample
+from edge_cls_tools.training import transfer
+from edge_cls_tools.training.transfer import calibration_sample
 
 
 def photos(counts: list[int]) -> tuple[Photo, ...]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 def views(photos: Any, *, seed: int = 0, flip: bool = True, training: bool = True) -> Any:
     import keras
 
-    from edge_cls_tools.camera_views import CameraViews
+    from edge_cls_tools.training.camera_views import CameraViews
 
     layer = CameraViews(32, flip=flip, seed=seed)
     return keras.ops.convert_to_numpy(layer(keras.ops.convert_to_tensor(photos), training=training))

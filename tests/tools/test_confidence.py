@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge_cls.core.temperature import with_temperature
-from edge_cls_tools.confidence import BINS, Kept, expected_calibration_error, kept, rejection_curve, reliability
-from edge_cls_tools.evaluation import uncalibrated
+from edge_cls_tools.evaluation.confidence import (
+    BINS,
+    Kept,
+    expected_calibration_error,
+    kept,
+    rejection_curve,
+    reliability,
+)
+from edge_cls_tools.evaluation.evaluation import uncalibrated
 
 confidences = arrays(np.float32, st.integers(1, 50), elements=st.floats(0, 1, width=32))
 

@@ -29,8 +29,8 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
 
     Write `weights.npz` and `passes.txt`. Return the loss after each step.
     """
-    from edge_cls_tools import distillation
-    from edge_cls_tools.view_cache import ViewCache
+    from edge_cls_tools.distillation import distillation
+    from edge_cls_tools.distillation.view_cache import ViewCache
 
     rng = np.random.default_rng(0)
     colors = rng.uniform(0, 255, (PHOTOS, 1, 1, 3))
@@ -98,7 +98,7 @@ def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> Non
 def test_the_student_is_the_network_that_was_trained() -> None:
     import keras
 
-    from edge_cls_tools import distillation
+    from edge_cls_tools.distillation import distillation
     from edge_cls_tools.pixels import normalize
 
     trainer = distillation._trainer(0.35, 8, 10)
@@ -113,7 +113,7 @@ def test_the_student_is_the_network_that_was_trained() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10])
 def test_the_resolution_grows_and_the_last_pass_has_all_of_it(epochs: int) -> None:
-    from edge_cls_tools.distillation import Recipe
+    from edge_cls_tools.distillation.distillation import Recipe
 
     sizes = Recipe(0.35, 128, epochs, seed=0).sizes
     assert len(sizes) == epochs

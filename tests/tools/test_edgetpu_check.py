@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edge_cls.builtin import builtin_file
 from edge_cls.errors import ModelError
 from edge_cls.graph import operators, pack, unpack
-from edge_cls_tools.edgetpu_check import check
+from edge_cls_tools.edgetpu.check import check
 from tests import toy_model
 from tests.networks import converted
 from tests.tools.edgetpu import compiled

@@ -12,9 +12,9 @@ import pytest
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools import edgetpu_compile
-from edge_cls_tools.edgetpu_compile import compile_model
-from edge_cls_tools.edgetpu_log import Row, last_words, parse_log
+from edge_cls_tools.edgetpu import compile as edgetpu_compile
+from edge_cls_tools.edgetpu.compile import compile_model
+from edge_cls_tools.edgetpu.log import Row, last_words, parse_log
 from tests.tools import edgetpu
 from tests.tools.edgetpu import console, log, table
 

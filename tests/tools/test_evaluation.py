@@ -11,9 +11,9 @@ import pytest
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import DatasetError, LabelError, ModelError
 from edge_cls.model_file import ModelFile, read_model, write_model
-from edge_cls_tools.confidence import Kept
 from edge_cls_tools.dataset import photos_of
-from edge_cls_tools.evaluation import evaluate, summarize
+from edge_cls_tools.evaluation.confidence import Kept
+from edge_cls_tools.evaluation.evaluation import evaluate, summarize
 from tests.colors import write_colors
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"

@@ -16,15 +16,15 @@ from PIL import Image
 
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools.answers import Answers, ask, photos_for
-from edge_cls_tools.comparison import Pair
-from edge_cls_tools.evaluation import evaluation_of
-from edge_cls_tools.evaluation_files import predictions_csv
-from edge_cls_tools.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.answers import Answers, ask, photos_for
+from edge_cls_tools.evaluation.comparison import Pair
+from edge_cls_tools.evaluation.evaluation import evaluation_of
+from edge_cls_tools.evaluation.files import predictions_csv
+from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.robustness import measure_robustness
 from edge_cls_tools.report.evaluation_page import evaluation_page
 from edge_cls_tools.report.evaluation_plots import confusion_plot
 from edge_cls_tools.report.page import plot
-from edge_cls_tools.robustness import measure_robustness
 from tests.colors import color_frame
 
 LABELS = ("<b>blue", "green & $x^2$", 'red"')

@@ -13,7 +13,7 @@ import pytest
 from edge_cls.errors import DatasetError
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools.fewshot import DeviceModel, EmbeddedSet, embed_set, few_shot
+from edge_cls_tools.evaluation.fewshot import DeviceModel, EmbeddedSet, embed_set, few_shot
 from tests import toy_model
 from tests.colors import write_colors
 

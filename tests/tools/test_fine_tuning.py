@@ -51,11 +51,11 @@ def train(
     """
     if tf_config is not None:
         os.environ["TF_CONFIG"] = tf_config
-    from edge_cls_tools.backbones import Backbone
-    from edge_cls_tools.checkpoint import Checkpoint
-    from edge_cls_tools.distribution import Distribution
-    from edge_cls_tools.fine_tuning import Photos, Recipe, fine_tune
-    from edge_cls_tools.head import Head
+    from edge_cls_tools.models.backbones import Backbone
+    from edge_cls_tools.training.checkpoint import Checkpoint
+    from edge_cls_tools.training.distribution import Distribution
+    from edge_cls_tools.training.fine_tuning import Photos, Recipe, fine_tune
+    from edge_cls_tools.training.head import Head
 
     distribution = Distribution.named("none" if tf_config is None else "multiworker")
     rng = np.random.default_rng(0)
@@ -162,7 +162,7 @@ def test_two_workers_train_one_network_and_the_chief_alone_writes(tmp_path: Path
     "config", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
 )
 def test_several_machines_want_a_tf_config_that_names_them(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
-    from edge_cls_tools.distribution import Distribution
+    from edge_cls_tools.training.distribution import Distribution
 
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(ConfigError, match="TF_CONFIG"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from edge_cls_tools.head import balanced_weights, fit_head
+from edge_cls_tools.training.head import balanced_weights, fit_head
 
 Set = tuple[NDArray[np.float32], NDArray[np.int64]]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge_cls.errors import ConversionError
-from edge_cls_tools.int8_comparison import Comparison, check_gate
+from edge_cls_tools.int8.comparison import Comparison, check_gate
 
 BACKBONE = Comparison(
     images=200,

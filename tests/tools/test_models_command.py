@@ -12,7 +12,7 @@ import pytest
 
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools import registry
+from edge_cls_tools.models import registry
 from tests.file_server import FileServer
 from tests.importing.foreign import LABELS, PARSED, append_zip, int8_network
 from tests.tools.conftest import EdgeCls

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.preprocess import Frame
-from edge_cls_tools import perturbations as module
-from edge_cls_tools.perturbations import PERTURBATIONS, STRENGTHS, Perturbation
+from edge_cls_tools.evaluation import perturbations as module
+from edge_cls_tools.evaluation.perturbations import PERTURBATIONS, STRENGTHS, Perturbation
 
 BY_NAME = {kind.name: kind for kind in PERTURBATIONS}
 each_kind = pytest.mark.parametrize("kind", PERTURBATIONS, ids=list(BY_NAME))

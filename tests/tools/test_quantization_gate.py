@@ -47,7 +47,7 @@ def spoiled(red: float, outlier: float) -> keras.Model:
 
 
 def test_bias_correction_is_kept_where_coarse_weights_shift_the_mean() -> None:
-    from edge_cls_tools.conversion import convert
+    from edge_cls_tools.int8.conversion import convert
 
     # Steps of 10 / 127: a red of 0.11 becomes 0.08, and the mean of bright photos is a quarter too small.
     made = convert(spoiled(red=0.11, outlier=10.0), reds(list(range(200, 250))))
@@ -61,7 +61,7 @@ def test_backbone_and_head_together_give_the_embeddings_of_the_backbone_alone() 
     """What 'train' shows the head is what the device sees (ADR 8)."""
     import keras
 
-    from edge_cls_tools.conversion import convert
+    from edge_cls_tools.int8.conversion import convert
     from tests.data.make_models import tiny_backbone
 
     backbone = tiny_backbone()

@@ -14,8 +14,8 @@ from edge_cls.errors import ModelError
 from edge_cls.importing.importer import import_model
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
-from edge_cls_tools import registry
-from edge_cls_tools.registry import (
+from edge_cls_tools.models import registry
+from edge_cls_tools.models.registry import (
     EmbeddingExtractor,
     KerasWeights,
     PublishedClassifier,

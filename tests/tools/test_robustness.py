@@ -11,10 +11,10 @@ from PIL import Image
 
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools.answers import photos_for
 from edge_cls_tools.dataset import Photo
-from edge_cls_tools.perturbations import PERTURBATIONS
-from edge_cls_tools.robustness import (
+from edge_cls_tools.evaluation.answers import photos_for
+from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.robustness import (
     backdrop_of,
     changes,
     measure_robustness,

@@ -21,9 +21,9 @@ from edge_cls.runtime.ports import CapturedFrame, Clock, Result
 from edge_cls.sources.demo import PHOTOGRAPHS, VirtualCamera
 from edge_cls_tools.contact_sheet import Picture, contact_sheet
 from edge_cls_tools.dataset import load_dataset
-from edge_cls_tools.evaluation import evaluate
-from edge_cls_tools.quantization import quantize
-from edge_cls_tools.transfer import train_classifier
+from edge_cls_tools.evaluation.evaluation import evaluate
+from edge_cls_tools.int8.quantization import quantize
+from edge_cls_tools.training.transfer import train_classifier
 
 TAUGHT = ("astronaut", "cat", "coffee", "motorcycle")
 EXAMPLES = 5

@@ -32,8 +32,8 @@ def distill(
     """Teach a small backbone, from random weights, to see photos as a large one does. Needs no labels."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.distillation import Recipe
-        from edge_cls_tools.student import distill_backbone
+        from edge_cls_tools.distillation.distillation import Recipe
+        from edge_cls_tools.distillation.student import distill_backbone
 
         with progress_display() as display:
             passes = distill_backbone(

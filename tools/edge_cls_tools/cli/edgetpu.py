@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from edge_cls_tools.edgetpu_check import Check
+    from edge_cls_tools.edgetpu.check import Check
 
 edgetpu = typer.Typer(
     help="Tell what of a model an Edge TPU would compute, and compile it.", no_args_is_help=True, rich_markup_mode=None
@@ -23,7 +23,7 @@ def check_model(model: _Model, as_json: _Json = False) -> None:
     import json
     from dataclasses import asdict
 
-    from edge_cls_tools.edgetpu_check import check
+    from edge_cls_tools.edgetpu.check import check
 
     checked = check(model)
     if as_json:
@@ -75,7 +75,7 @@ def compile_for_edge_tpu(
 
     from rich.console import Console
 
-    from edge_cls_tools.edgetpu_compile import compile_model
+    from edge_cls_tools.edgetpu.compile import compile_model
 
     console = Console(stderr=True)
     with console.status("compiling") if console.is_terminal else console:

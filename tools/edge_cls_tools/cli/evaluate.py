@@ -12,9 +12,9 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_cls_tools.comparison import PairedComparison
-    from edge_cls_tools.evaluation import Evaluation
-    from edge_cls_tools.robustness import Robustness
+    from edge_cls_tools.evaluation.comparison import PairedComparison
+    from edge_cls_tools.evaluation.evaluation import Evaluation
+    from edge_cls_tools.evaluation.robustness import Robustness
 
 
 def evaluate(
@@ -41,13 +41,13 @@ def evaluate(
     with quiet_native_libraries():
         from edge_cls.classifier import read_labels
         from edge_cls.model_file import write_whole
-        from edge_cls_tools.answers import ask, load_classifier, photos_for, unseen
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.comparison import ask_too, check_same_labels
-        from edge_cls_tools.comparison import compare as compare_answers
-        from edge_cls_tools.evaluation import evaluation_of
-        from edge_cls_tools.evaluation_files import evaluation_json, make_folder, predictions_csv
-        from edge_cls_tools.robustness import measure_robustness
+        from edge_cls_tools.evaluation.answers import ask, load_classifier, photos_for, unseen
+        from edge_cls_tools.evaluation.comparison import ask_too, check_same_labels
+        from edge_cls_tools.evaluation.comparison import compare as compare_answers
+        from edge_cls_tools.evaluation.evaluation import evaluation_of
+        from edge_cls_tools.evaluation.files import evaluation_json, make_folder, predictions_csv
+        from edge_cls_tools.evaluation.robustness import measure_robustness
 
         given = read_labels(labels) if labels else ()
         classifier = load_classifier(model, labels=given)

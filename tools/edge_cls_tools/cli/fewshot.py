@@ -33,7 +33,7 @@ def fewshot(
         from edge_cls.model import Model
         from edge_cls.model_file import read_model
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.fewshot import HEADS, DeviceModel, Embedder, embed_set, few_shot
+        from edge_cls_tools.evaluation.fewshot import HEADS, DeviceModel, Embedder, embed_set, few_shot
 
         try:
             counts = [int(count) for count in shots.split(",")]
@@ -49,7 +49,7 @@ def fewshot(
             if model.endswith(".tflite"):
                 embedder = DeviceModel(Model(read_model(Path(model))))
             else:
-                from edge_cls_tools.backbones import load_backbone
+                from edge_cls_tools.models.backbones import load_backbone
 
                 embedder = load_backbone(model)
             task = display.add_task("embedding", total=None, note="")

@@ -10,7 +10,7 @@ import typer
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
 if TYPE_CHECKING:
-    from edge_cls_tools.quantization import Quantization
+    from edge_cls_tools.int8.quantization import Quantization
 
 
 def quantize(
@@ -38,7 +38,7 @@ def quantize(
     with quiet_native_libraries():
         from edge_cls.model_file import write_whole
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.quantization import quantize as convert
+        from edge_cls_tools.int8.quantization import quantize as convert
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
@@ -64,7 +64,7 @@ def _as_json(made: Quantization) -> dict[str, object]:
 
 
 def _show(made: Quantization) -> None:
-    from edge_cls_tools.layer_noise import worst_layers
+    from edge_cls_tools.int8.layer_noise import worst_layers
 
     comparison = made.comparison
     typer.echo(

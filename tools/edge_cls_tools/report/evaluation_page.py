@@ -10,11 +10,12 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from edge_cls.images import read_image
-from edge_cls_tools.answers import Answers, readable
-from edge_cls_tools.comparison import Pair, compare, differing
-from edge_cls_tools.confidence import rejection_curve, reliability
-from edge_cls_tools.evaluation import Evaluation, uncalibrated
-from edge_cls_tools.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.answers import Answers, readable
+from edge_cls_tools.evaluation.comparison import Pair, compare, differing
+from edge_cls_tools.evaluation.confidence import rejection_curve, reliability
+from edge_cls_tools.evaluation.evaluation import Evaluation, uncalibrated
+from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.robustness import Robustness, backdrop_of, changes, working_frame
 from edge_cls_tools.report.evaluation_plots import (
     classes_plot,
     confusion_plot,
@@ -23,7 +24,6 @@ from edge_cls_tools.report.evaluation_plots import (
     robustness_plot,
 )
 from edge_cls_tools.report.page import page, picture, plot
-from edge_cls_tools.robustness import Robustness, backdrop_of, changes, working_frame
 
 MISTAKES, CONFUSIONS, OF_A_CONFUSION, DIFFERENCES = 12, 8, 3, 24
 THUMBNAIL = 84

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from edge_cls_tools.confidence import BINS, Bin, Kept
-from edge_cls_tools.evaluation import ClassMetrics
-from edge_cls_tools.robustness import Robustness
+from edge_cls_tools.evaluation.confidence import BINS, Bin, Kept
+from edge_cls_tools.evaluation.evaluation import ClassMetrics
+from edge_cls_tools.evaluation.robustness import Robustness
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a949e"
 WITH_NUMBERS = 20

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from edge_cls_tools.backbones import Backbone
 from edge_cls_tools.embeddings import Embeddings
+from edge_cls_tools.models.backbones import Backbone
 
 Labels = NDArray[np.int64]
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))

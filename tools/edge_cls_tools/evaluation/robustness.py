@@ -11,9 +11,9 @@ import numpy as np
 from edge_cls.images import read_image
 from edge_cls.model import Model
 from edge_cls.preprocess import Frame, resize
-from edge_cls_tools.answers import class_probabilities
 from edge_cls_tools.dataset import Photo
-from edge_cls_tools.perturbations import PERTURBATIONS, STRENGTHS, Perturbation
+from edge_cls_tools.evaluation.answers import class_probabilities
+from edge_cls_tools.evaluation.perturbations import PERTURBATIONS, STRENGTHS, Perturbation
 from edge_cls_tools.pixels import Advance
 
 WORKING_SIDE = 480

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_cls_tools.layers import Activations, Layers, Walk, pairs
+from edge_cls_tools.int8.layers import Activations, Layers, Walk, pairs
 from edge_cls_tools.pixels import Pixels, normalize
 
 MOST = 120.0

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from edge_cls.builtin import builtin_file
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
-from edge_cls_tools.download import Progress, silent
-from edge_cls_tools.model_store import fetch
+from edge_cls_tools.models.download import Progress, silent
+from edge_cls_tools.models.registry import KerasWeights, KnownModel, Shipped, known_models
+from edge_cls_tools.models.store import fetch
 from edge_cls_tools.pixels import Pixels, normalize
-from edge_cls_tools.registry import KerasWeights, KnownModel, Shipped, known_models
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from edge_cls.core.quantization import dequantize
 from edge_cls.errors import ConversionError
 from edge_cls.graph import float_operators, name_tensors
 from edge_cls.interpreter import Interpreter
-from edge_cls_tools.bias_correction import correct_biases
-from edge_cls_tools.calibration import closest_ranges, extreme_ranges, observe
-from edge_cls_tools.layer_noise import sqnr
-from edge_cls_tools.layers import Layers
-from edge_cls_tools.litert_converter import to_float, to_int8
+from edge_cls_tools.int8.bias_correction import correct_biases
+from edge_cls_tools.int8.calibration import closest_ranges, extreme_ranges, observe
+from edge_cls_tools.int8.layer_noise import sqnr
+from edge_cls_tools.int8.layers import Layers
+from edge_cls_tools.int8.litert_converter import to_float, to_int8
 from edge_cls_tools.pixels import Pixels, normalize
 
 BYTE = 2 / 255

@@ -11,11 +11,11 @@ from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
-from edge_cls_tools.backbones import load_backbone_shown, resized
-from edge_cls_tools.distillation import Pass, Recipe, Status, distill
-from edge_cls_tools.photo_pool import find_photos
+from edge_cls_tools.distillation.distillation import Pass, Recipe, Status, distill
+from edge_cls_tools.distillation.photo_pool import find_photos
+from edge_cls_tools.distillation.view_cache import cache_views
+from edge_cls_tools.models.backbones import load_backbone_shown, resized
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
-from edge_cls_tools.view_cache import cache_views
 
 ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
@@ -92,6 +92,6 @@ def _fastest(teacher: keras.Model) -> bytes | keras.Model:
     """Return the teacher as LiteRT runs it, on a processor several times as fast as Keras; or as it is."""
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         return teacher
-    from edge_cls_tools.litert_converter import to_float
+    from edge_cls_tools.int8.litert_converter import to_float
 
     return to_float(teacher)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls_tools.layers import Layers, Walk
+from edge_cls_tools.int8.layers import Layers, Walk
 from edge_cls_tools.pixels import Pixels, normalize
 
 CHUNK = 16

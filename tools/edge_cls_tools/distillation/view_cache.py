@@ -25,9 +25,9 @@ from edge_cls.errors import ImageError, OutputError
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import sha256
 from edge_cls.preprocess import Frame, resize
-from edge_cls_tools.photo_pool import PoolPhoto
+from edge_cls_tools.distillation.photo_pool import PoolPhoto
+from edge_cls_tools.distillation.views import random_view
 from edge_cls_tools.pixels import normalize
-from edge_cls_tools.views import random_view
 
 CHUNK = 500
 

@@ -17,17 +17,17 @@ from rich.progress import Progress, TaskID
 from edge_cls.core.manifest import Training
 from edge_cls.core.temperature import with_temperature
 from edge_cls.model_file import sha256
-from edge_cls_tools.backbones import Backbone, load_backbone_shown
-from edge_cls_tools.checkpoint import Checkpoint, refuse_unasked
 from edge_cls_tools.dataset import Dataset, Photo
-from edge_cls_tools.distribution import Distribution
 from edge_cls_tools.embeddings import EmbeddingCache
-from edge_cls_tools.fine_tuning import FineTuned, Pass, Photos, Recipe, fine_tune
-from edge_cls_tools.head import Head, balanced_weights, fit_head, two_outputs
-from edge_cls_tools.int8_backbone import int8_backbone
+from edge_cls_tools.int8.backbone import int8_backbone
+from edge_cls_tools.models.backbones import Backbone, load_backbone_shown
 from edge_cls_tools.pixels import Pixels, batches, stored
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES, CHECKPOINT, Run, RunPhoto, save_run
 from edge_cls_tools.temperature import fit_temperature
+from edge_cls_tools.training.checkpoint import Checkpoint, refuse_unasked
+from edge_cls_tools.training.distribution import Distribution
+from edge_cls_tools.training.fine_tuning import FineTuned, Pass, Photos, Recipe, fine_tune
+from edge_cls_tools.training.head import Head, balanced_weights, fit_head, two_outputs
 
 CLEARLY = 1.645
 """Standard errors that chance stays below in 95 of 100 cases."""

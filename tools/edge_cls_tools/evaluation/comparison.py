@@ -10,7 +10,7 @@ from scipy.stats import binomtest, norm
 
 from edge_cls.errors import ModelError
 from edge_cls.model import Model
-from edge_cls_tools.answers import Answers, ask, readable, unseen
+from edge_cls_tools.evaluation.answers import Answers, ask, readable, unseen
 from edge_cls_tools.pixels import Advance
 
 

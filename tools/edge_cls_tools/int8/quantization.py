@@ -16,9 +16,9 @@ from edge_cls.golden import with_golden
 from edge_cls.graph import portable_outputs
 from edge_cls.model import Model
 from edge_cls.model_file import ModelFile, sha256, write_model
-from edge_cls_tools.conversion import Remedy, convert
-from edge_cls_tools.int8_comparison import Comparison, check_gate, compare, embedding
-from edge_cls_tools.layer_noise import LayerNoise, layer_noise
+from edge_cls_tools.int8.comparison import Comparison, check_gate, compare, embedding
+from edge_cls_tools.int8.conversion import Remedy, convert
+from edge_cls_tools.int8.layer_noise import LayerNoise, layer_noise
 from edge_cls_tools.pixels import Advance, Pixels, batches
 from edge_cls_tools.run_directory import Run, load_network, load_run
 from edge_cls_tools.temperature import fit_temperature

@@ -20,12 +20,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
-from edge_cls_tools.backbones import Backbone
-from edge_cls_tools.camera_views import CameraViews
-from edge_cls_tools.checkpoint import Checkpoint, State, restore, values
-from edge_cls_tools.distribution import Distribution
-from edge_cls_tools.head import Head, Labels
+from edge_cls_tools.models.backbones import Backbone
 from edge_cls_tools.pixels import Pixels
+from edge_cls_tools.training.camera_views import CameraViews
+from edge_cls_tools.training.checkpoint import Checkpoint, State, restore, values
+from edge_cls_tools.training.distribution import Distribution
+from edge_cls_tools.training.head import Head, Labels
 
 MARGIN = 1.15
 """The side of the photos that views are taken from, as a multiple of the view's: a view of a part is still sharp."""

@@ -13,8 +13,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_cls.core.manifest import Manifest
 from edge_cls.core.temperature import with_temperature
-from edge_cls_tools.answers import Answers, ask, load_classifier, photos_for, readable, unseen
-from edge_cls_tools.confidence import Kept, expected_calibration_error, kept
+from edge_cls_tools.evaluation.answers import Answers, ask, load_classifier, photos_for, readable, unseen
+from edge_cls_tools.evaluation.confidence import Kept, expected_calibration_error, kept
 from edge_cls_tools.pixels import Advance
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls_tools.layers import Activations, Layers, Walk, pairs
+from edge_cls_tools.int8.layers import Activations, Layers, Walk, pairs
 from edge_cls_tools.pixels import Pixels, normalize
 
 IMAGES = 32

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_cls.graph import EDGE_TPU, Operator, TensorInfo, operators, unpack
 from edge_cls.model_file import read_model
-from edge_cls_tools.edgetpu_operators import SUPPORTED, Fault
+from edge_cls_tools.edgetpu.operators import SUPPORTED, Fault
 
 _BYTES = ("INT8", "UINT8")
 _SECOND = Fault(

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_cls.errors import OutputError
-from edge_cls_tools.answers import Answers, readable
-from edge_cls_tools.comparison import Pair, compare
-from edge_cls_tools.evaluation import Evaluation
-from edge_cls_tools.robustness import Robustness
+from edge_cls_tools.evaluation.answers import Answers, readable
+from edge_cls_tools.evaluation.comparison import Pair, compare
+from edge_cls_tools.evaluation.evaluation import Evaluation
+from edge_cls_tools.evaluation.robustness import Robustness
 
 
 def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pair: Pair | None) -> str:

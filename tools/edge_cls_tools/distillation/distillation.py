@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from edge_cls.preprocess import resize
-from edge_cls_tools.backbones import mobilenet_v2
-from edge_cls_tools.batch_norm import FusedBatchNormalization
-from edge_cls_tools.checkpoint import Checkpoint, State, restore, values
-from edge_cls_tools.fewshot import EmbeddedSet, few_shot
-from edge_cls_tools.pointwise_muon import PointwiseMuon
+from edge_cls_tools.distillation.batch_norm import FusedBatchNormalization
+from edge_cls_tools.distillation.pointwise_muon import PointwiseMuon
+from edge_cls_tools.distillation.view_cache import ViewCache
+from edge_cls_tools.evaluation.fewshot import EmbeddedSet, few_shot
+from edge_cls_tools.models.backbones import mobilenet_v2
 from edge_cls_tools.run_directory import CHECKPOINT
-from edge_cls_tools.view_cache import ViewCache
+from edge_cls_tools.training.checkpoint import Checkpoint, State, restore, values
 
 LOSS = keras.losses.CosineSimilarity()
 COMPONENTS = 256

@@ -1,0 +1,1 @@
+"""The Edge TPU: what would map, and the compiler held to its word."""

@@ -1,0 +1,1 @@
+"""The models that edge-cls knows by name, and backbones of any kind."""
