@@ -37,8 +37,8 @@ $(VENV)-mediapipe/.ready:
 test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml admits
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
-	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[host]'
-	$(VENV)-lowest/bin/pip install --quiet pytest hypothesis jax
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.100' 'jax>=0.7'
 	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..."
