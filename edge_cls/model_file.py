@@ -96,9 +96,8 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
         labels = tuple(_member(path, archive, LABELS).decode().splitlines())
         golden = _goldens.validate_json(_member(path, archive, GOLDEN) or b"[]")
     except (ValidationError, UnicodeDecodeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (LABELS,), "msg": str(error)}
         raise ModelError(
-            f"{path} has a manifest this version cannot read ({first['loc']}: {first['msg']})",
+            f"{path} has a manifest this version cannot read ({_first(error)})",
             mend="update edge-cls, or make the model again",
         ) from error
     if sha256(stored) != manifest.flatbuffer_sha256:
@@ -108,6 +107,15 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
     digests = _member(path, archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
     return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
+
+
+def _first(error: ValidationError | UnicodeDecodeError) -> str:
+    """Return what is wrong first, and where."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{LABELS} is no UTF-8"
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_cls import __version__
+from edge_cls.classifier import read_labels
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
 from edge_cls.golden import with_golden
@@ -22,7 +23,7 @@ from edge_cls.graph import (
     tensor_info,
     unpack,
 )
-from edge_cls.importing.exports import Export, read_export, read_labels
+from edge_cls.importing.exports import Export, read_export
 from edge_cls.importing.normalization import Normalization, of_metadata, of_quantized_input
 from edge_cls.importing.outputs import find_embedding, gives_logits
 from edge_cls.metadata import read_metadata
