@@ -57,7 +57,7 @@ class Network:
                     f"{name} is compiled for the Edge TPU", mend="use the .tflite file that it was compiled from"
                 ) from error
             raise ModelError(
-                f"{name} cannot be loaded by the TFLite interpreter ({str(error) or type(error).__name__})",
+                f"{name} cannot be loaded by the TFLite interpreter ({str(error) or 'it does not say why'})",
                 mend="convert or download it again",
             ) from error
 

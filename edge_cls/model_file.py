@@ -145,7 +145,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     if len(found) > 1:
         raise ModelError(f"{path} holds two files of one name", mend="make the model again")
     if found[0].file_size > _MAX_MEMBER:
-        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
+        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", mend="make the model again")
     # Not LZMA, whose header alone can ask for gigabytes.
     if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")
