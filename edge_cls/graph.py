@@ -97,7 +97,8 @@ def unpack(network: bytes, name: str) -> schema.ModelT:
         _check_indices(model)
     except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         # Python's FlatBuffers check nothing, so that damaged bytes end in any of these.
-        raise ModelError(f"{name} is damaged ({error})", mend="copy or download it again") from error
+        reason = error if isinstance(error, ValueError) else "it is cut off, or points beyond its end"
+        raise ModelError(f"{name} is damaged ({reason})", mend="copy or download it again") from error
     return model
 
 

@@ -94,7 +94,7 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _too_large(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS} pixels", mend="scale it down first")
+    return ImageError(f"{name} has more than {MAX_PIXELS:,} pixels", mend="scale it down first")
 
 
 _AS_STORED: dict[int, Callable[[Frame], Frame]] = {

@@ -57,7 +57,8 @@ class Network:
                     f"{name} is compiled for the Edge TPU", mend="use the .tflite file that it was compiled from"
                 ) from error
             raise ModelError(
-                f"{name} cannot be loaded by the TFLite interpreter ({error})", mend="convert or download it again"
+                f"{name} cannot be loaded by the TFLite interpreter ({str(error) or 'it does not say why'})",
+                mend="convert or download it again",
             ) from error
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:

@@ -96,9 +96,8 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
         labels = tuple(_member(path, archive, LABELS).decode().splitlines())
         golden = _goldens.validate_json(_member(path, archive, GOLDEN) or b"[]")
     except (ValidationError, UnicodeDecodeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (LABELS,), "msg": str(error)}
         raise ModelError(
-            f"{path} has a manifest this version cannot read ({first['loc']}: {first['msg']})",
+            f"{path} has a manifest this version cannot read ({_first(error)})",
             mend="update edge-cls, or make the model again",
         ) from error
     if sha256(stored) != manifest.flatbuffer_sha256:
@@ -108,6 +107,15 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
     digests = _member(path, archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
     return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
+
+
+def _first(error: ValidationError | UnicodeDecodeError) -> str:
+    """Return what is wrong first, and where."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{LABELS} is no UTF-8"
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:
@@ -137,7 +145,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     if len(found) > 1:
         raise ModelError(f"{path} holds two files of one name", mend="make the model again")
     if found[0].file_size > _MAX_MEMBER:
-        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER} bytes", mend="make the model again")
+        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", mend="make the model again")
     # Not LZMA, whose header alone can ask for gigabytes.
     if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")

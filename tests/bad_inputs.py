@@ -16,12 +16,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from edge_cls.model_file import read_model
+from edge_cls.model_file import read_model, sha256
 from tests import toy_model
 from tests.colors import color_frame, write_colors
 
@@ -33,13 +33,14 @@ class Bad:
     """A bad input: `write` puts it into a folder and returns its path.
 
     `fatal`: it must be refused; other damage may be harmless, such as a flipped bit in a pixel. `rights`: what makes it
-    bad are missing rights, which do not bind root.
+    bad are missing rights, which do not bind root. `unreadable`: not even a report can be made of it.
     """
 
     name: str
     write: Callable[[Path], Path]
     fatal: bool = True
     rights: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Row:
     kind: str
     arguments: str
     reports: bool = False
-    """Bad content is what the command reports on stdout, so that it is no error."""
+    """Bad content is what the command reports on stdout, so that it is no error, unless it is unreadable."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ TABLE = (
     Row("dataset check", "folders", "dataset check {}", reports=True),
     Row("dataset check", "class photos", "dataset check {}", reports=True),
     Row("dataset check", "any class photos", "dataset check {}", reports=True),
+    Row("dataset check", "class files", "dataset check {}", reports=True),
     Row("inspect", "models", "inspect {} --json", reports=True),
     Row("import-model", "models", "import-model {} --labels three.txt -o out.tflite"),
     Row("import-model", "labels", "import-model bare.tflite --labels {} -o out.tflite"),
@@ -108,6 +110,7 @@ def cases() -> list[Case]:
         "folders": folders(),
         "class photos": [_in_a_class(bad) for bad in in_classes if bad.fatal],
         "any class photos": [_in_a_class(bad) for bad in in_classes if not bad.fatal],
+        "class files": [_in_a_class(bad) for bad in photos() if bad.name in BESIDE_PHOTOS],
         "archives": archives(),
     }
     return [Case(row, bad) for row in TABLE for bad in kinds[row.kind]]
@@ -206,11 +209,12 @@ def odd_files(suffix: str, content: Callable[[], bytes]) -> Iterator[Bad]:
 
 # --- photos ----------------------------------------------------------------------------------------------------------
 
-NO_PHOTO_OF_A_CLASS = frozenset(
-    {"missing", "name too long", "path too long", "folder in its place", "named pipe", "socket", "link to nothing"}
+BESIDE_PHOTOS = frozenset(
+    {"folder in its place", "named pipe", "socket", "link to nothing"}
     | {"link to itself", "link to endless zeros", "link to endless noise"}
 )
-"""What is no file beside the good photos of a class folder, and so no fault of it; nor are GIF and TIFF files."""
+"""What is no file beside the good photos of a class folder: training passes over it, as over GIF and TIFF files."""
+NO_PHOTO_OF_A_CLASS = BESIDE_PHOTOS | {"missing", "name too long", "path too long"}
 
 
 def _encoded(kind: str, **options: object) -> bytes:
@@ -322,20 +326,20 @@ def models() -> list[Bad]:
     """Return bad `.tflite` files: of ours, which carry a hash, and of others, which carry none."""
     whole = TINY.read_bytes()
     network = read_model(TINY).network
-    found = list(odd_files(".tflite", lambda: whole))
+    found = [replace(bad, unreadable=True) for bad in odd_files(".tflite", lambda: whole)]
     for percent in (1, 30, 60, 95, 99):
         for name, good in (("ours", whole), ("foreign", network)):
             cut = _cut(good, percent)
-            found.append(Bad(f"{name} cut at {percent}", _file("cut.tflite", cut)))
+            found.append(Bad(f"{name} cut at {percent}", _file("cut.tflite", cut), unreadable=True))
     for seed in range(6):
         changed = _flipped(whole, seed)
-        found.append(Bad(f"ours flipped {seed}", _file("flip.tflite", changed)))
+        found.append(Bad(f"ours flipped {seed}", _file("flip.tflite", changed), unreadable=True))
     for seed in range(20):
         changed = network[:4] + b"TFL3" + _flipped(network[8:], seed, bits=4)
         found.append(Bad(f"foreign flipped {seed}", _file("flip.tflite", changed), fatal=False))
     for name, offset in (("root", 0), ("root beyond the end", 0xFFFFFFF0), ("root at the end", len(network) - 2)):
         changed = struct.pack("<I", offset) + network[4:]
-        found.append(Bad(name, _file("root.tflite", changed)))
+        found.append(Bad(name, _file("root.tflite", changed), unreadable=True))
     found += [
         Bad("image of 98304 x 98304", lambda folder: toy_model.write_mean_color(folder / "huge.tflite", side=98_304)),
         Bad("image of 16384 x 16384", lambda folder: toy_model.write_mean_color(folder / "big.tflite", side=16_384)),
@@ -343,7 +347,7 @@ def models() -> list[Bad]:
         Bad("fails when it runs", lambda folder: toy_model.write_failing(folder / "failing.tflite")),
     ]
     appended: dict[str, tuple[Callable[[], bytes], bool]] = {
-        "labels bomb": (lambda: _zip({"labels.txt": bytes(64 * 2**20)}), True),
+        "labels bomb": (lambda: _zip({"manifest.json": _manifest(), "labels.txt": bytes(64 * 2**20)}), True),
         "manifest in LZMA": (lambda: _zip({"manifest.json": b"{}"}, zipfile.ZIP_LZMA), True),
         "ten thousand files": (lambda: _zip({f"{n}.txt": b"" for n in range(10_000)}), True),
         "two manifests": (lambda: _twice("manifest.json"), True),
@@ -358,6 +362,14 @@ def models() -> list[Bad]:
             lambda: _zip({"manifest.json": _manifest(preprocessing={"width": -1, "height": 0})}),
             True,
         ),
+        "manifest that divides by 0": (
+            lambda: _zip({"manifest.json": _manifest(preprocessing={"width": 32, "height": 32, "std": 0})}),
+            True,
+        ),
+        "manifest with an odd threshold": (
+            lambda: _zip({"manifest.json": _manifest(unknown_below=float("nan"))}),
+            True,
+        ),
         "labels that are no text": (
             lambda: _zip({"manifest.json": _manifest(), "labels.txt": b"\xff\xfe\n" * 3}),
             True,
@@ -366,7 +378,7 @@ def models() -> list[Bad]:
         "overlapping files": (_overlapping, True),
     }
     for name, (archive, fatal) in appended.items():
-        found.append(Bad(name, _after(network, archive), fatal))
+        found.append(Bad(name, _after(network, archive), fatal, unreadable=fatal))
     return found
 
 
@@ -375,8 +387,10 @@ def _after(network: bytes, archive: Callable[[], bytes]) -> Callable[[Path], Pat
 
 
 def _manifest(**changes: object) -> bytes:
+    """Return a manifest that fits the network of `TINY` but for `changes`."""
     with zipfile.ZipFile(TINY) as archive:
-        return json.dumps(json.loads(archive.read("manifest.json")) | changes).encode()
+        own = json.loads(archive.read("manifest.json"))
+    return json.dumps(own | {"flatbuffer_sha256": sha256(read_model(TINY).network)} | changes).encode()
 
 
 def _zip(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -510,7 +524,7 @@ def folders() -> list[Bad]:
     # Neither a folder of photos nor of classes: only their names end like those of photos.
     no_folder = [bad for bad in odd_files(".jpg", lambda: _encoded("JPEG")) if bad.name != "folder in its place"]
     return [Bad(name, made(make), rights=rights) for name, (make, rights) in makers.items()] + [
-        Bad(f"no folder: {bad.name}", bad.write, rights=bad.rights) for bad in no_folder
+        Bad(f"no folder: {bad.name}", bad.write, rights=bad.rights, unreadable=True) for bad in no_folder
     ]
 
 

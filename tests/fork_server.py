@@ -42,13 +42,18 @@ class Answer:
 
 
 class ForkServer:
-    """A process that has imported edge-cls and `modules`. A run is a fork of it, in the folder `cwd`."""
+    """A process that has imported edge-cls and `modules`. A run is a fork of it, in the folder `cwd`.
+
+    The runs share a cache folder of their own, and leave the user's alone.
+    """
 
     def __init__(self, *modules: str) -> None:
+        self._cache = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        Path(self._cache.name).chmod(0o777)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fork_server", *modules],
             cwd=Path(__file__).parents[1],
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUTF8": "1"},
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUTF8": "1", "XDG_CACHE_HOME": self._cache.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -71,6 +76,7 @@ class ForkServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.communicate()
+        self._cache.cleanup()
 
 
 def _serve(modules: Sequence[str]) -> None:

@@ -51,7 +51,9 @@ def folder() -> Iterator[Path]:
 
 READY = [case for case in cases() if case.row.command not in AWAITED]
 SLOW = ("megapixels", "bomb", "ten thousand")
-FAST = [case for case in READY if case.row.command not in HOST and not any(word in case.bad.name for word in SLOW)][::5]
+DEVICE = [case for case in READY if case.row.command not in HOST and "class" not in case.row.kind]
+FAST = [case for case in DEVICE if not any(word in case.bad.name for word in SLOW)][::20]
+"""A few of what takes a tenth of a second; where a class of photos is embedded, it is half of one."""
 
 
 def parameters(chosen: list[Case]) -> pytest.MarkDecorator:
@@ -87,9 +89,11 @@ def check(case: Case, answer: Answer) -> None:
     assert answer.stderr.splitlines() == errors
     assert all("; " in line for line in errors), "no word on how to mend it"
     if case.row.reports:
-        assert answer.code in (0, 1, 78)
-        assert len(errors) <= 1
-        assert errors or answer.stdout
+        assert answer.code in (0, 1)
+        assert len(errors) + bool(answer.stdout) == 1, "neither a report nor an error, or both"
+        assert errors or not case.bad.unreadable, f"was reported on:\n{answer.stdout}"
+        if answer.stdout:
+            assert_sane(case, answer.stdout)
     elif answer.code == 0:
         assert not case.bad.fatal, f"was taken for good:\n{answer.stdout}"
         assert errors == []

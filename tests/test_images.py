@@ -182,7 +182,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
 ) -> None:
     Image.new("RGB", (100, 100)).save(tmp_path / "bomb.png")
     monkeypatch.setattr(images, "MAX_PIXELS", 9_999)
-    with pytest.raises(ImageError, match="has more than 9999 pixels; scale it down first"):
+    with pytest.raises(ImageError, match="has more than 9,999 pixels; scale it down first"):
         read_image(tmp_path / "bomb.png")
 
 

@@ -228,7 +228,7 @@ def test_the_space_of_a_model_stays_whatever_is_told_of_it(model: ModelFile) -> 
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(model: ModelFile) -> None:
     path = with_member(model, "manifest.json", bytes(17 * 2**20))
     assert path.stat().st_size < 2**20
-    with pytest.raises(ModelError, match="holds a file of over 16777216 bytes"):
+    with pytest.raises(ModelError, match="holds a file of over 16 MiB"):
         read_model(path)
 
 

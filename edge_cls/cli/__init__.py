@@ -17,7 +17,7 @@ from edge_cls.cli.import_model import import_model
 from edge_cls.cli.inspect import inspect
 from edge_cls.cli.run import run
 from edge_cls.cli.teach import teach
-from edge_cls.errors import EdgeClsError, MissingDependency
+from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 
 _EXTRA_OF = dict.fromkeys(
     ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
@@ -87,7 +87,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
             # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
-            typer.echo(f"error: {error}; check the disk, and the rights of the file", err=True)
+            what = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
+            typer.echo(f"error: {one_line(what)}; check the disk, and the rights of the file", err=True)
         sys.exit(1)
 
 

@@ -12,7 +12,8 @@ def export_labels(
     model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
     indexed: Annotated[bool, typer.Option("--indexed", help="Write '0 label' instead of 'label'.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file to write.", show_default="standard output")
+        Path | None,
+        typer.Option("--out", "-o", readable=False, help="The file to write.", show_default="standard output"),
     ] = None,
 ) -> None:
     """Write the labels inside a model, one a line."""

@@ -19,7 +19,9 @@ def import_model(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", readable=False, help="The .tflite file to write.", show_default=False)
+    ],
     labels: Annotated[
         Path | None,
         typer.Option(readable=False, help="The labels file, where the model brings none.", show_default=False),

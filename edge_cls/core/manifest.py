@@ -96,7 +96,14 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Raise ValueError for numbers that no model can be served with."""
+        contract = self.preprocessing
+        if min(contract.width, contract.height) < 1:
+            raise ValueError(f"no image has {contract.width} x {contract.height} pixels")
+        if not math.isfinite(contract.mean) or not 0 < abs(contract.std) < math.inf:
+            raise ValueError(f"a mean of {contract.mean} and a std of {contract.std} normalise no pixels")
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"a temperature of {self.temperature} is not above 0")
         if self.stranger_distance is not None and not 0 <= self.stranger_distance <= 2:
             raise ValueError(f"{self.stranger_distance} is no cosine distance")
+        if self.unknown_below is not None and not 0 <= self.unknown_below <= 1:
+            raise ValueError(f"{self.unknown_below} is no probability")

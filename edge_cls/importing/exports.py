@@ -47,11 +47,6 @@ def read_export(source: Path) -> Export:
     )
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Return the labels of a file in any dialect of `labels.txt`. Raises LabelError and ModelError."""
-    return _parse(read_file(path), str(path))
-
-
 def _of_files(files: Files) -> Export:
     if "signature.json" in files.names:
         return _lobe(files)

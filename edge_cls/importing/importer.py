@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_cls import __version__
+from edge_cls.classifier import read_labels
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
 from edge_cls.golden import with_golden
@@ -22,7 +24,7 @@ from edge_cls.graph import (
     tensor_info,
     unpack,
 )
-from edge_cls.importing.exports import Export, read_export, read_labels
+from edge_cls.importing.exports import Export, read_export
 from edge_cls.importing.normalization import Normalization, of_metadata, of_quantized_input
 from edge_cls.importing.outputs import find_embedding, gives_logits
 from edge_cls.metadata import read_metadata
@@ -96,7 +98,8 @@ def import_model(
 
 def _input(model: Any, name: str) -> TensorInfo:
     inputs = [tensor_info(model, index) for index in model.subgraphs[0].inputs]
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1 or inputs[0].shape[3] != 3:
+    shape = inputs[0].shape if len(inputs) == 1 else ()
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
         raise ModelError(
             f"{name} takes {' and '.join(str(one.shape) for one in inputs) or 'nothing'}, "
             "not one RGB image (1, height, width, 3)",
@@ -110,13 +113,16 @@ def _input(model: Any, name: str) -> TensorInfo:
 def _normalization(
     pixels: TensorInfo, export: Export, mean: float | None, std: float | None, name: str
 ) -> Normalization:
+    told = export.normalization
     if mean is not None and std is not None:
-        return Normalization(mean, std)
-    told = export.normalization or of_metadata(read_metadata(export.network) or {}, name)
+        told = Normalization(mean, std)
+    told = told or of_metadata(read_metadata(export.network) or {}, name)
     if told is None and pixels.scale:
         told = of_quantized_input(pixels.scale, pixels.zero_point, signed=pixels.type == "INT8")
     if told is None:
         raise ModelError(f"{name} does not say how its pixels are normalised", mend=f"give the two: {_USUAL}")
+    if not math.isfinite(told.mean) or not 0 < abs(told.std) < math.inf:
+        raise ModelError(f"{told} is nothing that {name} can see", mend=f"give other numbers: {_USUAL}")
     return told
 
 

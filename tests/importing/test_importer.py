@@ -141,6 +141,9 @@ def test_how_a_float_model_wants_its_pixels_is_asked_for_and_never_guessed(tmp_p
     for source in (tmp_path / "model.tflite", tmp_path):
         with pytest.raises(ModelError, match=r"does not say how its pixels are normalised; .* 127\.5 for \[-1, 1\]"):
             import_model(source, tmp_path / "m.tflite", labels=tmp_path / "labels.txt")
+    for mean, std in ((0.0, 0.0), (float("nan"), 1.0), (0.0, float("inf"))):
+        with pytest.raises(ModelError, match=r"is nothing that .* can see; give other numbers: "):
+            import_model(tmp_path, tmp_path / "m.tflite", mean=mean, std=std)
     imported = import_model(tmp_path, tmp_path / "out" / "m.tflite", mean=0, std=255)
     assert told(imported)[:2] == (0, 255)
 

@@ -230,6 +230,7 @@ def damaged(path: Path, photo: bytes) -> None:
         (lambda path, _: path.write_bytes(b"no zip"), "cannot be unpacked"),
         (lambda path, _: write_zip(path, {"cat/notes.txt": b"x"}), "holds no photo"),
         (lambda path, _: nothing(path), "does not exist"),
+        (lambda path, _: os.mkfifo(path), "Not a regular file"),
     ],
 )
 def test_an_archive_that_is_a_trap_or_damaged_leaves_nothing(
@@ -310,7 +311,8 @@ def test_a_list_that_makes_no_sense_is_one_line(tmp_path: Path, edge_cls: EdgeCl
 
 def test_a_list_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\xfa")
-    for path in (tmp_path, tmp_path / "missing", tmp_path / "list.txt"):
+    os.mkfifo(tmp_path / "pipe.txt")
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "list.txt", tmp_path / "pipe.txt"):
         with pytest.raises(DatasetError, match="cannot be read"):
             list(read_list(path))
 

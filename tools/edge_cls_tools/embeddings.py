@@ -6,7 +6,10 @@ on the coarser ones that the device has; one that was trained on those does not.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import dequantize
+from edge_cls.errors import OutputError
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import sha256, write_whole
 from edge_cls_tools.cache_folder import cache_folder
@@ -30,11 +34,7 @@ class EmbeddingCache:
         self._interpreter = Interpreter(network)
         self._contract = contract
         self._path = cache_folder() / "embeddings" / f"{sha256(network + repr(contract).encode())[:32]}.npz"
-        self._known: dict[bytes, Embeddings] = {}
-        if self._path.is_file():
-            with np.load(self._path) as stored:
-                keys, vectors = stored["digests"], stored["vectors"]
-            self._known = {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+        self._known = self._stored()
 
     def missing(self, photos: Sequence[Photo]) -> list[Photo]:
         """Return those of `photos` that have to be computed; each content once."""
@@ -54,8 +54,17 @@ class EmbeddingCache:
             self._save()
         return np.stack([self._known[photo.digest] for photo in photos])
 
+    def _stored(self) -> dict[bytes, Embeddings]:
+        try:
+            with self._path.open("rb") as file, np.load(file) as stored:
+                return {key.tobytes(): one for key, one in zip(stored["digests"], stored["vectors"], strict=True)}
+        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
+            return {}  # not there yet, not ours to read, or damaged: all of it can be computed again
+
     def _save(self) -> None:
         content = io.BytesIO()
         digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), 32)
         np.savez(content, digests=digests, vectors=np.stack(list(self._known.values())))
-        write_whole(self._path, content.getvalue())
+        # What cannot be kept, on a full disk or in a home without rights, is computed again the next time.
+        with contextlib.suppress(OutputError):
+            write_whole(self._path, content.getvalue())

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.model_file import write_whole
+from edge_cls_tools.backbones import LOADING_FAULTS
 from edge_cls_tools.pixels import Pixels
 
 CALIBRATION_IMAGES = 100
@@ -105,5 +106,5 @@ def load_network(folder: Path) -> keras.Model:
     """Return the float network of a run. Raises ModelError where it cannot be loaded."""
     try:
         return keras.saving.load_model(folder / "model.keras", compile=False)
-    except (OSError, ValueError) as error:
+    except LOADING_FAULTS as error:
         raise ModelError(f"{folder / 'model.keras'} cannot be loaded ({error})", mend="train again") from error

@@ -15,7 +15,9 @@ def distill(
         list[Path],
         typer.Option(readable=False, help="A folder of photos, or of tar archives of them.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder RUN to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", readable=False, help="The folder RUN to write.", show_default=False)
+    ],
     teacher: Annotated[
         str, typer.Option(help="The backbone to learn from: a name, a .keras or a .weights.h5 file.")
     ] = "mobilenet_v2_1.0_224",

@@ -61,7 +61,8 @@ def _show(model: Path, checked: Check) -> None:
 def compile_for_edge_tpu(
     model: _Model,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The folder to write to.", show_default="the model's own")
+        Path | None,
+        typer.Option("--out", "-o", readable=False, help="The folder to write to.", show_default="the model's own"),
     ] = None,
     min_mapped: Annotated[
         float, typer.Option(min=0, max=100, help="Fail where less than this percentage of the operators maps.")

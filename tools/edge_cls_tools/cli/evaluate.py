@@ -24,12 +24,18 @@ def evaluate(
     ],
     report: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write index.html, evaluation.json and predictions.csv.", show_default=False),
+        typer.Option(
+            readable=False,
+            metavar="DIR",
+            help="Write index.html, evaluation.json and predictions.csv.",
+            show_default=False,
+        ),
     ] = None,
     robustness: Annotated[bool, typer.Option("--robustness", help="Measure on changed photos too.")] = False,
     robustness_photos: Annotated[int, typer.Option(min=1, metavar="N", help="... of this many at most.")] = 200,
     compare: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Another model, on the same photos.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, metavar="MODEL", help="Another model, on the same photos.", show_default=False),
     ] = None,
     labels: Annotated[
         Path | None,

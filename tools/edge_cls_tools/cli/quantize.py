@@ -17,7 +17,9 @@ def quantize(
     run: Annotated[
         Path, typer.Argument(readable=False, help="The folder that 'train' or 'distill' wrote.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .tflite file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", readable=False, help="The .tflite file to write.", show_default=False)
+    ],
     max_drop: Annotated[
         float,
         typer.Option(min=0, help="Points of accuracy that int8 may cost; of a backbone alone, 100 * (1 - cosine)."),

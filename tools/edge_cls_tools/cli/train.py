@@ -18,7 +18,9 @@ def train(
         Path,
         typer.Argument(readable=False, help="A folder a class, or train, val and test folders.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder RUN to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", readable=False, help="The folder RUN to write.", show_default=False)
+    ],
     backbone: Annotated[
         str, typer.Option(help="A name of 'edge-cls models list', or a .keras or .weights.h5 file.")
     ] = "builtin",

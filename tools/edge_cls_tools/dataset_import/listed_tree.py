@@ -10,11 +10,14 @@ from pathlib import Path
 
 from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.errors import DatasetError
+from edge_cls.files import open_regular
 from edge_cls.images import SUFFIXES
 from edge_cls_tools.new_folder import new_folder, place
 
 LISTS = ("labels.csv", "val_annotations.txt", "LOC_val_solution.csv", "places365_val.txt", "val.txt")
 """The names that such lists have: ours, Tiny ImageNet's, Kaggle's for ImageNet, Places365's, and Caffe's."""
+_MAX_LIST = 256 * 2**20
+"""Bytes: a list of two million photos."""
 _CLASS_COLUMNS = ("wnid", "class", "label", "category", "predictionstring", "name")
 """The first of these is the class: WordNet's ids before names, of which ImageNet has some twice."""
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "imageid", "image_id", "path")
@@ -55,7 +58,7 @@ def import_listed(
 def read_list(path: Path) -> Iterator[tuple[str, str]]:
     """Yield file and class of each line of a list. Raises DatasetError where it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = _text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read ({error})", mend="give a CSV or text file with --labels") from error
     first = lines[0] if lines else ""
@@ -70,6 +73,11 @@ def read_list(path: Path) -> Iterator[tuple[str, str]]:
             label = row[class_column].strip()
             boxes = class_column < len(header) and header[class_column] == "predictionstring"
             yield row[file_column].strip(), label.split()[0] if boxes and label else label
+
+
+def _text(path: Path) -> str:
+    with open_regular(path, limit=_MAX_LIST) as file:
+        return file.read().decode("utf-8-sig")
 
 
 def _find_list(folder: Path) -> Path:
@@ -94,7 +102,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
 def _names(path: Path) -> dict[str, str]:
     """Return class names by number: a labels file, or one with the number after the name, as Places365 has it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read ({error})", mend="give a labels file with --names") from error
     behind = [re.fullmatch(r"(\S.*)\s(\d+)", line.strip()) for line in text.splitlines() if line.strip()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_cls.core.labels import check_label
 from edge_cls.errors import DatasetError
+from edge_cls.files import open_regular
 from edge_cls.images import SUFFIXES
 from edge_cls_tools.new_folder import new_folder
 
@@ -28,7 +30,7 @@ def import_samples(path: Path, out: Path, advance: Callable[[int], None]) -> int
     more than the limits allow; OutputError where `out` cannot be written.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as whole, zipfile.ZipFile(whole) as archive:
             members = [(info, _place(info)) for info in archive.infolist() if _is_photo(info)]
             _check_sizes(path, [info for info, _ in members])
             with new_folder(out) as folder:
@@ -38,13 +40,22 @@ def import_samples(path: Path, out: Path, advance: Callable[[int], None]) -> int
                     with archive.open(info) as source, target.open("xb") as file:
                         shutil.copyfileobj(source, file)
                     advance(1)
-    except FileNotFoundError:
-        raise DatasetError(f"{path} does not exist", mend="check the path") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(f"{path} cannot be unpacked ({error})", mend="download it again") from error
     return len(members)
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    try:
+        return open_regular(path, limit=MAX_ALL)
+    except FileNotFoundError:
+        raise DatasetError(f"{path} does not exist", mend="check the path") from None
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error.strerror})", mend="give a ZIP, and check its rights"
+        ) from error
 
 
 def _is_photo(info: zipfile.ZipInfo) -> bool:

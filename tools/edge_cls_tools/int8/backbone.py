@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 
+from edge_cls.errors import OutputError
 from edge_cls.model_file import sha256, write_whole
 from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.int8.conversion import METHOD, convert
@@ -16,7 +19,10 @@ def int8_backbone(backbone: Backbone, calibration: Pixels) -> bytes:
     """Return `backbone` as an int8 TFLite model with the output `embedding`; cached by all that it depends on."""
     key = sha256(f"{METHOD} {backbone.fingerprint()}".encode() + np.ascontiguousarray(calibration).tobytes())[:32]
     path = cache_folder() / "backbones" / f"{key}.tflite"
-    if not path.is_file():
-        network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
-        write_whole(path, convert(network, calibration).int8)
-    return path.read_bytes()
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    network = keras.Model(backbone.model.input, {"embedding": backbone.model.output}, name="backbone")
+    converted = convert(network, calibration).int8
+    with contextlib.suppress(OutputError):  # it is converted again the next time
+        write_whole(path, converted)
+    return converted

@@ -7,6 +7,8 @@ shape (batch, dim).
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from edge_cls_tools.models.download import Progress, silent
 from edge_cls_tools.models.registry import KerasWeights, KnownModel, Shipped, known_models
 from edge_cls_tools.models.store import fetch
 from edge_cls_tools.pixels import Pixels, normalize
+
+LOADING_FAULTS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What Keras raises for files that are damaged, or not its own."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def resized(backbone: keras.Model, size: int) -> keras.Model:
 def _load_keras(path: Path) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except LOADING_FAULTS as error:
         raise ModelError(
             f"{path} is no Keras model that can be loaded ({error})", mend="save it with model.save('NAME.keras')"
         ) from error
