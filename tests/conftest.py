@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from edge_cls.cli import main
+from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
 
 # Tests assert no durations, and a red run is about the change, not about the day's random numbers.
@@ -30,6 +33,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: published models, photos and videos are not part of the repository")
     return folder
+
+
+@pytest.fixture
+def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> EdgeCls:
+    """Runs the command in this process: what libraries write behind Python's back is seen as well."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from edge_cls_tools.dataset import load_dataset
 from edge_cls_tools.dataset_doctor.examination import Examined
 from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
 from edge_cls_tools.dataset_split import deal
+from tests.commands import EdgeCls
 from tests.scenes import scene, write_scenes
-from tests.tools.conftest import EdgeCls
 
 
 @pytest.fixture
