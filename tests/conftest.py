@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 from edge_cls.cli import main
 from tests.commands import Done, EdgeCls
@@ -18,6 +19,19 @@ settings.register_profile(
     "edge-cls", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("edge-cls")
+
+
+def pytest_collection_finish() -> None:
+    """Tests of every kind are collected with the fast ones, which shall not wait for TensorFlow."""
+    if "tensorflow" in sys.modules:
+        raise pytest.UsageError("TensorFlow was loaded by the mere collecting of tests; import it where it is used")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The matrices of tests are small: threads of the linear algebra would do little but wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
