@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-bad-input test-mediapipe test-lowest table clean
+.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-lowest table clean
 
 demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe"
+	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow"
 
 check: lint test  ## before every commit
 
@@ -21,6 +21,9 @@ lint: $(VENV)/.ready
 
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
 	$(BIN)/pytest -m tensorflow
+
+test-slow: $(VENV)/.ready  ## the whole of what the fast tests take a sample of
+	$(BIN)/pytest -m slow
 
 test-bad-input: $(VENV)/.ready  ## hundreds of damaged, hostile and impossible files through every command
 	$(BIN)/pytest -m bad_input

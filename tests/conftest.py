@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
+from edge_cls.cli import main
+from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
 
 # Tests assert no durations, and a red run is about the change, not about the day's random numbers.
@@ -15,6 +19,19 @@ settings.register_profile(
     "edge-cls", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("edge-cls")
+
+
+def pytest_collection_finish() -> None:
+    """Tests of every kind are collected with the fast ones, which shall not wait for TensorFlow."""
+    if "tensorflow" in sys.modules:
+        raise pytest.UsageError("TensorFlow was loaded by the mere collecting of tests; import it where it is used")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The matrices of tests are small: threads of the linear algebra would do little but wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +47,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: published models, photos and videos are not part of the repository")
     return folder
+
+
+@pytest.fixture
+def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> EdgeCls:
+    """Runs the command in this process: what libraries write behind Python's back is seen as well."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture

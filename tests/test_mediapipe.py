@@ -17,8 +17,8 @@ from edge_cls.builtin import builtin_file
 from edge_cls.images import read_image
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from tests.cli.conftest import COMMAND
 from tests.colors import COLORS, color_frame
+from tests.commands import COMMAND
 
 pytestmark = pytest.mark.mediapipe
 

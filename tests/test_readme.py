@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from edge_cls.sources.demo import VirtualCamera
+from tests.commands import COMMAND, EdgeCls
 
 README = Path(__file__).parents[1] / "README.md"
-BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
     assert len(lines) == 10
     outputs = {}
     for line in lines:
-        command = [str(BIN / "edge-cls"), *shlex.split(line)[1:]]
+        command = [COMMAND, *shlex.split(line)[1:]]
         done = subprocess.run(command, cwd=photos, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), line
         outputs[line] = done.stdout
@@ -63,7 +63,7 @@ def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
     assert done.stdout.endswith(" False\n")
 
 
-def test_every_command_that_the_readme_names_exists() -> None:
+def test_every_command_that_the_readme_names_exists(edge_cls: EdgeCls) -> None:
     named = set(re.findall(r"edge-cls ([a-z-]+)", README.read_text()))
-    shown = subprocess.run([str(BIN / "edge-cls"), "--help"], capture_output=True, text=True, check=True).stdout
+    shown = edge_cls("--help").stdout
     assert named - {"turns", "did"} <= set(re.findall(r"^  ([a-z-]+) ", shown, re.MULTILINE))

@@ -67,7 +67,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
-            build_app()()
+            build_app()(prog_name="edge-cls")
         except ModuleNotFoundError as error:
             raise _missing(error) from error
         finally:

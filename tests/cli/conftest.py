@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +11,9 @@ from edge_cls.images import encode_jpeg
 from edge_cls.memory.store import Memory
 from tests import toy_model
 from tests.colors import color_frame, write_colors
+from tests.commands import EdgeCls
 from tests.examples import example
 from tests.video import write_video
-
-COMMAND = str(Path(sys.executable).with_name("edge-cls"))
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def edge_cls(folder: Path) -> Run:
+@pytest.fixture
+def edge_cls(edge_cls: EdgeCls, folder: Path, monkeypatch: pytest.MonkeyPatch) -> EdgeCls:
     """Runs the command in the folder."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-
-    return run
+    monkeypatch.chdir(folder)
+    return edge_cls

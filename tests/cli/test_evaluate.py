@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.test_cli import good
+from tests.commands import EdgeCls, good
 
 
-def test_the_numbers_are_told_and_the_report_is_written(edge_cls: Run, folder: Path) -> None:
+def test_the_numbers_are_told_and_the_report_is_written(edge_cls: EdgeCls, folder: Path) -> None:
     text = good(
         edge_cls("evaluate", "tiny.tflite", "photos", "--report", "out", "--robustness", "--compare", "tiny.tflite")
     )
@@ -33,7 +30,7 @@ def test_the_numbers_are_told_and_the_report_is_written(edge_cls: Run, folder: P
     assert len(document["robustness"]["kinds"]["noise"]["accuracy"]) == 5
 
 
-def test_json_is_the_same_as_in_the_report(edge_cls: Run, folder: Path) -> None:
+def test_json_is_the_same_as_in_the_report(edge_cls: EdgeCls, folder: Path) -> None:
     printed = json.loads(good(edge_cls("evaluate", "tiny.tflite", "photos", "--report", "json", "--json")))
     assert printed == json.loads((folder / "json" / "evaluation.json").read_text())
     assert printed["accuracy"] == 1.0
@@ -41,7 +38,7 @@ def test_json_is_the_same_as_in_the_report(edge_cls: Run, folder: Path) -> None:
     assert 0 <= printed["uncalibrated_calibration_error"] <= 1
 
 
-def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: Run, folder: Path) -> None:
+def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: EdgeCls, folder: Path) -> None:
     """The mean colour in [0, 1] as red, green and blue: an honest classifier of colours."""
     (folder / "rgb.txt").write_text("0 red\n1 green\n2 blue\n")
     report = json.loads(
@@ -65,25 +62,8 @@ def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: Run, folde
         (["--report", "red.png"], "red.png cannot be made (File exists)"),
     ],
 )
-def test_a_mistake_is_one_line(edge_cls: Run, arguments: list[str], message: str) -> None:
+def test_a_mistake_is_one_line(edge_cls: EdgeCls, arguments: list[str], message: str) -> None:
     done = edge_cls("evaluate", "tiny.tflite", "photos", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
-
-
-def test_no_tensorflow_is_loaded(folder: Path) -> None:
-    script = """
-import sys
-from edge_cls.cli import main
-try:
-    main()
-except SystemExit as done:
-    assert not done.code, done.code
-print([name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules], file=sys.stderr)
-"""
-    arguments = ["evaluate", "tiny.tflite", "photos", "--report", "light", "--robustness", "--robustness-photos", "2"]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == "[]\n"

@@ -14,15 +14,14 @@ from edge_cls.core.golden import GoldenFrame
 from edge_cls.interpreter import Interpreter
 from edge_cls.metadata import with_metadata
 from edge_cls.model_file import read_model, read_parts, sha256, write_model
-from tests.cli.conftest import Run
-from tests.cli.test_cli import good
+from tests.commands import EdgeCls, good
 
 
-def inspect(edge_cls: Run, path: Path | str) -> dict[str, Any]:
+def inspect(edge_cls: EdgeCls, path: Path | str) -> dict[str, Any]:
     return dict(json.loads(good(edge_cls("inspect", str(path), "--json"))))
 
 
-def test_all_that_a_model_of_ours_says_is_told(edge_cls: Run, tiny: Path) -> None:
+def test_all_that_a_model_of_ours_says_is_told(edge_cls: EdgeCls, tiny: Path) -> None:
     told = inspect(edge_cls, tiny)
     assert told["size"] == tiny.stat().st_size
     assert told["network_sha256"] == told["manifest"]["flatbuffer_sha256"]
@@ -41,7 +40,7 @@ def test_all_that_a_model_of_ours_says_is_told(edge_cls: Run, tiny: Path) -> Non
     assert told["float_operators"] == []
 
 
-def test_a_person_is_told_the_same(edge_cls: Run) -> None:
+def test_a_person_is_told_the_same(edge_cls: EdgeCls) -> None:
     text = good(edge_cls("inspect", "tiny.tflite"))
     for words in (
         "blue, green, red",
@@ -54,7 +53,7 @@ def test_a_person_is_told_the_same(edge_cls: Run) -> None:
         assert words in text
 
 
-def test_the_built_in_backbone_has_no_labels(edge_cls: Run) -> None:
+def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
     told = inspect(edge_cls, builtin_file("edge-embed.tflite"))
     assert (told["labels"], told["manifest"]["name"]) == ([], "edge-embed")
     assert told["golden_failed"] is False
@@ -70,7 +69,7 @@ def test_the_built_in_backbone_has_no_labels(edge_cls: Run) -> None:
     ],
 )
 def test_any_published_model_is_told_of(
-    edge_cls: Run, shared: Path, name: str, operators: str, labels: int, edge_tpu: bool
+    edge_cls: EdgeCls, shared: Path, name: str, operators: str, labels: int, edge_tpu: bool
 ) -> None:
     told = inspect(edge_cls, shared / "models" / name)
     assert (next(iter(told["operators"])), len(told["labels"]), told["edge_tpu"]) == (operators, labels, edge_tpu)
@@ -78,7 +77,7 @@ def test_any_published_model_is_told_of(
     assert good(edge_cls("inspect", str(shared / "models" / name)))
 
 
-def test_golden_frames_that_differ_are_told_and_fail(edge_cls: Run, folder: Path) -> None:
+def test_golden_frames_that_differ_are_told_and_fail(edge_cls: EdgeCls, folder: Path) -> None:
     def other(frame: GoldenFrame) -> GoldenFrame:
         return dataclasses.replace(frame, outputs={name: bytes(len(one)) for name, one in frame.outputs.items()})
 
@@ -93,7 +92,7 @@ def test_golden_frames_that_differ_are_told_and_fail(edge_cls: Run, folder: Path
         assert "steps of int8" in " ".join(done.stdout.split())
 
 
-def test_golden_frames_of_an_edge_tpu_model_are_not_replayed(edge_cls: Run, folder: Path, shared: Path) -> None:
+def test_golden_frames_of_an_edge_tpu_model_are_not_replayed(edge_cls: EdgeCls, folder: Path, shared: Path) -> None:
     compiled = read_model(shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").network
     write_model(dataclasses.replace(read_model(folder / "tiny.tflite"), path=folder / "tpu.tflite", network=compiled))
     told = inspect(edge_cls, "tpu.tflite")
@@ -103,7 +102,7 @@ def test_golden_frames_of_an_edge_tpu_model_are_not_replayed(edge_cls: Run, fold
     )
 
 
-def test_damaged_metadata_does_not_hide_the_rest(edge_cls: Run, folder: Path) -> None:
+def test_damaged_metadata_does_not_hide_the_rest(edge_cls: EdgeCls, folder: Path) -> None:
     content = with_metadata((folder / "mean.tflite").read_bytes(), {"name": "mean"})
     (folder / "meta.tflite").write_bytes(content.replace(b"M001", b"M999"))
     told = inspect(edge_cls, "meta.tflite")
@@ -112,7 +111,7 @@ def test_damaged_metadata_does_not_hide_the_rest(edge_cls: Run, folder: Path) ->
     assert told["inputs"][0]["name"] == "pixels"
 
 
-def test_what_a_strangers_file_says_does_nothing_to_the_terminal(edge_cls: Run, folder: Path) -> None:
+def test_what_a_strangers_file_says_does_nothing_to_the_terminal(edge_cls: EdgeCls, folder: Path) -> None:
     wicked = {"name": "\x1b[2J[bold red]:smile:\n", "description": "x" * 100_000}
     content = with_metadata((folder / "mean.tflite").read_bytes(), wicked)
     (folder / "wicked.tflite").write_bytes(content)
@@ -125,7 +124,7 @@ def test_what_a_strangers_file_says_does_nothing_to_the_terminal(edge_cls: Run, 
 
 
 @pytest.mark.parametrize(("options", "text"), [([], "blue\ngreen\nred\n"), (["--indexed"], "0 blue\n1 green\n2 red\n")])
-def test_labels_are_printed_or_written(edge_cls: Run, folder: Path, options: list[str], text: str) -> None:
+def test_labels_are_printed_or_written(edge_cls: EdgeCls, folder: Path, options: list[str], text: str) -> None:
     assert good(edge_cls("export-labels", "tiny.tflite", *options)) == text
     assert good(edge_cls("export-labels", "tiny.tflite", *options, "-o", "exported.txt")) == ""
     assert (folder / "exported.txt").read_text() == text

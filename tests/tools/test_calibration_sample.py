@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_cls_tools.dataset import Photo
-from edge_cls_tools.training import transfer
-from edge_cls_tools.training.transfer import calibration_sample
+from edge_cls_tools.training import calibration_sample as module
+from edge_cls_tools.training.calibration_sample import calibration_sample
 
 
 def photos(counts: list[int]) -> tuple[Photo, ...]:
@@ -22,14 +22,14 @@ def photos(counts: list[int]) -> tuple[Photo, ...]:
 
 
 def test_a_rare_class_is_taken_whole_and_the_others_share_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "CALIBRATION_IMAGES", 50)
+    monkeypatch.setattr(module, "CALIBRATION_IMAGES", 50)
     sample = calibration_sample(photos([500, 4, 500]), 3)
     counts = Counter(photo.label for photo in sample)
     assert counts == {0: 23, 1: 4, 2: 23}
 
 
 def test_the_sample_does_not_depend_on_the_order_of_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "CALIBRATION_IMAGES", 20)
+    monkeypatch.setattr(module, "CALIBRATION_IMAGES", 20)
     everything = photos([50, 50])
     assert calibration_sample(everything, 2) == calibration_sample(everything[::-1], 2)
 

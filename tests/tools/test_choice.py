@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_cls_tools.training.transfer import Score, clearly_better
+from edge_cls_tools.training.choice import Score, clearly_better
 
 losses = st.lists(st.floats(0, 5), min_size=1, max_size=30).map(np.array)
 

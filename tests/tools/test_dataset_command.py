@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,24 @@ from edge_cls_tools.dataset import load_dataset
 from edge_cls_tools.dataset_doctor.examination import Examined
 from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
 from edge_cls_tools.dataset_split import deal
+from tests.commands import EdgeCls
 from tests.scenes import scene, write_scenes
-from tests.tools.conftest import EdgeCls
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound data set of two classes, 20 photos each."""
+    folder = tmp_path_factory.mktemp("sound")
+    write_scenes(folder / "cat", range(20))
+    write_scenes(folder / "dog", range(100, 120))
+    return folder
 
 
 @pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sound data set of two classes, 20 photos each."""
+def photos(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sound data set, to be spoiled."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    write_scenes(tmp_path / "photos" / "cat", range(20))
-    write_scenes(tmp_path / "photos" / "dog", range(100, 120))
-    return tmp_path / "photos"
+    return shutil.copytree(sound, tmp_path / "photos")
 
 
 def tree(root: Path) -> dict[str, bytes | str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -260,12 +258,3 @@ def test_what_is_unlike_all_others_is_an_outlier() -> None:
     strange = np.random.default_rng(9).normal(0, 1, (1, 40)).astype(np.float32)
     assert [index for index, _ in outliers(np.concatenate([embeddings, strange]))] == [120]
     assert outliers(embeddings[:3]) == []
-
-
-def test_the_doctor_loads_no_tensorflow() -> None:
-    code = (
-        "import sys, edge_cls_tools.dataset_doctor.diagnosis, edge_cls_tools.report.dataset_page;"
-        "print({'tensorflow', 'keras'} & sys.modules.keys())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

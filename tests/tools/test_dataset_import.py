@@ -8,7 +8,6 @@ import os
 import pickle
 import stat
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -25,8 +24,8 @@ from edge_cls_tools.dataset import load_dataset
 from edge_cls_tools.dataset_import import samples_zip
 from edge_cls_tools.dataset_import.keras_sets import SETS, read_idx
 from edge_cls_tools.dataset_import.listed_tree import read_list
+from tests.commands import COMMAND, EdgeCls
 from tests.scenes import scene, write_scenes
-from tests.tools.conftest import EdgeCls
 
 RNG = np.random.default_rng(0)
 
@@ -158,7 +157,7 @@ def test_bytes_that_are_no_idx_file_are_refused(tmp_path: Path, content: bytes) 
 def test_what_keras_has_in_its_cache_is_imported(tmp_path: Path) -> None:
     write_idx_set(tmp_path / "keras" / "datasets" / "fashion-mnist")
     done = subprocess.run(
-        [Path(sys.executable).with_name("edge-cls"), "dataset", "import", "fashion_mnist", str(tmp_path / "out")],
+        [COMMAND, "dataset", "import", "fashion_mnist", str(tmp_path / "out")],
         env=os.environ | {"KERAS_HOME": str(tmp_path / "keras")},
         capture_output=True,
         text=True,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.commands import COMMAND
 
 pytestmark = pytest.mark.tensorflow
 
 
 def test_the_demo_trains_teaches_streams_and_reports(tmp_path: Path) -> None:
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("edge-cls")), "demo", "--out", str(tmp_path / "out")],
+        [COMMAND, "demo", "--out", str(tmp_path / "out")],
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,

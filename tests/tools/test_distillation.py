@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
 from tests.colors import write_colors
+from tests.commands import COMMAND
 
 pytestmark = pytest.mark.tensorflow
 PHOTOS, ROUNDS, SIZE, BATCH = 100, 2, 32, 32
@@ -131,7 +131,7 @@ def test_it_runs_on_another_keras_backend(tmp_path: Path) -> None:
     tiny_backbone().save(tmp_path / "teacher.keras")
     arguments = ["--images", "colors", "--teacher", "teacher.keras", "--teacher-size", "96", "--size", "32"]
     done = subprocess.run(
-        [Path(sys.executable).with_name("edge-cls"), "distill", *arguments, "--epochs", "1", "-o", "run"],
+        [COMMAND, "distill", *arguments, "--epochs", "1", "-o", "run"],
         env=os.environ | {"KERAS_BACKEND": "jax"},
         cwd=tmp_path,
         capture_output=True,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,12 @@ from edge_cls.errors import ModelError
 from edge_cls.graph import operators, pack, unpack
 from edge_cls_tools.edgetpu.check import check
 from tests import toy_model
+from tests.commands import EdgeCls
 from tests.networks import converted
 from tests.tools.edgetpu import compiled
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
 NETWORK = converted()
-COMMAND = str(Path(sys.executable).with_name("edge-cls"))
 
 
 @pytest.mark.parametrize("path", [TINY, builtin_file("edge-embed.tflite")], ids=["tiny", "edge-embed"])
@@ -193,10 +191,10 @@ def test_a_damaged_model_ends_well(tmp_path_factory: pytest.TempPathFactory, cha
         check(path)
 
 
-def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
+def test_the_command_tells_people_and_programs(tmp_path: Path, edge_cls: EdgeCls) -> None:
     toy_model.write_classifier(tmp_path / "float.tflite")
     done = [
-        subprocess.run([COMMAND, "edgetpu", "check", *arguments], capture_output=True, text=True, check=False)
+        edge_cls("edgetpu", "check", *arguments)
         for arguments in ([str(TINY)], [str(tmp_path / "float.tflite")], [str(tmp_path / "float.tflite"), "--json"])
     ]
     assert [(one.returncode, one.stderr) for one in done] == [(0, ""), (1, ""), (1, "")]

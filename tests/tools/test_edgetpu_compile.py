@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from edge_cls.model_file import read_model
 from edge_cls_tools.edgetpu import compile as edgetpu_compile
 from edge_cls_tools.edgetpu.compile import compile_model
 from edge_cls_tools.edgetpu.log import Row, last_words, parse_log
+from tests.commands import EdgeCls, good
 from tests.tools import edgetpu
 from tests.tools.edgetpu import console, log, table
 
@@ -190,15 +189,14 @@ def test_the_last_words_of_a_silent_compiler_are_that() -> None:
     assert last_words("Edge TPU Compiler\nsome new kind of trouble\n") == "some new kind of trouble"
 
 
-def test_the_command_prints_json_alone(source: Path, compiled: Path, tmp_path: Path) -> None:
+def test_the_command_prints_json_alone(source: Path, compiled: Path, tmp_path: Path, edge_cls: EdgeCls) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), model=compiled)
-    command = [str(Path(sys.executable).with_name("edge-cls")), "edgetpu", "compile", str(source), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    document = json.loads(done.stdout)
+    command = ["edgetpu", "compile", str(source), "--json"]
+    document = json.loads(good(edge_cls(*command)))
     assert (document["percent"], document["subgraphs"], document["compiled"]) == (100.0, 1, True)
     assert document["file"] == str(source.with_name("tiny_edgetpu.tflite"))
     assert source.with_name("tiny_edgetpu.log").exists()
     (tmp_path / "bin" / "edgetpu_compiler").unlink()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = edge_cls(*command)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: edgetpu_compiler is not installed; on x86-64")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from edge_cls.model_file import read_model
 from edge_cls_tools.evaluation.fewshot import DeviceModel, EmbeddedSet, embed_set, few_shot
 from tests import toy_model
 from tests.colors import write_colors
+from tests.commands import EdgeCls
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
 
@@ -57,12 +56,9 @@ def test_too_few_photos_are_said() -> None:
         few_shot(clusters(0.1), ways=10, shots=30, head="knn", trials=1)
 
 
-def test_the_command_prints_json(tmp_path: Path) -> None:
+def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     write_colors(tmp_path / "colors", count=8)
-    command = [str(Path(sys.executable).with_name("edge-cls")), "fewshot", str(TINY), str(tmp_path / "colors")]
-    done = subprocess.run(
-        [*command, "--shots", "1,5", "--trials", "3", "--json"], capture_output=True, text=True, check=True
-    )
+    done = edge_cls("fewshot", str(TINY), str(tmp_path / "colors"), "--shots", "1,5", "--trials", "3", "--json")
     results = json.loads(done.stdout)
     assert [(one["set"], one["ways"], one["shots"], one["head"], one["trials"]) for one in results] == [
         ("colors", 3, 1, "knn", 3),

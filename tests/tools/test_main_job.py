@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from edge_cls.graph import float_operators
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
 from tests.colors import write_colors
+from tests.commands import COMMAND
 
 pytestmark = pytest.mark.tensorflow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -26,11 +26,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def edge_cls(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs the command with an empty cache."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
-    command = str(Path(sys.executable).with_name("edge-cls"))
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [command, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+            [COMMAND, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
         )
 
     return run

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,9 @@ import pytest
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
 from edge_cls_tools.models import registry
+from tests.commands import EdgeCls
 from tests.file_server import FileServer
 from tests.importing.foreign import LABELS, PARSED, append_zip, int8_network
-from tests.tools.conftest import EdgeCls
 
 CONTENT = b"weights" * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -155,24 +153,7 @@ def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_importe
     assert "is not the file it should be" in err
 
 
-def test_the_built_in_backbone_needs_no_fetching() -> None:
-    command = [str(Path(sys.executable).with_name("edge-cls")), "models", "fetch", "builtin"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert Path(done.stdout.rstrip("\n")).name == "edge-embed.tflite"
-    assert done.stderr == "builtin ships with edge-cls; its sha256 is that of the registry\n"
-
-
-def test_telling_how_it_is_used_loads_none_of_the_libraries() -> None:
-    script = """
-import sys
-from edge_cls.cli import main
-sys.argv = ["edge-cls", "models", "--help"]
-try:
-    main()
-except SystemExit as done:
-    assert not done.code
-print([name for name in ("requests", "rich", "platformdirs", "keras") if name in sys.modules], file=sys.stderr)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr == "[]\n"
-    assert "fetch" in done.stdout
+def test_the_built_in_backbone_needs_no_fetching(edge_cls: EdgeCls) -> None:
+    code, out, err = edge_cls("models", "fetch", "builtin")
+    assert (code, err) == (0, "builtin ships with edge-cls; its sha256 is that of the registry\n")
+    assert Path(out.rstrip("\n")).name == "edge-embed.tflite"

@@ -7,7 +7,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_cls.preprocess import Frame
@@ -34,6 +34,7 @@ def distance(a: Frame, b: Frame) -> float:
 
 
 @each_kind
+@settings(max_examples=15)
 @given(
     width=st.integers(8, 70), height=st.integers(8, 70), strength=st.integers(0, STRENGTHS - 1), seed=st.integers(0, 99)
 )

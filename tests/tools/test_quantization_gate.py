@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from edge_cls.core.manifest import Preprocessing
 from edge_cls.interpreter import Interpreter
 from edge_cls.model_file import read_model
 from edge_cls_tools.pixels import Pixels
+from tests.commands import COMMAND
 
 if TYPE_CHECKING:
     import keras
@@ -99,7 +99,7 @@ def test_an_int8_model_that_loses_is_refused_and_the_old_file_stays(tmp_path: Pa
     target.write_bytes(b"the old model")
 
     def quantize(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("edge-cls")), "quantize", str(tmp_path / "run"), "-o"]
+        command = [COMMAND, "quantize", str(tmp_path / "run"), "-o"]
         return subprocess.run([*command, str(target), *options], capture_output=True, text=True, check=False)
 
     refused = quantize("--json", "--report", str(report))

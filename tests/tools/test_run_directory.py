@@ -11,7 +11,7 @@ import pytest
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
-from edge_cls_tools.backbones import load_backbone
+from edge_cls_tools.models.backbones import load_backbone
 from edge_cls_tools.run_directory import Run, load_network, load_run, save_run
 
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.model_file import write_whole
-from edge_cls_tools.backbones import LOADING_FAULTS
+from edge_cls_tools.models.backbones import LOADING_FAULTS
 from edge_cls_tools.pixels import Pixels
+
+if TYPE_CHECKING:
+    import keras
 
 CALIBRATION_IMAGES = 100
 """The ranges are those of the extremes that calibration sees: with more images rare outliers widen them, and every
@@ -104,6 +107,8 @@ def load_run(folder: Path) -> Run:
 
 def load_network(folder: Path) -> keras.Model:
     """Return the float network of a run. Raises ModelError where it cannot be loaded."""
+    import keras
+
     try:
         return keras.saving.load_model(folder / "model.keras", compile=False)
     except LOADING_FAULTS as error:

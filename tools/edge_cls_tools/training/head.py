@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -14,6 +14,11 @@ from sklearn.linear_model import LogisticRegression
 
 from edge_cls_tools.embeddings import Embeddings
 from edge_cls_tools.models.backbones import Backbone
+
+if TYPE_CHECKING:
+    import keras
+
+    from edge_cls_tools.models.backbones import Backbone
 
 Labels = NDArray[np.int64]
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))
@@ -108,6 +113,8 @@ def _folded(regression: LogisticRegression, mean: Embeddings, scale: Embeddings)
 
 def two_outputs(backbone: Backbone, head: Head) -> keras.Model:
     """Return the network that ships: pixels in [-1, 1] to `embedding` and `probability` in one go."""
+    import keras
+
     embedding = backbone.model.output
     dense = keras.layers.Dense(head.bias.size, activation="softmax", name="probability")
     probability = dense(embedding)

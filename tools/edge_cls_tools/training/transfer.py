@@ -22,31 +22,14 @@ from edge_cls_tools.embeddings import EmbeddingCache
 from edge_cls_tools.int8.backbone import int8_backbone
 from edge_cls_tools.models.backbones import Backbone, load_backbone_shown
 from edge_cls_tools.pixels import Pixels, batches, stored
-from edge_cls_tools.run_directory import CALIBRATION_IMAGES, CHECKPOINT, Run, RunPhoto, save_run
+from edge_cls_tools.run_directory import CHECKPOINT, Run, RunPhoto, save_run
 from edge_cls_tools.temperature import fit_temperature
+from edge_cls_tools.training.calibration_sample import calibration_sample
 from edge_cls_tools.training.checkpoint import Checkpoint, refuse_unasked
+from edge_cls_tools.training.choice import Score, clearly_better
 from edge_cls_tools.training.distribution import Distribution
 from edge_cls_tools.training.fine_tuning import FineTuned, Pass, Photos, Recipe, fine_tune
 from edge_cls_tools.training.head import Head, balanced_weights, fit_head, two_outputs
-
-CLEARLY = 1.645
-"""Standard errors that chance stays below in 95 of 100 cases."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a candidate does on the validation photos, as int8 backbone and head.
-
-    `losses` holds the cross-entropy of each photo, at the temperature that suits the candidate best.
-    """
-
-    accuracy: float
-    losses: NDArray[np.float64]
-
-    @property
-    def loss(self) -> float:
-        """The mean of the losses."""
-        return float(self.losses.mean())
 
 
 @dataclass(frozen=True)
@@ -56,17 +39,6 @@ class Trained:
     training: Training
     frozen: Score
     fine_tuned: Score | None = None
-
-
-def clearly_better(new: Score, old: Score) -> bool:
-    """Return whether `new` is at least as often right as `old`, and its loss lower by more than chance would have it.
-
-    It is, at the 5 % level of a one-sided test of the paired differences, photo by photo: where a few validation
-    photos cannot tell the two apart, the answer is False.
-    """
-    gains = old.losses - new.losses
-    error = float(gains.std()) / np.sqrt(max(len(gains) - 1, 1))
-    return new.accuracy >= old.accuracy and float(gains.mean()) > CLEARLY * error
 
 
 def train_classifier(
@@ -236,11 +208,3 @@ def _labels(photos: tuple[Photo, ...]) -> NDArray[np.int64]:
 
 def _run_photos(photos: tuple[Photo, ...]) -> tuple[RunPhoto, ...]:
     return tuple(RunPhoto(path=photo.path.resolve(), label=photo.label) for photo in photos)
-
-
-def calibration_sample(photos: tuple[Photo, ...], classes: int) -> list[Photo]:
-    """Return up to CALIBRATION_IMAGES of `photos`, as evenly over the classes as they allow, by content."""
-    by_class = [sorted((p for p in photos if p.label == label), key=lambda p: p.digest) for label in range(classes)]
-    rounds = max(map(len, by_class))
-    turns = [group[i] for i in range(rounds) for group in by_class if i < len(group)]
-    return turns[:CALIBRATION_IMAGES]
