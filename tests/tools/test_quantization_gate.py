@@ -115,7 +115,7 @@ def test_an_int8_model_that_loses_is_refused_and_the_old_file_stays(tmp_path: Pa
     forced = quantize("--force", "--calibration", "20")
     assert (forced.returncode, forced.stderr) == (0, "")
     file = read_model(target)
-    assert [output.name for output in Interpreter(file.network).outputs] == ["embedding", "probability"]
+    assert [output.name for output in Interpreter(file.network).outputs] == ["probability", "embedding"]
     assert file.manifest is not None
     assert file.manifest.calibration is not None
     assert file.manifest.calibration.images == 20

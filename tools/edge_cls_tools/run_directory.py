@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.model_file import write_whole
-from edge_cls_tools.models.backbones import LOADING_FAULTS
+from edge_cls_tools.models.keras_file import load_keras
 from edge_cls_tools.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -107,9 +107,4 @@ def load_run(folder: Path) -> Run:
 
 def load_network(folder: Path) -> keras.Model:
     """Return the float network of a run. Raises ModelError where it cannot be loaded."""
-    import keras
-
-    try:
-        return keras.saving.load_model(folder / "model.keras", compile=False)
-    except LOADING_FAULTS as error:
-        raise ModelError(f"{folder / 'model.keras'} cannot be loaded ({error})", mend="train again") from error
+    return load_keras(folder / "model.keras", mend="train again")

@@ -7,8 +7,6 @@ shape (batch, dim).
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +19,10 @@ from edge_cls.builtin import builtin_file
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
 from edge_cls_tools.models.download import Progress, silent
+from edge_cls_tools.models.keras_file import load_keras
 from edge_cls_tools.models.registry import KerasWeights, KnownModel, Shipped, known_models
 from edge_cls_tools.models.store import fetch
 from edge_cls_tools.pixels import Pixels, normalize
-
-LOADING_FAULTS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What Keras raises for files that are damaged, or not its own."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +107,7 @@ def resized(backbone: keras.Model, size: int) -> keras.Model:
 
 
 def _load_keras(path: Path) -> keras.Model:
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except LOADING_FAULTS as error:
-        raise ModelError(
-            f"{path} is no Keras model that can be loaded ({error})", mend="save it with model.save('NAME.keras')"
-        ) from error
+    model = load_keras(path, mend="save it with model.save('NAME.keras')")
     if isinstance(model.output, dict) and set(model.output) == {"embedding"}:
         model = keras.Model(model.input, model.output["embedding"])  # the model.keras of a distillation
     shapes = (model.input_shape, model.output_shape)

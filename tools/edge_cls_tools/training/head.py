@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from edge_cls_tools.embeddings import Embeddings
-from edge_cls_tools.models.backbones import Backbone
 
 if TYPE_CHECKING:
     import keras
