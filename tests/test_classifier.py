@@ -106,7 +106,6 @@ def test_what_no_taught_class_claims_is_what_the_model_says(tiny: Path, memory: 
 
 @pytest.mark.parametrize(("floor", "unknown"), [(0.0, False), (1.0, True), (None, False)])
 def test_below_its_own_threshold_a_model_calls_a_frame_unknown(
-def test_below_its_own_threshold_a_model_calls_a_frame_unknown(
     tiny: Path, tmp_path: Path, floor: float | None, unknown: bool
 ) -> None:
     model = read_model(tiny)
