@@ -44,8 +44,8 @@ test-lowest:  ## all tests with the lowest version of every dependency that pypr
 	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.100' 'jax>=0.7'
 	$(VENV)-lowest/bin/pytest
 
-table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..."
-	$(BIN)/python tools/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES))
+table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...
+	$(BIN)/python tools/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES)) $(OPTIONS)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
