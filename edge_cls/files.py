@@ -6,7 +6,12 @@ import errno
 import io
 import os
 import stat
+import zipfile
+import zlib
 from pathlib import Path
+
+ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
+"""What `zipfile` raises for a member that is damaged, or packed in a way it does not know."""
 
 
 def open_regular(path: Path, *, limit: int) -> io.BufferedReader:

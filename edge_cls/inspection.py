@@ -13,7 +13,7 @@ from edge_cls.graph import EDGE_TPU, TensorInfo, operators, tensor_info, unpack
 from edge_cls.metadata import read_metadata
 from edge_cls.metadata_schema import Metadata
 from edge_cls.model import Model
-from edge_cls.model_file import ModelFile, read_model, read_parts, sha256
+from edge_cls.model_file import ModelFile, model_of, read_parts, sha256
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def inspect_model(path: Path) -> Inspection:
     The network is run only to replay golden frames, and only where it matches its hash. Raises ModelError where the
     file is missing, damaged, or no TFLite model.
     """
-    file = read_model(path)
     stored, archive = read_parts(path)
+    file = model_of(path, stored, archive)
     model = unpack(stored, str(path))
     graph = model.subgraphs[0]
     found = operators(model)

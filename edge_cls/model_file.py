@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from edge_cls.core.golden import GoldenFrame
 from edge_cls.core.labels import format_labels, parse_labels
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import LabelError, ModelError, OutputError
-from edge_cls.files import open_regular
+from edge_cls.files import ZIP_FAULTS, open_regular
 from edge_cls.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
@@ -58,7 +57,11 @@ class ModelFile:
 
 def read_model(path: Path) -> ModelFile:
     """Return the model at `path`. Raises ModelError where it is missing, cut off, damaged or no TFLite model."""
-    stored, archive = read_parts(path)
+    return model_of(path, *read_parts(path))
+
+
+def model_of(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
+    """Return the model whose parts `read_parts` has read. Raises ModelError where they are damaged."""
     return _ours(path, stored, archive) if MANIFEST in archive.namelist() else _foreign(path, stored, archive)
 
 
@@ -151,7 +154,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
         raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
+    except ZIP_FAULTS as error:
         raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.errors import LabelError, ModelError
 from edge_cls.graph import tensor_info, unpack
-from edge_cls.importing.files import Files, open_files, read_file
+from edge_cls.importing.files import Files, open_files, read_file, zip_files
 from edge_cls.importing.normalization import Normalization
 from edge_cls.model_file import read_model
 
@@ -40,7 +40,7 @@ def read_export(source: Path) -> Export:
     if content[4:8] == b"TFL3":
         return _bare(source)
     if content.startswith(b"PK"):
-        return _of_files(open_files(source))
+        return _of_files(zip_files(str(source), content))
     raise ModelError(
         f"{source} is neither a .tflite model nor a ZIP",
         mend="give a Teachable Machine ZIP, a Lobe folder, or a .tflite file with --labels",

@@ -9,13 +9,12 @@ import io
 import itertools
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edge_cls.errors import ModelError
-from edge_cls.files import open_regular
+from edge_cls.files import ZIP_FAULTS, open_regular
 
 MAX_SIZE = 128 * 2**20
 """Bytes of a model, and of the ZIP around it. The largest MobileNet has 25 MB as a float model."""
@@ -86,15 +85,7 @@ def zip_files(place: str, content: bytes) -> Files:
             raise _too_large(f"{name} in {place}")
         try:
             return archive.read(members[name])
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-            EOFError,
-            OSError,
-        ) as error:
+        except ZIP_FAULTS as error:
             raise ModelError(f"{name} in {place} is damaged ({error})", mend="download or copy it again") from error
 
     return Files(place, frozenset(members), read)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,8 +13,10 @@ import pytest
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
+from tests import processes
 from tests.colors import write_colors
 from tests.commands import COMMAND
+from tests.processes import InAProcess
 
 pytestmark = pytest.mark.tensorflow
 PHOTOS, ROUNDS, SIZE, BATCH = 100, 2, 32, 32
@@ -53,22 +53,12 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
 
 
 @pytest.fixture
-def in_a_process(tmp_path: Path) -> Callable[..., int | None]:
+def in_a_process(tmp_path: Path) -> InAProcess:
     """Runs `train` in a process of its own; returns its exit code."""
-
-    def run(folder: str, **arguments: object) -> int | None:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        process = get_context("spawn").Process(target=train, args=(tmp_path / folder,), kwargs=arguments)
-        process.start()
-        process.join()
-        return process.exitcode
-
-    return run
+    return processes.in_a_process(train, tmp_path)
 
 
-def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
-    in_a_process: Callable[..., int | None], tmp_path: Path
-) -> None:
+def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: InAProcess, tmp_path: Path) -> None:
     assert in_a_process("whole") == 0
     # Before the first checkpoint, after one, in the second pass.
     for step in (1, 3, STEPS + 3):

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 
 from edge_cls.errors import ConfigError
+from tests import processes
+from tests.processes import InAProcess
 
 pytestmark = pytest.mark.tensorflow
 PHOTOS, SIZE, PASSES = 70, 32, 3
@@ -96,22 +97,12 @@ def same(a: Path, b: Path) -> bool:
 
 
 @pytest.fixture
-def in_a_process(tmp_path: Path) -> Callable[..., int | None]:
+def in_a_process(tmp_path: Path) -> InAProcess:
     """Runs `train` in a process of its own; returns its exit code."""
-
-    def run(folder: str, **arguments: object) -> int | None:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        process = get_context("spawn").Process(target=train, args=(tmp_path / folder,), kwargs=arguments)
-        process.start()
-        process.join()
-        return process.exitcode
-
-    return run
+    return processes.in_a_process(train, tmp_path)
 
 
-def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(
-    in_a_process: Callable[..., int | None], tmp_path: Path
-) -> None:
+def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: InAProcess, tmp_path: Path) -> None:
     for name, seed in (("whole", 0), ("other", 1)):
         (tmp_path / name).mkdir()
         train(tmp_path / name, seed=seed)

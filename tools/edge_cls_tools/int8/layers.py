@@ -15,13 +15,12 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edge_cls.core.quantization import dequantize
-from edge_cls.graph import pack, text, unpack
+from edge_cls.graph import operators, pack, text, unpack
 from edge_cls.interpreter import Network
 
 Activations = Sequence[NDArray[Any]]
 """One tensor of the network for each of several images, each with its batch axis of one."""
 
-_KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 _BIASED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 _INT8 = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
 
@@ -53,7 +52,8 @@ class Layers:
         self._model = unpack(content, "the network")
         self._graph = self._model.subgraphs[0]
         self.input = int(self._graph.inputs[0])
-        self.layers = tuple(self._layer(index, operator) for index, operator in enumerate(self._graph.operators))
+        kinds = [operator.name for operator in operators(self._model)]
+        self.layers = tuple(self._layer(index, kind) for index, kind in enumerate(kinds))
 
     def pack(self) -> bytes:
         """Return the FlatBuffer, with all changes."""
@@ -99,9 +99,8 @@ class Layers:
         self._model.buffers.append(own)
         bias.buffer = len(self._model.buffers) - 1
 
-    def _layer(self, index: int, operator: Any) -> Layer:
-        code = self._model.operatorCodes[operator.opcodeIndex]
-        kind = _KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    def _layer(self, index: int, kind: str) -> Layer:
+        operator = self._graph.operators[index]
         outputs = tuple(int(tensor) for tensor in operator.outputs)
         bias = int(operator.inputs[2]) if kind in _BIASED and len(operator.inputs) > 2 else -1
         return Layer(
