@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_cls.core.heads.knn import KNN
 from edge_cls.core.openset import STRANGER, OpenSet
@@ -60,8 +61,7 @@ class Learner:
     def fit(self, lessons: Iterable[Lesson]) -> None:
         """Learn `lessons` and nothing else."""
         self._vectors = Vectors()
-        self._ids: list[str] = []
-        self._labels: list[str] = []
+        self._lessons: list[Lesson] = []
         self._head, self._openset = KNN(), OpenSet(self._stranger)
         for lesson in lessons:
             self.add(lesson)
@@ -72,25 +72,35 @@ class Learner:
         self._openset.add(lesson.label, self._head.distances(vector), self._head.labels)
         self._head.add(vector, lesson.label)
         self._vectors.append(lesson.embedding)
-        self._ids.append(lesson.id)
-        self._labels.append(lesson.label)
+        self._lessons.append(lesson)
 
     def remove(self, identity: str) -> None:
         """Forget the example `identity`. Raises KeyError where there is none."""
-        raise NotImplementedError
+        lessons = list(self._lessons)
+        lessons.pop(self._index(identity))
+        self.fit(lessons)
 
     def relabel(self, identity: str, label: str) -> None:
         """Take the example `identity` for one of `label` from now on. Raises KeyError where there is none."""
-        raise NotImplementedError
+        lessons = list(self._lessons)
+        index = self._index(identity)
+        lessons[index] = replace(lessons[index], label=label)
+        self.fit(lessons)
+
+    def _index(self, identity: str) -> int:
+        for index, lesson in enumerate(self._lessons):
+            if lesson.id == identity:
+                return index
+        raise KeyError(identity)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._lessons)
 
     def classes(self) -> dict[str, int]:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
         counts: dict[str, int] = {}
-        for label in self._labels:
-            counts[label] = counts.get(label, 0) + 1
+        for lesson in self._lessons:
+            counts[lesson.label] = counts.get(lesson.label, 0) + 1
         return counts
 
     def judge(self, embedding: QuantizedVector) -> Judgement:
@@ -102,8 +112,32 @@ class Learner:
         scores = {label: share * confidence for label, share in self._head.predict(distances).items()}
         return Judgement(scores, unknown=confidence < 0.5)
 
+    def leave_one_out(self) -> NDArray[np.float64]:
+        """Return what each example is taken for when it alone is left out.
+
+        Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class in
+        the order of `classes()`. A class that has no other example scores 0; where it is the only class, the row is 0.
+        """
+        labels = list(self.classes())
+        scores = np.zeros((len(self._lessons), len(labels)))
+        for row, lesson in enumerate(self._lessons):
+            head = KNN()
+            for other in self._lessons:
+                if other.id != lesson.id:
+                    head.add(other.embedding.dequantize(), other.label)
+            for label, share in head.predict(head.distances(lesson.embedding.dequantize())).items():
+                scores[row, labels.index(label)] = share
+        return scores
+
+    @property
+    def ids(self) -> list[str]:
+        """The identity of each example."""
+        return [lesson.id for lesson in self._lessons]
+
     def nearest(self, embedding: QuantizedVector, count: int) -> list[Neighbour]:
         """Return the `count` examples that are nearest to `embedding`, the nearest first."""
         cosines = self._vectors.cosines(embedding.dequantize())
         order = np.argsort(-cosines, kind="stable")[:count]
-        return [Neighbour(self._ids[index], self._labels[index], float(cosines[index])) for index in order]
+        return [
+            Neighbour(self._lessons[index].id, self._lessons[index].label, float(cosines[index])) for index in order
+        ]
