@@ -76,7 +76,9 @@ class Vectors:
     def cosines(self, query: Vector) -> Vector:
         """Return the cosine of the angle of each vector with `query`, float32 (n,); 0 where one has no direction."""
         lengths = self.norms * np.float32(np.linalg.norm(query))
-        return np.divide(self.dots(query), lengths, out=np.zeros(self._count, np.float32), where=lengths > 0)
+        cosines = np.zeros(self._count, np.float32)
+        np.divide(self.dots(query), lengths, out=cosines, where=lengths > 0)
+        return cosines
 
     def _put(self, index: int, vector: QuantizedVector) -> None:
         self._blocks[index // BLOCK][index % BLOCK] = vector.values
