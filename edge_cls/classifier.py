@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,21 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.builtin import builtin_file
-from edge_cls.core.geometry import center_crop
 from edge_cls.core.heads.knn import KNN
 from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.core.openset import OpenSet
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import LabelError, ModelError, SpaceMismatch
+from edge_cls.errors import LabelError, SpaceMismatch
 from edge_cls.files import open_regular
-from edge_cls.images import encode_jpeg
 from edge_cls.memory.store import Example, Memory
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls.preprocess import Frame, preprocess
+from edge_cls.preprocess import Frame
 
-CROP_SIDE = 256
-"""The longest side, in pixels, of the crop that is kept with a taught example."""
 _MAX_LABELS_FILE = 2**20
 
 
@@ -117,10 +113,9 @@ class Classifier:
         label = check_label(label)
         if self._memory is None:
             raise ValueError("this classifier has no memory: give Classifier(memory=...)")
-        embedding = self.model.infer(frame).embedding
-        if embedding is None:
-            raise ModelError(f"{self.model.file.path} has no embedding to teach with", mend="teach without --model")
-        self._memory.add(Example(label, self.model.space, embedding, self._crop(frame), time.time()))
+        crop = self.model.crop(frame)
+        embedding = self.model.embed(crop)
+        self._memory.add(Example(label, self.model.space, embedding, crop, time.time()))
         self._learn(label, embedding)
 
     def taught(self) -> dict[str, int]:
@@ -177,14 +172,6 @@ class Classifier:
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
         return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
-
-    def _crop(self, frame: Frame) -> bytes:
-        contract = self.model.contract
-        height, width = frame.shape[:2]
-        box = center_crop(width, height, contract.width, contract.height)
-        scale = min(1.0, CROP_SIDE / max(box.width, box.height))
-        size = replace(contract, width=max(1, round(box.width * scale)), height=max(1, round(box.height * scale)))
-        return encode_jpeg(preprocess(frame, size))
 
 
 def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:

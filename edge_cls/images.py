@@ -144,6 +144,14 @@ def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
+def encode_jpeg_within(frame: Frame, limit: int) -> bytes:
+    """Return an RGB frame as the best JPEG of at most `limit` bytes: of quality 90 at most, and 30 where none fits."""
+    for quality in range(90, 30, -10):
+        if len(jpeg := encode_jpeg(frame, quality)) <= limit:
+            return jpeg
+    return encode_jpeg(frame, 30)
+
+
 def encode_png(frame: Frame) -> bytes:
     """Return an RGB frame as the bytes of a PNG file, without loss."""
     buffer = io.BytesIO()

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.geometry import center_crop
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
 from edge_cls.core.temperature import with_temperature
 from edge_cls.errors import ModelError
+from edge_cls.images import encode_jpeg_within, read_image
 from edge_cls.interpreter import Interpreter, Tensor
 from edge_cls.model_file import ModelFile, sha256
 from edge_cls.preprocess import Frame, preprocess
 from edge_cls.probe import probe
 
+CROP_SIDE = 256
+"""The longest side, in pixels, of the crop that is kept of a taught frame."""
+CROP_BYTES = 24 * 1024
 _ROUNDING = 0.01
 
 
@@ -80,6 +85,24 @@ class Model:
         """Return the outputs for an RGB frame of any size."""
         outputs = self.run(preprocess(frame, self.contract))
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
+
+    def crop(self, frame: Frame) -> bytes:
+        """Return what the model sees of a frame as a JPEG, from which the embedding of any model can be made later.
+
+        At most CROP_SIDE pixels on its longer side, and of at most about CROP_BYTES.
+        """
+        height, width = frame.shape[:2]
+        box = center_crop(width, height, self.contract.width, self.contract.height)
+        scale = min(1.0, CROP_SIDE / max(box.width, box.height))
+        size = replace(self.contract, width=max(1, round(box.width * scale)), height=max(1, round(box.height * scale)))
+        return encode_jpeg_within(preprocess(frame, size), CROP_BYTES)
+
+    def embed(self, crop: bytes) -> QuantizedVector:
+        """Return the embedding of a crop. Raises ImageError for a damaged one, ModelError for a model without one."""
+        embedding = self.infer(read_image(crop, "the stored crop")).embedding
+        if embedding is None:
+            raise ModelError(f"{self._name} has no embedding to teach with", mend="teach without --model")
+        return embedding
 
     def run(self, pixels: Frame) -> list[NDArray[Any]]:
         """Return the raw outputs, in the model's order, for pixels that `preprocess` gave."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from edge_cls import images
 from edge_cls.errors import ImageError
-from edge_cls.images import MIN_SIDE, encode_jpeg, read_image
+from edge_cls.images import MIN_SIDE, encode_jpeg, encode_jpeg_within, read_image
 from edge_cls.preprocess import Frame
 from tests.colors import color_frame
 
@@ -199,3 +199,11 @@ def test_an_encoded_frame_is_a_jpeg_of_nearly_the_same_pixels() -> None:
     frame = halves(RED, GREEN)
     assert encode_jpeg(frame).startswith(b"\xff\xd8")
     assert_halves(read_image(encode_jpeg(frame)), RED, GREEN, within=30)
+
+
+def test_a_jpeg_is_as_good_as_its_limit_of_bytes_allows() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    best = encode_jpeg(noise)
+    assert encode_jpeg_within(noise, len(best)) == best
+    assert 1000 < len(encode_jpeg_within(noise, len(best) - 1)) < len(best)
+    assert encode_jpeg_within(noise, 1) == encode_jpeg(noise, 30)

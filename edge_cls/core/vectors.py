@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,20 +13,31 @@ from edge_cls.core.quantization import QuantizedVector
 
 Vector = NDArray[np.float32]
 """float32 (dim,)"""
+Rows = NDArray[np.int8 | np.float32]
+"""int8 or float32 (n, dim)"""
+Metric = Literal["cosine", "euclidean", "manhattan"]
 BLOCK = 1024
+"""Rows that are allocated at a time: of usual embeddings as float32 enough for the kernel's large pages."""
+CHUNK = 256
+"""Rows that are made floats at a time, and then lie in the processor's cache."""
+_CLOSE = 0.01
+"""Squared distances below this share of the squared lengths are computed again."""
 
 
 class Vectors:
-    """Vectors of one dimension as int8, each with its own scale and zero point, in blocks that never move.
+    """Vectors of one dimension, each with its own scale and zero point, in blocks that never move.
 
-    Adding one costs the same however many there are; a block takes memory as it fills.
+    Adding one costs the same however many there are; a block takes memory as it fills. `dtype`: int8 keeps what was
+    given; float32 takes four times the memory and saves the conversion. The answers are the same within rounding.
+    The buffer of the conversion is kept: an object serves one thread at a time.
     """
 
-    def __init__(self) -> None:
-        self._blocks: list[NDArray[np.int8]] = []
-        self._scales = np.empty(0, np.float32)
-        self._zeros = np.empty(0, np.float32)
-        self._norms = np.empty(0, np.float32)
+    def __init__(self, dtype: type[np.int8] | type[np.float32] = np.int8) -> None:
+        self._dtype = dtype
+        self._blocks: list[Rows] = []
+        self._buffer = np.empty((0, 0), np.float32)
+        # By row: scale, zero point as stored, length, and scale / length (0 for a vector without direction).
+        self._facts = np.empty((4, 0), np.float32)
         self._count = 0
 
     def __len__(self) -> int:
@@ -31,54 +46,122 @@ class Vectors:
     @property
     def norms(self) -> Vector:
         """The Euclidean length of each vector, float32 (n,)."""
-        return self._norms[: self._count]
+        return self._facts[2, : self._count]
 
     def append(self, vector: QuantizedVector) -> None:
         """Add one. Raises ValueError for a vector of another dimension than the first."""
-        if self._blocks and len(vector.values) != self._blocks[0].shape[1]:
-            raise ValueError(f"a vector of dimension {len(vector.values)} among vectors of {self._blocks[0].shape[1]}")
+        dim = len(vector.values)
+        self._check(dim)
         if self._count == BLOCK * len(self._blocks):
-            self._blocks.append(np.empty((BLOCK, len(vector.values)), np.int8))
-        if self._count == len(self._scales):
-            room = max(BLOCK, self._count // 8)
-            self._scales, self._zeros, self._norms = (
-                np.append(array, np.empty(room, np.float32)) for array in (self._scales, self._zeros, self._norms)
-            )
+            self._blocks.append(np.empty((BLOCK, dim), np.dtype(self._dtype)))
+        if self._count == self._facts.shape[1]:
+            room = np.empty((4, max(BLOCK, self._count // 16)), np.float32)
+            self._facts = np.concatenate((self._facts, room), axis=1)
+        floats = self._dtype is np.float32
+        # Whole numbers of 9 bits are exact in float32, and without the zero point nothing has to be taken off later.
+        row = vector.values.astype(np.float32) - vector.zero_point if floats else vector.values
+        self._blocks[-1][self._count % BLOCK] = row
+        length = np.linalg.norm(vector.dequantize())
+        zero = 0 if floats else vector.zero_point
+        self._facts[:, self._count] = vector.scale, zero, length, vector.scale / length if length else 0
         self._count += 1
-        self._put(self._count - 1, vector)
 
     def remove(self, index: int) -> None:
         """Forget the vector at `index`: the last one takes its place."""
         last = self._count - 1
         self._blocks[index // BLOCK][index % BLOCK] = self._blocks[last // BLOCK][last % BLOCK]
-        for array in (self._scales, self._zeros, self._norms):
-            array[index] = array[last]
+        self._facts[:, index] = self._facts[:, last]
         self._count = last
+        if last == BLOCK * (len(self._blocks) - 1):
+            self._blocks.pop()
 
     def __getitem__(self, index: int) -> Vector:
-        values = self._blocks[index // BLOCK][index % BLOCK]
-        return np.asarray((values - self._zeros[index]) * self._scales[index], np.float32)
+        scale, zero = self._facts[:2, index]
+        return np.asarray((self._blocks[index // BLOCK][index % BLOCK] - zero) * scale, np.float32)
 
     def rows(self) -> NDArray[np.float32]:
         """Return a copy of all vectors, float32 (n, dim)."""
-        return np.stack([self[index] for index in range(self._count)])
+        parts = [floats.copy() for floats in self._real()]
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def dots(self, query: Vector) -> Vector:
         """Return the dot product of each vector with `query`, float32 (dim,): float32 (n,)."""
-        products = np.empty(self._count, np.float32)
-        for start in range(0, self._count, BLOCK):
-            part = products[start : start + BLOCK]
-            np.dot(self._blocks[start // BLOCK][: len(part)].astype(np.float32), query, out=part)
-        products -= self._zeros[: self._count] * query.sum()
-        products *= self._scales[: self._count]
+        products = self._products(query)
+        products *= self._facts[0, : self._count]
         return products
 
     def cosines(self, query: Vector) -> Vector:
         """Return the cosine of the angle of each vector with `query`, float32 (n,); 0 where one has no direction."""
-        lengths = self.norms * np.float32(np.linalg.norm(query))
-        return np.divide(self.dots(query), lengths, out=np.zeros(self._count, np.float32), where=lengths > 0)
+        products = self._products(query)
+        products *= self._facts[3, : self._count]
+        length = math.sqrt(np.dot(query, query))
+        products *= np.float32(1 / length if length else 0)
+        return products
 
-    def _put(self, index: int, vector: QuantizedVector) -> None:
-        self._blocks[index // BLOCK][index % BLOCK] = vector.values
-        self._scales[index], self._zeros[index] = vector.scale, vector.zero_point
-        self._norms[index] = np.linalg.norm(vector.dequantize())
+    def distances(self, query: Vector, metric: Metric) -> Vector:
+        """Return the distance of each vector to `query`, float32 (n,), at least 0; cosine: 1 - cosine."""
+        self._check(len(query))
+        if metric == "cosine":
+            return np.maximum(1 - self.cosines(query), 0)
+        if metric == "manhattan":
+            parts = [np.abs(np.subtract(floats, query, out=floats), out=floats).sum(axis=1) for floats in self._real()]
+            return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        own = np.dot(query, query)
+        both = self.norms**2 + own
+        squares = both - 2 * self.dots(query)
+        # Of two that almost agree, the difference of large numbers leaves nothing but rounding.
+        for index in np.flatnonzero(squares < _CLOSE * both).tolist():
+            difference = self[index] - query
+            squares[index] = np.dot(difference, difference)
+        return np.asarray(np.sqrt(squares), np.float32)
+
+    def nearest(self, query: Vector, count: int) -> tuple[NDArray[np.intp], Vector]:
+        """Return the rows of the `count` vectors of the highest cosines to `query`, the best first, and the cosines."""
+        cosines = self.cosines(query)
+        best = cosines.argpartition(-count)[-count:] if count < self._count else np.arange(self._count)
+        best = best[cosines[best].argsort()[::-1]]
+        return best, cosines[best]
+
+    def _products(self, query: Vector) -> Vector:
+        """Return the dot products with the vectors before their scale."""
+        self._check(len(query))
+        products = np.empty(self._count, np.float32)
+        floats = self._dtype is np.float32
+        for start, rows in self._filled(BLOCK if floats else CHUNK):
+            part = products[start : start + len(rows)]
+            if not floats:
+                np.dot(self._floats(rows), query, out=part)
+            elif self._count <= CHUNK:
+                np.dot(rows, query, out=part)
+            else:
+                # More than the cache holds is read fastest in its order, a row at a time; BLAS reads several at once.
+                np.matmul(rows[:, None, :], query[:, None], out=part[:, None, None])
+        if not floats:
+            products -= self._facts[1, : self._count] * query.sum()
+        return products
+
+    def _real(self) -> Iterator[NDArray[np.float32]]:
+        """Give all vectors, a few at a time, float32 (some, dim); what was given is overwritten by the next."""
+        for start, rows in self._filled(CHUNK):
+            scales, zeros = self._facts[:2, start : start + len(rows), None]
+            floats = self._floats(rows)
+            floats -= zeros
+            floats *= scales
+            yield floats
+
+    def _filled(self, step: int) -> Iterator[tuple[int, Rows]]:
+        """Give all rows as they are stored, `step` at a time (a divisor of BLOCK), and the index of the first."""
+        for start in range(0, self._count, step):
+            top = start % BLOCK
+            yield start, self._blocks[start // BLOCK][top : top + min(step, self._count - start)]
+
+    def _floats(self, rows: Rows) -> NDArray[np.float32]:
+        if self._buffer.shape[1] != rows.shape[1]:
+            self._buffer = np.empty((CHUNK, rows.shape[1]), np.float32)
+        floats = self._buffer[: len(rows)]
+        np.copyto(floats, rows)
+        return floats
+
+    def _check(self, dim: int) -> None:
+        if self._count and dim != self._blocks[0].shape[1]:
+            raise ValueError(f"a vector of dimension {dim} among vectors of {self._blocks[0].shape[1]}")

@@ -1,0 +1,41 @@
+"""`edge-cls bench memory` runs, and tells whether what was found is right."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_cls.core.vectors import Vectors
+from tests.commands import EdgeCls, good
+
+pytest.importorskip("faiss", reason="faiss-cpu, a development dependency, is what the bench compares with")
+
+
+def test_the_command_prints_a_row_for_each_size(edge_cls: EdgeCls) -> None:
+    done = good(edge_cls("bench", "memory", "--examples", "20,300", "--dim", "64", "--rounds", "2", "--json"))
+    rows = json.loads(done)
+    assert [row["examples"] for row in rows] == [20, 300]
+    assert all(row["identical"] and min(row[key] for key in row if "_to_" in key) > 0 for row in rows)
+    table = good(edge_cls("bench", "memory", "--examples", "20", "--dim", "64", "--rounds", "1")).splitlines()
+    assert len(table) == 2
+    assert table[1].split()[-2] == "yes"
+
+
+def test_wrong_neighbours_are_told(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Vectors, query: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        rows = np.arange(count)
+        return rows, self.cosines(query)[rows]
+
+    monkeypatch.setattr(Vectors, "nearest", wrong)
+    done = good(edge_cls("bench", "memory", "--examples", "300", "--dim", "64", "--rounds", "1", "--json"))
+    assert json.loads(done)[0]["identical"] is False
+
+
+@pytest.mark.parametrize("examples", ["", "many", "100,3"])
+def test_sizes_that_make_no_sense_are_refused(edge_cls: EdgeCls, examples: str) -> None:
+    done = edge_cls("bench", "memory", "--examples", examples)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("error: --examples")

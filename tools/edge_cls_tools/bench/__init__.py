@@ -1,0 +1,1 @@
+"""How fast, and how small, the parts of the device are, against what others offer for the same."""
