@@ -7,6 +7,7 @@ with Classifier(memory="taught.db") as classifier:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.builtin import builtin_file
-from edge_cls.core.heads.knn import KNN
+from edge_cls.core.coach import Reception, receive
 from edge_cls.core.labels import check_label, parse_labels
-from edge_cls.core.openset import OpenSet
+from edge_cls.core.learner import Learner, Lesson
+from edge_cls.core.openset import STRANGER
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import LabelError, SpaceMismatch
 from edge_cls.files import open_regular
@@ -45,10 +47,12 @@ class Prediction:
     """What a frame shows: the classes in falling order of score, and whether it is none of them.
 
     With `unknown` the scores still tell the nearest classes. A classifier without any class has no predictions.
+    `value` is the number that a regression reads off the frame.
     """
 
     predictions: tuple[Score, ...]
     unknown: bool
+    value: float | None = None
 
     @property
     def label(self) -> str | None:
@@ -61,15 +65,29 @@ class Prediction:
         return self.predictions[0].score if self.predictions else 0.0
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What became of a taught frame: the identity of its example, and what the coach says of it.
+
+    `stored` is False for a copy, to the byte, of an example of the same class, which is the one named.
+    """
+
+    id: str
+    stored: bool
+    reception: Reception
+
+
 class Classifier:
     """Classifies frames by a model's own classes and by the classes taught to it.
 
     `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
-    it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter.
+    it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
+    how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
+    strangers that may be taken for a taught class, between 0 and 1.
 
     A frame that a taught class claims is that class; any other frame is what the model says, where the model has
-    classes of its own. Raises ModelError, LabelError and MemoryFileError; SpaceMismatch where the memory was taught
-    with another backbone.
+    classes of its own. What another process teaches is seen with the next frame. Raises ModelError, LabelError and
+    MemoryFileError; SpaceMismatch where the memory was taught with another backbone.
     """
 
     def __init__(
@@ -79,56 +97,62 @@ class Classifier:
         memory: str | os.PathLike[str] | None = None,
         labels: str | os.PathLike[str] | None = None,
         threads: int | None = None,
+        head: str = "auto",
+        false_accept: float = 0.05,
     ) -> None:
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
             read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
         )
-        self._head = KNN()
         manifest = self.model.file.manifest
-        known = None if manifest is None else manifest.stranger_distance
-        self._openset = OpenSet() if known is None else OpenSet(known)
-        self._memory = None if memory is None else Memory(Path(memory))
-        if self._memory is not None:
-            try:
-                self._recall(self._memory)
-            except BaseException:
-                self._memory.close()
-                raise
+        stranger = manifest.stranger_distance if manifest else None
+        self.learner = Learner(
+            head=head, false_accept=false_accept, stranger=STRANGER if stranger is None else stranger
+        )
+        self.memory = None if memory is None else Memory(Path(memory))
+        if self.memory is not None:
+            with contextlib.ExitStack() as on_failure:
+                on_failure.callback(self.memory.close)
+                self._recall(self.memory)
+                on_failure.pop_all()
 
     def classify(self, frame: Frame) -> Prediction:
         """Return what an RGB frame, uint8 (height, width, 3), shows."""
+        self._follow()
         inference = self.model.infer(frame)
         own = None if inference.probability is None else self._by_model(inference.probability)
-        if not self._head.labels or inference.embedding is None:
+        if not len(self.learner) or inference.embedding is None:
             return own or Prediction((), unknown=True)
         taught = self._by_memory(inference.embedding)
         return own if taught.unknown and own is not None else taught
 
-    def teach(self, label: str, frame: Frame) -> None:
+    def teach(self, label: str, frame: Frame) -> Taught:
         """Learn that `frame` shows `label`. Returns once the example is on the disk.
 
         Raises LabelError for a label that is none, and MemoryFileError where it could not be stored.
         """
         label = check_label(label)
-        if self._memory is None:
+        if self.memory is None:
             raise ValueError("this classifier has no memory: give Classifier(memory=...)")
+        self._follow()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
-        self._memory.add(Example(label, self.model.space, embedding, crop, time.time()))
-        self._learn(label, embedding)
+        reception = receive(self.learner, label, embedding)
+        for copy in reception.examples if reception.verdict == "duplicate" else ():
+            if self.memory.crop(copy.id) == crop:
+                return Taught(copy.id, False, reception)
+        identity = self.memory.add(label, embedding, space=self.model.space, crop=crop, taught_at=time.time())
+        self._follow()
+        return Taught(identity, True, reception)
 
     def taught(self) -> dict[str, int]:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
-        counts: dict[str, int] = {}
-        for label in self._head.labels:
-            counts[label] = counts.get(label, 0) + 1
-        return counts
+        return self.learner.classes()
 
     def close(self) -> None:
         """Close the memory. Closing twice is safe."""
-        if self._memory is not None:
-            self._memory.close()
+        if self.memory is not None:
+            self.memory.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,31 +164,37 @@ class Classifier:
 
     def _recall(self, memory: Memory) -> None:
         examples = memory.examples()
-        strangers = sorted({example.space for example in examples} - {self.model.space})
         if examples and not self.model.teachable:
             raise SpaceMismatch(
                 f"{memory.path} holds taught examples, but {self.model.file.path} has no embedding",
                 mend="use the model as it was taught, without --labels, or another memory file",
             )
-        if strangers:
+        if examples and memory.space != self.model.space:
             raise SpaceMismatch(
-                f"{memory.path} was taught with another backbone ({strangers[0][:12]}) "
+                f"{memory.path} was taught with another backbone ({str(memory.space)[:12]}) "
                 f"than {self.model.file.path} ({self.model.space[:12]})",
-                mend="use the model that it was taught with, or another memory file",
+                mend="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
             )
-        for example in examples:
-            self._learn(example.label, example.embedding)
+        self.learner.fit(map(_lesson, examples))
 
-    def _learn(self, label: str, embedding: QuantizedVector) -> None:
-        vector = embedding.dequantize()
-        self._openset.add(label, self._head.distances(vector), self._head.labels)
-        self._head.add(vector, label)
+    def _follow(self) -> None:
+        """Learn what was taught, moved or forgotten since the last look, here or by another process."""
+        if self.memory is None:
+            return
+        changes = self.memory.changes()
+        if changes.reload:
+            self._recall(self.memory)
+            return
+        for identity in changes.removed:
+            self.learner.remove(identity)
+        for example in changes.upserted:
+            if example.id in self.learner:
+                self.learner.remove(example.id)
+            self.learner.add(_lesson(example))
 
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
-        distances = self._head.distances(embedding.dequantize())
-        confidence = self._openset.confidence(float(distances.min()))
-        votes = {label: share * confidence for label, share in self._head.predict(distances).items()}
-        return Prediction(_ranked(votes), unknown=confidence < 0.5)
+        judgement = self.learner.judge(embedding)
+        return Prediction(_ranked(judgement.scores), judgement.unknown, judgement.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
         order = np.argsort(-probability, kind="stable")
@@ -176,6 +206,10 @@ class Classifier:
 
 def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
     return tuple(Score(label, score) for label, score in sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def _lesson(example: Example) -> Lesson:
+    return Lesson(example.id, example.label, example.embedding)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def run(
     labels: Path | None,
     as_json: bool,
     max_frames: int | None,
+    head: str,
+    false_accept: float,
     opened: Callable[[Classifier], None],
 ) -> int:
     """Classify the frames of `source` and write each result to stdout; return how many there were.
@@ -55,7 +57,7 @@ def run(
     """
     if memory is not None and not memory.exists():
         raise MemoryFileError(f"{memory} does not exist", mend="teach first: edge-cls teach LABEL IMAGE --memory FILE")
-    with Classifier(model, memory=memory, labels=labels) as classifier:
+    with Classifier(model, memory=memory, labels=labels, head=head, false_accept=false_accept) as classifier:
         sink: Sink = JsonLines(sys.stdout) if as_json else TextLines(sys.stdout)
         pipeline = Pipeline(open_source(source), classifier.classify, [sink], clock=time)
         opened(classifier)

@@ -17,7 +17,7 @@ from edge_cls.model_file import read_model, write_model
 from edge_cls.preprocess import Frame
 from tests import toy_model
 from tests.colors import COLORS, color_frame
-from tests.examples import example, labels_in
+from tests.examples import labels_in, teach
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
         classifier.teach("rose", frame)
     with Memory(memory) as opened:
         (stored,) = opened.examples()
-    photo = read_image(stored.crop)
+        photo = read_image(opened.crop(stored.id))
     assert photo.shape == crop
     assert np.abs(photo.astype(int) - COLORS["red"]).max() < 6
 
@@ -165,7 +165,7 @@ def test_a_model_without_an_embedding_cannot_be_taught(backbone: Path, rgb_label
 
 def test_the_memory_of_another_backbone_is_refused(backbone: Path, memory: Path) -> None:
     with Memory(memory) as opened:
-        opened.add(example(space="0123456789abcdef"))
+        teach(opened, space="0123456789abcdef")
     with pytest.raises(SpaceMismatch, match=r"another backbone \(0123456789ab\) than .*; use the model that it was"):
         Classifier(backbone, memory=memory)
     assert labels_in(memory) == ["mug"]

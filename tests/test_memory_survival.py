@@ -14,7 +14,7 @@ import pytest
 
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory.store import Memory
-from tests.examples import example, labels_in
+from tests.examples import labels_in, teach
 
 
 @pytest.fixture
@@ -23,19 +23,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "taught.db"
 
 
-FULL = "the disk is full, .* took no example; free some space .what was taught before is safe."
+FULL = "the disk is full, .* took nothing; free some space .what was taught before is safe."
 
 
 def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
     with Memory(path) as memory:
-        memory.add(example("kept"))
-        (pages,) = memory._connection.execute("PRAGMA page_count").fetchone()
-        memory._connection.execute(f"PRAGMA max_page_count = {pages}")
+        teach(memory, "kept")
+        (pages,) = memory._database.connection.execute("PRAGMA page_count").fetchone()
+        memory._database.connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(MemoryFileError, match=FULL):
-            memory.add(example("lost", crop=bytes(100_000)))
+            teach(memory, "lost", crop=bytes(100_000))
         assert [stored.label for stored in memory.examples()] == ["kept"]
-        memory._connection.execute("PRAGMA max_page_count = 100000")
-        memory.add(example("taken again"))
+        memory._database.connection.execute("PRAGMA max_page_count = 100000")
+        teach(memory, "taken again")
     assert labels_in(path) == ["kept", "taken again"]
 
 
@@ -66,7 +66,7 @@ def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Ca
 
         def teach_until_full() -> None:
             while len(taught) < 100:
-                memory.add(example(str(len(taught)), crop=bytes(8000)))
+                teach(memory, str(len(taught)), crop=bytes(8000))
                 taught.append(str(len(taught)))
 
         with pytest.raises(MemoryFileError, match=FULL):
@@ -76,7 +76,7 @@ def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Ca
     assert labels_in(path) == taught
     small_disk("1m")
     with Memory(path) as memory:
-        memory.add(example("taken again"))
+        teach(memory, "taken again")
     assert labels_in(path) == [*taught, "taken again"]
 
 
@@ -109,13 +109,13 @@ import sys
 from pathlib import Path
 import numpy as np
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.memory.store import Example, Memory
+from edge_cls.memory.store import Memory
 print("ready", flush=True)
 sys.stdin.readline()
 with Memory(Path(sys.argv[1])) as memory:
     for number in range(40):
         vector = QuantizedVector(np.zeros(8, np.int8), 1.0, 0)
-        memory.add(Example(f"{sys.argv[2]} {number}", "space", vector, b"", 0.0))
+        memory.add(f"{sys.argv[2]} {number}", vector, space="space", crop=b"", taught_at=0.0)
 """
 
 

@@ -26,6 +26,12 @@ def run(
         Path | None,
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
+    head: Annotated[
+        str, typer.Option(help="How taught classes are told apart: auto, knn, centroid, ridge or knn-regression.")
+    ] = "auto",
+    false_accept: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Which share of strangers may be taken for a taught class.")
+    ] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames.", show_default=False)
@@ -44,6 +50,8 @@ def run(
             labels=labels,
             as_json=as_json,
             max_frames=max_frames,
+            head=head,
+            false_accept=false_accept,
             opened=_introduce,
         )
 

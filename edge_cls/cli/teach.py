@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+
+if TYPE_CHECKING:
+    from edge_cls.classifier import Taught
 
 
 def teach(
     label: Annotated[str, typer.Argument(help="What the photos show.", show_default=False)],
     images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
     memory: Annotated[
-        Path, typer.Option(readable=False, help="The file of taught examples; made if missing.", show_default=False)
+        Path,
+        typer.Option(
+            readable=False,
+            envvar="EDGE_CLS_MEMORY",
+            help="The file of taught examples; made if missing.",
+            show_default=False,
+        ),
     ],
     model: Annotated[
         Path | None,
@@ -23,13 +32,28 @@ def teach(
 ) -> None:
     """Teach a class from a few photos. Each is stored for good before the command answers."""
     from edge_cls.classifier import Classifier
+    from edge_cls.core.coach import progress
+    from edge_cls.errors import one_line
     from edge_cls.images import read_image
 
     # All are read first: a bad one is found before anything is stored.
     frames = [read_image(image) for image in images]
     with quiet_native_libraries(), Classifier(model, memory=memory) as classifier:
-        for frame in frames:
-            classifier.teach(label, frame)
-        taught = classifier.taught()
-    typer.echo(f"{label.strip()}: {len(frames)} taught, {taught[label.strip()]} in all")
-    typer.echo(f"{memory}: {', '.join(f'{name} {count}' for name, count in taught.items())}")
+        lessons = [(image, classifier.teach(label, frame)) for image, frame in zip(images, frames, strict=True)]
+        classes = progress(classifier.learner)
+    for image, taught in lessons:
+        if taught.reception.verdict != "new":
+            typer.echo(f"{one_line(str(image))}: {_advice(taught)}")
+    label, stored = label.strip(), sum(taught.stored for _, taught in lessons)
+    typer.echo(f"{label}: {stored} taught, {next(one.examples for one in classes if one.label == label)} in all")
+    typer.echo(f"{memory}: {', '.join(f'{one.label} {one.examples}' for one in classes)}")
+    if wanting := [f"{one.label} ({one})" for one in classes if one.verdict != "enough"]:
+        typer.echo(f"not learnt yet: {', '.join(wanting)}")
+
+
+def _advice(taught: Taught) -> str:
+    """Return what the coach says of an example that is not simply new."""
+    near = ", ".join(example.id[:8] for example in taught.reception.examples)
+    if taught.reception.looks_like:
+        return f"conflict, it looks like {taught.reception.looks_like} ({near})"
+    return f"duplicate of {near}, which adds nothing{'' if taught.stored else ' and was not stored again'}"

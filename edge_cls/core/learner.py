@@ -55,14 +55,14 @@ class Learner:
     def __init__(self, *, head: str = "auto", false_accept: float = 0.05, stranger: float = STRANGER) -> None:
         self._head_name = head
         self._false_accept = false_accept
-        self._stranger = stranger
+        self.stranger = stranger
         self.fit(())
 
     def fit(self, lessons: Iterable[Lesson]) -> None:
         """Learn `lessons` and nothing else."""
         self._vectors = Vectors()
         self._lessons: list[Lesson] = []
-        self._head, self._openset = KNN(), OpenSet(self._stranger)
+        self._head, self._openset = KNN(), OpenSet(self.stranger)
         for lesson in lessons:
             self.add(lesson)
 
@@ -96,6 +96,14 @@ class Learner:
     def __len__(self) -> int:
         return len(self._lessons)
 
+    def __contains__(self, identity: object) -> bool:
+        return any(lesson.id == identity for lesson in self._lessons)
+
+    @property
+    def labels(self) -> list[str]:
+        """What each example shows, in the order of `ids`."""
+        return [lesson.label for lesson in self._lessons]
+
     def classes(self) -> dict[str, int]:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
         counts: dict[str, int] = {}
@@ -115,8 +123,8 @@ class Learner:
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return what each example is taken for when it alone is left out.
 
-        Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class in
-        the order of `classes()`. A class that has no other example scores 0; where it is the only class, the row is 0.
+        Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class
+        in the order of `classes()`. A class that has no other example scores 0; where it is the only one, the row is 0.
         """
         labels = list(self.classes())
         scores = np.zeros((len(self._lessons), len(labels)))

@@ -1,135 +1,243 @@
-"""The taught examples in one SQLite file. What `add` has returned from survives a power cut."""
+"""The taught examples in one SQLite file. What a change has returned from survives a power cut."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import socket
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import MemoryFileError
+from edge_cls.errors import MemoryFileError, SpaceMismatch
+from edge_cls.memory import journal, reembedding, upkeep
+from edge_cls.memory.database import DamagedFile, Database
+from edge_cls.memory.merge import Embed, Merge
+from edge_cls.memory.records import Changes, Example, Merged, Operation, Record, Recovery, vector_of
+from edge_cls.memory.recovery import is_ours, recover
+from edge_cls.memory.rows import LIVE, Writer, example_of
 
-APPLICATION_ID = 0x65636C73  # "ecls", in the header of the file: tells our databases from other programs'
-VERSION = 1
-
-_TABLE = """
-CREATE TABLE IF NOT EXISTS example (
-    id TEXT PRIMARY KEY,
-    label TEXT NOT NULL,
-    space TEXT NOT NULL,
-    embedding BLOB NOT NULL,
-    scale REAL NOT NULL,
-    zero_point INTEGER NOT NULL,
-    crop BLOB NOT NULL,
-    taught_at REAL NOT NULL
-) STRICT
-"""
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One taught example.
-
-    `space` names the backbone that made the `embedding`; `crop` is what the model saw, as a JPEG, from which another
-    backbone's embedding can be made; `taught_at` is in seconds since 1970.
-    """
-
-    label: str
-    space: str
-    embedding: QuantizedVector
-    crop: bytes
-    taught_at: float
+__all__ = ["Changes", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
 
 
 class Memory:
     """The examples in the SQLite file at `path`, which is made where it does not exist.
 
-    Raises MemoryFileError where the file is no memory of edge-cls, or cannot be read or written.
+    `device` is what this machine calls itself in the examples that it teaches. A damaged file is put aside, and what
+    can be read of it is saved into a new one; `recovered` then says what was lost. Raises MemoryFileError where the
+    file is no memory of edge-cls, or cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, device: str = "") -> None:
         self.path = path
-        with self._explained():
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        self.device = device or socket.gethostname()
+        self.recovered: Recovery | None = None
+        self._seen: tuple[str, int] = ("", 0)
+        self._version = -1
+        self._own_change = False
         try:
-            with self._explained():
-                self._open()
-        except MemoryFileError:
-            self._connection.close()
-            raise
-
-    def _open(self) -> None:
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if tables and application != APPLICATION_ID:
-            raise MemoryFileError(
-                f"{self.path} is a database of another program", mend="give --memory a file of its own"
-            )
-        if version > VERSION:
-            raise MemoryFileError(
-                f"{self.path} was written by a newer edge-cls (format {version}, this one reads {VERSION})",
-                mend="update edge-cls",
-            )
-        # A commit is on the disk before it is reported.
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._prefer_wal()
-        if not tables:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(_TABLE)
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-            self._connection.execute("COMMIT")
-
-    def _prefer_wal(self) -> None:
-        """Let reading never wait for teaching. The file remembers that, so that one success is enough."""
-        try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            # Another process has just made the file and is at work in it. SQLite does not wait here, as it does
-            # elsewhere; the other has switched too, or the next to open the file will. Either mode is durable.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            self._database = Database(path)
+        except MemoryFileError as error:
+            if not isinstance(error, DamagedFile) and not (_is_no_database(error) and is_ours(path)):
                 raise
+            self._recover()
 
-    def add(self, example: Example) -> str:
-        """Store `example` and return its UUID, once it is on the disk. What was stored before is never touched."""
-        identity = str(uuid.uuid4())
-        vector = example.embedding
-        row = (
-            identity,
-            example.label,
-            example.space,
-            vector.values.tobytes(),
-            vector.scale,
-            vector.zero_point,
-            example.crop,
-            example.taught_at,
-        )
-        with self._explained():
-            self._connection.execute("INSERT INTO example VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        return identity
+    @property
+    def space(self) -> str | None:
+        """The embedding space of the vectors; None where there has not been any."""
+        with self._database.explained():
+            row = self._database.connection.execute("SELECT name FROM state JOIN space ON number = space").fetchone()
+        return None if row is None else str(row[0])
 
     def examples(self) -> list[Example]:
-        """Return all examples, in the order in which they were taught."""
-        with self._explained():
-            rows = self._connection.execute(
-                "SELECT label, space, embedding, scale, zero_point, crop, taught_at FROM example ORDER BY rowid"
-            ).fetchall()
-        return [
-            Example(label, space, QuantizedVector(np.frombuffer(values, np.int8), scale, zero_point), crop, taught_at)
-            for label, space, values, scale, zero_point, crop, taught_at in rows
-        ]
+        """Return all examples, in the order in which they came. `changes` counts from here."""
+        try:
+            return self._examples()
+        except DamagedFile:
+            self._database.close()
+            self._recover()
+            return self._examples()
+
+    def _examples(self) -> list[Example]:
+        with self._database.snapshot() as connection:
+            self._seen = connection.execute("SELECT generation, seq FROM state").fetchone()
+            (self._version,) = connection.execute("PRAGMA data_version").fetchone()
+            self._own_change = False
+            return self._read(connection.execute(f"{LIVE} WHERE deleted_at IS NULL ORDER BY example.number"))
+
+    def _read(self, rows: Iterable[tuple[object, ...]]) -> list[Example]:
+        try:
+            return [example for row in rows if (example := example_of(row)) is not None]
+        except ValueError as error:
+            raise DamagedFile(f"{self.path} is damaged ({error})", mend="open it again") from error
+
+    def changes(self) -> Changes:
+        """Return what was changed, here or by other processes, since the last call of this or of `examples`.
+
+        Costs next to nothing where nothing was: no byte is read from the disk.
+        """
+        if self._database.follow_file():
+            return Changes(reload=True)
+        connection = self._database.connection
+        with self._database.explained():
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version == self._version and not self._own_change:
+            return Changes()
+        with self._database.snapshot() as connection:
+            (self._version,) = connection.execute("PRAGMA data_version").fetchone()
+            self._own_change = False
+            generation, seq = connection.execute("SELECT generation, seq FROM state").fetchone()
+            (last_generation, last), self._seen = self._seen, (generation, seq)
+            if generation != last_generation:
+                return Changes(reload=True)
+            rows = connection.execute(f"{LIVE} WHERE seq > ? ORDER BY seq", (last,)).fetchall()
+        upserted = self._read(rows)
+        alive = {example.id for example in upserted}
+        return Changes(False, tuple(upserted), tuple(str(row[1]) for row in rows if row[1] not in alive))
+
+    def classes(self) -> dict[str, int]:
+        """Return how many examples each label has, in the order in which the labels came."""
+        with self._database.snapshot() as connection:
+            rows = connection.execute(
+                "SELECT label, count(*) FROM example JOIN class ON class.number = class"
+                " WHERE deleted_at IS NULL GROUP BY label ORDER BY min(example.number)"
+            )
+            return dict(rows.fetchall())
+
+    def crop(self, identity: str) -> bytes:
+        """Return the JPEG of an example. Raises KeyError where there is none."""
+        with self._database.explained():
+            row = self._database.connection.execute("SELECT crop FROM example WHERE id = ?", (identity,)).fetchone()
+        if row is None:
+            raise KeyError(identity)
+        return bytes(row[0] or b"")
+
+    def find(self, prefix: str) -> Example:
+        """Return the example whose id begins with `prefix`. Raises MemoryFileError where it is none, or several."""
+        with self._database.snapshot() as connection:
+            found = self._read(
+                connection.execute(
+                    f"{LIVE} WHERE deleted_at IS NULL AND substr(id, 1, ?) = ? LIMIT 3", (len(prefix), prefix.lower())
+                )
+            )
+        if len(found) != 1 or not prefix:
+            several = ", ".join(example.id for example in found) if prefix else ""
+            raise MemoryFileError(
+                f"{self.path} has {'several examples' if several else 'no example'} {prefix or 'without an id'}"
+                + (f" ({several})" if several else ""),
+                mend="give more of the id" if several else "see them: edge-cls memory show LABEL",
+            )
+        return found[0]
+
+    def add(self, label: str, embedding: QuantizedVector, *, space: str, crop: bytes, taught_at: float) -> str:
+        """Store an example and return its UUID, once it is on the disk. What was stored before is never touched.
+
+        Raises SpaceMismatch where the memory holds vectors of another backbone.
+        """
+        identity = str(uuid.uuid4())
+        with self._operation("teach") as writer:
+            number = writer.insert(identity, label, crop, taught_at=taught_at, device=self.device)
+            writer.put_vector(number, self._agree_on(space, writer, besides=number), embedding)
+        return identity
+
+    def forget(self, label: str) -> int:
+        """Delete a class with all its examples, and return how many that were."""
+        with self._operation("forget") as writer:
+            return self._decide_all(writer, label, None)
+
+    def relabel(self, label: str, new: str) -> int:
+        """Rename a class, or join it to another one, and return how many examples it had."""
+        with self._operation("relabel") as writer:
+            return self._decide_all(writer, label, new) if new != label else 0
+
+    def move(self, identity: str, label: str) -> None:
+        """Let an example be of another class. Raises KeyError where there is no such example."""
+        with self._operation("move") as writer:
+            number, kind = self._live(identity)
+            if (new := writer.class_number(label)) != kind:
+                writer.decide(number, new, None)
+
+    def remove(self, identities: Sequence[str]) -> int:
+        """Delete examples, all or none, and return how many. Raises KeyError for one that is not there."""
+        with self._operation("remove") as writer:
+            for identity in dict.fromkeys(identities):
+                writer.decide(*self._live(identity), writer.now)
+        return len(set(identities))
+
+    def undo(self) -> Operation | None:
+        """Take back the last change that stands, whatever it was. None where there is nothing to take back."""
+        with self._change() as connection:
+            return journal.undo(connection, self.device)
+
+    def redo(self) -> Operation | None:
+        """Do again what was taken back last. None where nothing was, or something else was done since."""
+        with self._change() as connection:
+            return journal.redo(connection, self.device)
+
+    def records(self) -> Iterator[Record]:
+        """Give all that is known of each example, also of the deleted ones, by id, as it is when the first is read."""
+        with self._database.snapshot() as connection:
+            for row in connection.execute(
+                "SELECT id, label, taught_at, device, deleted_at, stamp, editor, coalesce(crop, x''), name, vector,"
+                " scale, zero_point FROM example JOIN class ON class.number = class"
+                " LEFT JOIN embedding ON embedding.example = example.number"
+                " AND embedding.space = (SELECT space FROM state)"
+                " LEFT JOIN space ON space.number = embedding.space ORDER BY id"
+            ):
+                yield Record(*row[:9], None if row[9] is None else vector_of(*row[9:]))  # type: ignore[call-arg]
+
+    def merge(self, records: Iterable[Record], *, space: str | None = None, embed: Embed | None = None) -> Merged:
+        """Take in what other memories know, all or nothing, as one change; the order and repetition do not matter.
+
+        `embed` makes vectors of `space`, for examples that come without, or with another backbone's. Raises
+        SpaceMismatch where one would be needed, or where `space` is not that of this memory.
+        """
+        with self._operation("import") as writer:
+            records = iter(records)
+            first = next(records, None)
+            ours = space or self.space or (first.space if first else None)
+            if first is None or ours is None:
+                return Merged(0, 0, 0, 0)
+            self._agree_on(ours, writer)
+            return Merge(self._database.connection, writer, ours, embed).take(itertools.chain([first], records))
+
+    def reembed(self, space: str, embed: Embed, *, advance: Callable[[int], None] = lambda _: None) -> int:
+        """Make every vector anew, with a model of another `space`, from the crops; return how many were made.
+
+        A run that was killed goes on where it was. Until all are made, the old ones serve, and others may teach.
+        """
+        try:
+            return reembedding.reembed(self._database, self.device, space, embed, advance=advance)
+        finally:
+            self._own_change = True
+
+    def backup(self, path: Path) -> None:
+        """Write a copy of the memory to a new file. Raises MemoryFileError where there is one."""
+        upkeep.backup(self._database, path)
+
+    def restore(self, path: Path) -> Path:
+        """Replace everything by what the copy at `path` holds, at once for all who follow; return where the old lies.
+
+        Raises MemoryFileError for a copy that is no memory, or a damaged one, and leaves everything as it was.
+        """
+        self._own_change = True
+        return upkeep.restore(self._database, path)
+
+    def vacuum(self) -> int:
+        """Erase what was deleted for good, and the history of changes; return how many examples were erased."""
+        return upkeep.vacuum(self._database)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the file, a sentence each; nothing where it is sound."""
+        return upkeep.check(self._database)
 
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
-        self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,29 +248,62 @@ class Memory:
         self.close()
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._database.change() as connection:
+            self._own_change = True
+            yield connection
+
+    @contextlib.contextmanager
+    def _operation(self, kind: str) -> Iterator[Writer]:
+        with self._database.change() as connection:
+            self._own_change = True
+            writer = Writer(connection, self.device, kind=kind)
+            yield writer
+            writer.finish()
+
+    def _agree_on(self, space: str, writer: Writer, *, besides: int = -1) -> int:
+        """Return the number of `space`, which becomes the memory's where nothing, `besides` one example, has a crop."""
+        connection = self._database.connection
+        if self.space != space:
+            if connection.execute(
+                "SELECT 1 FROM example WHERE crop IS NOT NULL AND number <> ? LIMIT 1", (besides,)
+            ).fetchone():
+                raise SpaceMismatch(
+                    f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
+                    mend="run 'edge-cls memory reembed' with the model that you want to use",
+                )
+            connection.execute("UPDATE state SET space = ?", (writer.space_number(space),))
+        return writer.space_number(space)
+
+    def _live(self, identity: str) -> tuple[int, int]:
+        row = self._database.connection.execute(
+            "SELECT number, class FROM example WHERE id = ? AND deleted_at IS NULL", (identity,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(identity)
+        return int(row[0]), int(row[1])
+
+    def _decide_all(self, writer: Writer, label: str, new: str | None) -> int:
+        rows = self._database.connection.execute(
+            "SELECT example.number, class FROM example JOIN class ON class.number = class"
+            " WHERE label = ? AND deleted_at IS NULL",
+            (label,),
+        ).fetchall()
+        new_kind = None if new is None or not rows else writer.class_number(new)
+        for number, kind in rows:
+            writer.decide(number, kind if new_kind is None else new_kind, writer.now if new_kind is None else None)
+        return len(rows)
+
+    def _recover(self) -> None:
         try:
-            yield
-        except sqlite3.Error as error:
-            raise _explain(self.path, error) from error
+            self.recovered = recover(self.path, inode=self.path.stat().st_ino) or self.recovered
+        except OSError as error:
+            raise DamagedFile(
+                f"{self.path} is damaged, and what it holds cannot be saved ({error.strerror})",
+                mend="free some space, or copy it to another disk",
+            ) from error
+        self._database = Database(self.path)
 
 
-def _explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
-    """Return what SQLite's error means to the person who taught."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    stored = "what was taught before is safe"
-    match code:
-        case sqlite3.SQLITE_NOTADB:
-            return MemoryFileError(f"{path} is no memory of edge-cls", mend="give --memory another file")
-        case sqlite3.SQLITE_FULL:
-            return MemoryFileError(f"the disk is full, {path} took no example", mend=f"free some space ({stored})")
-        case sqlite3.SQLITE_CANTOPEN:
-            return MemoryFileError(f"{path} cannot be opened", mend="check that its folder exists and its rights")
-        case sqlite3.SQLITE_READONLY:
-            return MemoryFileError(f"{path} is read-only", mend=f"check its rights and its disk ({stored})")
-        case sqlite3.SQLITE_BUSY:
-            return MemoryFileError(f"{path} is locked by another process", mend="stop that process and try again")
-        case sqlite3.SQLITE_CORRUPT:
-            return MemoryFileError(f"{path} is damaged ({error})", mend="restore it from a copy")
-        case _:
-            return MemoryFileError(f"{path} cannot be used ({error})", mend=f"check the disk ({stored})")
+def _is_no_database(error: MemoryFileError) -> bool:
+    return "is no memory of edge-cls" in error.what

@@ -9,14 +9,17 @@ from edge_cls.runtime.ports import Result
 
 
 class JsonLines:
-    """Writes `{"frame", "timestamp", "label", "score", "unknown", "source", "latency_ms"}`, a line a result."""
+    """Writes `{"frame", "timestamp", "label", "score", "unknown", "source", "latency_ms"}`, a line a result.
+
+    And `"value"`, for a regression.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def publish(self, result: Result) -> None:
         """Write one line, and flush it, so that who reads a pipe sees it at once."""
-        line = {
+        line: dict[str, object] = {
             "frame": result.frame.index,
             "timestamp": round(result.frame.timestamp, 6),
             "label": result.prediction.label,
@@ -25,5 +28,7 @@ class JsonLines:
             "source": result.frame.source,
             "latency_ms": round(result.latency * 1000, 3),
         }
+        if result.prediction.value is not None:
+            line["value"] = round(result.prediction.value, 6)
         self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._stream.flush()

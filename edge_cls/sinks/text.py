@@ -19,6 +19,8 @@ class TextLines:
         prediction = result.prediction
         label = None if prediction.label is None else one_line(prediction.label)
         nearest = "no class" if label is None else f"{label} {prediction.score:6.1%}"
+        if prediction.value is not None:
+            nearest = f"{prediction.value:.6g}"
         said = f"unknown (nearest: {nearest})" if prediction.unknown else nearest
         self._stream.write(f"{result.frame.index:6d}  {said}  {one_line(result.frame.source)}\n")
         self._stream.flush()

@@ -12,7 +12,7 @@ from edge_cls.memory.store import Memory
 from tests import toy_model
 from tests.colors import color_frame, write_colors
 from tests.commands import EdgeCls
-from tests.examples import example
+from tests.examples import teach
 from tests.video import write_video
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     Image.new("RGB", (1, 1)).save(folder / "pixel.png")
     write_video(folder / "red.avi", count=5)
     with Memory(folder / "other.db") as memory:
-        memory.add(example())
+        teach(memory)
     return folder
 
 

@@ -125,7 +125,7 @@ def test_what_was_taught_is_seen_in_a_folder(edge_cls: EdgeCls) -> None:
         photos = [f"photos/{color}/{index:02d}.png" for index in range(2)]
         said = good(edge_cls("teach", f"my {color}", *photos, "--memory", "new.db", "--model", "mean.tflite"))
         assert f"my {color}: 2 taught, 2 in all" in said
-    assert said.endswith("new.db: my red 2, my blue 2\n")
+    assert "new.db: my red 2, my blue 2\nnot learnt yet: my red (too few), my blue (too few)\n" in said
 
     text = good(edge_cls("run", "--source", "photos", "--memory", "new.db", "--model", "mean.tflite", "--json"))
     lines = lines_of(text)

@@ -1,0 +1,92 @@
+"""The coach: what a new example brings, and what each class still needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_cls.core.learner import Learner, Neighbour
+from edge_cls.core.quantization import QuantizedVector
+
+SAME = 0.05
+"""An example is a duplicate within this share of the distance that photos of different things have."""
+SURE = 0.5
+"""The score from which another class's claim to an example is a conflict."""
+FEW = 5
+"""Below so many examples a class is not learnt yet: on four sets of photos the fifth still adds points of accuracy."""
+CONFUSED = 0.2
+"""The share of a class's examples that, left out, are taken for one other class, from which the two are confused."""
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What an example brings to a memory in which it is not yet.
+
+    `new`; a `duplicate` of an example of its own class, and adds nothing; or in `conflict` with another class, which it
+    looks like. `examples` are those it is a duplicate of, or in conflict with, the nearest first.
+    """
+
+    verdict: Literal["new", "duplicate", "conflict"]
+    examples: tuple[Neighbour, ...] = ()
+
+    @property
+    def looks_like(self) -> str | None:
+        """The class that a conflict is with."""
+        return self.examples[0].label if self.verdict == "conflict" else None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a class has come, by leaving out one example at a time.
+
+    `right` is the share of its examples, left out, that are taken for it; None where there is nothing to choose from.
+    """
+
+    label: str
+    examples: int
+    verdict: Literal["too few", "enough", "confused"]
+    confused_with: str | None
+    right: float | None
+
+    def __str__(self) -> str:
+        return f"confused with {self.confused_with}" if self.confused_with else self.verdict
+
+
+def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Reception:
+    """Return what an example of `label` would bring to what `learner` knows."""
+    near = learner.nearest(embedding, len(learner))
+    if not near:
+        return Reception("new")
+    same = [one for one in near if 1 - one.cosine <= SAME * learner.stranger]
+    judgement = learner.judge(embedding)
+    best = max(judgement.scores, key=judgement.scores.__getitem__)
+    if same and same[0].label != label:
+        rival = same[0].label
+    elif not judgement.unknown and best != label and judgement.scores[best] >= SURE:
+        rival = best
+    elif same:
+        return Reception("duplicate", tuple(same[:_NAMED]))
+    else:
+        return Reception("new")
+    return Reception("conflict", tuple(one for one in near if one.label == rival)[:_NAMED])
+
+
+def progress(learner: Learner) -> list[Progress]:
+    """Return how far each class has come, in the order in which they were taught."""
+    classes = list(learner.classes())
+    taken_for: dict[str, Counter[str]] = {label: Counter() for label in classes}
+    for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
+        taken_for[label][classes[scores.argmax()] if scores.any() else label] += 1
+    return [_progress(label, answers, len(classes)) for label, answers in taken_for.items()]
+
+
+def _progress(label: str, answers: Counter[str], classes: int) -> Progress:
+    count = answers.total()
+    right = answers[label] / count if classes > 1 else None
+    rivals: Sequence[tuple[str, int]] = [(name, n) for name, n in answers.most_common() if name != label]
+    if rivals and rivals[0][1] >= max(2, CONFUSED * count):
+        return Progress(label, count, "confused", rivals[0][0], right)
+    return Progress(label, count, "too few" if count < FEW else "enough", None, right)

@@ -1,0 +1,193 @@
+"""The SQLite file of a memory: opened with care, changed in whole transactions, its errors explained."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from edge_cls.errors import MemoryFileError
+from edge_cls.memory import schema
+
+_STORED = "what was taught before is safe"
+_CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
+class DamagedFile(MemoryFileError):
+    """A memory whose pages or rows are no longer what was written."""
+
+
+class Database:
+    """A connection to the file at `path`, which is made where it does not exist.
+
+    A file that cannot be written, or whose disk cannot, is opened to be read. Raises MemoryFileError where the file is
+    no memory of edge-cls or cannot be opened, DamagedFile where it is one no longer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self.explained():
+            self.connection = self._open()
+        self._identity = self._inode()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._prepared("rwc")
+        except sqlite3.OperationalError as error:
+            if primary_code(error) not in _CANNOT_WRITE or not self.path.is_file():
+                raise
+        try:
+            return self._prepared("ro")
+        except sqlite3.OperationalError as error:
+            # WAL wants a file of its own beside ours. Without it nobody else can be writing; nothing may be pending.
+            wal = self.path.with_name(self.path.name + "-wal")
+            if primary_code(error) not in _CANNOT_WRITE or (wal.exists() and wal.stat().st_size):
+                raise
+        return self._prepared("ro&immutable=1")
+
+    def _prepared(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path.absolute()))}?mode={mode}", uri=True, isolation_level=None, timeout=10
+        )
+        try:
+            self._prepare(connection, writing=mode == "rwc")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection, *, writing: bool) -> None:
+        # A commit is on the disk before it is reported, and what is deleted is overwritten.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+        tables = self._tables(connection)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if tables and application != schema.APPLICATION_ID:
+            raise MemoryFileError(
+                f"{self.path} is a database of another program", mend="give --memory a file of its own"
+            )
+        if version > schema.VERSION:
+            raise MemoryFileError(
+                f"{self.path} was written by a newer edge-cls (format {version}, this one reads {schema.VERSION})",
+                mend="update edge-cls",
+            )
+        if not writing:
+            if version < schema.VERSION:
+                raise MemoryFileError(
+                    f"{self.path} is of an older version and read-only, so that it cannot be brought up to date",
+                    mend="copy it to a disk that can be written",
+                )
+            return
+        if not tables:
+            connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        _prefer_wal(connection)
+        if version < schema.VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            # Another process may have done it by now.
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if not self._tables(connection):
+                schema.create(connection)
+            elif version < schema.VERSION:
+                schema.migrate(connection, version)
+            connection.execute("COMMIT")
+
+    @staticmethod
+    def _tables(connection: sqlite3.Connection) -> int:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return int(tables)
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Change the file wholly, once it is on the disk, or not at all."""
+        self.follow_file()
+        with self.explained():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Read from the file as it is now, whatever others write meanwhile."""
+        with self.explained():
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+
+    def follow_file(self) -> bool:
+        """Open the file that lies at `path` now, where another one has taken its place. Returns whether it has."""
+        if self._identity is None or (inode := self._inode()) == self._identity:
+            return False
+        if inode is None:
+            raise MemoryFileError(f"{self.path} was taken away", mend="put it back, or start again")
+        self.connection.close()
+        with self.explained():
+            self.connection = self._open()
+        self._identity = inode
+        return True
+
+    def close(self) -> None:
+        """Close the file. Closing twice is safe."""
+        self._identity = None
+        self.connection.close()
+
+    def _inode(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raise SQLite's errors as what they mean to the person who taught."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+
+
+def _prefer_wal(connection: sqlite3.Connection) -> None:
+    """Let reading never wait for teaching. The file remembers that, so that one success is enough."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # Another process has just made the file and is at work in it. SQLite does not wait here, as it does
+        # elsewhere; the other has switched too, or the next to open the file will. Either mode is durable.
+        if primary_code(error) != sqlite3.SQLITE_BUSY:
+            raise
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's code without the details in its upper bits."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
+    """Return what SQLite's error means to the person who taught."""
+    match primary_code(error):
+        case sqlite3.SQLITE_NOTADB:
+            return MemoryFileError(f"{path} is no memory of edge-cls", mend="give --memory another file")
+        case sqlite3.SQLITE_CORRUPT:
+            return DamagedFile(f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --memory {path}")
+        case sqlite3.SQLITE_FULL:
+            return MemoryFileError(f"the disk is full, {path} took nothing", mend=f"free some space ({_STORED})")
+        case sqlite3.SQLITE_CANTOPEN:
+            return MemoryFileError(f"{path} cannot be opened", mend="check that its folder exists and its rights")
+        case sqlite3.SQLITE_READONLY:
+            return MemoryFileError(f"{path} is read-only", mend=f"check its rights and its disk ({_STORED})")
+        case sqlite3.SQLITE_BUSY:
+            return MemoryFileError(f"{path} is locked by another process", mend="stop that process and try again")
+        case _:
+            return MemoryFileError(f"{path} cannot be used ({error})", mend=f"check the disk ({_STORED})")

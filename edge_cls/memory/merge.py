@@ -1,0 +1,112 @@
+"""Merging memories: in any order, as often as you like, all end with the same examples.
+
+What was decided about an example last, its label or its deletion, counts: a last-writer-wins register for each (Shapiro
+et al., "A comprehensive study of Convergent and Commutative Replicated Data Types", 2011). Where two records of one
+example differ in what is never decided anew, both sides take the same of the two.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import SpaceMismatch
+from edge_cls.memory.records import Merged, Record
+from edge_cls.memory.rows import Writer
+
+Embed = Callable[[bytes], QuantizedVector]
+"""From a crop to its embedding."""
+
+
+class Merge:
+    """Takes records into the memory behind `connection`, inside the open transaction.
+
+    `space` is that of the vectors of this memory, and `embed` makes one for an example that comes without.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, writer: Writer, space: str, embed: Embed | None) -> None:
+        self._connection = connection
+        self._writer = writer
+        self._space, self._space_number = space, writer.space_number(space)
+        self._embed = embed
+        self._counts = {"added": 0, "changed": 0, "deleted": 0, "unchanged": 0}
+
+    def take(self, records: Iterable[Record]) -> Merged:
+        """Merge `records`. Raises SpaceMismatch for one whose vector is of another space and cannot be made anew."""
+        for record in records:
+            self._counts[self._take(record)] += 1
+            self._writer.saw(record.stamp)
+        return Merged(**self._counts)
+
+    def _take(self, record: Record) -> str:
+        row = self._connection.execute(
+            "SELECT example.number, label, taught_at, device, deleted_at, stamp, editor, crop, vector, scale,"
+            " zero_point FROM example JOIN class ON class.number = class"
+            " LEFT JOIN embedding ON embedding.example = example.number AND space = ? WHERE id = ?",
+            (self._space_number, record.id),
+        ).fetchone()
+        if row is None:
+            number = self._writer.insert(
+                record.id,
+                record.label,
+                record.crop,
+                taught_at=record.taught_at,
+                device=record.device,
+                deleted_at=record.deleted_at,
+                stamp=record.stamp,
+                editor=record.editor,
+            )
+            self._give_vector(number, record)
+            return "added" if record.deleted_at is None else "deleted"
+        number, label, taught_at, device, deleted_at, stamp, editor, crop, vector, scale, zero_point = row
+        theirs = (record.stamp, record.editor, record.deleted_at or 0.0, record.label)
+        wins = theirs > (stamp, editor, deleted_at or 0.0, label)
+        dead = record.deleted_at is not None if wins else deleted_at is not None
+        if wins:
+            self._writer.decide(
+                number,
+                self._writer.class_number(record.label),
+                record.deleted_at,
+                stamp=record.stamp,
+                editor=record.editor,
+            )
+        self._agree(number, record, taught_at, device)
+        if not dead:  # what is deleted may have been erased here or there: its content no longer counts
+            if record.crop and (crop is None or record.crop > crop):
+                self._connection.execute(
+                    "UPDATE example SET crop = ?, crop_crc = ? WHERE number = ?",
+                    (record.crop, zlib.crc32(record.crop), number),
+                )
+            ours = None if vector is None else (vector, scale, zero_point)
+            if ours is None or (self._of_our_space(record) and _key(record.embedding) > ours):
+                self._give_vector(number, record)
+        if not wins or (label, deleted_at is None) == (record.label, record.deleted_at is None):
+            return "unchanged"
+        return "changed" if record.deleted_at is None else "deleted"
+
+    def _agree(self, number: int, record: Record, taught_at: float, device: str) -> None:
+        agreed = min(taught_at, record.taught_at), min(device, record.device)
+        if agreed != (taught_at, device):
+            self._connection.execute("UPDATE example SET taught_at = ?, device = ? WHERE number = ?", (*agreed, number))
+
+    def _of_our_space(self, record: Record) -> bool:
+        return record.embedding is not None and record.space == self._space
+
+    def _give_vector(self, number: int, record: Record) -> None:
+        vector = record.embedding
+        if vector is None or record.space != self._space:
+            vector = self._embed(record.crop) if self._embed and record.crop else None
+        if vector is not None:
+            self._writer.put_vector(number, self._space_number, vector)
+            self._writer.touch(number)
+        elif record.deleted_at is None:
+            raise SpaceMismatch(
+                f"example {record.id[:8]} ({record.label}) was taught with another backbone",
+                mend="give the model to make its vector anew with (--model)",
+            )
+
+
+def _key(vector: QuantizedVector | None) -> tuple[bytes, float, int]:
+    return (b"", 0.0, 0) if vector is None else (vector.values.tobytes(), vector.scale, vector.zero_point)

@@ -1,0 +1,105 @@
+"""What a memory holds and tells, as values."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_cls.core.quantization import QuantizedVector
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A taught example without its crop: what a head learns from. `taught_at` is in seconds since 1970."""
+
+    id: str
+    label: str
+    embedding: QuantizedVector
+    taught_at: float
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """All that one memory tells another about an example, also about one that was deleted.
+
+    `stamp`, in microseconds since 1970, and `editor` say when and where its label or its deletion was last decided:
+    between two memories the later decision counts. `crop` is empty, and `embedding` None, where they were erased, or
+    did not come along. `space` names the backbone of the embedding.
+    """
+
+    id: str
+    label: str
+    taught_at: float
+    device: str
+    deleted_at: float | None
+    stamp: int
+    editor: str
+    crop: bytes
+    space: str | None
+    embedding: QuantizedVector | None
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What happened in a memory since the last look. With `reload` everything may have: read all examples again."""
+
+    reload: bool = False
+    upserted: tuple[Example, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A change that can be undone: what was done, to which labels, to how many examples, and when."""
+
+    kind: str
+    labels: tuple[str, ...]
+    count: int
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.kind} {', '.join(self.labels)} (examples: {self.count})"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many examples a merge brought, relabelled or brought back, deleted, and left as they were."""
+
+    added: int
+    changed: int
+    deleted: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What became of a damaged memory: where it lies now, and how many examples were `kept` and `lost`.
+
+    `lost` is None where the damage hides how many there were. `without_vector` of those kept need 'memory reembed'.
+    """
+
+    put_aside: Path
+    kept: int
+    lost: int | None
+    without_vector: int
+
+    def __str__(self) -> str:
+        lost = "nobody can tell how many more there were" if self.lost is None else f"{self.lost} were lost"
+        again = f"; {self.without_vector} of them need 'edge-cls memory reembed'" if self.without_vector else ""
+        return (
+            f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}; it lies in {self.put_aside}"
+        )
+
+
+def vector_of(values: bytes, scale: float, zero_point: int) -> QuantizedVector:
+    """Return the vector that a row holds."""
+    return QuantizedVector(np.frombuffer(values, np.int8), scale, zero_point)
+
+
+def vector_crc(values: bytes, scale: float, zero_point: int) -> int:
+    """Return the checksum of a vector's row."""
+    return zlib.crc32(values + np.float64(scale).tobytes() + np.int64(zero_point).tobytes())

@@ -1,0 +1,158 @@
+"""Writing examples: every change of a row goes through here, takes its place in the order of changes, and is noted."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.memory.records import Example, vector_crc, vector_of
+
+LIVE = (
+    "SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc"
+    " FROM example JOIN class ON class.number = class"
+    " LEFT JOIN embedding ON embedding.example = example.number AND embedding.space = (SELECT space FROM state)"
+)
+"""Rows for `example_of`."""
+
+
+def example_of(row: tuple[object, ...]) -> Example | None:
+    """Return the example of a row of LIVE; None where it is deleted or has no vector. Raises ValueError if damaged."""
+    _, identity, label, taught_at, device, deleted_at, vector, scale, zero_point, crc = row
+    if deleted_at is not None or vector is None:
+        return None
+    if vector_crc(vector, scale, zero_point) != crc:  # type: ignore[arg-type]
+        raise ValueError(f"the vector of example {identity} has changed by itself")
+    embedding = vector_of(vector, scale, zero_point)  # type: ignore[arg-type]
+    return Example(identity, label, embedding, taught_at, device)  # type: ignore[arg-type]
+
+
+class Writer:
+    """One operation in the making, inside an open transaction: what it does to rows can be undone together."""
+
+    def __init__(self, connection: sqlite3.Connection, device: str, *, kind: str | None) -> None:
+        self._connection = connection
+        self._device = device
+        self.now = time.time()
+        self.seq, last = connection.execute("SELECT seq, stamp FROM state").fetchone()
+        self.stamp = max(int(self.now * 1_000_000), last + 1)
+        self._operation: int | None = None
+        if kind is not None:
+            # What was undone cannot be redone on top of something new.
+            connection.execute("DELETE FROM operation WHERE undone = 1")
+            self._operation = connection.execute(
+                "INSERT INTO operation (kind, at) VALUES (?, ?)", (kind, self.now)
+            ).lastrowid
+
+    def class_number(self, label: str) -> int:
+        """Return the number of the class `label`, which is made where there is none."""
+        self._connection.execute("INSERT OR IGNORE INTO class (label) VALUES (?)", (label,))
+        (number,) = self._connection.execute("SELECT number FROM class WHERE label = ?", (label,)).fetchone()
+        return int(number)
+
+    def space_number(self, space: str) -> int:
+        """Return the number of an embedding space, which is made where there is none."""
+        self._connection.execute("INSERT OR IGNORE INTO space (name) VALUES (?)", (space,))
+        (number,) = self._connection.execute("SELECT number FROM space WHERE name = ?", (space,)).fetchone()
+        return int(number)
+
+    def insert(
+        self,
+        identity: str,
+        label: str,
+        crop: bytes,
+        *,
+        taught_at: float,
+        device: str,
+        deleted_at: float | None = None,
+        stamp: int | None = None,
+        editor: str | None = None,
+    ) -> int:
+        """Add an example and return its number; it has been decided here and now, or where and when is said."""
+        self.seq += 1
+        kind = self.class_number(label)
+        number = self._connection.execute(
+            "INSERT INTO example (id, class, taught_at, device, deleted_at, stamp, editor, seq, crop_crc, crop)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                identity,
+                kind,
+                taught_at,
+                device,
+                deleted_at,
+                self.stamp if stamp is None else stamp,
+                self._device if editor is None else editor,
+                self.seq,
+                zlib.crc32(crop) if crop else None,
+                crop or None,
+            ),
+        ).lastrowid
+        assert number is not None  # noqa: S101 - an INSERT has one
+        self._note(number, None, None, kind, deleted_at)
+        return number
+
+    def put_vector(self, example: int, space: int, vector: QuantizedVector) -> None:
+        """Give an example its vector in a space."""
+        values = vector.values.tobytes()
+        self._connection.execute(
+            "INSERT OR REPLACE INTO embedding (example, space, scale, zero_point, crc, vector)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                example,
+                space,
+                vector.scale,
+                vector.zero_point,
+                vector_crc(values, vector.scale, vector.zero_point),
+                values,
+            ),
+        )
+
+    def decide(
+        self, example: int, kind: int, deleted_at: float | None, *, stamp: int | None = None, editor: str | None = None
+    ) -> None:
+        """Let an example be of the class number `kind`, and deleted or not: here and now, or where and when is said."""
+        old_kind, old_deleted_at = self._connection.execute(
+            "SELECT class, deleted_at FROM example WHERE number = ?", (example,)
+        ).fetchone()
+        self.seq += 1
+        self._connection.execute(
+            "UPDATE example SET class = ?, deleted_at = ?, stamp = ?, editor = ?, seq = ? WHERE number = ?",
+            (
+                kind,
+                deleted_at,
+                self.stamp if stamp is None else stamp,
+                self._device if editor is None else editor,
+                self.seq,
+                example,
+            ),
+        )
+        self._note(example, old_kind, old_deleted_at, kind, deleted_at)
+
+    def touch(self, example: int) -> None:
+        """Tell whoever follows that an example has changed in other ways."""
+        self.seq += 1
+        self._connection.execute("UPDATE example SET seq = ? WHERE number = ?", (self.seq, example))
+
+    def saw(self, stamp: int) -> None:
+        """Let all later decisions of this memory be later than one that came from elsewhere."""
+        self.stamp = max(self.stamp, stamp)
+
+    def finish(self) -> None:
+        """Write how far the order of changes has come."""
+        self._connection.execute("UPDATE state SET seq = ?, stamp = ?", (self.seq, self.stamp))
+        if self._operation is not None:
+            # Nothing was done, so there is nothing to undo.
+            self._connection.execute(
+                "DELETE FROM operation WHERE number = ?1 AND NOT EXISTS (SELECT * FROM change WHERE operation = ?1)",
+                (self._operation,),
+            )
+
+    def _note(
+        self, example: int, old_kind: int | None, old_deleted: float | None, kind: int, deleted: float | None
+    ) -> None:
+        if self._operation is not None:
+            self._connection.execute(
+                "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
+                (self._operation, example, old_kind, old_deleted, kind, deleted),
+            )

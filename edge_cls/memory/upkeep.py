@@ -1,0 +1,144 @@
+"""Looking after a memory: checking it, copying it, taking a copy back, and erasing what was deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import uuid
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from edge_cls.errors import MemoryFileError
+from edge_cls.memory.database import Database, explain
+from edge_cls.memory.records import vector_crc
+
+
+def check(database: Database) -> list[str]:
+    """Return what is wrong with the file, a sentence each; nothing where it is sound."""
+    with database.snapshot() as connection:
+        faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check") if fault != "ok"]
+        if faults:
+            return faults  # what follows would only stumble over the same
+        faults += [
+            f"a row of {table} points to no row of {parent}"
+            for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
+        ]
+        for identity, crop, crc in connection.execute("SELECT id, crop, crop_crc FROM example WHERE crop IS NOT NULL"):
+            if zlib.crc32(crop) != crc:
+                faults.append(f"the crop of example {identity} has changed by itself")
+        for identity, vector, scale, zero_point, crc in connection.execute(
+            "SELECT id, vector, scale, zero_point, crc FROM embedding JOIN example ON number = embedding.example"
+        ):
+            if vector_crc(vector, scale, zero_point) != crc:
+                faults.append(f"the vector of example {identity} has changed by itself")
+        for (identity,) in connection.execute(
+            "SELECT id FROM example WHERE deleted_at IS NULL AND NOT EXISTS (SELECT * FROM embedding"
+            " WHERE embedding.example = number AND space = (SELECT space FROM state))"
+        ):
+            faults.append(f"example {identity} has no vector: run 'edge-cls memory reembed'")
+    return faults
+
+
+def backup(database: Database, path: Path) -> None:
+    """Write a copy, whole or not at all, while others read and write. Raises MemoryFileError where `path` exists."""
+    with _copy_beside(database, path) as copy:
+        try:
+            os.link(copy, path)  # which, unlike a rename, never replaces a file
+        except FileExistsError:
+            raise MemoryFileError(f"{path} exists", mend="give a new file") from None
+
+
+@contextlib.contextmanager
+def _copy_beside(database: Database, path: Path) -> Iterator[Path]:
+    copy = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with _explained(path), contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target:
+            database.connection.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
+        yield copy
+        sync_folder(path)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Let what was named, or named anew, in the folder of `path` be so after a power cut."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def free_name(path: Path, what: str) -> Path:
+    """Return a name beside `path` that tells what is kept there and since when, and that no file has."""
+    name = f"{path.name}.{what}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (path.with_name(name if n == 0 else f"{name}-{n}") for n in range(1000))
+    return next(candidate for candidate in candidates if not candidate.exists())
+
+
+def vacuum(database: Database) -> int:
+    """Erase the crops and vectors of what was deleted, and the history with them; return how many examples that were.
+
+    That an example was deleted stays known, so that no merge brings it back.
+    """
+    with database.change() as connection:
+        connection.execute("DELETE FROM operation")
+        connection.execute(
+            "DELETE FROM embedding WHERE space IS NOT (SELECT space FROM state)"
+            " OR example IN (SELECT number FROM example WHERE deleted_at IS NOT NULL)"
+        )
+        connection.execute("DELETE FROM space WHERE number IS NOT (SELECT space FROM state)")
+        erased = connection.execute(
+            "UPDATE example SET crop = NULL, crop_crc = NULL WHERE deleted_at IS NOT NULL AND crop IS NOT NULL"
+        ).rowcount
+    with database.explained():
+        database.connection.execute("VACUUM")
+        database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return erased
+
+
+def restore(database: Database, path: Path) -> Path:
+    """Replace what the file holds by the copy at `path`; return where what it held until now is kept."""
+    if not path.is_file():
+        raise MemoryFileError(f"{path} does not exist", mend="give a file of 'edge-cls memory backup'")
+    database.follow_file()
+    with tempfile.TemporaryDirectory(dir=database.path.parent, prefix=f".{database.path.name}.") as scratch:
+        # A copy of the copy: it may be of an older version, and what follows must not change the original.
+        copied = Path(scratch) / "copy.db"
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with (
+            _explained(path),
+            contextlib.closing(sqlite3.connect(uri, uri=True)) as source,
+            contextlib.closing(sqlite3.connect(copied)) as target,
+        ):
+            source.backup(target)
+        copy = Database(copied)
+        try:
+            if faults := check(copy):
+                raise MemoryFileError(f"{path} is damaged ({faults[0]})", mend="give another copy")
+            # For those who follow the file it is another one from now on.
+            with copy.change() as connection:
+                connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))
+            kept = free_name(database.path, "before-restore")
+            backup(database, kept)
+            with database.explained():
+                copy.connection.backup(database.connection)
+        finally:
+            copy.close()
+    return kept
