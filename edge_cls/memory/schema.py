@@ -90,7 +90,8 @@ def _from_1(connection: sqlite3.Connection) -> None:
     create(connection)
     connection.execute("INSERT INTO space (name) SELECT space FROM example_1 GROUP BY space ORDER BY max(rowid)")
     connection.execute(
-        "INSERT INTO class (label, since) SELECT label, min(taught_at) FROM example_1 GROUP BY label ORDER BY min(rowid)"
+        "INSERT INTO class (label, since) SELECT label, min(taught_at) FROM example_1"
+        " GROUP BY label ORDER BY min(rowid)"
     )
     connection.create_function("crc", 1, zlib.crc32, deterministic=True)
     connection.create_function("vector_crc", 3, vector_crc, deterministic=True)
