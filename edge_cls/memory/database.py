@@ -180,7 +180,9 @@ def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
         case sqlite3.SQLITE_NOTADB:
             return MemoryFileError(f"{path} is no memory of edge-cls", mend="give --memory another file")
         case sqlite3.SQLITE_CORRUPT:
-            return DamagedFile(f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --memory {path}")
+            return DamagedFile(
+                f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}"
+            )
         case sqlite3.SQLITE_FULL:
             return MemoryFileError(f"the disk is full, {path} took nothing", mend=f"free some space ({_STORED})")
         case sqlite3.SQLITE_CANTOPEN:

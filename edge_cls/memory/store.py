@@ -235,6 +235,12 @@ class Memory:
         """Return what is wrong with the file, a sentence each; nothing where it is sound."""
         return upkeep.check(self._database)
 
+    def repair(self) -> Recovery | None:
+        """Put the file aside, save what can be read of it into a new one, and return what was lost. See `recovered`."""
+        self._database.close()
+        self._recover()
+        return self.recovered
+
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
         self._database.close()

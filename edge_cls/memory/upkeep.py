@@ -14,12 +14,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
-from edge_cls.memory.database import Database, explain
+from edge_cls.memory.database import DamagedFile, Database, explain
 from edge_cls.memory.records import vector_crc
 
 
 def check(database: Database) -> list[str]:
     """Return what is wrong with the file, a sentence each; nothing where it is sound."""
+    try:
+        return _faults(database)
+    except DamagedFile as error:
+        return [error.what]
+
+
+def _faults(database: Database) -> list[str]:
     with database.snapshot() as connection:
         faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check") if fault != "ok"]
         if faults:
