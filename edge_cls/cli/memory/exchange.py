@@ -94,7 +94,7 @@ def _tell(source: Path, imported: Imported) -> None:
     )
     if imported.missing:
         typer.echo(
-            f"{count(imported.missing)} of the export have no photo there any more and were left as they are; "
-            "to delete them: edge-cls memory remove",
+            f"photos of the export that are gone: {imported.missing}; their examples are left as they are "
+            "(to delete them: edge-cls memory remove ID)",
             err=True,
         )

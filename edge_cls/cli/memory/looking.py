@@ -55,7 +55,7 @@ def show(
         if save is not None:
             for example in examples:
                 if crop := taught.crop(example.id):
-                    write_whole(save / f"{example.id}.jpg", crop)
+                    write_whole(save / Path(f"{example.id}.jpg").name, crop)
     if as_json:
         rows = [
             {"id": one.id, "label": one.label, "taught_at": one.taught_at, "device": one.device} for one in examples

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def write_arrays(records: Iterable[Record], path: Path) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def read_arrays(path: Path) -> Iterator[Record]:
+def read_arrays(path: Path) -> Generator[Record]:
     """Give the records in a file of `write_arrays`. Raises MemoryFileError where it is damaged or none of ours."""
     try:
         with open_regular(path, limit=_MAX_FILE) as file, zipfile.ZipFile(file) as archive:

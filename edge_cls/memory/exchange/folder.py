@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -77,7 +77,7 @@ class FolderSource:
     faults: list[EdgeClsError] = field(default_factory=list)
     missing: int = 0
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record]:
         """Give the examples. Raises MemoryFileError for a folder that has none, or is damaged."""
         document = _document(self.root / RECORDS)
         entries = {entry.id: entry for entry in document.examples}
@@ -112,7 +112,11 @@ class FolderSource:
 
     def _photos(self, labels: dict[str, str]) -> Iterator[_Photo]:
         for folder in sorted(self.root.iterdir()):
-            if not folder.is_dir() or folder.name.startswith("."):
+            if (
+                not folder.is_dir()
+                or folder.name.startswith(".")
+                or self.root.resolve().is_relative_to(folder.resolve())
+            ):
                 continue
             paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
             try:
@@ -160,7 +164,8 @@ def write_folder(records: Iterable[Record], root: Path) -> None:
                 names |= folder_names([record.label], taken=[RECORDS, *names.values()])
                 (root / names[record.label]).mkdir()
             if record.crop:
-                (root / names[record.label] / f"{record.id}.jpg").write_bytes(record.crop)
+                # Only a name, whatever a memory from elsewhere calls its example.
+                (root / names[record.label] / Path(f"{record.id}.jpg").name).write_bytes(record.crop)
         entries.append(_entry(record))
     document = _Document(
         format="edge-cls memory",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -52,8 +53,6 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
     folder = FolderSource(source, lambda frame: model().crop(frame)) if source.is_dir() else None
     known = memory.examples()[:1]
     dims = {memory.space: len(known[0].embedding.values)} if known and memory.space else {}
-    found = checked(folder.records() if folder else _records(source), str(source), dims=dims)
-    space, records = _space(memory, found, model, chosen=chosen)
 
     def embed(crop: bytes) -> QuantizedVector:
         if model().space != space:
@@ -63,7 +62,9 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
             )
         return model().embed(crop)
 
-    merged = memory.merge(records, space=space, embed=embed)
+    with contextlib.closing(folder.records() if folder else _records(source)) as found:
+        space, records = _space(memory, checked(found, str(source), dims=dims), model, chosen=chosen)
+        merged = memory.merge(records, space=space, embed=embed)
     return Imported(merged, tuple(folder.faults), folder.missing) if folder else Imported(merged)
 
 
@@ -84,7 +85,7 @@ def _space(
     return space, itertools.chain(read, records)
 
 
-def _records(source: Path) -> Iterator[Record]:
+def _records(source: Path) -> Generator[Record]:
     try:
         with source.open("rb") as file:
             start = file.read(16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from edge_cls.memory.records import Record
 from edge_cls.memory.store import Memory
 
 
-def read_memory(path: Path) -> Iterator[Record]:
+def read_memory(path: Path) -> Generator[Record]:
     """Give the records of the memory at `path`. Raises MemoryFileError where it is none, or damaged."""
     # A copy is read: opening brings an older version up to date, and mends what is damaged.
     with tempfile.TemporaryDirectory() as folder:
@@ -34,16 +34,8 @@ def read_memory(path: Path) -> Iterator[Record]:
 
 
 def _copy(path: Path, target: Path) -> None:
-    try:
-        _copy_as(path, target, "ro")
-    except sqlite3.OperationalError as error:
-        # On a disk that cannot be written there is no place for the file that readers of a WAL share.
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise
-        _copy_as(path, target, "ro&immutable=1")
-
-
-def _copy_as(path: Path, target: Path, mode: str) -> None:
+    # Where no log lies beside the file nobody is at work in it, and reading it leaves no log there either.
+    mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
     with (
         contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as source,
