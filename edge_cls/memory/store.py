@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import socket
 import sqlite3
 import uuid
@@ -141,7 +140,7 @@ class Memory:
         identity = str(uuid.uuid4())
         with self._operation("teach") as writer:
             number = writer.insert(identity, label, crop, taught_at=taught_at, device=self.device)
-            writer.put_vector(number, self._agree_on(space, writer, besides=number), embedding)
+            writer.put_vector(number, self._agree_on(space, writer), embedding)
         return identity
 
     def forget(self, label: str) -> int:
@@ -197,13 +196,17 @@ class Memory:
         SpaceMismatch where one would be needed, or where `space` is not that of this memory.
         """
         with self._operation("import") as writer:
-            records = iter(records)
-            first = next(records, None)
-            ours = space or self.space or (first.space if first else None)
-            if first is None or ours is None:
-                return Merged(0, 0, 0, 0)
-            self._agree_on(ours, writer)
-            return Merge(self._database.connection, writer, ours, embed).take(itertools.chain([first], records))
+            connection = self._database.connection
+            # A space of ours counts only while something has a vector in it.
+            taken = connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone()
+            merge = Merge(
+                connection,
+                writer,
+                space=space or (self.space if taken else None),
+                agree_on=lambda name: self._agree_on(name, writer),
+                embed=embed,
+            )
+            return merge.take(records)
 
     def reembed(self, space: str, embed: Embed, *, advance: Callable[[int], None] = lambda _: None) -> int:
         """Make every vector anew, with a model of another `space`, from the crops; return how many were made.
@@ -267,13 +270,11 @@ class Memory:
             yield writer
             writer.finish()
 
-    def _agree_on(self, space: str, writer: Writer, *, besides: int = -1) -> int:
-        """Return the number of `space`, which becomes the memory's where nothing, `besides` one example, has a crop."""
+    def _agree_on(self, space: str, writer: Writer) -> int:
+        """Return the number of `space`, which becomes the memory's where nothing has a vector yet."""
         connection = self._database.connection
         if self.space != space:
-            if connection.execute(
-                "SELECT 1 FROM example WHERE crop IS NOT NULL AND number <> ? LIMIT 1", (besides,)
-            ).fetchone():
+            if connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone():
                 raise SpaceMismatch(
                     f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
                     mend="run 'edge-cls memory reembed' with the model that you want to use",
