@@ -14,7 +14,7 @@ from typing import Self
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import journal, reembedding, upkeep
-from edge_cls.memory.database import DamagedFile, Database
+from edge_cls.memory.database import DamagedFile, Database, Inode, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
@@ -38,12 +38,13 @@ class Memory:
         self._seen: tuple[str, int] = ("", 0)
         self._version = -1
         self._own_change = False
+        inode = inode_of(path)
         try:
             self._database = Database(path)
         except MemoryFileError as error:
             if not isinstance(error, DamagedFile) and not (_is_no_database(error) and is_ours(path)):
                 raise
-            self._recover()
+            self._recover(inode)
 
     @property
     def space(self) -> str | None:
@@ -57,8 +58,7 @@ class Memory:
         try:
             return self._examples()
         except DamagedFile:
-            self._database.close()
-            self._recover()
+            self.repair()
             return self._examples()
 
     def _examples(self) -> list[Example]:
@@ -240,8 +240,9 @@ class Memory:
 
     def repair(self) -> Recovery | None:
         """Put the file aside, save what can be read of it into a new one, and return what was lost. See `recovered`."""
+        inode = self._database.inode
         self._database.close()
-        self._recover()
+        self._recover(inode)
         return self.recovered
 
     def close(self) -> None:
@@ -301,9 +302,9 @@ class Memory:
             writer.decide(number, kind if new_kind is None else new_kind, writer.now if new_kind is None else None)
         return len(rows)
 
-    def _recover(self) -> None:
+    def _recover(self, inode: Inode | None) -> None:
         try:
-            self.recovered = recover(self.path, inode=self.path.stat().st_ino) or self.recovered
+            self.recovered = recover(self.path, inode=inode) or self.recovered
         except OSError as error:
             raise DamagedFile(
                 f"{self.path} is damaged, and what it holds cannot be saved ({error.strerror})",
