@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.memory import schema
-from edge_cls.memory.database import Database
+from edge_cls.memory.database import Database, Inode, inode_of
 from edge_cls.memory.records import Recovery, vector_crc
 from edge_cls.memory.salvage import Value, table_rows
 from edge_cls.memory.upkeep import free_name, sync_folder
@@ -22,7 +22,7 @@ from edge_cls.memory.upkeep import free_name, sync_folder
 _SIDE_FILES = ("-wal", "-shm")
 
 
-def recover(path: Path, *, inode: int) -> Recovery | None:
+def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
     """Put the damaged file `path` aside and save what can be read of it into a new one of that name.
 
     None where `path` is no longer the file of that `inode`: another process has been here. Every example is saved whose
@@ -30,7 +30,7 @@ def recover(path: Path, *, inode: int) -> Recovery | None:
     no room for the new file; then everything is as it was.
     """
     with _alone_in(path.parent), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
-        if path.stat().st_ino != inode:
+        if inode_of(path) != inode:
             return None
         copy, saved = Path(scratch) / "damaged.db", Path(scratch) / "saved.db"
         shutil.copyfile(path, copy)
