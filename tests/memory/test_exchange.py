@@ -286,6 +286,14 @@ def test_the_suffix_tells_the_form() -> None:
     assert form_of(Path("a.npz"), "db") == "db"
 
 
+def test_folder_names_are_the_labels_where_they_can_be() -> None:
+    given_labels = ["mug", "Mug", "a/b", "a_b", "..", ".mug", "mug ", "e\u0301", "\u00e9"]
+    assert list(folder_names(given_labels, taken=["Taken"]).values()) == [
+        *("mug", "Mug (2)", "a_b", "a_b (2)", "_", "_mug", "mug (3)", "e\u0301", "\u00e9 (2)")
+    ]
+    assert folder_names(["taken"], taken=["Taken"]) == {"taken": "taken (2)"}
+
+
 @given(st.lists(st.text(min_size=1, max_size=100), unique=True, max_size=20))
 def test_folder_names_are_names_and_differ_on_any_system(given_labels: list[str]) -> None:
     given_labels = [label for label in given_labels if label.isprintable()]
@@ -370,6 +378,14 @@ def test_bad_arrays_are_refused_and_change_nothing(
     assert state(memory) == before
 
 
+def test_a_crop_of_any_size_is_not_taken(memory: Memory, tmp_path: Path) -> None:
+    with Memory(tmp_path / "source.db") as source:
+        teach(source, "mug", JPEGS[0] + bytes(2**20))
+        export(source, tmp_path / "out.npz", "npz")
+    with pytest.raises(MemoryFileError, match="its photo has more than 1024 KiB"):
+        take(memory, tmp_path / "out.npz")
+
+
 BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another": (lambda document: document.update(format="a game"), "is damaged .format"),
     "newer": (lambda document: document.update(version=2), "is damaged .version"),
@@ -414,6 +430,14 @@ def write_damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def write_with_a_flipped_bit(path: Path) -> None:
+    with Memory(path) as memory:
+        teach(memory, "mug", JPEGS[0])
+    content = bytearray(path.read_bytes())
+    content[content.find(JPEGS[0][300:320])] ^= 1
+    path.write_bytes(content)
+
+
 def write_crafted(path: Path) -> None:
     with Memory(path) as memory:
         identity = teach(memory, "mug", JPEGS[0])
@@ -430,6 +454,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "only the name of a database": (lambda path: path.write_bytes(b"SQLite format 3\0" * 100), "is"),
     "another program's": (write_songs, "is a database of another program"),
     "damaged": (write_damaged, "is damaged"),
+    "a flipped bit": (write_with_a_flipped_bit, "is damaged .*has changed by itself"),
     "crafted": (write_crafted, "its id is no UUID"),
     "an empty folder": (lambda path: path.mkdir(), "holds no folder with photos"),
     "missing": (Path.absolute, "does not exist"),

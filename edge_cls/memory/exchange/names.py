@@ -10,11 +10,7 @@ _LONGEST = 200
 
 
 def folder_names(labels: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return a folder name for each label: itself where that can be a folder on any system, beside the others.
-
-    >>> folder_names(["mug", "Mug", "a/b", ".."])
-    {'mug': 'mug', 'Mug': 'Mug (2)', 'a/b': 'a_b', '..': '_.'}
-    """
+    """Return a folder name for each label: itself where that can be a folder on any system, beside the others."""
     used = {_folded(name) for name in taken}
     names = {}
     for label in labels:
