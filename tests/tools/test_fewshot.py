@@ -11,7 +11,13 @@ import pytest
 from edge_cls.errors import DatasetError
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools.evaluation.fewshot import NAMES, DeviceModel, EmbeddedSet, as_stored, draw_trials, embed_set, few_shot, margins
+from edge_cls_tools.evaluation.fewshot import (
+    DeviceModel,
+    EmbeddedSet,
+    as_stored,
+    embed_set,
+    few_shot,
+)
 from tests import toy_model
 from tests.colors import write_colors
 from tests.commands import EdgeCls
