@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from edge_cls.core.heads import Vectors
+from edge_cls.core.vectors import Vector
 
 STRANGER = 0.5
 """The cosine distance of photos of different things, for a model that does not say."""
@@ -32,7 +32,7 @@ class OpenSet:
         self._own = np.empty(0, np.float32)
         self._other = np.empty(0, np.float32)
 
-    def add(self, label: str, distances: Vectors, labels: Sequence[str]) -> None:
+    def add(self, label: str, distances: Vector, labels: Sequence[str]) -> None:
         """Learn of one more example of `label`, and its `distances` to all earlier ones, whose labels are `labels`."""
         same = np.fromiter((other == label for other in labels), bool, len(labels))
         self._own[same] = np.minimum(self._own[same], distances[same])

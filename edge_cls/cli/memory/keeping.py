@@ -18,16 +18,26 @@ def vacuum(memory: MemoryOption) -> None:
     typer.echo(f"erased {count(erased)} for good; nothing done before can be undone any more")
 
 
-def check(memory: MemoryOption) -> None:
+def check(
+    memory: MemoryOption,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put a damaged file aside, and save what can be read of it.")
+    ] = False,
+) -> None:
     """Check the whole file: its structure, each photo and each vector. Exits with 1 where anything is wrong."""
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
         faults = taught.check()
+        if faults and repair and not taught.recovered:
+            taught.repair()
+            faults = taught.check()
         recovered = taught.recovered
         examples = sum(taught.classes().values())
     for fault in faults:
         typer.echo(one_line(fault))
+    if faults and not recovered and not repair:
+        typer.echo("to save what can be read: edge-cls memory check --repair", err=True)
     if faults or recovered:
         raise typer.Exit(1)
     typer.echo(f"{one_line(str(memory))} is sound ({count(examples)})")

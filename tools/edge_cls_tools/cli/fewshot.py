@@ -21,7 +21,14 @@ def fewshot(
     ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
     shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
     trials: Annotated[int, typer.Option(min=1, help="How many trials.")] = 200,
-    head: Annotated[str, typer.Option(help="The head to teach: knn.")] = "knn",
+    head: Annotated[
+        str,
+        typer.Option(
+            help="The heads to teach, separated by commas: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan; "
+            "knn3 is the usual one to compare with, the majority of 3."
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Which trials are drawn.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Measure how well a model's embedding can be taught with a few photos of a class."""
@@ -33,15 +40,16 @@ def fewshot(
         from edge_cls.model import Model
         from edge_cls.model_file import read_model
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.evaluation.fewshot import HEADS, DeviceModel, Embedder, embed_set, few_shot
+        from edge_cls_tools.evaluation.fewshot import NAMES, DeviceModel, Embedder, embed_set, few_shot, margins
 
+        heads = head.split(",")
         try:
             counts = [int(count) for count in shots.split(",")]
         except ValueError:
             counts = []
-        if not counts or min(counts) < 1 or head not in HEADS:
+        if not counts or min(counts) < 1 or not set(heads) <= set(NAMES):
             raise ConfigError(
-                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {'|'.join(HEADS)}"
+                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {','.join(NAMES)}"
             )
         results = []
         with progress_display() as display:
@@ -55,7 +63,8 @@ def fewshot(
             task = display.add_task("embedding", total=None, note="")
             for folder in data:
                 embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
-                results += [few_shot(embedded, ways=ways, shots=n, head=head, trials=trials) for n in counts]
+                for n in counts:
+                    results += few_shot(embedded, ways=ways, shots=n, heads=heads, trials=trials, seed=seed)
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))
         return
@@ -64,3 +73,11 @@ def fewshot(
             f"{one.set}: {one.ways}-way {one.shots}-shot, {one.head}: {one.accuracy:.1%} +- {one.ci95:.1%} "
             f"({one.trials} trials)"
         )
+    for name, n, above_best, above_baseline in margins(results):
+        told = [
+            f"{margin:+.1%} to {other}"
+            for margin, other in ((above_best, "the best single head"), (above_baseline, "knn3"))
+            if margin is not None
+        ]
+        if told:
+            typer.echo(f"{name}, {n} shots: auto {', '.join(told)}")
