@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge_cls.images import read_image
 from edge_cls.memory.store import Memory
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
 from tests.commands import EdgeCls, good
 
 
+@pytest.fixture(scope="module")
+def prepared(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A memory of two photos of red and two of green, to be copied."""
+    path = tmp_path_factory.mktemp("prepared") / "taught.db"
+    model = Model(read_model(folder / "tiny.tflite"))
+    with Memory(path) as memory:
+        for label in ("red", "green"):
+            for photo in sorted((folder / "photos" / label).iterdir()):
+                crop = model.crop(read_image(photo))
+                memory.add(label, model.embed(crop), space=model.space, crop=crop, taught_at=1_700_000_000.0)
+    return path
+
+
 @pytest.fixture
-def taught(edge_cls: EdgeCls, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two photos of red and two of green, in the memory that the environment names."""
+def taught(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the prepared memory, which the environment names."""
     path = tmp_path / "taught.db"
+    shutil.copyfile(prepared, path)
     monkeypatch.setenv("EDGE_CLS_MEMORY", str(path))
-    for label in ("red", "green"):
-        photos = sorted(map(str, (folder / "photos" / label).iterdir()))
-        good(edge_cls("teach", label, *photos, "--model", "tiny.tflite"))
     return path
 
 
@@ -157,7 +172,7 @@ def test_damage_is_told_by_check_and_by_whoever_comes_first(edge_cls: EdgeCls, t
     content[place] ^= 1
     taught.write_bytes(content)
     done = edge_cls("memory", "check")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (1, "to save what can be read: edge-cls memory check --repair\n")
     assert "has changed by itself" in done.stdout
 
     taught.write_bytes(bytes(content[:6000]) + b"\xaa" * (len(content) - 6000))

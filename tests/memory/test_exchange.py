@@ -113,7 +113,7 @@ STEP = st.tuples(st.sampled_from(["teach", "remove", "relabel", "forget", "undo"
 STEPS = st.lists(STEP, max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     histories=st.lists(STEPS, min_size=2, max_size=3),
     forms=st.lists(st.sampled_from(FORMS), min_size=3, max_size=3),
