@@ -14,7 +14,7 @@ from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
 
 COUNT = 30
-PAGES_OF_A_CROP = 4
+PAGES_OF_A_CROP = 8
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_has_lost_its_vector_gets_one_from_its_crop(path: Path) -> None:
 
 def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    place = content.index(noise(3, 64))
+    place = content.index(noise(3, PAGES_OF_A_CROP * PAGE_SIZE)[2000:2032])
     content[place] ^= 1
     path.write_bytes(content)
     with Memory(path) as memory:
