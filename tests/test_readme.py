@@ -48,14 +48,14 @@ def blocks(language: str) -> list[str]:
 def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
     environment = os.environ | {"XDG_CACHE_HOME": str(photos / "cache")}
     lines = [line for block in blocks("bash") for line in block.splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == 19
     outputs = {}
     for line in lines:
         command = [COMMAND, *shlex.split(line)[1:]]
         done = subprocess.run(command, cwd=photos, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), line
         outputs[line] = done.stdout
-    stream = [json.loads(line) for line in outputs[lines[-1]].splitlines()]
+    stream = [json.loads(line) for line in outputs[next(line for line in lines if "--max-frames" in line)].splitlines()]
     assert [result["label"] for result in stream] == ["plant"] * 10
     (python,) = blocks("python")
     done = subprocess.run([sys.executable, "-c", python], cwd=photos, capture_output=True, text=True, check=True)

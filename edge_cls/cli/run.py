@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.memory.opened import warn_of_recovery
+
 if TYPE_CHECKING:
     from edge_cls.classifier import Classifier
 
@@ -20,7 +22,8 @@ def run(
         Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the built-in backbone")
     ] = None,
     memory: Annotated[
-        Path | None, typer.Option(readable=False, help="The file of taught examples.", show_default=False)
+        Path | None,
+        typer.Option(readable=False, envvar="EDGE_CLS_MEMORY", help="The file of taught examples.", show_default=False),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -57,5 +60,7 @@ def run(
 
 
 def _introduce(classifier: Classifier) -> None:
+    if classifier.memory is not None:
+        warn_of_recovery(classifier.memory)
     if not classifier.model.labels and not classifier.taught():
         typer.echo("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'", err=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import MemoryOption
 
 if TYPE_CHECKING:
     from edge_cls.classifier import Taught
@@ -16,15 +18,7 @@ if TYPE_CHECKING:
 def teach(
     label: Annotated[str, typer.Argument(help="What the photos show.", show_default=False)],
     images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
-    memory: Annotated[
-        Path,
-        typer.Option(
-            readable=False,
-            envvar="EDGE_CLS_MEMORY",
-            help="The file of taught examples; made if missing.",
-            show_default=False,
-        ),
-    ],
+    memory: MemoryOption,
     model: Annotated[
         Path | None,
         typer.Option(readable=False, help="A .tflite model with an embedding.", show_default="the built-in backbone"),
@@ -41,6 +35,8 @@ def teach(
     with quiet_native_libraries(), Classifier(model, memory=memory) as classifier:
         lessons = [(image, classifier.teach(label, frame)) for image, frame in zip(images, frames, strict=True)]
         classes = progress(classifier.learner)
+        if classifier.memory is not None:
+            warn_of_recovery(classifier.memory)
     for image, taught in lessons:
         if taught.reception.verdict != "new":
             typer.echo(f"{one_line(str(image))}: {_advice(taught)}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from edge_cls.core.learner import Learner, Neighbour
 from edge_cls.core.quantization import QuantizedVector
@@ -76,17 +77,19 @@ def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Recepti
 
 def progress(learner: Learner) -> list[Progress]:
     """Return how far each class has come, in the order in which they were taught."""
-    classes = list(learner.classes())
+    counts = learner.classes()
+    classes = list(counts)
     taken_for: dict[str, Counter[str]] = {label: Counter() for label in classes}
     for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
-        taken_for[label][classes[scores.argmax()] if scores.any() else label] += 1
-    return [_progress(label, answers, len(classes)) for label, answers in taken_for.items()]
+        if not np.isnan(scores).any():  # of very many examples some are not asked
+            taken_for[label][classes[scores.argmax()] if scores.any() else label] += 1
+    return [_progress(label, counts[label], taken_for[label], alone=len(classes) == 1) for label in classes]
 
 
-def _progress(label: str, answers: Counter[str], classes: int) -> Progress:
-    count = answers.total()
-    right = answers[label] / count if classes > 1 else None
-    rivals: Sequence[tuple[str, int]] = [(name, n) for name, n in answers.most_common() if name != label]
-    if rivals and rivals[0][1] >= max(2, CONFUSED * count):
-        return Progress(label, count, "confused", rivals[0][0], right)
-    return Progress(label, count, "too few" if count < FEW else "enough", None, right)
+def _progress(label: str, examples: int, answers: Counter[str], *, alone: bool) -> Progress:
+    asked = answers.total()
+    right = None if alone or not asked else answers[label] / asked
+    rivals = [(name, count) for name, count in answers.most_common() if name != label]
+    if rivals and rivals[0][1] >= max(2, CONFUSED * asked):
+        return Progress(label, examples, "confused", rivals[0][0], right)
+    return Progress(label, examples, "too few" if examples < FEW else "enough", None, right)

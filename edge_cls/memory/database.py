@@ -15,6 +15,10 @@ _STORED = "what was taught before is safe"
 _CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
+Inode = tuple[int, int]
+"""What tells a file from another one that has taken its name."""
+
+
 class DamagedFile(MemoryFileError):
     """A memory whose pages or rows are no longer what was written."""
 
@@ -30,7 +34,7 @@ class Database:
         self.path = path
         with self.explained():
             self.connection = self._open()
-        self._identity = self._inode()
+        self.inode = inode_of(path)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -127,27 +131,20 @@ class Database:
 
     def follow_file(self) -> bool:
         """Open the file that lies at `path` now, where another one has taken its place. Returns whether it has."""
-        if self._identity is None or (inode := self._inode()) == self._identity:
+        if self.inode is None or (inode := inode_of(self.path)) == self.inode:
             return False
         if inode is None:
             raise MemoryFileError(f"{self.path} was taken away", mend="put it back, or start again")
         self.connection.close()
         with self.explained():
             self.connection = self._open()
-        self._identity = inode
+        self.inode = inode
         return True
 
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
-        self._identity = None
+        self.inode = None
         self.connection.close()
-
-    def _inode(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
@@ -156,6 +153,15 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
+
+
+def inode_of(path: Path) -> Inode | None:
+    """Return which file lies at `path`; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _prefer_wal(connection: sqlite3.Connection) -> None:
@@ -180,7 +186,9 @@ def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
         case sqlite3.SQLITE_NOTADB:
             return MemoryFileError(f"{path} is no memory of edge-cls", mend="give --memory another file")
         case sqlite3.SQLITE_CORRUPT:
-            return DamagedFile(f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --memory {path}")
+            return DamagedFile(
+                f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}"
+            )
         case sqlite3.SQLITE_FULL:
             return MemoryFileError(f"the disk is full, {path} took nothing", mend=f"free some space ({_STORED})")
         case sqlite3.SQLITE_CANTOPEN:

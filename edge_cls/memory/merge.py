@@ -23,13 +23,24 @@ Embed = Callable[[bytes], QuantizedVector]
 class Merge:
     """Takes records into the memory behind `connection`, inside the open transaction.
 
-    `space` is that of the vectors of this memory, and `embed` makes one for an example that comes without.
+    `space` is that of the vectors of this memory; where it is None, nothing has one yet, and the first vector decides.
+    `agree_on` makes a space the memory's and returns its number. `embed` makes a vector for an example that comes
+    without.
     """
 
-    def __init__(self, connection: sqlite3.Connection, writer: Writer, space: str, embed: Embed | None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        writer: Writer,
+        *,
+        space: str | None,
+        agree_on: Callable[[str], int],
+        embed: Embed | None,
+    ) -> None:
         self._connection = connection
         self._writer = writer
-        self._space, self._space_number = space, writer.space_number(space)
+        self._agree_on = agree_on
+        self._space, self._space_number = space, None if space is None else agree_on(space)
         self._embed = embed
         self._counts = {"added": 0, "changed": 0, "deleted": 0, "unchanged": 0}
 
@@ -95,10 +106,12 @@ class Merge:
         return record.embedding is not None and record.space == self._space
 
     def _give_vector(self, number: int, record: Record) -> None:
+        if self._space is None and record.space is not None:
+            self._space, self._space_number = record.space, self._agree_on(record.space)
         vector = record.embedding
-        if vector is None or record.space != self._space:
+        if record.space != self._space:
             vector = self._embed(record.crop) if self._embed and record.crop else None
-        if vector is not None:
+        if vector is not None and self._space_number is not None:
             self._writer.put_vector(number, self._space_number, vector)
             self._writer.touch(number)
         elif record.deleted_at is None:

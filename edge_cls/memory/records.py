@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,19 +78,19 @@ class Merged:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of a damaged memory: where it lies now, and how many examples were `kept` and `lost`.
+    """What became of a damaged memory: where it lies now, and how many examples were `kept` and, at least, `lost`.
 
-    `lost` is None where the damage hides how many there were. `without_vector` of those kept need 'memory reembed'.
+    `without_vector` of those kept need 'memory reembed'.
     """
 
     put_aside: Path
     kept: int
-    lost: int | None
+    lost: int
     without_vector: int
 
     def __str__(self) -> str:
-        lost = "nobody can tell how many more there were" if self.lost is None else f"{self.lost} were lost"
-        again = f"; {self.without_vector} of them need 'edge-cls memory reembed'" if self.without_vector else ""
+        lost = f"at least {self.lost} lost" if self.lost else "none is known to be lost"
+        again = f" ({self.without_vector} of them need 'edge-cls memory reembed')" if self.without_vector else ""
         return (
             f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}; it lies in {self.put_aside}"
         )
@@ -102,4 +103,4 @@ def vector_of(values: bytes, scale: float, zero_point: int) -> QuantizedVector:
 
 def vector_crc(values: bytes, scale: float, zero_point: int) -> int:
     """Return the checksum of a vector's row."""
-    return zlib.crc32(values + np.float64(scale).tobytes() + np.int64(zero_point).tobytes())
+    return zlib.crc32(values + struct.pack("<dq", scale, zero_point))

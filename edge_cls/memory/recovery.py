@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import math
 import os
 import shutil
 import sqlite3
 import tempfile
-import uuid
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from edge_cls.memory import schema
-from edge_cls.memory.database import Database
+from edge_cls.memory.database import Database, Inode, inode_of
 from edge_cls.memory.records import Recovery, vector_crc
+from edge_cls.memory.salvage import Value, table_rows
 from edge_cls.memory.upkeep import free_name, sync_folder
 
-Row = tuple[Any, ...]
-_COLUMNS = "id, class, taught_at, device, deleted_at, stamp, editor, seq, crop_crc"
 _SIDE_FILES = ("-wal", "-shm")
 
 
-def recover(path: Path, *, inode: int) -> Recovery | None:
+def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
     """Put the damaged file `path` aside and save what can be read of it into a new one of that name.
 
     None where `path` is no longer the file of that `inode`: another process has been here. Every example is saved whose
@@ -34,13 +30,15 @@ def recover(path: Path, *, inode: int) -> Recovery | None:
     no room for the new file; then everything is as it was.
     """
     with _alone_in(path.parent), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
-        if path.stat().st_ino != inode:
+        if inode_of(path) != inode:
             return None
-        # SQLite changes even a file that is only read, where a log lies beside it.
         copy, saved = Path(scratch) / "damaged.db", Path(scratch) / "saved.db"
-        for suffix in ("", *_SIDE_FILES):
-            if (source := path.with_name(path.name + suffix)).exists():
-                shutil.copyfile(source, copy.with_name(copy.name + suffix))
+        shutil.copyfile(path, copy)
+        if (log := path.with_name(path.name + "-wal")).exists():
+            shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
+            # What was committed lately may lie in the log alone. In a copy, because this changes the file.
+            with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(copy)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         target = Database(saved)
         with target.change() as connection:
             kept, lost, without_vector = _save(copy, connection)
@@ -57,10 +55,11 @@ def recover(path: Path, *, inode: int) -> Recovery | None:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether the first page of a file that SQLite cannot open once was a memory's."""
+    """Return whether a file that SQLite does not take for a database once was a memory: its header, or any vector."""
     with path.open("rb") as file:
-        head = file.read(schema.PAGE_SIZE)
-    return schema.APPLICATION_ID.to_bytes(4) == head[68:72] or b"CREATE TABLE embedding" in head
+        if file.read(72)[68:] == schema.APPLICATION_ID.to_bytes(4):
+            return True
+    return any(map(_is_vector, (row for _, row in table_rows(path, schema.PAGE_SIZES))))
 
 
 @contextlib.contextmanager
@@ -74,108 +73,57 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _save(copy: Path, target: sqlite3.Connection) -> tuple[int, int | None, int]:
-    """Write what can be read of `copy` to `target`; return how many examples were kept, are lost, and lack a vector."""
-    with contextlib.closing(_open(copy)) as source:
-        labels = {number: label for number, (label,) in _rows(source, "class", "number", "label")}
-        spaces = {number: name for number, (name,) in _rows(source, "space", "number", "name")}
-        vectors: dict[tuple[int, int], Row] = {}
-        for _, (example, space, *vector, crc, values) in _rows(
-            source, "embedding NOT INDEXED", "rowid", "example, space, scale, zero_point, crc, vector"
-        ):
-            with contextlib.suppress(TypeError, ValueError, OverflowError):
-                if vector_crc(values, *vector) == crc:
-                    vectors[example, space] = (*vector, crc, values)
-        found = Counter(space for _, space in vectors)
-        current = found.most_common(1)[0][0] if found else None
-        for space in found:
-            target.execute("INSERT INTO space VALUES (?, ?)", (space, spaces.get(space, f"unknown {space}")))
-        kept = without_vector = tombstones = 0
-        last = stamp = 0
-        for number, row in _rows(source, "example", "number", _COLUMNS):
-            crop = _crop(source, number, row[-1])
-            vector_row = None if current is None else vectors.get((number, current))
-            deleted = row[4] is not None
-            if not _sensible(row) or (crop is None and vector_row is None and not deleted):
-                continue
-            label = labels.get(row[1], f"recovered {row[1]}")
-            target.execute("INSERT OR IGNORE INTO class VALUES (?, ?)", (row[1], label))
-            target.execute(
-                f"INSERT INTO example (number, {_COLUMNS}, crop) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, *row[:-1], None if crop is None else row[-1], crop),
-            )
-            if vector_row is not None:
-                target.execute("INSERT INTO embedding VALUES (?, ?, ?, ?, ?, ?)", (number, current, *vector_row))
-            kept, tombstones = kept + (not deleted), tombstones + deleted
-            without_vector += not deleted and vector_row is None
-            last, stamp = max(last, row[7]), max(stamp, row[5])
-        target.execute("UPDATE state SET seq = ?, stamp = ?, space = ?", (last, stamp, current))
-        highest = _highest(source, "example", "number")
-    return kept, None if highest is None else highest - kept - tombstones, without_vector
-
-
-def _open(copy: Path) -> sqlite3.Connection:
-    """Open a damaged file; where its first page is broken, with that of a new memory, whose tables lie alike."""
-    connection = sqlite3.connect(copy, isolation_level=None)
-    try:
-        connection.execute("SELECT * FROM example LIMIT 0")
-    except sqlite3.DatabaseError:
-        connection.close()
-        fresh = copy.with_name("fresh.db")
-        Database(fresh).close()
-        pages = copy.stat().st_size // schema.PAGE_SIZE
-        head = bytearray(fresh.read_bytes()[: schema.PAGE_SIZE])
-        head[28:32] = pages.to_bytes(4)  # the size of the file
-        head[32:40] = bytes(8)  # no free pages are known
-        head[92:96] = head[24:28]  # for which the size counts
-        with copy.open("r+b") as file:
-            file.write(head)
-        connection = sqlite3.connect(copy, isolation_level=None)
-    return connection
-
-
-def _highest(source: sqlite3.Connection, table: str, key: str) -> int | None:
-    try:
-        (highest,) = source.execute(f"SELECT max({key}) FROM {table}").fetchone()
-    except sqlite3.DatabaseError:
-        return None
-    return int(highest or 0)
-
-
-def _rows(source: sqlite3.Connection, table: str, key: str, columns: str) -> Iterator[tuple[int, Row]]:
-    """Give each row that can be read, by its number; one after the other, since any may lie on a broken page."""
-    highest = _highest(source, table, key)
-    if highest is None:
-        # No table of ours has more rows than the file has bytes for.
-        highest = 4 * os.path.getsize(source.execute("PRAGMA database_list").fetchone()[2]) // schema.PAGE_SIZE  # noqa: PTH202
-    for number in range(1, highest + 1):
-        try:
-            row = source.execute(f"SELECT {columns} FROM {table} WHERE {key} = ?", (number,)).fetchone()
-        except sqlite3.DatabaseError:
+def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int]:
+    """Write what can be read to `target`; return how many live examples were kept, how many lost, and lack a vector."""
+    examples: dict[int, list[Value]] = {}
+    labels: dict[Value, str] = {}
+    spaces: dict[Value, str] = {}
+    vectors: dict[tuple[Value, Value], list[Value]] = {}
+    for number, row in table_rows(damaged, schema.PAGE_SIZES):
+        match row:
+            case [None, str(), int(), float() | int(), str(), float() | int() | None, int(), str(), int(), _, _]:
+                examples[number] = row
+            case [example, space, *_] if _is_vector(row):
+                vectors[example, space] = row
+            case [None, str() as label, float() | int()]:
+                labels[number] = label
+            case [None, str() as name]:
+                spaces[number] = name
+    found = Counter(space for _, space in vectors)
+    current = found.most_common(1)[0][0] if found else None
+    for space in found:
+        target.execute("INSERT INTO space VALUES (?, ?)", (space, spaces.get(space, f"unknown {space!r}")))
+    kept = without_vector = 0
+    for number, row in sorted(examples.items()):
+        *known, crc, crop = row[1:]
+        crop = crop if isinstance(crop, bytes) and zlib.crc32(crop) == crc else None
+        vector = vectors.get((number, current))
+        deleted = row[5] is not None
+        if crop is None and vector is None and not deleted:
             continue
-        if row is not None:
-            yield number, row
-
-
-def _crop(source: sqlite3.Connection, number: int, crc: object) -> bytes | None:
-    try:
-        (crop,) = source.execute("SELECT crop FROM example WHERE number = ?", (number,)).fetchone()
-    except (sqlite3.DatabaseError, TypeError):
-        return None
-    return crop if isinstance(crop, bytes) and zlib.crc32(crop) == crc else None
-
-
-def _sensible(row: Row) -> bool:
-    """Return whether a row is one that we could have written."""
-    identity, kind, taught_at, device, deleted_at, stamp, editor, seq, crc = row
-    try:
-        uuid.UUID(identity)
-        numbers = math.isfinite(taught_at) and (deleted_at is None or math.isfinite(deleted_at))
-    except (TypeError, ValueError, AttributeError):
-        return False
-    return (
-        numbers
-        and all(isinstance(value, int) for value in (kind, stamp, seq))
-        and all(isinstance(value, str) for value in (device, editor))
-        and (crc is None or isinstance(crc, int))
+        label = labels.get(row[2], f"recovered {row[2]!r}")
+        target.execute("INSERT OR IGNORE INTO class VALUES (?, ?, ?)", (row[2], label, row[3]))
+        target.execute(
+            "INSERT OR IGNORE INTO example VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, *known, None if crop is None else crc, crop),
+        )
+        if vector is not None:
+            target.execute("INSERT INTO embedding VALUES (?, ?, ?, ?, ?, ?)", vector)
+        kept += not deleted
+        without_vector += not deleted and vector is None
+    target.execute(
+        "UPDATE state SET space = ?, seq = (SELECT coalesce(max(seq), 0) FROM example),"
+        " stamp = (SELECT coalesce(max(stamp), 0) FROM example)",
+        (current,),
     )
+    (saved,) = target.execute("SELECT count(*) FROM example").fetchone()
+    highest = max([0, *examples, *(example for example, _ in vectors if isinstance(example, int))])
+    return kept, highest - saved, without_vector
+
+
+def _is_vector(row: list[Value]) -> bool:
+    """Return whether a row is one of vectors, as it was written."""
+    match row:
+        case [int(), int(), float() | int() as scale, int() as zero_point, int() as crc, bytes() as values]:
+            return vector_crc(values, scale, zero_point) == crc
+    return False

@@ -47,7 +47,7 @@ class Writer:
 
     def class_number(self, label: str) -> int:
         """Return the number of the class `label`, which is made where there is none."""
-        self._connection.execute("INSERT OR IGNORE INTO class (label) VALUES (?)", (label,))
+        self._connection.execute("INSERT OR IGNORE INTO class (label, since) VALUES (?, ?)", (label, self.now))
         (number,) = self._connection.execute("SELECT number FROM class WHERE label = ?", (label,)).fetchone()
         return int(number)
 

@@ -11,8 +11,10 @@ from edge_cls.memory.records import vector_crc
 
 APPLICATION_ID = 0x65636C73  # "ecls", in the header of the file: tells our databases from other programs'
 VERSION = 2
-PAGE_SIZE = 2048
-"""Of 1 to 8 KiB that which wastes least beside crops of 8 to 17 KB: see 'edge-cls bench memory'."""
+PAGE_SIZE = 1024
+"""Of 1, 2, 4 and 8 KiB that which wastes least beside crops of 5 to 17 KB: see 'edge-cls bench memory'."""
+PAGE_SIZES = (PAGE_SIZE, 4096)
+"""Those that a memory may have: version 1 had SQLite's own."""
 
 # `stamp` orders decisions across devices: microseconds, but never before a decision that was seen (Kulkarni et al.,
 # "Logical Physical Clocks", 2014). `seq` orders the changes of this file, for who follows it. A crop comes last in
@@ -26,7 +28,7 @@ CREATE TABLE state (
     space INTEGER REFERENCES space
 ) STRICT;
 CREATE TABLE space (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE class (number INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE class (number INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, since REAL NOT NULL) STRICT;
 CREATE TABLE example (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -87,7 +89,10 @@ def _from_1(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE example RENAME TO example_1")
     create(connection)
     connection.execute("INSERT INTO space (name) SELECT space FROM example_1 GROUP BY space ORDER BY max(rowid)")
-    connection.execute("INSERT INTO class (label) SELECT label FROM example_1 GROUP BY label ORDER BY min(rowid)")
+    connection.execute(
+        "INSERT INTO class (label, since) SELECT label, min(taught_at) FROM example_1"
+        " GROUP BY label ORDER BY min(rowid)"
+    )
     connection.create_function("crc", 1, zlib.crc32, deterministic=True)
     connection.create_function("vector_crc", 3, vector_crc, deterministic=True)
     connection.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import socket
 import sqlite3
 import uuid
@@ -15,7 +14,7 @@ from typing import Self
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import journal, reembedding, upkeep
-from edge_cls.memory.database import DamagedFile, Database
+from edge_cls.memory.database import DamagedFile, Database, Inode, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
@@ -39,12 +38,13 @@ class Memory:
         self._seen: tuple[str, int] = ("", 0)
         self._version = -1
         self._own_change = False
+        inode = inode_of(path)
         try:
             self._database = Database(path)
         except MemoryFileError as error:
             if not isinstance(error, DamagedFile) and not (_is_no_database(error) and is_ours(path)):
                 raise
-            self._recover()
+            self._recover(inode)
 
     @property
     def space(self) -> str | None:
@@ -58,8 +58,7 @@ class Memory:
         try:
             return self._examples()
         except DamagedFile:
-            self._database.close()
-            self._recover()
+            self.repair()
             return self._examples()
 
     def _examples(self) -> list[Example]:
@@ -141,7 +140,7 @@ class Memory:
         identity = str(uuid.uuid4())
         with self._operation("teach") as writer:
             number = writer.insert(identity, label, crop, taught_at=taught_at, device=self.device)
-            writer.put_vector(number, self._agree_on(space, writer, besides=number), embedding)
+            writer.put_vector(number, self._agree_on(space, writer), embedding)
         return identity
 
     def forget(self, label: str) -> int:
@@ -197,13 +196,17 @@ class Memory:
         SpaceMismatch where one would be needed, or where `space` is not that of this memory.
         """
         with self._operation("import") as writer:
-            records = iter(records)
-            first = next(records, None)
-            ours = space or self.space or (first.space if first else None)
-            if first is None or ours is None:
-                return Merged(0, 0, 0, 0)
-            self._agree_on(ours, writer)
-            return Merge(self._database.connection, writer, ours, embed).take(itertools.chain([first], records))
+            connection = self._database.connection
+            # A space of ours counts only while something has a vector in it.
+            taken = connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone()
+            merge = Merge(
+                connection,
+                writer,
+                space=space or (self.space if taken else None),
+                agree_on=lambda name: self._agree_on(name, writer),
+                embed=embed,
+            )
+            return merge.take(records)
 
     def reembed(self, space: str, embed: Embed, *, advance: Callable[[int], None] = lambda _: None) -> int:
         """Make every vector anew, with a model of another `space`, from the crops; return how many were made.
@@ -235,6 +238,13 @@ class Memory:
         """Return what is wrong with the file, a sentence each; nothing where it is sound."""
         return upkeep.check(self._database)
 
+    def repair(self) -> Recovery | None:
+        """Put the file aside, save what can be read of it into a new one, and return what was lost. See `recovered`."""
+        inode = self._database.inode
+        self._database.close()
+        self._recover(inode)
+        return self.recovered
+
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
         self._database.close()
@@ -261,13 +271,11 @@ class Memory:
             yield writer
             writer.finish()
 
-    def _agree_on(self, space: str, writer: Writer, *, besides: int = -1) -> int:
-        """Return the number of `space`, which becomes the memory's where nothing, `besides` one example, has a crop."""
+    def _agree_on(self, space: str, writer: Writer) -> int:
+        """Return the number of `space`, which becomes the memory's where nothing has a vector yet."""
         connection = self._database.connection
         if self.space != space:
-            if connection.execute(
-                "SELECT 1 FROM example WHERE crop IS NOT NULL AND number <> ? LIMIT 1", (besides,)
-            ).fetchone():
+            if connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone():
                 raise SpaceMismatch(
                     f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
                     mend="run 'edge-cls memory reembed' with the model that you want to use",
@@ -294,9 +302,9 @@ class Memory:
             writer.decide(number, kind if new_kind is None else new_kind, writer.now if new_kind is None else None)
         return len(rows)
 
-    def _recover(self) -> None:
+    def _recover(self, inode: Inode | None) -> None:
         try:
-            self.recovered = recover(self.path, inode=self.path.stat().st_ino) or self.recovered
+            self.recovered = recover(self.path, inode=inode) or self.recovered
         except OSError as error:
             raise DamagedFile(
                 f"{self.path} is damaged, and what it holds cannot be saved ({error.strerror})",

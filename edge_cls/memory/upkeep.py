@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import tempfile
@@ -14,12 +15,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
-from edge_cls.memory.database import Database, explain
+from edge_cls.memory.database import DamagedFile, Database, explain
 from edge_cls.memory.records import vector_crc
 
 
 def check(database: Database) -> list[str]:
     """Return what is wrong with the file, a sentence each; nothing where it is sound."""
+    try:
+        return _faults(database)
+    except DamagedFile as error:
+        return [error.what]
+
+
+def _faults(database: Database) -> list[str]:
     with database.snapshot() as connection:
         faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check") if fault != "ok"]
         if faults:
@@ -46,7 +54,7 @@ def check(database: Database) -> list[str]:
 
 def backup(database: Database, path: Path) -> None:
     """Write a copy, whole or not at all, while others read and write. Raises MemoryFileError where `path` exists."""
-    with _copy_beside(database, path) as copy:
+    with _explained(path), _copy_beside(database, path) as copy:
         try:
             os.link(copy, path)  # which, unlike a rename, never replaces a file
         except FileExistsError:
@@ -57,7 +65,7 @@ def backup(database: Database, path: Path) -> None:
 def _copy_beside(database: Database, path: Path) -> Iterator[Path]:
     copy = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with _explained(path), contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target:
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target:
             database.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
         with copy.open("rb") as file:
@@ -74,6 +82,11 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except MemoryFileError:
+        raise
+    except OSError as error:
+        what = "is read-only" if error.errno == errno.EROFS else f"cannot be written ({error.strerror})"
+        raise MemoryFileError(f"{path.parent} {what}", mend="check the disk, and the rights of the folder") from error
 
 
 def sync_folder(path: Path) -> None:
@@ -118,7 +131,10 @@ def restore(database: Database, path: Path) -> Path:
     if not path.is_file():
         raise MemoryFileError(f"{path} does not exist", mend="give a file of 'edge-cls memory backup'")
     database.follow_file()
-    with tempfile.TemporaryDirectory(dir=database.path.parent, prefix=f".{database.path.name}.") as scratch:
+    with (
+        _explained(database.path),
+        tempfile.TemporaryDirectory(dir=database.path.parent, prefix=f".{database.path.name}.") as scratch,
+    ):
         # A copy of the copy: it may be of an older version, and what follows must not change the original.
         copied = Path(scratch) / "copy.db"
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"

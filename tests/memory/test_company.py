@@ -2,82 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from edge_cls.errors import MemoryFileError
-from edge_cls.memory.store import Memory
-from tests.examples import labels_in, teach
+from tests.examples import labels_in
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a memory may be made."""
     return tmp_path / "taught.db"
-
-
-FULL = "the disk is full, .* took nothing; free some space .what was taught before is safe."
-
-
-def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
-    with Memory(path) as memory:
-        teach(memory, "kept")
-        (pages,) = memory._database.connection.execute("PRAGMA page_count").fetchone()
-        memory._database.connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(MemoryFileError, match=FULL):
-            teach(memory, "lost", crop=bytes(100_000))
-        assert [stored.label for stored in memory.examples()] == ["kept"]
-        memory._database.connection.execute("PRAGMA max_page_count = 100000")
-        teach(memory, "taken again")
-    assert labels_in(path) == ["kept", "taken again"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a real disk of a size, or changes its size."""
-    mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
-    if os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("mounting a small disk needs root")
-    place.mkdir()
-
-    def resize(size: str) -> Path:
-        options = f"size={size},remount" if place.is_mount() else f"size={size}"
-        done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip(f"mounting is not allowed here: {done.stderr.decode()}")
-        return place
-
-    yield resize
-    if place.is_mount():
-        subprocess.run([umount, place], check=True)
-
-
-def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Callable[[str], Path]) -> None:
-    path = small_disk("256k") / "taught.db"
-    taught: list[str] = []
-    with Memory(path) as memory:
-
-        def teach_until_full() -> None:
-            while len(taught) < 100:
-                teach(memory, str(len(taught)), crop=bytes(8000))
-                taught.append(str(len(taught)))
-
-        with pytest.raises(MemoryFileError, match=FULL):
-            teach_until_full()
-        assert len(taught) > 3
-        assert [stored.label for stored in memory.examples()] == taught
-    assert labels_in(path) == taught
-    small_disk("1m")
-    with Memory(path) as memory:
-        teach(memory, "taken again")
-    assert labels_in(path) == [*taught, "taken again"]
 
 
 TEACH = """

@@ -1,0 +1,40 @@
+"""`edge-cls memory coach`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from edge_cls.cli.memory.opened import count, opened
+from edge_cls.cli.options import JsonOption, MemoryOption
+
+if TYPE_CHECKING:
+    from edge_cls.core.coach import Progress
+
+
+def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
+    """Say what each class still needs, and how the classes are told apart, by leaving out one example at a time."""
+    import json
+
+    from edge_cls.core.coach import progress
+    from edge_cls.core.learner import Learner, Lesson
+    from edge_cls.errors import one_line
+
+    with opened(memory) as taught:
+        learner = Learner()
+        learner.fit(Lesson(example.id, example.label, example.embedding) for example in taught.examples())
+    classes, choice = progress(learner), learner.why()
+    head = "nothing has been taught" if choice is None else f"{choice.plan}: {choice.reason}"
+    if as_json:
+        document = {"head": head, "classes": [asdict(one) for one in classes]}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for one in classes:
+        typer.echo(f"{one_line(one.label)}: {count(one.examples)}{_right(one)}, {one_line(str(one))}")
+    typer.echo(f"head: {head}")
+
+
+def _right(one: Progress) -> str:
+    return "" if one.right is None else f", {one.right:.0%} right when left out"

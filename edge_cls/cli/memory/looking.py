@@ -1,0 +1,71 @@
+"""`edge-cls memory list` and `show`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_cls.cli.memory.opened import existing_class, opened, short
+from edge_cls.cli.options import JsonOption, MemoryOption
+
+
+def list_classes(memory: MemoryOption, as_json: JsonOption = False) -> None:
+    """List the classes, and how many examples each has."""
+    import json
+
+    from edge_cls.errors import one_line
+
+    with opened(memory) as taught:
+        classes = taught.classes()
+    if as_json:
+        rows = [{"label": label, "examples": examples} for label, examples in classes.items()]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for label, examples in classes.items():
+        typer.echo(f"{examples:7}  {one_line(label)}")
+    if not classes:
+        typer.echo(f"{one_line(str(memory))} is empty; teach with 'edge-cls teach'", err=True)
+
+
+def show(
+    what: Annotated[str, typer.Argument(help="A label, or the beginning of an example's id.", show_default=False)],
+    memory: MemoryOption,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="A folder to write the crops to, as ID.jpg.", readable=False, show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the examples of a class, or one example."""
+    import json
+
+    from edge_cls.errors import one_line
+    from edge_cls.model_file import write_whole
+
+    with opened(memory) as taught:
+        if what.strip() in taught.classes():
+            examples = [example for example in taught.examples() if example.label == what.strip()]
+        else:
+            if not _could_be_id(what):
+                existing_class(taught, what)
+            examples = [taught.find(what)]
+        if save is not None:
+            for example in examples:
+                if crop := taught.crop(example.id):
+                    write_whole(save / Path(f"{example.id}.jpg").name, crop)
+    if as_json:
+        rows = [
+            {"id": one.id, "label": one.label, "taught_at": one.taught_at, "device": one.device} for one in examples
+        ]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for one in examples:
+        at = datetime.fromtimestamp(one.taught_at).isoformat(" ", "seconds")
+        typer.echo(f"{short(one.id)}  {at}  {one_line(one.device)}  {one_line(one.label)}".rstrip())
+
+
+def _could_be_id(text: str) -> bool:
+    return bool(text) and set(text.lower()) <= set("0123456789abcdef-")

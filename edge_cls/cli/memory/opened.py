@@ -1,0 +1,60 @@
+"""The memory that a command works on, and how the commands speak of what is in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_cls.memory.store import Memory
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
+    """Give the memory at `path`; where it was damaged, say at the end what could be saved.
+
+    Raises MemoryFileError where there is none, unless it is to be made.
+    """
+    from edge_cls.errors import MemoryFileError
+    from edge_cls.memory.store import Memory
+
+    if not make and not path.exists():
+        raise MemoryFileError(f"{path} does not exist", mend="check --memory, or teach first: 'edge-cls teach'")
+    with Memory(path) as memory:
+        try:
+            yield memory
+        finally:
+            warn_of_recovery(memory)
+
+
+def warn_of_recovery(memory: Memory) -> None:
+    """Say on stderr what became of a memory that was found damaged, if it was."""
+    from edge_cls.errors import one_line
+
+    if memory.recovered is not None:
+        typer.echo(f"warning: {one_line(str(memory.recovered))}", err=True)
+
+
+def count(number: int) -> str:
+    """Return "1 example" or "2 examples"."""
+    return f"{number} example{'' if number == 1 else 's'}"
+
+
+def short(identity: str) -> str:
+    """Return as much of an id as tells it from others, usually."""
+    return identity[:8]
+
+
+def existing_class(memory: Memory, label: str) -> str:
+    """Return `label` as the memory has it. Raises MemoryFileError where it has no such class."""
+    from edge_cls.errors import MemoryFileError
+
+    classes = memory.classes()
+    if label.strip() not in classes:
+        known = ", ".join(list(classes)[:10]) or "none"
+        raise MemoryFileError(f"{memory.path} has no class {label!r}", mend=f"choose one that it has ({known})")
+    return label.strip()

@@ -1,0 +1,233 @@
+"""A memory as a folder a class, which `edge-cls train` takes, and any folder of photos as examples.
+
+Beside the class folders lies a file with what photos cannot tell: identities, times, deletions, embeddings. Photos that
+were added, changed or moved by hand are seen; a photo that was deleted by hand is no deleted example.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge_cls.core.labels import check_label
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import EdgeClsError, ImageError, MemoryFileError
+from edge_cls.files import open_regular
+from edge_cls.images import MAX_FILE, SUFFIXES, read_image
+from edge_cls.memory.exchange.names import folder_names
+from edge_cls.memory.records import Record
+from edge_cls.preprocess import Frame
+
+RECORDS = "edge-cls-memory.json"
+"""The file beside the class folders."""
+_PHOTOS = uuid.UUID("0a3fa1c5-6f0e-5c0e-9a57-2f6f6f8d1b6e")
+"""The namespace of the UUIDs of photos that no memory has named."""
+
+Crop = Callable[[Frame], bytes]
+"""Returns the crop that is kept of a frame, as a JPEG."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str
+    label: str
+    taught_at: float
+    device: str
+    deleted_at: float | None
+    stamp: int
+    editor: str
+    photo: str | None
+    """The SHA-256 of the crop."""
+    space: str | None
+    scale: float | None
+    zero_point: int | None
+    vector: str | None
+    """The int8 values in base64."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: Literal["edge-cls memory"]
+    version: Literal[1]
+    folders: dict[str, str]
+    examples: list[_Entry]
+
+
+@dataclass
+class FolderSource:
+    """The examples in a folder, as `records`; once they were read, what was not right with it.
+
+    `faults` are photos and folders that no example can be made of; `missing` counts the photos that were exported and
+    are there no more.
+    """
+
+    root: Path
+    crop: Crop
+    faults: list[EdgeClsError] = field(default_factory=list)
+    missing: int = 0
+
+    def records(self) -> Generator[Record]:
+        """Give the examples. Raises MemoryFileError for a folder that has none, or is damaged."""
+        document = _document(self.root / RECORDS)
+        entries = {entry.id: entry for entry in document.examples}
+        of_entry: dict[str, list[_Photo]] = {}
+        others: list[_Photo] = []
+        photos = list(self._photos(document.folders))
+        if not photos and not entries:
+            raise (
+                self.faults[0]
+                if self.faults
+                else MemoryFileError(
+                    f"{self.root} holds no folder with photos", mend="make a folder a class, with photos in it"
+                )
+            )
+        for photo in photos:
+            entry = entries.get(photo.path.stem)
+            ours = entry is not None and entry.deleted_at is None and entry.photo == photo.digest
+            (of_entry.setdefault(photo.path.stem, []) if ours else others).append(photo)
+        for entry in document.examples:
+            found = of_entry.get(entry.id, [])
+            # A copy in another class is one more photo, but one that left its class was moved.
+            home = next((photo for photo in found if photo.label == entry.label), found[0] if found else None)
+            others += [photo for photo in found if photo is not home]
+            if home is None and entry.photo is not None and entry.deleted_at is None:
+                self.missing += 1
+                continue
+            record = _record(entry, b"" if home is None else home.path.read_bytes())
+            if home is not None and home.label != entry.label:
+                record = replace(record, label=home.label, stamp=entry.stamp + 1)
+            yield record
+        yield from self._of_photos(others)
+
+    def _photos(self, labels: dict[str, str]) -> Iterator[_Photo]:
+        for folder in sorted(self.root.iterdir()):
+            if (
+                not folder.is_dir()
+                or folder.name.startswith(".")
+                or self.root.resolve().is_relative_to(folder.resolve())
+            ):
+                continue
+            paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+            try:
+                label = labels.get(folder.name) or check_label(folder.name)
+            except EdgeClsError as error:
+                self.faults.append(error)
+                continue
+            for path in paths:
+                try:
+                    with open_regular(path, limit=MAX_FILE) as file:
+                        digest = hashlib.file_digest(file, "sha256").hexdigest()
+                except OSError as error:
+                    mend = "mend its rights, or remove it"
+                    self.faults.append(ImageError(f"{path} cannot be read ({error.strerror})", mend=mend))
+                    continue
+                yield _Photo(path, label, digest)
+
+    def _of_photos(self, photos: Iterable[_Photo]) -> Iterator[Record]:
+        for photo in photos:
+            try:
+                crop = self.crop(read_image(photo.path))
+            except ImageError as error:
+                self.faults.append(error)
+                continue
+            # The stamp of what nobody has edited: an edit or a deletion, wherever it was made, wins over it.
+            name = str(uuid.uuid5(_PHOTOS, f"{photo.digest} {photo.label}"))
+            taught_at = photo.path.stat().st_mtime
+            yield Record(name, photo.label, taught_at, "", None, 0, "", crop, None, None)
+
+
+@dataclass(frozen=True)
+class _Photo:
+    path: Path
+    label: str
+    digest: str
+
+
+def write_folder(records: Iterable[Record], root: Path) -> None:
+    """Write all `records` into the empty folder `root`."""
+    entries: list[_Entry] = []
+    names: dict[str, str] = {}
+    for record in records:
+        if record.deleted_at is None:
+            if record.label not in names:
+                names |= folder_names([record.label], taken=[RECORDS, *names.values()])
+                (root / names[record.label]).mkdir()
+            if record.crop:
+                # Only a name, whatever a memory from elsewhere calls its example.
+                (root / names[record.label] / Path(f"{record.id}.jpg").name).write_bytes(record.crop)
+        entries.append(_entry(record))
+    document = _Document(
+        format="edge-cls memory",
+        version=1,
+        folders={name: label for label, name in names.items()},
+        examples=entries,
+    )
+    (root / RECORDS).write_text(json.dumps(document.model_dump(), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _document(path: Path) -> _Document:
+    try:
+        with open_regular(path, limit=MAX_FILE) as file:
+            return _Document.model_validate_json(file.read())
+    except FileNotFoundError:
+        return _Document(format="edge-cls memory", version=1, folders={}, examples=[])
+    except OSError as error:
+        raise MemoryFileError(f"{path} cannot be read ({error.strerror})", mend="mend its rights") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise MemoryFileError(
+            f"{path} is damaged ({where}: {first['msg']})",
+            mend="export the memory again, or remove this file to import the photos alone",
+        ) from error
+
+
+def _entry(record: Record) -> _Entry:
+    vector = record.embedding
+    return _Entry(
+        id=record.id,
+        label=record.label,
+        taught_at=record.taught_at,
+        device=record.device,
+        deleted_at=record.deleted_at,
+        stamp=record.stamp,
+        editor=record.editor,
+        photo=hashlib.sha256(record.crop).hexdigest() if record.crop else None,
+        space=record.space,
+        scale=None if vector is None else float(vector.scale),
+        zero_point=None if vector is None else int(vector.zero_point),
+        vector=None if vector is None else base64.b64encode(vector.values.tobytes()).decode(),
+    )
+
+
+def _record(entry: _Entry, crop: bytes) -> Record:
+    vector = None
+    if entry.vector is not None and entry.scale is not None and entry.zero_point is not None:
+        try:
+            values = np.frombuffer(base64.b64decode(entry.vector, validate=True), np.int8)
+        except ValueError:
+            values = np.empty(0, np.int8)  # which is no embedding, and refused as such
+        vector = QuantizedVector(values, entry.scale, entry.zero_point)
+    return Record(
+        entry.id,
+        entry.label,
+        entry.taught_at,
+        entry.device,
+        entry.deleted_at,
+        entry.stamp,
+        entry.editor,
+        crop,
+        entry.space,
+        vector,
+    )

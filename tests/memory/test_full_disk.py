@@ -1,0 +1,164 @@
+"""A disk that is full or read-only: a clear error, and a memory that is as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import MemoryFileError
+from edge_cls.memory.store import Memory
+from tests.examples import labels_in, teach, vector
+
+FULL = "the disk is full, .* took nothing; free some space .what was taught before is safe."
+
+
+def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
+    with Memory(path) as memory:
+        teach(memory, "kept")
+        (pages,) = memory._database.connection.execute("PRAGMA page_count").fetchone()
+        memory._database.connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(MemoryFileError, match=FULL):
+            teach(memory, "lost", crop=bytes(100_000))
+        assert [stored.label for stored in memory.examples()] == ["kept"]
+        memory._database.connection.execute("PRAGMA max_page_count = 100000")
+        teach(memory, "taken again")
+    assert labels_in(path) == ["kept", "taken again"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a memory may be made."""
+    return tmp_path / "taught.db"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a real disk of a size, or changes its size."""
+    mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
+    if os.geteuid() != 0 or mount is None or umount is None:
+        pytest.skip("mounting a small disk needs root")
+    place.mkdir()
+
+    def resize(size: str) -> Path:
+        options = f"size={size},remount" if place.is_mount() else f"size={size}"
+        done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"mounting is not allowed here: {done.stderr.decode()}")
+        return place
+
+    yield resize
+    if place.is_mount():
+        subprocess.run([umount, place], check=True)
+
+
+def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Callable[[str], Path]) -> None:
+    path = small_disk("256k") / "taught.db"
+    taught: list[str] = []
+    with Memory(path) as memory:
+
+        def teach_until_full() -> None:
+            while len(taught) < 100:
+                teach(memory, str(len(taught)), crop=bytes(8000))
+                taught.append(str(len(taught)))
+
+        with pytest.raises(MemoryFileError, match=FULL):
+            teach_until_full()
+        assert len(taught) > 3
+        assert [stored.label for stored in memory.examples()] == taught
+    assert labels_in(path) == taught
+    small_disk("1m")
+    with Memory(path) as memory:
+        teach(memory, "taken again")
+    assert labels_in(path) == [*taught, "taken again"]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another memory, to merge and to restore."""
+    with Memory(tmp_path / "other.db") as memory:
+        for number in range(10):
+            teach(memory, f"other {number}", crop=bytes(20_000))
+    return tmp_path / "other.db"
+
+
+CHANGES: dict[str, Callable[[Memory, Path], object]] = {
+    "teach": lambda memory, _: teach(memory, "new", crop=bytes(100_000)),
+    "forget": lambda memory, _: memory.forget("mug"),
+    "relabel": lambda memory, _: memory.relabel("mug", "cup"),
+    "move": lambda memory, _: memory.move(memory.examples()[0].id, "cup"),
+    "remove": lambda memory, _: memory.remove([memory.examples()[0].id]),
+    "undo": lambda memory, _: memory.undo(),
+    "redo": lambda memory, _: memory.redo(),
+    "merge": lambda memory, other: memory.merge(Memory(other).records()),
+    "reembed": lambda memory, _: memory.reembed("new", vector_of_crop),
+    "vacuum": lambda memory, _: memory.vacuum(),
+    "restore": lambda memory, other: memory.restore(other),
+}
+
+
+def vector_of_crop(crop: bytes) -> QuantizedVector:
+    return vector(crop[0])
+
+
+def state(memory: Memory) -> tuple[object, ...]:
+    return memory.space, [(one.id, one.label, one.embedding.values.tolist()) for one in memory.examples()]
+
+
+@pytest.fixture
+def taught(small_disk: Callable[[str], Path]) -> Path:
+    """A memory on a disk of its own, in which there is something to undo and to redo."""
+    path = small_disk("1m") / "taught.db"
+    with Memory(path) as memory:
+        for number in range(12):
+            teach(memory, "mug", crop=bytes([number]) * 12_000)
+        memory.undo()
+    return path
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_on_a_full_disk_a_change_is_whole_or_told_and_not_at_all(
+    taught: Path, other: Path, change: Callable[[Memory, Path], object]
+) -> None:
+    with Memory(taught) as memory:
+        before = state(memory)
+        filler = taught.with_name("filler")
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        try:
+            change(memory, other)
+            told = None
+        except MemoryFileError as error:
+            told = str(error)
+        if told is not None:
+            assert "full" in told or "No space" in told
+            assert state(memory) == before
+        assert memory.check() == []
+        filler.unlink()
+        teach(memory, "room again", space=memory.space or "")
+    assert "room again" in labels_in(taught)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_on_a_read_only_disk_the_memory_is_read_and_a_change_is_told(
+    taught: Path, other: Path, small_disk: Callable[[str], Path], change: Callable[[Memory, Path], object]
+) -> None:
+    with Memory(taught) as memory:
+        before = state(memory)
+    small_disk("1m,ro")
+    with Memory(taught) as memory:
+        assert state(memory) == before
+        with pytest.raises(MemoryFileError, match="read-only"):
+            change(memory, other)
+        assert state(memory) == before
+        assert memory.check() == []
+        assert not memory.changes().upserted

@@ -1,0 +1,122 @@
+"""What a memory costs on the disk, and how its costs grow with it. Crops and vectors are random bytes."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.core.vectors import Vectors
+from edge_cls.memory.store import Memory, Record
+
+CROP = 12_000
+"""Bytes of the crop of a photo, 256 pixels wide."""
+_SPACE = "bench"
+_TURNS = 40
+
+
+@dataclass(frozen=True)
+class StorageCost:
+    """What a memory of `examples` costs.
+
+    `disk`: bytes of the file to those of its vectors and crops. `load`: the time to open and read it into RAM, to that
+    of putting the same vectors there. `add`: the time of one durable teach, to that in the smallest memory measured.
+    `follow`: the time to find that nobody has changed anything, to that of one search among a thousand vectors; and
+    `follow_reads`: how many bytes that reads from files (None where the system does not say).
+    """
+
+    examples: int
+    disk: float
+    load: float
+    add: float
+    follow: float
+    follow_reads: int | None
+
+
+def storage_costs(counts: list[int], *, dim: int, folder: Path | None = None) -> list[StorageCost]:
+    """Measure memories of `counts` examples of `dim` numbers, made in `folder`, of the system's own for such things."""
+    search = _search_time(dim)
+    costs: list[StorageCost] = []
+    first_add: float | None = None
+    for count in sorted(counts):
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            path = Path(name) / "memory.db"
+            with Memory(path) as memory:
+                memory.merge(_records(count, dim))
+            disk = path.stat().st_size / (count * (dim + CROP))
+            load, fill = _load_times(path)
+            with Memory(path) as memory:
+                memory.examples()
+                follow, reads = _median(memory.changes), _bytes_read(memory.changes)
+                add = _median(functools.partial(_teach, memory, dim, np.random.default_rng(1)))
+        first_add = first_add or add
+        costs.append(StorageCost(count, disk, load / fill, add / first_add, follow / search, reads))
+    return costs
+
+
+def _records(count: int, dim: int) -> Iterator[Record]:
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        identity = str(uuid.UUID(bytes=rng.bytes(16), version=4))
+        vector = QuantizedVector(rng.integers(-128, 128, dim).astype(np.int8), 0.02, -128)
+        yield Record(identity, f"class {index % 100}", 0.0, "bench", None, 1, "bench", rng.bytes(CROP), _SPACE, vector)
+
+
+def _teach(memory: Memory, dim: int, rng: np.random.Generator) -> None:
+    vector = QuantizedVector(rng.integers(-128, 128, dim).astype(np.int8), 0.02, -128)
+    memory.add("class 0", vector, space=_SPACE, crop=rng.bytes(CROP), taught_at=0.0)
+
+
+def _load_times(path: Path) -> tuple[float, float]:
+    """Return the time from the file to vectors in RAM, and that of the second half of the way."""
+    start = time.perf_counter()
+    with Memory(path) as memory:
+        examples = memory.examples()
+    read = time.perf_counter()
+    vectors = Vectors()
+    for example in examples:
+        vectors.append(example.embedding)
+    end = time.perf_counter()
+    return end - start, end - read
+
+
+def _search_time(dim: int) -> float:
+    rng = np.random.default_rng(0)
+    vectors = Vectors(np.float32)
+    for row in rng.integers(-128, 128, (1000, dim)).astype(np.int8):
+        vectors.append(QuantizedVector(row, 0.02, -128))
+    query = vectors[0]
+    return _median(lambda: vectors.nearest(query, 5))
+
+
+def _median(action: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(_TURNS):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+def _bytes_read(action: Callable[[], object]) -> int | None:
+    """Return how many bytes `action` reads by system calls, from whatever cache they come."""
+    counters = Path("/proc/self/io")
+    if not counters.exists():
+        return None
+
+    def so_far() -> int:
+        return int(counters.read_text().split()[1])  # rchar
+
+    so_far()
+    before = so_far()
+    own = so_far() - before  # what looking at it costs
+    before = so_far()
+    action()
+    return so_far() - before - own
