@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from edge_cls.core.learner import Learner, Neighbour
 from edge_cls.core.quantization import QuantizedVector
 
@@ -43,7 +41,7 @@ class Reception:
 class Progress:
     """How far a class has come, by leaving out one example at a time.
 
-    `right` is the share of its examples, left out, that are taken for it; None where there is nothing to choose from.
+    `right` is the share of its examples, left out, that are taken for it; None where none could be asked.
     """
 
     label: str
@@ -81,8 +79,10 @@ def progress(learner: Learner) -> list[Progress]:
     classes = list(counts)
     taken_for: dict[str, Counter[str]] = {label: Counter() for label in classes}
     for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
-        if not np.isnan(scores).any():  # of very many examples some are not asked
-            taken_for[label][classes[scores.argmax()] if scores.any() else label] += 1
+        # Without fellows, but for its near duplicates, an example cannot be taken for its class; and of very many
+        # examples some are not asked.
+        if scores[classes.index(label)] > 0:
+            taken_for[label][classes[scores.argmax()]] += 1
     return [_progress(label, counts[label], taken_for[label], alone=len(classes) == 1) for label in classes]
 
 
