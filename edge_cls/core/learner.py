@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.heads.knn import KNN
-from edge_cls.core.openset import STRANGER, OpenSet
+from edge_cls.core.openset import FALSE_ACCEPT, STRANGER, OpenSet, sample
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.core.vectors import Vectors
+from edge_cls.core.vectors import Vector, Vectors
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Learner:
     for a taught class. `stranger`: the cosine distance that photos of different things usually have.
     """
 
-    def __init__(self, *, head: str = "auto", false_accept: float = 0.05, stranger: float = STRANGER) -> None:
+    def __init__(self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, stranger: float = STRANGER) -> None:
         self._head_name = head
         self._false_accept = false_accept
         self.stranger = stranger
@@ -62,17 +62,18 @@ class Learner:
         """Learn `lessons` and nothing else."""
         self._vectors = Vectors()
         self._lessons: list[Lesson] = []
-        self._head, self._openset = KNN(), OpenSet(self.stranger)
+        self._head = KNN()
+        self._openset: OpenSet | None = None
         for lesson in lessons:
             self.add(lesson)
 
     def add(self, lesson: Lesson) -> None:
         """Learn one more."""
         vector = lesson.embedding.dequantize()
-        self._openset.add(lesson.label, self._head.distances(vector), self._head.labels)
         self._head.add(vector, lesson.label)
         self._vectors.append(lesson.embedding)
         self._lessons.append(lesson)
+        self._openset = None
 
     def remove(self, identity: str) -> None:
         """Forget the example `identity`. Raises KeyError where there is none."""
@@ -116,9 +117,20 @@ class Learner:
         distances = self._head.distances(embedding.dequantize())
         if not len(distances):
             return Judgement({}, unknown=True)
-        confidence = self._openset.confidence(float(distances.min()))
+        confidence = self._familiar(embedding.dequantize())
         scores = {label: share * confidence for label, share in self._head.predict(distances).items()}
         return Judgement(scores, unknown=confidence < 0.5)
+
+    def _familiar(self, vector: Vector) -> float:
+        """Return how sure it is that `vector` shows something taught; after a teach, fit the threshold first."""
+        if self._openset is None:
+            labels = self.labels
+            self._judges = sample(labels)
+            units = np.stack([self._vectors[index] for index in self._judges])
+            units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
+            judging = [labels[index] for index in self._judges]
+            self._openset = OpenSet(units @ units.T, judging, false_accept=self._false_accept, stranger=self.stranger)
+        return float(self._openset.confidence(self._vectors.cosines(vector)[self._judges]))
 
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return what each example is taken for when it alone is left out.
