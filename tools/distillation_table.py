@@ -56,7 +56,7 @@ def main(
                 )
             backbone = Backbone(name, keras.Model(done.student.input, done.student.output["embedding"]))
             sets = [embed_set(backbone, folder, advance=lambda _: None) for folder in data]
-            accuracies = [few_shot(one, ways=10, shots=5, head="knn", trials=100).accuracy for one in sets]
+            accuracies = [few_shot(one, ways=10, shots=5, heads=["knn"], trials=100)[0].accuracy for one in sets]
             last = done.passes[-1]
             held_out = "-" if last.few_shot is None else f"{last.few_shot:.1%}"
             typer.echo(f"| {name} | {seen[-1]:,} | {last.cosine:.3f} | {held_out} | {np.mean(accuracies):.1%} |")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.heads import Head
+from edge_cls.core.heads.calibration import probabilities
+from edge_cls.core.heads.examples import LIMIT, Examples, Query
 from edge_cls.core.heads.knn import KNN
-from edge_cls.core.openset import FALSE_ACCEPT, STRANGER, OpenSet, sample
+from edge_cls.core.heads.regression import as_number, leave_one_out_error, value
+from edge_cls.core.heads.selection import Choice, Plan, choose, plans
+from edge_cls.core.openset import FALSE_ACCEPT, MOST, STRANGER, OpenSet
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.core.vectors import Vector, Vectors
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Learner:
     """
 
     def __init__(self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, stranger: float = STRANGER) -> None:
+        plans(head)  # an unknown one is refused now
         self._head_name = head
         self._false_accept = false_accept
         self.stranger = stranger
@@ -60,104 +66,141 @@ class Learner:
 
     def fit(self, lessons: Iterable[Lesson]) -> None:
         """Learn `lessons` and nothing else."""
-        self._vectors = Vectors()
-        self._lessons: list[Lesson] = []
-        self._head = KNN()
+        self._examples = Examples()
+        self._ids: list[str] = []
+        self._index: dict[str, int] = {}
         self._openset: OpenSet | None = None
+        self._choice: Choice | None = None
+        self._plan: Plan | None = None
+        self._head: Head | None = None
         for lesson in lessons:
             self.add(lesson)
 
     def add(self, lesson: Lesson) -> None:
-        """Learn one more."""
-        vector = lesson.embedding.dequantize()
-        self._head.add(vector, lesson.label)
-        self._vectors.append(lesson.embedding)
-        self._lessons.append(lesson)
-        self._openset = None
+        """Learn one more. Raises LabelError where a regression is taught what is no number."""
+        if self._head_name == "knn-regression":
+            as_number(lesson.label)
+        self._examples.append(lesson.embedding, lesson.label)
+        self._index[lesson.id] = len(self._ids)
+        self._ids.append(lesson.id)
+        self._choice = self._openset = None
+        if self._head is not None:
+            self._head.add()
 
     def remove(self, identity: str) -> None:
         """Forget the example `identity`. Raises KeyError where there is none."""
-        lessons = list(self._lessons)
-        lessons.pop(self._index(identity))
-        self.fit(lessons)
+        index = self._index.pop(identity)
+        if self._head is not None:
+            self._head.remove(index)
+        self._examples.remove(index)
+        self._choice = self._openset = None
+        last = self._ids.pop()
+        if last != identity:
+            self._ids[index] = last
+            self._index[last] = index
 
     def relabel(self, identity: str, label: str) -> None:
         """Take the example `identity` for one of `label` from now on. Raises KeyError where there is none."""
-        lessons = list(self._lessons)
-        index = self._index(identity)
-        lessons[index] = replace(lessons[index], label=label)
-        self.fit(lessons)
-
-    def _index(self, identity: str) -> int:
-        for index, lesson in enumerate(self._lessons):
-            if lesson.id == identity:
-                return index
-        raise KeyError(identity)
+        embedding = self._examples.vectors.quantized(self._index[identity])
+        self.remove(identity)
+        self.add(Lesson(identity, label, embedding))
 
     def __len__(self) -> int:
-        return len(self._lessons)
+        return len(self._ids)
 
     def __contains__(self, identity: object) -> bool:
-        return any(lesson.id == identity for lesson in self._lessons)
+        return identity in self._index
+
+    @property
+    def ids(self) -> list[str]:
+        """The identity of each example, in an order that forgetting changes."""
+        return list(self._ids)
 
     @property
     def labels(self) -> list[str]:
         """What each example shows, in the order of `ids`."""
-        return [lesson.label for lesson in self._lessons]
+        return [self._examples.classes[target] for target in self._examples.targets]
 
     def classes(self) -> dict[str, int]:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
-        counts: dict[str, int] = {}
-        for lesson in self._lessons:
-            counts[lesson.label] = counts.get(lesson.label, 0) + 1
-        return counts
+        return dict(zip(self._examples.classes, self._examples.counts.tolist(), strict=True))
 
     def judge(self, embedding: QuantizedVector) -> Judgement:
         """Return what `embedding` is taken for."""
-        distances = self._head.distances(embedding.dequantize())
-        if not len(distances):
+        if not len(self):
             return Judgement({}, unknown=True)
-        confidence = self._familiar(embedding.dequantize())
-        scores = {label: share * confidence for label, share in self._head.predict(distances).items()}
-        return Judgement(scores, unknown=confidence < 0.5)
-
-    def _familiar(self, vector: Vector) -> float:
-        """Return how sure it is that `vector` shows something taught; after a teach, fit the threshold first."""
-        if self._openset is None:
-            labels = self.labels
-            self._judges = sample(labels)
-            units = np.stack([self._vectors[index] for index in self._judges])
-            units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
-            judging = [labels[index] for index in self._judges]
-            self._openset = OpenSet(units @ units.T, judging, false_accept=self._false_accept, stranger=self.stranger)
-        return float(self._openset.confidence(self._vectors.cosines(vector)[self._judges]))
+        choice, head = self._chosen()
+        query = self._examples.query(embedding.dequantize())
+        shares = probabilities(head.predict(query), choice.temperature)
+        known = self._familiar(query)
+        scores = dict(zip(self._examples.classes, (shares * known).tolist(), strict=True))
+        number = value(head, self._examples.classes, query) if self._regression(head) else None
+        return Judgement(scores, unknown=known < 0.5, value=number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
-        """Return what each example is taken for when it alone is left out.
+        """Return what each example is taken for when it is left out, and its near duplicates of its class with it.
 
         Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class
         in the order of `classes()`. A class that has no other example scores 0; where it is the only one, the row is 0.
+        Above `examples.LIMIT` examples only so many are asked, and the rows of the others are NaN.
         """
-        labels = list(self.classes())
-        scores = np.zeros((len(self._lessons), len(labels)))
-        for row, lesson in enumerate(self._lessons):
-            head = KNN()
-            for other in self._lessons:
-                if other.id != lesson.id:
-                    head.add(other.embedding.dequantize(), other.label)
-            for label, share in head.predict(head.distances(lesson.embedding.dequantize())).items():
-                scores[row, labels.index(label)] = share
-        return scores
+        if not len(self):
+            return np.empty((0, 0))
+        choice, head = self._chosen()
+        asked = self._examples.spread(LIMIT)
+        if len(asked) < len(self):
+            head = choice.plan.make(self._examples.subset(asked), self.stranger)
+        answers = np.full((len(self), len(self._examples.classes)), np.nan)
+        answers[asked] = probabilities(head.leave_one_out(), choice.temperature)
+        return answers
 
-    @property
-    def ids(self) -> list[str]:
-        """The identity of each example."""
-        return [lesson.id for lesson in self._lessons]
+    def why(self) -> Choice | None:
+        """Return which head was chosen, and why; None where nothing has been taught."""
+        return self._chosen()[0] if len(self) else None
+
+    def regression_error(self) -> float | None:
+        """Return by how much a regression is off on average where the example asked for is left out.
+
+        None of another head, and where nothing is left to answer with.
+        """
+        if not len(self):
+            return None
+        examples = self._examples.subset(self._examples.spread(LIMIT))
+        head = self._chosen()[0].plan.make(examples, self.stranger)
+        return leave_one_out_error(head, examples.classes, examples.targets) if self._regression(head) else None
 
     def nearest(self, embedding: QuantizedVector, count: int) -> list[Neighbour]:
         """Return the `count` examples that are nearest to `embedding`, the nearest first."""
-        cosines = self._vectors.cosines(embedding.dequantize())
+        examples = self._examples
+        cosines = examples.query(embedding.dequantize()).cosines
         order = np.argsort(-cosines, kind="stable")[:count]
         return [
-            Neighbour(self._lessons[index].id, self._lessons[index].label, float(cosines[index])) for index in order
+            Neighbour(self._ids[index], examples.classes[examples.targets[index]], float(cosines[index]))
+            for index in order
         ]
+
+    def _chosen(self) -> tuple[Choice, Head]:
+        """Return the choice for what is taught now, and the head, which is made anew only where the choice changed."""
+        if self._choice is None or self._head is None:
+            self._choice = choose(self._head_name, self._examples, self.stranger)
+            if self._head is None or self._choice.plan != self._plan:
+                self._plan = self._choice.plan
+                self._head = self._plan.make(self._examples, self.stranger)
+        return self._choice, self._head
+
+    def _regression(self, head: Head) -> TypeGuard[KNN]:
+        return self._head_name == "knn-regression" and isinstance(head, KNN)
+
+    def _familiar(self, query: Query) -> float:
+        """Return how sure it is that `query` shows something taught. The first after a change fits the threshold."""
+        if self._openset is None:
+            self._judges = self._examples.spread(MOST)
+            examples = self._examples if len(self) <= MOST else self._examples.subset(self._judges)
+            self._openset = OpenSet(
+                examples.cosines,
+                examples.targets,
+                examples.groups(),
+                false_accept=self._false_accept,
+                stranger=self.stranger,
+            )
+        return float(self._openset.confidence(query.cosines[self._judges]))

@@ -33,8 +33,8 @@ NOISE = 0.1
 """The variance of what examples say, where that of classes is 1."""
 EXPLAINED = 0.5
 """The weight of what the examples explain of a frame, whichever class they are of."""
-NEAR_DUPLICATE = 0.1
-"""How near examples of a class are that show one view, as a share of the distance of different things."""
+FARTHEST_FRIENDS = 0.05
+"""The share of friends that may lie beyond what counts as the distance of friends."""
 SPREAD = 0.25
 """The standard deviation of the logarithm of familiarity to expect, with the weight of `SPREAD_WEIGHT` observations."""
 SPREAD_WEIGHT = 6
@@ -44,57 +44,39 @@ SOFTNESS = 0.15
 """How fast confidence falls around the threshold, in the logarithm of familiarity."""
 
 
-def sample(labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return which of the examples should judge: all, or `MOST` of them, shared among the classes, spread over each."""
-    of_class = _of_class(labels)
-    if len(labels) <= MOST:
-        return np.arange(len(labels))
-    quota = MOST
-    while sum(min(len(members), quota) for members in of_class) > MOST and quota > 1:
-        quota -= 1
-    spread = [
-        members[np.linspace(0, len(members) - 1, min(len(members), quota)).round().astype(int)] for members in of_class
-    ]
-    return np.sort(np.concatenate(spread))
-
-
 class OpenSet:
     """What is familiar to some examples, of which there must be one.
 
-    `cosines`: of the angles between each two of the examples, (n, n). `labels` of the examples. `false_accept`: which
-    share of strangers may be taken for a taught class, in (0, 1). `stranger`: the cosine distance that photos of
-    different things usually have; the examples of different classes count more, the more classes there are.
+    `cosines`: of the angles between each two of the examples, (n, n). `targets`: the class of each by number, (n,).
+    `views`: the examples by index, near duplicates of one class together. `false_accept`: which share of strangers may
+    be taken for a taught class, in (0, 1). `stranger`: the cosine distance that photos of different things usually
+    have; how far the classes are from each other counts more, the more there are.
+
+    `thresholds`: the logarithm of familiarity from which on a frame is known, of each class by number, (classes,).
     """
 
     def __init__(
         self,
         cosines: NDArray[np.floating],
-        labels: Sequence[str],
+        targets: NDArray[np.intp],
+        views: Sequence[NDArray[np.intp]],
         *,
         false_accept: float = FALSE_ACCEPT,
         stranger: float = STRANGER,
     ) -> None:
-        of_class = _of_class(labels)
-        self._members = np.zeros((len(labels), len(of_class)))
-        for column, members in enumerate(of_class):
-            self._members[members, column] = 1.0
+        self._members = np.asarray(targets[:, None] == np.unique(targets), np.float64)
+        classes = self._members.shape[1]
         distances = _distances(cosines)
         np.fill_diagonal(distances, 0.0)  # also of a vector of zeros
         different = self._members @ self._members.T == 0
         apart = np.median(distances[different]) if different.any() else stranger
-        self._width = max(float(apart + (stranger - apart) / len(of_class)), 1e-6)
-        self._inverse = np.linalg.inv(self._kernel(distances) + NOISE * np.eye(len(labels)))
+        self._width = max(float(apart + (stranger - apart) / classes), 1e-6)
+        self._inverse = np.linalg.inv(self._kernel(distances) + NOISE * np.eye(len(targets)))
         self._weights = self._inverse @ self._members
-        views = _linked((distances < NEAR_DUPLICATE * self._width) & ~different)
-        self._thresholds = self._fit(views, false_accept)
-
-    @property
-    def thresholds(self) -> Array:
-        """The logarithm of the familiarity at which a frame counts as known, of each class in sorted order."""
-        return self._thresholds
+        self.thresholds = self._fit(views, false_accept)
 
     def familiarity(self, cosines: NDArray[np.floating]) -> Array:
-        """Return the logarithm of how much frames look like each class, in sorted order: (..., classes).
+        """Return the logarithm of how much frames look like each class, by number: (..., classes).
 
         `cosines` of the angles of each frame with the examples: (..., n).
         """
@@ -107,14 +89,13 @@ class OpenSet:
 
         `cosines` of the angles of each frame with the examples: (..., n) gives (...).
         """
-        margin = (self.familiarity(cosines) - self._thresholds).max(axis=-1)
+        margin = (self.familiarity(cosines) - self.thresholds).max(axis=-1)
         return np.asarray(1.0 / (1.0 + np.exp(-margin / SOFTNESS)))
 
-    def left_out(self, groups: NDArray[np.int64]) -> Array:
-        """Return how familiar each example were, if those of its group (n,) had not been taught: (n, classes)."""
+    def left_out(self, groups: Sequence[NDArray[np.intp]]) -> Array:
+        """Return how familiar each example were, if those of its group had not been taught: (n, classes)."""
         left = np.empty_like(self._members)
-        for group in np.unique(groups):
-            rows = np.flatnonzero(groups == group)
+        for rows in groups:
             remainder = np.linalg.inv(self._inverse[np.ix_(rows, rows)])
             explained = 1 + NOISE - np.diag(remainder)[:, None]
             left[rows] = self._members[rows] - remainder @ self._weights[rows] + EXPLAINED * explained
@@ -123,36 +104,35 @@ class OpenSet:
     def _kernel(self, distances: Array) -> Array:
         return np.exp(-distances / (REACH * self._width))
 
-    def _fit(self, views: NDArray[np.int64], false_accept: float) -> Array:
-        label = self._members.argmax(axis=1)
-        classes = self._members.shape[1]
-        # What one more class would look like that is as far from every example as different things are. It stands
-        # beside the classes that were left out, and alone where there is but one class, and so no stranger.
-        far = np.full(len(label), float(np.exp(-1 / REACH)))
-        usual = float(_logarithm((far @ self._weights).max() + EXPLAINED * far @ self._inverse @ far))
-        strangers = (
-            np.where(self._members > 0, -np.inf, self.left_out(label)).max(axis=1) if classes > 1 else np.empty(0)
-        )
-        means = [usual, *(strangers[label == one].mean() for one in range(classes) if classes > 1)]
-        limit = _bound(float(np.mean(means)), _variance(strangers), len(means), 1 - false_accept)
-
+    def _fit(self, views: Sequence[NDArray[np.intp]], false_accept: float) -> Array:
+        of_class = [np.flatnonzero(members) for members in self._members.T]
+        limit = self._limit(of_class, 1 - false_accept)
+        several = [sum(view[0] in members for view in views) for members in of_class]
         friends = self.left_out(views).max(axis=1)
-        several = np.array([len(np.unique(views[label == one])) for one in range(classes)])
-        known = friends[several[label] > 1]
-        if classes == 1 and len(known):
+        # An example without another view of its class would be a stranger when it is left out.
+        known = np.concatenate([np.empty(0), *(friends[of] for of, n in zip(of_class, several, strict=True) if n > 1)])
+        if len(of_class) == 1 and len(known):
             limit = min(limit, float(np.median(known)))  # with no stranger to go by, what is taught must be known
-        thresholds = np.full(classes, limit)
-        for one in range(classes):
-            own = friends[label == one] if several[one] >= ENOUGH else known
+        thresholds = np.full(len(of_class), limit)
+        for number, members in enumerate(of_class):
+            own = friends[members] if several[number] >= ENOUGH else known
             if len(own):
                 # Where friends and strangers lie apart, so does the threshold from both.
-                thresholds[one] = max(limit, (limit + _bound(float(own.mean()), _variance(own), len(own), 0.05)) / 2)
+                friend = _bound(float(own.mean()), float(own.var()), len(own), FARTHEST_FRIENDS)
+                thresholds[number] = max(limit, (limit + friend) / 2)
         return thresholds
 
-
-def _of_class(labels: Sequence[str]) -> list[NDArray[np.int64]]:
-    names = np.asarray(labels)
-    return [np.flatnonzero(names == name) for name in sorted(set(labels))]
+    def _limit(self, of_class: Sequence[NDArray[np.intp]], share: float) -> float:
+        """Return below which familiarity `share` of the strangers lie, as left-out classes tell."""
+        # A class as far from every example as different things are stands beside those that were left out, and alone
+        # where there is but one class, and so no stranger.
+        far = np.full(len(self._members), np.exp(-1 / REACH))
+        expected = float(_logarithm((far @ self._weights).max() + EXPLAINED * far @ self._inverse @ far))
+        if len(of_class) == 1:
+            return _bound(expected, 0.0, 1, share)
+        strangers = np.where(self._members > 0, -np.inf, self.left_out(of_class)).max(axis=1)
+        means = [expected, *(strangers[members].mean() for members in of_class)]
+        return _bound(float(np.mean(means)), float(strangers.var()), len(means), share)
 
 
 def _distances(cosines: NDArray[np.floating]) -> Array:
@@ -161,20 +141,6 @@ def _distances(cosines: NDArray[np.floating]) -> Array:
 
 def _logarithm(familiarity: NDArray[np.float64]) -> Array:
     return np.asarray(np.log(np.maximum(familiarity, FAINTEST)))
-
-
-def _variance(values: Array) -> float:
-    return float(values.var()) if len(values) else 0.0
-
-
-def _linked(near: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the group of each: whoever is `near` another, (n, n) and symmetric, is in the other's group."""
-    groups = np.arange(len(near))
-    while True:
-        joined = np.where(near | np.eye(len(near), dtype=bool), groups, len(near)).min(axis=1)
-        if (joined == groups).all():
-            return groups
-        groups = joined
 
 
 def _bound(mean: float, variance: float, count: int, share: float) -> float:

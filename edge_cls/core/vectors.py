@@ -79,6 +79,11 @@ class Vectors:
         scale, zero = self._facts[:2, index]
         return np.asarray((self._blocks[index // BLOCK][index % BLOCK] - zero) * scale, np.float32)
 
+    def quantized(self, index: int) -> QuantizedVector:
+        """Return the vector at `index` as it was given, of an int8 store."""
+        values = self._blocks[index // BLOCK][index % BLOCK]
+        return QuantizedVector(values.astype(np.int8), float(self._facts[0, index]), int(self._facts[1, index]))
+
     def rows(self) -> NDArray[np.float32]:
         """Return a copy of all vectors, float32 (n, dim)."""
         parts = [floats.copy() for floats in self._real()]

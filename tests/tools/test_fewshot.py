@@ -11,7 +11,13 @@ import pytest
 from edge_cls.errors import DatasetError
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
-from edge_cls_tools.evaluation.fewshot import DeviceModel, EmbeddedSet, embed_set, few_shot
+from edge_cls_tools.evaluation.fewshot import (
+    DeviceModel,
+    EmbeddedSet,
+    as_stored,
+    embed_set,
+    few_shot,
+)
 from tests import toy_model
 from tests.colors import write_colors
 from tests.commands import EdgeCls
@@ -23,37 +29,37 @@ def clusters(spread: float, classes: int = 12, photos: int = 30) -> EmbeddedSet:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(classes), photos)
     embeddings = np.eye(classes)[labels] + rng.normal(0, spread, (len(labels), classes))
-    return EmbeddedSet("clusters", embeddings.astype(np.float32), labels)
+    return EmbeddedSet("clusters", as_stored(embeddings.astype(np.float32)), labels)
 
 
 def test_classes_far_apart_are_always_told_apart() -> None:
-    result = few_shot(clusters(0.01), ways=10, shots=1, head="knn", trials=5)
+    result = few_shot(clusters(0.01), ways=10, shots=1, heads=["knn"], trials=5)
     assert (result.accuracy, result.ci95, result.ways, result.trials) == (1.0, 0.0, 10, 5)
 
 
 def test_noise_is_guessed() -> None:
     data = clusters(0.0)
-    noise = np.random.default_rng(1).normal(size=data.embeddings.shape).astype(np.float32)
-    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, head="knn", trials=50)
+    noise = as_stored(np.random.default_rng(1).normal(size=(len(data.labels), 12)).astype(np.float32))
+    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=50)
     assert abs(result.accuracy - 0.1) < 0.03
     assert 0 < result.ci95 < 0.02
 
 
 def test_the_same_seed_draws_the_same_trials() -> None:
     data = clusters(0.6)
-    first = few_shot(data, ways=5, shots=3, head="knn", trials=10, seed=1)
-    assert few_shot(data, ways=5, shots=3, head="knn", trials=10, seed=1) == first
-    assert few_shot(data, ways=5, shots=3, head="knn", trials=10, seed=2).accuracy != first.accuracy
+    first = few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=1)
+    assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=1) == first
+    assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=2).accuracy != first.accuracy
 
 
 def test_more_examples_help() -> None:
-    one, twenty = (few_shot(clusters(0.4), ways=10, shots=n, head="knn", trials=30).accuracy for n in (1, 20))
+    one, twenty = (few_shot(clusters(0.4), ways=10, shots=n, heads=["knn"], trials=30).accuracy for n in (1, 20))
     assert twenty > one + 0.1
 
 
 def test_too_few_photos_are_said() -> None:
     with pytest.raises(DatasetError, match="has 0 classes with more than 30 photos"):
-        few_shot(clusters(0.1), ways=10, shots=30, head="knn", trials=1)
+        few_shot(clusters(0.1), ways=10, shots=30, heads=["knn"], trials=1)
 
 
 def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
@@ -73,7 +79,7 @@ def test_the_single_output_of_a_bare_model_is_an_embedding_whatever_its_name_and
     assert [(output.name, output.shape) for output in model.outputs] == [("pixels", (1, 1, 1, 3))]
     embedded = embed_set(DeviceModel(model), tmp_path / "colors", advance=lambda _: None)
     assert embedded.embeddings.shape == (12, 3)
-    assert few_shot(embedded, ways=3, shots=1, head="knn", trials=5).accuracy > 0.9
+    assert few_shot(embedded, ways=3, shots=1, heads=["knn"], trials=5).accuracy > 0.9
 
 
 def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: Path) -> None:
@@ -84,4 +90,4 @@ def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: P
     model = Model(read_model(shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"))
     embedded = embed_set(DeviceModel(model), tmp_path / "flowers", advance=lambda _: None)
     assert embedded.embeddings.shape == (24, 1024)
-    assert few_shot(embedded, ways=2, shots=5, head="knn", trials=20).accuracy > 0.7
+    assert few_shot(embedded, ways=2, shots=5, heads=["knn"], trials=20).accuracy > 0.7

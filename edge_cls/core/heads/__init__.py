@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+from edge_cls.core.heads.examples import Query
+
+Scores = NDArray[np.float64]
 
 
 class Head(Protocol):
-    """What every head does. Vectors are float32, of one dimension throughout; labels are strings."""
+    """What every head does with the `Examples` that it was made with, which all heads share.
 
-    @property
-    def labels(self) -> Sequence[str]:
-        """The label of each example, in the order in which they were added."""
+    Its owner changes the examples and tells the head. Scores are real numbers, the largest of the best class; a softmax
+    makes probabilities of them. A class that has nothing to be known by scores -inf.
+    """
 
-    def add(self, vector: Vectors, label: str) -> None:
-        """Learn one more example; `vector` has the shape (dim,)."""
+    def fit(self) -> None:
+        """Learn the examples as they are now, and nothing else."""
 
-    def distances(self, vector: Vectors) -> Vectors:
-        """Return the distance of `vector`, shape (dim,), to each example: shape (n,), at least 0."""
+    def add(self) -> None:
+        """Learn the last of the examples, which is new."""
 
-    def predict(self, distances: Vectors) -> dict[str, float]:
-        """Return each class's share of the votes, in [0, 1] and summing to 1, given the distances to the examples."""
+    def remove(self, index: int) -> None:
+        """Forget the example at `index`, which is about to go: the last one will take its place."""
+
+    def predict(self, query: Query) -> Scores:
+        """Return the score of each class, float64 (classes,)."""
+
+    def leave_one_out(self) -> Scores:
+        """Return what `predict` would say of each example without it and its near duplicates, float64 (n, classes).
+
+        Needs the cosines among the examples, so at most `examples.LIMIT` of them.
+        """

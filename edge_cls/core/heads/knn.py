@@ -2,74 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
-
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_cls.core.heads import Vectors
+from edge_cls.core.heads import Scores
+from edge_cls.core.heads.examples import Examples, Query
+from edge_cls.core.vectors import Metric, Vector
 
-Metric = Literal["cosine", "euclidean", "manhattan"]
+_SMALLEST = 1e-3
+"""What a class without votes has of them: silence of a few neighbours is no proof."""
 
 
 class KNN:
-    """A k-nearest-neighbour head.
+    """Each of the `k` nearest examples votes with 1 / distance for its class.
 
-    `metric`: cosine (1 - the cosine of the angle, in [0, 2]), euclidean or manhattan. Each of the `k` nearest examples
-    votes with 1 / distance. The vectors lie in one array that doubles when it is full, so that adding an example
-    copies nothing most of the time.
+    Scores are the logarithms of the classes' shares of the votes. Ties go to the lower index.
     """
 
-    def __init__(self, k: int = 3, metric: Metric = "cosine") -> None:
+    def __init__(self, examples: Examples, k: int = 3, metric: Metric = "cosine") -> None:
         if k < 1:
             raise ValueError(f"k is {k}, and must be at least 1")
+        self._examples = examples
         self._k = k
         self._metric = metric
-        self._vectors = np.empty((0, 0), np.float32)
-        self._labels: list[str] = []
 
-    @property
-    def labels(self) -> Sequence[str]:
-        """The label of each example."""
-        return self._labels
+    def fit(self) -> None:
+        """Nothing is to be learnt: the examples are the head."""
 
-    def add(self, vector: Vectors, label: str) -> None:
-        """Learn one more example. Raises ValueError for a vector of another dimension than the first."""
-        count = len(self._labels)
-        if count == len(self._vectors):
-            grown = np.empty((max(16, 2 * count), len(vector)), np.float32)
-            if count:
-                grown[:count] = self._vectors
-            self._vectors = grown
-        self._vectors[count] = self._prepare(vector)
-        self._labels.append(label)
+    def add(self) -> None:
+        """Nothing is to be learnt."""
 
-    def distances(self, vector: Vectors) -> Vectors:
-        """Return the distance of `vector` to each example, float32 (n,)."""
-        if not self._labels:
-            return np.empty(0, np.float32)
-        known = self._vectors[: len(self._labels)]
-        query = self._prepare(vector)
+    def remove(self, index: int) -> None:
+        """Nothing is to be forgotten."""
+
+    def predict(self, query: Query) -> Scores:
+        """Return what `Head.predict` says."""
+        return _scores(self.votes(query))
+
+    def leave_one_out(self) -> Scores:
+        """Return what `Head.leave_one_out` says."""
+        votes, left = self.votes_left_out()
+        scores = _scores(votes)
+        scores[~left] = -np.inf
+        return scores
+
+    def votes(self, query: Query) -> NDArray[np.float64]:
+        """Return each class's share of the votes, float64 (classes,), summing to 1."""
         if self._metric == "cosine":
-            return np.asarray(np.maximum(1.0 - known @ query, 0.0), np.float32)
-        difference = known - query
-        if self._metric == "euclidean":
-            return np.asarray(np.sqrt(np.einsum("ij,ij->i", difference, difference)), np.float32)
-        return np.asarray(np.abs(difference).sum(axis=1), np.float32)
+            distances = np.maximum(1 - query.cosines, 0)
+        else:
+            distances = self._examples.vectors.distances(query.vector, self._metric)
+        return self._count(distances)
 
-    def predict(self, distances: Vectors) -> dict[str, float]:
-        """Return each class's share of the votes. Ties go to the example that was added first."""
-        nearest = np.argsort(distances, kind="stable")[: self._k]
-        weights = 1.0 / (distances[nearest].astype(np.float64) + 1e-6)
-        votes = dict.fromkeys(self._labels, 0.0)
-        for index, weight in zip(nearest, weights / weights.sum() if len(nearest) else weights, strict=True):
-            votes[self._labels[index]] += float(weight)
-        return votes
+    def votes_left_out(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the votes, and which classes are left, without each example and its near duplicates, (n, classes).
 
-    def _prepare(self, vector: Vectors) -> Vectors:
-        if len(self._labels) and len(vector) != self._vectors.shape[1]:
-            raise ValueError(f"a vector of dimension {len(vector)} among vectors of {self._vectors.shape[1]}")
-        if self._metric != "cosine":
-            return vector
-        # A vector of zeros has no direction: it stays, at distance 1 from everything.
-        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+        The votes are 0 where nothing is left.
+        """
+        examples = self._examples
+        size = (len(examples), len(examples.classes))
+        votes, left = np.zeros(size), np.zeros(size, bool)
+        distances = self._distances()
+        for group in examples.groups():
+            kept = np.delete(np.arange(len(examples)), group)
+            left[group] = np.isin(np.arange(size[1]), examples.targets[kept])
+            for index in group:
+                votes[index] = self._count(distances[index, kept], examples.targets[kept])
+        return votes, left
+
+    def _distances(self) -> Vector:
+        examples = self._examples
+        if self._metric == "cosine":
+            return np.maximum(1 - examples.cosines, 0)
+        return np.stack([examples.vectors.distances(examples.vectors[i], self._metric) for i in range(len(examples))])
+
+    def _count(self, distances: Vector, targets: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        targets = self._examples.targets if targets is None else targets
+        if self._k < len(distances):
+            # Only the nearest are sorted, stably, so that a tie goes to the lower index.
+            limit = np.partition(distances, self._k - 1)[self._k - 1]
+            near = np.flatnonzero(distances <= limit)
+        else:
+            near = np.arange(len(distances))
+        near = near[np.argsort(distances[near], kind="stable")[: self._k]]
+        weights = 1 / (distances[near].astype(np.float64) + 1e-6)
+        votes = np.bincount(targets[near], weights, minlength=len(self._examples.classes))
+        return votes / (weights.sum() if len(near) else 1.0)
+
+
+def _scores(votes: NDArray[np.float64]) -> Scores:
+    return np.log(votes + _SMALLEST)

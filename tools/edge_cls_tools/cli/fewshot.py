@@ -21,7 +21,20 @@ def fewshot(
     ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
     shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
     trials: Annotated[int, typer.Option(min=1, help="How many trials.")] = 200,
-    head: Annotated[str, typer.Option(help="The head to teach: knn.")] = "knn",
+    head: Annotated[
+        str,
+        typer.Option(
+            help="The heads to teach, separated by commas: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan; "
+            "knn3 is the usual one to compare with, the majority of 3."
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Which trials are drawn.")] = 0,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Measure instead how well photos of other classes are told apart.")
+    ] = False,
+    false_accept: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="With --unknown: the share of those that may be let in.")
+    ] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Measure how well a model's embedding can be taught with a few photos of a class."""
@@ -29,25 +42,41 @@ def fewshot(
     from dataclasses import asdict
 
     with quiet_native_libraries():
+        from edge_cls.core.openset import STRANGER
         from edge_cls.errors import ConfigError
         from edge_cls.model import Model
         from edge_cls.model_file import read_model
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.evaluation.fewshot import HEADS, DeviceModel, Embedder, embed_set, few_shot
+        from edge_cls_tools.evaluation.fewshot import (
+            NAMES,
+            DeviceModel,
+            Embedder,
+            FewShot,
+            embed_set,
+            few_shot,
+            margins,
+        )
+        from edge_cls_tools.evaluation.unknown import Unknown, tell_apart
 
+        heads = head.split(",")
         try:
             counts = [int(count) for count in shots.split(",")]
         except ValueError:
             counts = []
-        if not counts or min(counts) < 1 or head not in HEADS:
+        if not counts or min(counts) < 1 or not set(heads) <= set(NAMES):
             raise ConfigError(
-                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {'|'.join(HEADS)}"
+                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {','.join(NAMES)}"
             )
-        results = []
+        results: list[FewShot] = []
+        apart: list[Unknown] = []
+        stranger = STRANGER
         with progress_display() as display:
             embedder: Embedder
             if model.endswith(".tflite"):
-                embedder = DeviceModel(Model(read_model(Path(model))))
+                file = read_model(Path(model))
+                embedder = DeviceModel(Model(file))
+                if file.manifest is not None and file.manifest.stranger_distance is not None:
+                    stranger = file.manifest.stranger_distance
             else:
                 from edge_cls_tools.models.backbones import load_backbone
 
@@ -55,12 +84,32 @@ def fewshot(
             task = display.add_task("embedding", total=None, note="")
             for folder in data:
                 embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
-                results += [few_shot(embedded, ways=ways, shots=n, head=head, trials=trials) for n in counts]
+                for n in counts:
+                    if unknown:
+                        options = {"false_accept": false_accept, "stranger": stranger}
+                        apart.append(tell_apart(embedded, ways=ways, shots=n, trials=trials, seed=seed, **options))
+                    else:
+                        results += few_shot(embedded, ways=ways, shots=n, heads=heads, trials=trials, seed=seed)
     if as_json:
-        typer.echo(json.dumps([asdict(result) for result in results], indent=2))
+        typer.echo(json.dumps([asdict(result) for result in apart or results], indent=2))
         return
+    for each in apart:
+        typer.echo(
+            f"{each.set}: {each.ways} classes taught with {each.shots} photos each, {each.strangers} not: "
+            f"AUROC {each.auroc:.3f}, of the largest cosine {each.auroc_cosine:.3f}; {each.accepted:.1%} of the strangers "
+            f"let in ({each.false_accept:.1%} asked), {each.rejected:.1%} of what was taught called unknown "
+            f"({each.trials} trials)"
+        )
     for one in results:
         typer.echo(
             f"{one.set}: {one.ways}-way {one.shots}-shot, {one.head}: {one.accuracy:.1%} +- {one.ci95:.1%} "
             f"({one.trials} trials)"
         )
+    for name, n, above_best, above_baseline in margins(results):
+        told = [
+            f"{margin:+.1%} to {other}"
+            for margin, other in ((above_best, "the best single head"), (above_baseline, "knn3"))
+            if margin is not None
+        ]
+        if told:
+            typer.echo(f"{name}, {n} shots: auto {', '.join(told)}")

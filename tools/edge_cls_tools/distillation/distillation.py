@@ -25,7 +25,7 @@ from edge_cls.preprocess import resize
 from edge_cls_tools.distillation.batch_norm import FusedBatchNormalization
 from edge_cls_tools.distillation.pointwise_muon import PointwiseMuon
 from edge_cls_tools.distillation.view_cache import ViewCache
-from edge_cls_tools.evaluation.fewshot import EmbeddedSet, few_shot
+from edge_cls_tools.evaluation.fewshot import EmbeddedSet, as_stored, few_shot
 from edge_cls_tools.models.backbones import mobilenet_v2
 from edge_cls_tools.run_directory import CHECKPOINT
 from edge_cls_tools.training.checkpoint import Checkpoint, State, restore, values
@@ -279,8 +279,8 @@ class _Validation:
         cosine = float(np.mean(np.sum(predicted * self._targets[self._indices], axis=1) / lengths))
         accuracy = None
         if self._clusters is not None:
-            photos = EmbeddedSet("held-out photos", embeddings[: len(self._clusters)], self._clusters)
-            accuracy = few_shot(photos, ways=10, shots=5, head="knn", trials=100).accuracy
+            photos = EmbeddedSet("held-out photos", as_stored(embeddings[: len(self._clusters)]), self._clusters)
+            accuracy = few_shot(photos, ways=10, shots=5, heads=["knn"], trials=100)[0].accuracy
         return Pass(number, size, cosine, accuracy)
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.core.openset import FALSE_ACCEPT, STRANGER, OpenSet, sample
-from edge_cls.errors import DatasetError
-from edge_cls_tools.evaluation.fewshot import QUERIES, EmbeddedSet
+from edge_cls.core.learner import Learner, Lesson
+from edge_cls.core.openset import FALSE_ACCEPT, STRANGER
+from edge_cls_tools.evaluation.fewshot import QUERIES, EmbeddedSet, draw_trials
 
-KNOWN = 0.5
-"""The confidence from which on a frame counts as known."""
-Indices = NDArray[np.int64]
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Unknown:
     trials: int
 
 
-def unknown(
+def tell_apart(
     data: EmbeddedSet,
     *,
     ways: int,
@@ -53,39 +51,31 @@ def unknown(
     The classes that are left are the strangers: `QUERIES` photos of each are asked, as of the classes that were taught.
     Raises DatasetError where fewer than two classes have more photos than `shots`.
     """
-    of_class = [np.flatnonzero(data.labels == label) for label in np.unique(data.labels)]
-    eligible = [photos for photos in of_class if len(photos) > shots]
-    if len(eligible) < 2:
-        raise DatasetError(
-            f"{data.name} has {len(eligible)} classes with more than {shots} photos", mend="choose fewer shots"
-        )
+    eligible = [
+        label for label, count in zip(*np.unique(data.labels, return_counts=True), strict=True) if count > shots
+    ]
     ways = min(ways, 3 * len(eligible) // 5)
-    lengths = np.linalg.norm(data.embeddings, axis=1, keepdims=True)
-    units = data.embeddings / np.maximum(lengths, 1e-12)
     rows = []
-    for taught, known, strange in _trials(eligible, ways, shots, trials, seed):
-        labels = [str(label) for label in np.repeat(np.arange(ways), shots)]
-        judges = sample(labels)
-        examples = units[taught[judges]]
-        openset = OpenSet(
-            examples @ examples.T,
-            [labels[judge] for judge in judges],
-            false_accept=false_accept,
-            stranger=stranger,
-        )
-        friends, others = units[known] @ units[taught].T, units[strange] @ units[taught].T
-        of_friends, of_others = openset.confidence(friends[:, judges]), openset.confidence(others[:, judges])
-        rows.append(
-            (
-                auroc(of_friends, of_others),
-                auroc(friends.max(axis=1), others.max(axis=1)),
-                (of_others >= KNOWN).mean(),
-                (of_friends < KNOWN).mean(),
-            )
-        )
+    for number, trial in enumerate(draw_trials(data, ways=ways, shots=shots, trials=trials, seed=seed)):
+        taught = {data.labels[photo] for _, photo in trial.taught}
+        rng = np.random.default_rng([seed, shots, number])
+        strange = [rng.permutation(np.flatnonzero(data.labels == label)) for label in eligible if label not in taught]
+        learner = Learner(head="knn", false_accept=false_accept, stranger=stranger)
+        learner.fit(Lesson(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
+        friends = _asked(learner, data, [photo for _, photo in trial.asked])
+        others = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
+        (known, near), (taken, nearby) = friends, others
+        rows.append((auroc(known, taken), auroc(near, nearby), (taken >= 0.5).mean(), (known < 0.5).mean()))
     ours, cosine, accepted, rejected = (float(mean) for mean in np.mean(rows, axis=0))
     strangers = len(eligible) - ways
     return Unknown(data.name, ways, shots, strangers, ours, cosine, false_accept, accepted, rejected, trials)
+
+
+def _asked(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:
+    """Return how sure it is that each photo shows something taught, and the cosine of the nearest example."""
+    embeddings = [data.embeddings[photo] for photo in photos]
+    known = [sum(learner.judge(embedding).scores.values()) for embedding in embeddings]
+    return np.array(known), np.array([learner.nearest(embedding, 1)[0].cosine for embedding in embeddings])
 
 
 def auroc(high: NDArray[np.floating], low: NDArray[np.floating]) -> float:
@@ -93,17 +83,3 @@ def auroc(high: NDArray[np.floating], low: NDArray[np.floating]) -> float:
     ordered = np.sort(low)
     below = np.searchsorted(ordered, high, "left") + np.searchsorted(ordered, high, "right")
     return float(below.mean() / (2 * len(low)))
-
-
-def _trials(
-    eligible: list[Indices], ways: int, shots: int, trials: int, seed: int
-) -> Iterator[tuple[Indices, Indices, Indices]]:
-    """Yield the photos to teach, class by class, other photos of these classes, and photos of all other classes."""
-    for trial in range(trials):
-        rng = np.random.default_rng([seed, shots, trial])
-        drawn = [rng.permutation(eligible[index]) for index in rng.permutation(len(eligible))]
-        yield (
-            np.concatenate([photos[:shots] for photos in drawn[:ways]]),
-            np.concatenate([photos[shots : shots + QUERIES] for photos in drawn[:ways]]),
-            np.concatenate([photos[:QUERIES] for photos in drawn[ways:]]),
-        )
