@@ -96,8 +96,8 @@ def fewshot(
     for each in apart:
         typer.echo(
             f"{each.set}: {each.ways} classes taught with {each.shots} photos each, {each.strangers} not: "
-            f"AUROC {each.auroc:.3f}, of the largest cosine {each.auroc_cosine:.3f}; {each.accepted:.1%} of the strangers "
-            f"let in ({each.false_accept:.1%} asked), {each.rejected:.1%} of what was taught called unknown "
+            f"AUROC {each.auroc:.3f}, of the largest cosine {each.auroc_cosine:.3f}; {each.accepted:.1%} of the "
+            f"strangers let in ({each.false_accept:.1%} asked), {each.rejected:.1%} of what was taught called unknown "
             f"({each.trials} trials)"
         )
     for one in results:

@@ -1,4 +1,4 @@
-"""How well strangers are told from what was taught: taught some classes of a set, asked about photos of the others too."""
+"""How well strangers are told from what was taught: some classes of a set are taught, photos of all others asked."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class Unknown:
     """Means over the trials, shares in [0, 1].
 
     `auroc`: how often a photo of a taught class is taken for more familiar than one of a class that was not taught.
-    `auroc_cosine`: the same by the largest cosine alone. `accepted`: the share of strangers that were taken for a taught
-    class, where `false_accept` was asked for. `rejected`: the share of photos of taught classes that were called unknown.
+    `auroc_cosine`: the same by the largest cosine alone. `accepted`: the share of strangers that were taken for a
+    taught class, where `false_accept` was asked for. `rejected`: the share of photos of taught classes that were called
+    unknown.
     """
 
     set: str
@@ -51,20 +52,18 @@ def tell_apart(
     The classes that are left are the strangers: `QUERIES` photos of each are asked, as of the classes that were taught.
     Raises DatasetError where fewer than two classes have more photos than `shots`.
     """
-    eligible = [
-        label for label, count in zip(*np.unique(data.labels, return_counts=True), strict=True) if count > shots
-    ]
+    classes, photos = np.unique(data.labels, return_counts=True)
+    eligible = classes[photos > shots]
     ways = min(ways, 3 * len(eligible) // 5)
     rows = []
     for number, trial in enumerate(draw_trials(data, ways=ways, shots=shots, trials=trials, seed=seed)):
         taught = {data.labels[photo] for _, photo in trial.taught}
         rng = np.random.default_rng([seed, shots, number])
-        strange = [rng.permutation(np.flatnonzero(data.labels == label)) for label in eligible if label not in taught]
+        strange = [rng.permutation(np.flatnonzero(data.labels == one)) for one in eligible if one not in taught]
         learner = Learner(head="knn", false_accept=false_accept, stranger=stranger)
         learner.fit(Lesson(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
-        friends = _asked(learner, data, [photo for _, photo in trial.asked])
-        others = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
-        (known, near), (taken, nearby) = friends, others
+        known, near = _asked(learner, data, [photo for _, photo in trial.asked])
+        taken, nearby = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
         rows.append((auroc(known, taken), auroc(near, nearby), (taken >= 0.5).mean(), (known < 0.5).mean()))
     ours, cosine, accepted, rejected = (float(mean) for mean in np.mean(rows, axis=0))
     strangers = len(eligible) - ways
