@@ -35,7 +35,7 @@ EXPLAINED = 0.5
 """The weight of what the examples explain of a frame, whichever class they are of."""
 FARTHEST_FRIENDS = 0.05
 """The share of friends that may lie beyond what counts as the distance of friends."""
-SPREAD = 0.25
+SPREAD = 0.27
 """The standard deviation of the logarithm of familiarity to expect, with the weight of `SPREAD_WEIGHT` observations."""
 SPREAD_WEIGHT = 6
 FAINTEST = 0.02
@@ -67,7 +67,6 @@ class OpenSet:
         self._members = np.asarray(targets[:, None] == np.unique(targets), np.float64)
         classes = self._members.shape[1]
         distances = _distances(cosines)
-        np.fill_diagonal(distances, 0.0)  # also of a vector of zeros
         different = self._members @ self._members.T == 0
         apart = np.median(distances[different]) if different.any() else stranger
         self._width = max(float(apart + (stranger - apart) / classes), 1e-6)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from edge_cls.core.learner import Learner, Lesson
-from edge_cls.core.openset import EXPLAINED, FAINTEST, MOST, NOISE, REACH, STRANGER, OpenSet
+from edge_cls.core.openset import EXPLAINED, FAINTEST, MOST, NOISE, REACH, SPREAD, SPREAD_WEIGHT, STRANGER, OpenSet
 from edge_cls.core.quantization import quantize_vector
 
 Array = NDArray[np.float64]
@@ -40,17 +41,23 @@ def open_set(vectors: Array, labels: list[str], **options: float) -> OpenSet:
     return OpenSet(cosines, targets, groups_of(first), **options)
 
 
-def brute_force(vectors: Array, labels: list[str], kept: Array, query: Array) -> Array:
-    """Return the familiarity of `query`, where only the examples `kept` (n,) were taught: (classes,)."""
-    names = np.array(labels)
-    classes = sorted(set(labels))
+def different(vectors: Array, labels: list[str]) -> float:
+    """Return how far different things are from each other."""
     apart = [
         1 - one @ other
         for one, its in zip(vectors, labels, strict=True)
         for other, others in zip(vectors, labels, strict=True)
         if its != others
     ]
-    width = ((len(classes) - 1) * np.median(apart) + STRANGER) / len(classes) if apart else STRANGER
+    classes = len(set(labels))
+    return float(((classes - 1) * np.median(apart) + STRANGER) / classes) if apart else STRANGER
+
+
+def brute_force(vectors: Array, labels: list[str], kept: Array, query: Array) -> Array:
+    """Return the familiarity of `query`, where only the examples `kept` (n,) were taught: (classes,)."""
+    names = np.array(labels)
+    classes = sorted(set(labels))
+    width = different(vectors, labels)
     known = vectors[kept.astype(bool)]
     belongs = np.array([names[kept.astype(bool)] == one for one in classes], float).T
     kernel = np.exp(-(1 - known @ known.T) / (REACH * width)) + NOISE * np.eye(len(known))
@@ -74,6 +81,23 @@ def test_leaving_out_in_closed_form_is_leaving_out_by_refitting(labels: list[str
     for row, group in enumerate(groups):
         expected = brute_force(vectors, labels, groups != group, vectors[row])
         assert left[row] == pytest.approx(expected, abs=1e-6)
+
+
+@given(st.integers(1, 8), SEEDS, st.sampled_from([0.01, 0.05, 0.3]))
+def test_of_single_examples_the_threshold_is_students_prediction_of_the_next_stranger(
+    count: int, seed: int, rate: float
+) -> None:
+    vectors, labels = units(count, 6, seed=seed), list("abcdefgh"[:count])
+    known = open_set(vectors, labels, false_accept=rate)
+    strangers = [float(known.familiarity(np.full(count, 1 - different(vectors, labels))).max())]
+    if count > 1:
+        left = known.left_out([np.array([row]) for row in range(count)])
+        strangers += [max(np.delete(left[row], row)) for row in range(count)]
+    spread = np.var(strangers[1:]) if count > 1 else 0.0
+    freedom = len(strangers) - 1 + SPREAD_WEIGHT
+    deviation = np.sqrt(((len(strangers) - 1) * spread + SPREAD_WEIGHT * SPREAD**2) / freedom)
+    expected = np.mean(strangers) + student.ppf(1 - rate, freedom) * deviation * np.sqrt(1 + 1 / len(strangers))
+    assert known.thresholds == pytest.approx(np.full(count, expected), abs=0.02)
 
 
 @given(LABELS, SEEDS)
