@@ -12,11 +12,15 @@ from edge_cls.errors import DatasetError
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
 from edge_cls_tools.evaluation.fewshot import (
+    NAMES,
     DeviceModel,
     EmbeddedSet,
+    FewShot,
     as_stored,
+    draw_trials,
     embed_set,
     few_shot,
+    margins,
 )
 from tests import toy_model
 from tests.colors import write_colors
@@ -33,14 +37,14 @@ def clusters(spread: float, classes: int = 12, photos: int = 30) -> EmbeddedSet:
 
 
 def test_classes_far_apart_are_always_told_apart() -> None:
-    result = few_shot(clusters(0.01), ways=10, shots=1, heads=["knn"], trials=5)
+    result = few_shot(clusters(0.01), ways=10, shots=1, heads=["knn"], trials=5)[0]
     assert (result.accuracy, result.ci95, result.ways, result.trials) == (1.0, 0.0, 10, 5)
 
 
 def test_noise_is_guessed() -> None:
     data = clusters(0.0)
     noise = as_stored(np.random.default_rng(1).normal(size=(len(data.labels), 12)).astype(np.float32))
-    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=50)
+    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=50)[0]
     assert abs(result.accuracy - 0.1) < 0.03
     assert 0 < result.ci95 < 0.02
 
@@ -49,11 +53,11 @@ def test_the_same_seed_draws_the_same_trials() -> None:
     data = clusters(0.6)
     first = few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=1)
     assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=1) == first
-    assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=2).accuracy != first.accuracy
+    assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=2)[0].accuracy != first[0].accuracy
 
 
 def test_more_examples_help() -> None:
-    one, twenty = (few_shot(clusters(0.4), ways=10, shots=n, heads=["knn"], trials=30).accuracy for n in (1, 20))
+    one, twenty = (few_shot(clusters(0.4), ways=10, shots=n, heads=["knn"], trials=30)[0].accuracy for n in (1, 20))
     assert twenty > one + 0.1
 
 
@@ -64,7 +68,9 @@ def test_too_few_photos_are_said() -> None:
 
 def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     write_colors(tmp_path / "colors", count=8)
-    done = edge_cls("fewshot", str(TINY), str(tmp_path / "colors"), "--shots", "1,5", "--trials", "3", "--json")
+    done = edge_cls(
+        "fewshot", str(TINY), str(tmp_path / "colors"), "--shots", "1,5", "--trials", "3", "--head", "knn", "--json"
+    )
     results = json.loads(done.stdout)
     assert [(one["set"], one["ways"], one["shots"], one["head"], one["trials"]) for one in results] == [
         ("colors", 3, 1, "knn", 3),
@@ -79,7 +85,7 @@ def test_the_single_output_of_a_bare_model_is_an_embedding_whatever_its_name_and
     assert [(output.name, output.shape) for output in model.outputs] == [("pixels", (1, 1, 1, 3))]
     embedded = embed_set(DeviceModel(model), tmp_path / "colors", advance=lambda _: None)
     assert embedded.embeddings.shape == (12, 3)
-    assert few_shot(embedded, ways=3, shots=1, heads=["knn"], trials=5).accuracy > 0.9
+    assert few_shot(embedded, ways=3, shots=1, heads=["knn"], trials=5)[0].accuracy > 0.9
 
 
 def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: Path) -> None:
@@ -90,4 +96,48 @@ def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: P
     model = Model(read_model(shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"))
     embedded = embed_set(DeviceModel(model), tmp_path / "flowers", advance=lambda _: None)
     assert embedded.embeddings.shape == (24, 1024)
-    assert few_shot(embedded, ways=2, shots=5, heads=["knn"], trials=20).accuracy > 0.7
+    assert few_shot(embedded, ways=2, shots=5, heads=["knn"], trials=20)[0].accuracy > 0.7
+
+
+def test_every_head_is_measured_on_the_same_trials_and_auto_says_what_it_chose() -> None:
+    data = clusters(0.4)
+    results = few_shot(data, ways=5, shots=3, heads=NAMES, trials=4)
+    assert [one.head for one in results] == list(NAMES)
+    assert few_shot(data, ways=5, shots=3, heads=["ridge"], trials=4)[0] == results[NAMES.index("ridge")]
+    chosen = results[0].chosen
+    assert chosen is not None
+    assert sum(chosen.values()) == 4
+    assert results[1].chosen is None
+
+
+def test_trials_are_what_they_were_before_heads_could_be_compared() -> None:
+    """What is drawn depends on the seed, the shots and the trial alone: `np.random.default_rng([seed, shots, trial])`."""
+    data = clusters(0.1)
+    trial = next(draw_trials(data, ways=3, shots=2, trials=1, seed=4))
+    rng = np.random.default_rng([4, 2, 0])
+    classes = [np.flatnonzero(data.labels == label) for label in range(12)]
+    drawn = [rng.permutation(classes[i]) for i in rng.choice(12, 3, replace=False)]
+    assert trial.taught == [(label, photos[shot]) for shot in range(2) for label, photos in enumerate(drawn)]
+    assert trial.asked == [(label, photo) for label, photos in enumerate(drawn) for photo in photos[2:17]]
+
+
+def test_the_baseline_is_the_majority_of_three_and_a_tie_goes_to_the_nearest() -> None:
+    vectors = np.array([[10, 0], [9, 3], [0, 10], [2, 10], [10, 1], [1, 10]], np.float32)
+    data = EmbeddedSet("corners", as_stored(vectors), np.array([0, 0, 1, 1, 0, 1]))
+    assert few_shot(data, ways=2, shots=2, heads=["knn3"], trials=3)[0].accuracy == 1.0
+    tied = EmbeddedSet("one each", as_stored(vectors[[0, 2, 4, 5]]), np.array([0, 1, 0, 1]))
+    assert few_shot(tied, ways=2, shots=1, heads=["knn3"], trials=3)[0].accuracy == 1.0
+
+
+def test_margins_are_differences_on_each_set_and_on_average() -> None:
+    def result(name: str, head: str, accuracy: float) -> FewShot:
+        return FewShot(name, 5, 5, head, accuracy, 0.0, 1)
+
+    rows = margins(
+        [result(*row) for row in [("a", "auto", 0.8), ("a", "ridge", 0.7), ("a", "knn", 0.75), ("a", "knn3", 0.5)]]
+        + [result("b", "auto", 0.5), result("b", "ridge", 0.6)]
+    )
+    assert [row[:2] for row in rows] == [("a", 5), ("b", 5), ("mean", 5)]
+    assert rows[0][2:] == (pytest.approx(0.05), pytest.approx(0.3))
+    assert rows[1][2:] == (pytest.approx(-0.1), None)
+    assert rows[2][2:] == (pytest.approx(-0.025), pytest.approx(0.3))

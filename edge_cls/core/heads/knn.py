@@ -9,6 +9,8 @@ from edge_cls.core.heads import Scores
 from edge_cls.core.heads.examples import Examples, Query
 from edge_cls.core.vectors import Metric, Vector
 
+_NEAREST = 1e-4
+"""Distances well below this are as good as 0, whose inverse would outvote everything."""
 _SMALLEST = 1e-3
 """What a class without votes has of them: silence of a few neighbours is no proof."""
 
@@ -24,7 +26,7 @@ class KNN:
             raise ValueError(f"k is {k}, and must be at least 1")
         self._examples = examples
         self._k = k
-        self._metric = metric
+        self.metric = metric
 
     def fit(self) -> None:
         """Nothing is to be learnt: the examples are the head."""
@@ -48,10 +50,10 @@ class KNN:
 
     def votes(self, query: Query) -> NDArray[np.float64]:
         """Return each class's share of the votes, float64 (classes,), summing to 1."""
-        if self._metric == "cosine":
+        if self.metric == "cosine":
             distances = np.maximum(1 - query.cosines, 0)
         else:
-            distances = self._examples.vectors.distances(query.vector, self._metric)
+            distances = self._examples.vectors.distances(query.vector, self.metric)
         return self._count(distances)
 
     def votes_left_out(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -72,9 +74,9 @@ class KNN:
 
     def _distances(self) -> Vector:
         examples = self._examples
-        if self._metric == "cosine":
+        if self.metric == "cosine":
             return np.maximum(1 - examples.cosines, 0)
-        return np.stack([examples.vectors.distances(examples.vectors[i], self._metric) for i in range(len(examples))])
+        return np.stack([examples.vectors.distances(examples.vectors[i], self.metric) for i in range(len(examples))])
 
     def _count(self, distances: Vector, targets: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         targets = self._examples.targets if targets is None else targets
@@ -85,7 +87,7 @@ class KNN:
         else:
             near = np.arange(len(distances))
         near = near[np.argsort(distances[near], kind="stable")[: self._k]]
-        weights = 1 / (distances[near].astype(np.float64) + 1e-6)
+        weights = 1 / (distances[near].astype(np.float64) + _NEAREST)
         votes = np.bincount(targets[near], weights, minlength=len(self._examples.classes))
         return votes / (weights.sum() if len(near) else 1.0)
 

@@ -27,8 +27,10 @@ from edge_cls.core.vectors import Vector
 STRENGTH = 0.1
 _STEPS = 4
 """The width is 2 to the power of a multiple of 1 / _STEPS."""
-_NARROWEST = 2**-10
+_NARROWEST = 2**-5
+"""A kernel as narrow as the distance of near duplicates would learn single frames, and the rounding of cosines."""
 _JITTER = 1e-8
+"""What is added to the diagonal of the landmarks' sums, an example."""
 Matrix = NDArray[np.float64]
 
 
@@ -104,7 +106,9 @@ class Ridge:
         one_hot = examples.one_hot()
         residuals = self._solved()[:-1].copy()
         counts = examples.counts
-        scores = one_hot - residuals / np.diag(self._inverse)[:-1, None]
+        # The only example has 0 there, and is a group that leaves nothing.
+        diagonal = np.diag(self._inverse)[:-1, None]
+        scores = one_hot - residuals / np.where(diagonal > 0, diagonal, 1.0)
         for group in examples.groups():
             if len(group) == len(examples):
                 scores[group] = -np.inf

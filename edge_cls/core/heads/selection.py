@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ SAMPLE = 256
 HEADS = ("auto", "ridge", "centroid", "knn", "knn-euclidean", "knn-manhattan", "knn-regression")
 _METRICS: dict[str, Metric] = {"knn": "cosine", "knn-euclidean": "euclidean", "knn-manhattan": "manhattan"}
 _SURE = 2.0
-"""By how many standard errors another head must be better than the first of its kind to be chosen instead."""
+"""By how many standard errors another plan must be better than the usual one."""
 _UNEVEN = 3
 """From how many times more photos of one class than of another the ridge, which leans to large classes, is not
 preferred."""
@@ -80,19 +81,18 @@ class Choice:
     candidates: tuple[Candidate, ...]
 
 
-RIDGES = tuple(Plan("ridge", strength=strength) for strength in (0.03, STRENGTH, 0.2, 0.4))
+RIDGE = Plan("ridge", strength=STRENGTH)
 CENTROID = Plan("centroid")
-NEIGHBOURS = tuple(Plan(name, k=k) for name in _METRICS for k in (1, 3, 7))
 
 
 def plans(name: str) -> tuple[Plan, ...]:
-    """Return what the head `name` may be, the usual first. Raises ConfigError for an unknown one."""
-    usual = (RIDGES[1], RIDGES[0], *RIDGES[2:])
+    """Return what the head `name` may be. Raises ConfigError for an unknown one."""
     match name:
         case "auto":
-            return (*usual, CENTROID, *NEIGHBOURS)
+            strengths = tuple(Plan("ridge", strength=strength) for strength in (0.03, 0.2, 0.4))
+            return (RIDGE, *strengths, CENTROID, *(Plan(metric, k=k) for metric in _METRICS for k in (1, 3, 7)))
         case "ridge":
-            return usual[:1]
+            return (RIDGE,)
         case "centroid":
             return (CENTROID,)
         case "knn-regression":
@@ -105,59 +105,75 @@ def plans(name: str) -> tuple[Plan, ...]:
 def choose(name: str, examples: Examples, stranger: float) -> Choice:
     """Return which of the plans of `name` suits `examples` best. `stranger` as for `Ridge`.
 
-    The head of the least loss in leaving out is chosen, but not for what may be chance: the usual one, the ridge, or
-    the centroid where the classes are uneven, goes for another only where that is better by two standard errors.
+    The usual one, the ridge, or the centroid where the classes are uneven, is left only for what is better beyond
+    chance, by two standard errors: of the loss in leaving out, and for another kind of head of the accuracy too. To
+    leave out one of a few makes its class the smaller one, and that alone speaks against the ridge.
     """
     considered = plans(name)
     if len(examples) > (SAMPLE if len(considered) > 1 else LIMIT):
         examples = examples.subset(examples.spread(SAMPLE))
-    left_out = {plan: plan.make(examples, stranger).leave_one_out() for plan in considered}
-    results = {plan: _surprise(scores, examples, plan) for plan, scores in left_out.items()}
-    candidates = tuple(
-        Candidate(plan, _accuracy(left_out[plan], examples), None if loss is None else float(loss.sum()))
-        for plan, (_, loss) in results.items()
-    )
+    results = [_examine(plan, examples, stranger) for plan in considered]
+    candidates = tuple(one.candidate for one in results)
     if len(considered) == 1:
-        plan, reason = considered[0], f"{name} was asked for"
-    else:
-        plan, reason = _best({plan: loss for plan, (_, loss) in results.items()}, examples)
-    return Choice(plan, results[plan][0], reason, candidates)
+        return Choice(considered[0], results[0].temperature, f"{name} was asked for", candidates)
+    plan, reason = _best(results, examples)
+    return Choice(plan, results[considered.index(plan)].temperature, reason, candidates)
 
 
-def _best(losses_of: dict[Plan, Scores | None], examples: Examples) -> tuple[Plan, str]:
+def _best(results: Sequence[_Result], examples: Examples) -> tuple[Plan, str]:
     photos = np.bincount([examples.targets[group[0]] for group in examples.groups()] or [0])
-    uneven = photos.max() >= _UNEVEN * photos.min() if len(photos) > 1 else False
-    usual = CENTROID if uneven else RIDGES[1]
-    known = {plan: loss for plan, loss in losses_of.items() if loss is not None}
-    if not known:
-        return usual, f"{usual} is usual, and with so few examples none can be left out to compare"
-    family = [plan for plan in known if plan.head == usual.head]
-    first = min(family, key=lambda plan: known[plan].sum())
-    rival = min(known, key=lambda plan: known[plan].sum())
-    gain = known[first] - known[rival]
-    error = float(np.sqrt(np.square(gain - gain.mean()).sum()))
-    if gain.sum() > _SURE * error and gain.sum() > 0:
-        return rival, f"{rival} surprises least where examples are left out, and by more than chance"
+    uneven = photos.max() >= _UNEVEN * photos.min()
+    usual = results[[one.plan for one in results].index(CENTROID if uneven else RIDGE)]
     why = "where classes have very different numbers of photos" if uneven else "in general"
+    if not usual.asked:
+        return usual.plan, f"{usual.plan} is the best {why}, and too few examples can be left out to compare"
+    better = [
+        one
+        for one in results
+        if _surely_less(one.losses, usual.losses)
+        and (one.plan.head == usual.plan.head or _surely_less(one.errors, usual.errors))
+    ]
+    if not better:
+        return usual.plan, f"{usual.plan} is the best {why}, and where examples are left out no other beats it surely"
+    best = min(better, key=lambda one: one.losses.sum())
     return (
-        first,
-        f"{first} is the best of its kind in leaving out, its kind is best {why}, and no other beats it surely",
+        best.plan,
+        f"where examples are left out, {best.plan} beats {usual.plan}, the best {why}, by more than chance",
     )
 
 
-def _surprise(scores: Scores, examples: Examples, plan: Plan) -> tuple[float, Scores | None]:
-    """Return the temperature, and the loss of each example that can be left out, weighted to add to a mean."""
-    targets = examples.targets
+def _surely_less(losses: Scores, others: Scores) -> bool:
+    """Return whether the mean is smaller by `_SURE` standard errors; both are weighted to add up to their mean."""
+    gains = others - losses
+    error = float(np.sqrt(np.square(gains - gains.mean()).sum()))
+    return float(gains.sum()) > _SURE * error
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """What a plan says of the examples that can be left out: losses and errors, weighted to add up to their means."""
+
+    plan: Plan
+    temperature: float
+    losses: Scores
+    errors: Scores
+
+    @property
+    def asked(self) -> int:
+        return len(self.losses)
+
+    @property
+    def candidate(self) -> Candidate:
+        if not self.asked:
+            return Candidate(self.plan, None, None)
+        return Candidate(self.plan, 1 - float(self.errors.sum()), float(self.losses.sum()))
+
+
+def _examine(plan: Plan, examples: Examples, stranger: float) -> _Result:
+    scores, targets = plan.make(examples, stranger).leave_one_out(), examples.targets
     temperature = fitted_temperature(scores, targets, plan.temperature)
     asked = answerable(scores, targets)
-    if not asked.any():
-        return temperature, None
-    return temperature, class_weights(targets[asked]) * losses(scores[asked], targets[asked], temperature)
-
-
-def _accuracy(scores: Scores, examples: Examples) -> float | None:
-    targets = examples.targets
-    asked = answerable(scores, targets)
-    if not asked.any():
-        return None
-    return float(class_weights(targets[asked]) @ (scores[asked].argmax(axis=1) == targets[asked]))
+    scores, targets = scores[asked], targets[asked]
+    weights = class_weights(targets)
+    wrong = (scores.argmax(axis=1) if len(scores) else targets) != targets
+    return _Result(plan, temperature, weights * losses(scores, targets, temperature), weights * wrong)

@@ -76,7 +76,7 @@ class Embedder(Protocol):
         ...
 
     def embed(self, pixels: Pixels) -> NDArray[np.float32] | Sequence[QuantizedVector]:
-        """Return the embeddings of `pixels`, uint8 (n, height, width, 3): float32 (n, dim), or as the device has them."""
+        """Return what it says of `pixels`, uint8 (n, height, width, 3): float32 (n, dim), or as the device has it."""
         ...
 
 
@@ -150,7 +150,8 @@ def few_shot(
                 continue
             learner = Learner(head=name)
             learner.fit(taught)
-            hits.append(np.mean([_answer(learner, data.embeddings[photo]) == label for label, photo in trial.asked]))
+            right = [_answer(learner, data.embeddings[photo]) == label for label, photo in trial.asked]
+            hits.append(sum(right) / len(right))
             choice = learner.why()
             if name == "auto" and choice is not None:
                 chosen[str(choice.plan)] += 1
@@ -180,13 +181,13 @@ def margins(results: Sequence[FewShot]) -> list[tuple[str, int, float | None, fl
     for shots in sorted({row[1] for row in rows}):
         of_shots = [row for row in rows if row[1] == shots]
         if len(of_shots) > 1:
-            best, base = ([value for row in of_shots if (value := row[i]) is not None] for i in (2, 3))
-            rows.append(("mean", shots, _mean(best), _mean(base)))
+            rows.append(("mean", shots, _mean([row[2] for row in of_shots]), _mean([row[3] for row in of_shots])))
     return rows
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _answer(learner: Learner, embedding: QuantizedVector) -> int:
