@@ -107,7 +107,7 @@ def test_leaving_one_out_is_learning_without_it_and_its_near_duplicates(make: Ma
     for group in examples.groups():
         kept = np.delete(np.arange(len(labels)), group)
         rest = taught(values[kept], [labels[index] for index in kept])
-        known = [examples.classes.index(label) for label in rest.classes]
+        known = np.array([examples.classes.index(label) for label in rest.classes], np.intp)
         unknown = np.setdiff1d(np.arange(len(examples.classes)), known)
         assert np.isneginf(left_out[np.ix_(group, unknown)]).all()
         if not len(kept) or (make is Ridge and not same_width(examples, rest)) or has_ties(head, rest, values[group]):
@@ -168,7 +168,7 @@ def test_the_length_of_a_vector_does_not_matter(make: Make) -> None:
         head = make(examples)
         head.fit()
         scores.append(head.predict(examples.query(asked)))
-    np.testing.assert_allclose(*scores, atol=1e-5)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
 
 
 @every_head
@@ -206,7 +206,7 @@ def test_ridge_is_regression_with_weights_of_the_penalty_and_a_free_intercept(cl
     np.testing.assert_allclose(scores[~zero], (kernel @ weights + intercept)[~zero], atol=1e-4)
 
 
-def test_a_ridge_of_landmarks_is_the_ridge_where_all_examples_are_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ridge_of_landmarks_is_the_ridge_where_all_examples_are_landmarks() -> None:
     rng = np.random.default_rng(3)
     values, labels = rng.integers(-128, 128, (40, 16)).astype(np.int8), "abcd" * 10
     examples = taught(values, labels)
