@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.core.vectors import Vector, Vectors
+from edge_cls.core.vectors import Metric, Vector, Vectors
 
 LIMIT = 1024
 """Up to so many examples the cosines of all pairs are kept: 4 MiB."""
@@ -41,6 +41,8 @@ class Examples:
         self.classes: list[str] = []
         self._targets = np.empty(0, np.intp)
         self._cosines = np.empty((0, 0), np.float32)
+        self._distances: dict[Metric, Vector] = {}
+        self._groups: list[NDArray[np.intp]] | None = None
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -65,6 +67,15 @@ class Examples:
             raise ValueError(f"the cosines of {len(self)} examples are not kept, only those of up to {LIMIT}")
         return self._cosines[: len(self), : len(self)]
 
+    def distances(self, metric: Metric) -> Vector:
+        """Return the distance of each pair, float32 (n, n), once worked out for all who ask. ValueError above LIMIT."""
+        if metric == "cosine":
+            return np.maximum(1 - self.cosines, 0)
+        if metric not in self._distances:
+            rows = [self.vectors.distances(self.vectors[index], metric) for index in range(len(self.cosines))]
+            self._distances[metric] = np.stack(rows)
+        return self._distances[metric]
+
     def one_hot(self) -> NDArray[np.float64]:
         """Return 1 where an example is of a class, else 0; float64 (n, classes)."""
         return np.asarray(self.targets[:, None] == np.arange(len(self.classes)), np.float64)
@@ -77,6 +88,7 @@ class Examples:
         """Add one. Raises ValueError for a vector of another dimension than the first."""
         count = len(self)
         self.vectors.append(embedding)
+        self._distances, self._groups = {}, None
         if label not in self.classes:
             self.classes.append(label)
         if count == len(self._targets):
@@ -95,6 +107,7 @@ class Examples:
     def remove(self, index: int) -> None:
         """Forget the example at `index`: the last one takes its place. A class without examples goes too."""
         last = len(self) - 1
+        self._distances, self._groups = {}, None
         gone = self._targets[index]
         self._targets[index] = self._targets[last]
         if last < LIMIT:
@@ -140,6 +153,8 @@ class Examples:
 
     def groups(self) -> list[NDArray[np.intp]]:
         """Return the indices of the examples, near duplicates of one class together. Raises ValueError above LIMIT."""
+        if self._groups is not None:
+            return self._groups
         linked = (self.cosines > 1 - NEAR_DUPLICATE) & (self.targets[:, None] == self.targets)
         np.fill_diagonal(linked, val=True)
         found, seen = [], np.zeros(len(self), bool)
@@ -154,6 +169,7 @@ class Examples:
                 group = larger
             seen |= group
             found.append(np.flatnonzero(group))
+        self._groups = found
         return found
 
     def _compare(self) -> None:

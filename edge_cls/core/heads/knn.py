@@ -64,19 +64,13 @@ class KNN:
         examples = self._examples
         size = (len(examples), len(examples.classes))
         votes, left = np.zeros(size), np.zeros(size, bool)
-        distances = self._distances()
+        distances = examples.distances(self.metric)
         for group in examples.groups():
             kept = np.delete(np.arange(len(examples)), group)
             left[group] = np.isin(np.arange(size[1]), examples.targets[kept])
             for index in group:
                 votes[index] = self._count(distances[index, kept], examples.targets[kept])
         return votes, left
-
-    def _distances(self) -> Vector:
-        examples = self._examples
-        if self.metric == "cosine":
-            return np.maximum(1 - examples.cosines, 0)
-        return np.stack([examples.vectors.distances(examples.vectors[i], self.metric) for i in range(len(examples))])
 
     def _count(self, distances: Vector, targets: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         targets = self._examples.targets if targets is None else targets
