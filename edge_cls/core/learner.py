@@ -194,8 +194,8 @@ class Learner:
     def _familiar(self, query: Query) -> float:
         """Return how sure it is that `query` shows something taught. The first after a change fits the threshold."""
         if self._openset is None:
-            self._judges = self._examples.spread(MOST)
-            examples = self._examples if len(self) <= MOST else self._examples.subset(self._judges)
+            self._judges = self._examples.spread(min(MOST, LIMIT))  # whose cosines are kept
+            examples = self._examples if len(self._judges) == len(self) else self._examples.subset(self._judges)
             self._openset = OpenSet(
                 examples.cosines,
                 examples.targets,
