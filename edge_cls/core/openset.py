@@ -106,7 +106,7 @@ class OpenSet:
     def _fit(self, views: Sequence[NDArray[np.intp]], false_accept: float) -> Array:
         of_class = [np.flatnonzero(members) for members in self._members.T]
         limit = self._limit(of_class, 1 - false_accept)
-        several = [sum(view[0] in members for view in views) for members in of_class]
+        several = self._members[[view[0] for view in views]].sum(axis=0)  # views of each class
         friends = self.left_out(views).max(axis=1)
         # An example without another view of its class would be a stranger when it is left out.
         known = np.concatenate([np.empty(0), *(friends[of] for of, n in zip(of_class, several, strict=True) if n > 1)])
