@@ -141,7 +141,7 @@ class Learner:
         """Return what each example is taken for when it is left out, and its near duplicates of its class with it.
 
         Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class
-        in the order of `classes()`. A class that has no other example scores 0; where it is the only one, the row is 0.
+        in the order of `classes()`. The row of an example whose class has nothing else to be known by is 0.
         Above `examples.LIMIT` examples only so many are asked, and the rows of the others are NaN.
         """
         if not len(self):
@@ -151,7 +151,10 @@ class Learner:
         if len(asked) < len(self):
             head = choice.plan.make(self._examples.subset(asked), self.stranger)
         answers = np.full((len(self), len(self._examples.classes)), np.nan)
-        answers[asked] = probabilities(head.leave_one_out(), choice.temperature)
+        scores = head.leave_one_out()
+        answers[asked] = probabilities(scores, choice.temperature)
+        own = scores[np.arange(len(asked)), self._examples.targets[asked]]
+        answers[asked[np.isneginf(own)]] = 0.0
         return answers
 
     def why(self) -> Choice | None:

@@ -103,6 +103,16 @@ def test_what_was_taught_is_recognised(head: str) -> None:
     assert all(best(learner, query) == query.label for query in lessons({"1": 5, "2": 5, "3": 5}, seed=1))
 
 
+@every_head
+def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str) -> None:
+    taught = lessons({"1": 3, "2": 1, "3": 3})
+    learner = learnt([*taught, Lesson("again", "2", taught[3].embedding)], head)
+    answers = left_out_by_name(learner)
+    assert not answers["2-0"].any()
+    assert not answers["again"].any()
+    assert all(row.sum() == pytest.approx(1) for name, row in answers.items() if name[0] in "13")
+
+
 def test_nothing_taught_is_nothing_known() -> None:
     learner = Learner()
     assert learner.judge(lessons({"1": 1})[0].embedding).scores == {}
