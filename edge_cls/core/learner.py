@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from edge_cls.core.heads import Head
 from edge_cls.core.heads.calibration import probabilities
-from edge_cls.core.heads.examples import LIMIT, Examples
+from edge_cls.core.heads.examples import LIMIT, Examples, Query
 from edge_cls.core.heads.knn import KNN
 from edge_cls.core.heads.regression import as_number, leave_one_out_error, value
 from edge_cls.core.heads.selection import Choice, Plan, choose, plans
-from edge_cls.core.openset import STRANGER, OpenSet
+from edge_cls.core.openset import FALSE_ACCEPT, MOST, STRANGER, OpenSet
 from edge_cls.core.quantization import QuantizedVector
 
 
@@ -57,7 +57,7 @@ class Learner:
     for a taught class. `stranger`: the cosine distance that photos of different things usually have.
     """
 
-    def __init__(self, *, head: str = "auto", false_accept: float = 0.05, stranger: float = STRANGER) -> None:
+    def __init__(self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, stranger: float = STRANGER) -> None:
         plans(head)  # an unknown one is refused now
         self._head_name = head
         self._false_accept = false_accept
@@ -69,7 +69,7 @@ class Learner:
         self._examples = Examples()
         self._ids: list[str] = []
         self._index: dict[str, int] = {}
-        self._openset = OpenSet(self.stranger)
+        self._openset: OpenSet | None = None
         self._choice: Choice | None = None
         self._plan: Plan | None = None
         self._head: Head | None = None
@@ -80,11 +80,10 @@ class Learner:
         """Learn one more. Raises LabelError where a regression is taught what is no number."""
         if self._head_name == "knn-regression":
             as_number(lesson.label)
-        self._meet(lesson)
         self._examples.append(lesson.embedding, lesson.label)
         self._index[lesson.id] = len(self._ids)
         self._ids.append(lesson.id)
-        self._choice = None
+        self._choice = self._openset = None
         if self._head is not None:
             self._head.add()
 
@@ -94,12 +93,11 @@ class Learner:
         if self._head is not None:
             self._head.remove(index)
         self._examples.remove(index)
-        self._choice = None
+        self._choice = self._openset = None
         last = self._ids.pop()
         if last != identity:
             self._ids[index] = last
             self._index[last] = index
-        self._meet_again()
 
     def relabel(self, identity: str, label: str) -> None:
         """Take the example `identity` for one of `label` from now on. Raises KeyError where there is none."""
@@ -134,7 +132,7 @@ class Learner:
         choice, head = self._chosen()
         query = self._examples.query(embedding.dequantize())
         shares = probabilities(head.predict(query), choice.temperature)
-        known = self._openset.confidence(1 - float(query.cosines.max()))
+        known = self._familiar(query)
         scores = dict(zip(self._examples.classes, (shares * known).tolist(), strict=True))
         number = value(head, self._examples.classes, query) if self._regression(head) else None
         return Judgement(scores, unknown=known < 0.5, value=number)
@@ -196,14 +194,16 @@ class Learner:
     def _regression(self, head: Head) -> TypeGuard[KNN]:
         return self._head_name == "knn-regression" and isinstance(head, KNN)
 
-    # What is none of the classes: all of it that the learner knows.
-
-    def _meet(self, lesson: Lesson) -> None:
-        cosines = self._examples.query(lesson.embedding.dequantize()).cosines
-        self._openset.add(lesson.label, np.maximum(1 - cosines, 0), self.labels)
-
-    def _meet_again(self) -> None:
-        self._openset, examples = OpenSet(self.stranger), self._examples
-        for index, label in enumerate(self.labels):
-            cosines = examples.query(examples.vectors[index]).cosines[:index]
-            self._openset.add(label, np.maximum(1 - cosines, 0), self.labels[:index])
+    def _familiar(self, query: Query) -> float:
+        """Return how sure it is that `query` shows something taught. The first after a change fits the threshold."""
+        if self._openset is None:
+            self._judges = self._examples.spread(min(MOST, LIMIT))  # whose cosines are kept
+            examples = self._examples if len(self._judges) == len(self) else self._examples.subset(self._judges)
+            self._openset = OpenSet(
+                examples.cosines,
+                examples.targets,
+                examples.groups(),
+                false_accept=self._false_accept,
+                stranger=self.stranger,
+            )
+        return float(self._openset.confidence(query.cosines[self._judges]))

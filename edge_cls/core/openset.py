@@ -1,57 +1,155 @@
-"""None of them: from which distance on a frame is like nothing that was taught.
+"""None of them: from when on a frame is like nothing that was taught.
 
-The examples themselves tell. The distance of each to its nearest fellow of the same class shows how far a known thing
-may lie; its distance to the nearest example of another class plays the stranger, and shows how near one may come. The
-threshold lies halfway between the two. While there is no fellow, known things are taken to lie at no distance; while
-there is no other class, strangers are taken to be as far away as photos of different things usually are.
+How familiar a frame looks is judged by Gaussian process regression from the examples to their classes: the best class's
+prediction, which fades away from all examples, and half of what they explain of the frame at all (Rasmussen and
+Williams, "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26; as a measure of novelty: Kemmler et
+al., "One-class classification with Gaussian processes", 2013).
+
+The threshold comes from the examples. A class that is left out plays the strangers, and tells how familiar these look;
+an example that is left out, with its near duplicates, plays the friend. Both are closed forms of the one inverse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_cls.core.vectors import Vector
+Array = NDArray[np.float64]
 
 STRANGER = 0.5
 """The cosine distance of photos of different things, for a model that does not say."""
+FALSE_ACCEPT = 0.05
+"""The share of strangers that may be taken for a taught class, where nobody says."""
+MOST = 500
+"""So many examples judge at most: their inverse is a matter of milliseconds, and more hardly know better."""
+ENOUGH = 10
+"""From so many different examples on, a class has a threshold of its own."""
+REACH = 0.6
+"""How far an example reaches, as a share of the distance of different things."""
+NOISE = 0.1
+"""The variance of what examples say, where that of classes is 1."""
+EXPLAINED = 0.5
+"""The weight of what the examples explain of a frame, whichever class they are of."""
+FARTHEST_FRIENDS = 0.05
+"""The share of friends that may lie beyond what counts as the distance of friends."""
+SPREAD = 0.27
+"""The standard deviation of the logarithm of familiarity to expect, with the weight of `SPREAD_WEIGHT` observations."""
+SPREAD_WEIGHT = 6
+FAINTEST = 0.02
+"""Less familiar than so is all the same."""
 SOFTNESS = 0.15
-"""How fast confidence falls around the threshold, as a share of it."""
+"""How fast confidence falls around the threshold, in the logarithm of familiarity."""
 
 
 class OpenSet:
-    """The threshold of a growing set of examples. Adding one costs one pass over their distances to it.
+    """What is familiar to some examples, of which there must be one.
 
-    `stranger` is the distance that photos of different things usually have.
+    `cosines`: of the angles between each two of the examples, (n, n). `targets`: the class of each by number, (n,).
+    `views`: the examples by index, near duplicates of one class together. `false_accept`: which share of strangers may
+    be taken for a taught class, in (0, 1). `stranger`: the cosine distance that photos of different things usually
+    have; how far the classes are from each other counts more, the more there are.
+
+    `thresholds`: the logarithm of familiarity from which on a frame is known, of each class by number, (classes,).
     """
 
-    def __init__(self, stranger: float = STRANGER) -> None:
-        self._stranger = stranger
-        self._own = np.empty(0, np.float32)
-        self._other = np.empty(0, np.float32)
+    def __init__(
+        self,
+        cosines: NDArray[np.floating],
+        targets: NDArray[np.intp],
+        views: Sequence[NDArray[np.intp]],
+        *,
+        false_accept: float = FALSE_ACCEPT,
+        stranger: float = STRANGER,
+    ) -> None:
+        self._members = np.asarray(targets[:, None] == np.unique(targets), np.float64)
+        classes = self._members.shape[1]
+        distances = _distances(cosines)
+        different = self._members @ self._members.T == 0
+        apart = np.median(distances[different]) if different.any() else stranger
+        self._width = max(float(apart + (stranger - apart) / classes), 1e-6)
+        self._inverse = np.linalg.inv(self._kernel(distances) + NOISE * np.eye(len(targets)))
+        self._weights = self._inverse @ self._members
+        self.thresholds = self._fit(views, false_accept)
 
-    def add(self, label: str, distances: Vector, labels: Sequence[str]) -> None:
-        """Learn of one more example of `label`, and its `distances` to all earlier ones, whose labels are `labels`."""
-        same = np.fromiter((other == label for other in labels), bool, len(labels))
-        self._own[same] = np.minimum(self._own[same], distances[same])
-        self._other[~same] = np.minimum(self._other[~same], distances[~same])
-        self.__dict__.pop("threshold", None)  # what is cached was that of the earlier examples
-        self._own = np.append(self._own, distances[same].min(initial=np.float32(np.inf)))
-        self._other = np.append(self._other, distances[~same].min(initial=np.float32(np.inf)))
+    def familiarity(self, cosines: NDArray[np.floating]) -> Array:
+        """Return the logarithm of how much frames look like each class, by number: (..., classes).
 
-    @cached_property
-    def threshold(self) -> float:
-        """The distance to the nearest example beyond which a frame is unknown."""
-        own = self._own[np.isfinite(self._own)]
-        other = self._other[np.isfinite(self._other)]
-        far_friend = float(np.quantile(own, 0.95)) if len(own) else 0.0
-        near_stranger = float(np.quantile(other, 0.05)) if len(other) else max(self._stranger, far_friend)
-        return (far_friend + near_stranger) / 2
+        `cosines` of the angles of each frame with the examples: (..., n).
+        """
+        near = self._kernel(_distances(cosines))
+        explained = ((near @ self._inverse) * near).sum(axis=-1, keepdims=True)
+        return _logarithm(near @ self._weights + EXPLAINED * explained)
 
-    def confidence(self, distance: float) -> float:
-        """Return how sure it is, in [0, 1], that something at `distance` is known at all: 0.5 at the threshold."""
-        threshold = max(self.threshold, 1e-6)
-        exponent = (distance - threshold) / (SOFTNESS * threshold)
-        return float(1.0 / (1.0 + np.exp(np.clip(exponent, -50.0, 50.0))))
+    def confidence(self, cosines: NDArray[np.floating]) -> Array:
+        """Return how sure it is, in [0, 1], that frames show something taught, 0.5 at the threshold.
+
+        `cosines` of the angles of each frame with the examples: (..., n) gives (...).
+        """
+        margin = (self.familiarity(cosines) - self.thresholds).max(axis=-1)
+        return np.asarray(1.0 / (1.0 + np.exp(-margin / SOFTNESS)))
+
+    def left_out(self, groups: Sequence[NDArray[np.intp]]) -> Array:
+        """Return how familiar each example were, if those of its group had not been taught: (n, classes)."""
+        left = np.empty_like(self._members)
+        for rows in groups:
+            remainder = np.linalg.inv(self._inverse[np.ix_(rows, rows)])
+            explained = 1 + NOISE - np.diag(remainder)[:, None]
+            left[rows] = self._members[rows] - remainder @ self._weights[rows] + EXPLAINED * explained
+        return _logarithm(left)
+
+    def _kernel(self, distances: Array) -> Array:
+        return np.exp(-distances / (REACH * self._width))
+
+    def _fit(self, views: Sequence[NDArray[np.intp]], false_accept: float) -> Array:
+        of_class = [np.flatnonzero(members) for members in self._members.T]
+        limit = self._limit(of_class, 1 - false_accept)
+        several = self._members[[view[0] for view in views]].sum(axis=0)  # views of each class
+        friends = self.left_out(views).max(axis=1)
+        # An example without another view of its class would be a stranger when it is left out.
+        known = np.concatenate([np.empty(0), *(friends[of] for of, n in zip(of_class, several, strict=True) if n > 1)])
+        if len(of_class) == 1 and len(known):
+            limit = min(limit, float(np.median(known)))  # with no stranger to go by, what is taught must be known
+        thresholds = np.full(len(of_class), limit)
+        for number, members in enumerate(of_class):
+            own = friends[members] if several[number] >= ENOUGH else known
+            if len(own):
+                # Where friends and strangers lie apart, so does the threshold from both.
+                friend = _bound(float(own.mean()), float(own.var()), len(own), FARTHEST_FRIENDS)
+                thresholds[number] = max(limit, (limit + friend) / 2)
+        return thresholds
+
+    def _limit(self, of_class: Sequence[NDArray[np.intp]], share: float) -> float:
+        """Return below which familiarity `share` of the strangers lie, as left-out classes tell."""
+        # A class as far from every example as different things are stands beside those that were left out, and alone
+        # where there is but one class, and so no stranger.
+        far = np.full(len(self._members), np.exp(-1 / REACH))
+        expected = float(_logarithm((far @ self._weights).max() + EXPLAINED * far @ self._inverse @ far))
+        if len(of_class) == 1:
+            return _bound(expected, 0.0, 1, share)
+        strangers = np.where(self._members > 0, -np.inf, self.left_out(of_class)).max(axis=1)
+        means = [expected, *(strangers[members].mean() for members in of_class)]
+        return _bound(float(np.mean(means)), float(strangers.var()), len(means), share)
+
+
+def _distances(cosines: NDArray[np.floating]) -> Array:
+    return np.asarray(1.0 - np.clip(cosines, -1.0, 1.0), np.float64)
+
+
+def _logarithm(familiarity: NDArray[np.float64]) -> Array:
+    return np.asarray(np.log(np.maximum(familiarity, FAINTEST)))
+
+
+def _bound(mean: float, variance: float, count: int, share: float) -> float:
+    """Return below what `share` of further values lie, after `count` independent ones: Student's prediction interval.
+
+    The variance is drawn towards the usual one. The quantile is Fisher and Cornish's expansion (Abramowitz and Stegun,
+    "Handbook of Mathematical Functions", 1964, 26.7.5).
+    """
+    freedom = count - 1 + SPREAD_WEIGHT
+    deviation = (((count - 1) * variance + SPREAD_WEIGHT * SPREAD**2) / freedom) ** 0.5
+    z = NormalDist().inv_cdf(share)
+    quantile = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return float(mean + quantile * deviation * (1 + 1 / count) ** 0.5)

@@ -29,6 +29,12 @@ def fewshot(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Which trials are drawn.")] = 0,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Measure instead how well photos of other classes are told apart.")
+    ] = False,
+    false_accept: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="With --unknown: the share of those that may be let in.")
+    ] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Measure how well a model's embedding can be taught with a few photos of a class."""
@@ -36,11 +42,21 @@ def fewshot(
     from dataclasses import asdict
 
     with quiet_native_libraries():
+        from edge_cls.core.openset import STRANGER
         from edge_cls.errors import ConfigError
         from edge_cls.model import Model
         from edge_cls.model_file import read_model
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.evaluation.fewshot import NAMES, DeviceModel, Embedder, embed_set, few_shot, margins
+        from edge_cls_tools.evaluation.fewshot import (
+            NAMES,
+            DeviceModel,
+            Embedder,
+            FewShot,
+            embed_set,
+            few_shot,
+            margins,
+        )
+        from edge_cls_tools.evaluation.unknown import Unknown, tell_apart
 
         heads = head.split(",")
         try:
@@ -51,11 +67,16 @@ def fewshot(
             raise ConfigError(
                 f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {','.join(NAMES)}"
             )
-        results = []
+        results: list[FewShot] = []
+        apart: list[Unknown] = []
+        stranger = STRANGER
         with progress_display() as display:
             embedder: Embedder
             if model.endswith(".tflite"):
-                embedder = DeviceModel(Model(read_model(Path(model))))
+                file = read_model(Path(model))
+                embedder = DeviceModel(Model(file))
+                if file.manifest is not None and file.manifest.stranger_distance is not None:
+                    stranger = file.manifest.stranger_distance
             else:
                 from edge_cls_tools.models.backbones import load_backbone
 
@@ -64,10 +85,21 @@ def fewshot(
             for folder in data:
                 embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
                 for n in counts:
-                    results += few_shot(embedded, ways=ways, shots=n, heads=heads, trials=trials, seed=seed)
+                    if unknown:
+                        options = {"false_accept": false_accept, "stranger": stranger}
+                        apart.append(tell_apart(embedded, ways=ways, shots=n, trials=trials, seed=seed, **options))
+                    else:
+                        results += few_shot(embedded, ways=ways, shots=n, heads=heads, trials=trials, seed=seed)
     if as_json:
-        typer.echo(json.dumps([asdict(result) for result in results], indent=2))
+        typer.echo(json.dumps([asdict(result) for result in apart or results], indent=2))
         return
+    for each in apart:
+        typer.echo(
+            f"{each.set}: {each.ways} classes taught with {each.shots} photos each, {each.strangers} not: "
+            f"AUROC {each.auroc:.3f}, of the largest cosine {each.auroc_cosine:.3f}; {each.accepted:.1%} of the "
+            f"strangers let in ({each.false_accept:.1%} asked), {each.rejected:.1%} of what was taught called unknown "
+            f"({each.trials} trials)"
+        )
     for one in results:
         typer.echo(
             f"{one.set}: {one.ways}-way {one.shots}-shot, {one.head}: {one.accuracy:.1%} +- {one.ci95:.1%} "
