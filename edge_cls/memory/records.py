@@ -52,6 +52,9 @@ class Changes:
     upserted: tuple[Example, ...] = ()
     removed: tuple[str, ...] = ()
 
+    def __bool__(self) -> bool:
+        return self.reload or bool(self.upserted or self.removed)
+
 
 @dataclass(frozen=True)
 class Operation:

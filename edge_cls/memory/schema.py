@@ -56,6 +56,7 @@ CREATE TABLE embedding (
 CREATE TABLE operation (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, at REAL NOT NULL, undone INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX operation_undone ON operation (undone);
 CREATE TABLE change (
     operation INTEGER NOT NULL REFERENCES operation ON DELETE CASCADE,
     example INTEGER NOT NULL REFERENCES example,

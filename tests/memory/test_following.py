@@ -1,0 +1,145 @@
+"""Following: another process's changes are seen, whatever they were, and nothing is read where there are none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_cls.memory import reembedding
+from edge_cls.memory.store import Memory
+from tests.examples import embed, teach
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Memory]:
+    """A memory of one example."""
+    with Memory(tmp_path / "taught.db") as memory:
+        teach(memory, "mug", crop=b"mug")
+        yield memory
+
+
+@pytest.fixture
+def reader(writer: Memory) -> Iterator[Memory]:
+    """The same, opened once more and read."""
+    with Memory(writer.path) as memory:
+        memory.examples()
+        yield memory
+
+
+def test_what_another_teaches_moves_and_deletes_is_followed(writer: Memory, reader: Memory) -> None:
+    assert not reader.changes()
+    new = teach(writer, "cup")
+    (taught,) = reader.changes().upserted
+    assert (taught.id, taught.label) == (new, "cup")
+    writer.move(new, "plant")
+    (moved,) = reader.changes().upserted
+    assert (moved.id, moved.label) == (new, "plant")
+    writer.remove([new])
+    assert reader.changes().removed == (new,)
+    writer.undo()
+    assert [example.id for example in reader.changes().upserted] == [new]
+    assert not reader.changes()
+
+
+def test_own_changes_are_told_as_well(writer: Memory) -> None:
+    writer.examples()
+    new = teach(writer, "cup")
+    assert [example.id for example in writer.changes().upserted] == [new]
+    assert not writer.changes()
+
+
+def test_where_nothing_changed_no_table_is_read(reader: Memory) -> None:
+    read: list[str] = []
+    reader._database.connection.set_trace_callback(read.append)
+    for _ in range(3):
+        assert not reader.changes()
+    assert set(read) == {"PRAGMA data_version"}
+
+
+def test_a_new_backbone_reloads_everything(writer: Memory, reader: Memory) -> None:
+    assert writer.reembed("new", embed) == 1
+    assert reader.changes().reload
+    assert reader.space == "new"
+    assert reader.examples()[0].embedding.values.tobytes() == embed(b"mug").values.tobytes()
+    assert not reader.changes()
+
+
+def test_a_restored_copy_reloads_everything_and_what_was_is_kept(writer: Memory, reader: Memory) -> None:
+    copy = writer.path.with_name("copy.db")
+    writer.backup(copy)
+    teach(writer, "cup")
+    kept = writer.restore(copy)
+    assert reader.changes().reload
+    assert [example.label for example in reader.examples()] == ["mug"]
+    with Memory(kept) as before:
+        assert before.classes() == {"mug": 1, "cup": 1}
+    teach(writer, "plant")
+    assert [example.label for example in reader.changes().upserted] == ["plant"]
+
+
+def test_another_file_at_the_same_place_is_read_and_written(writer: Memory, reader: Memory, tmp_path: Path) -> None:
+    with Memory(tmp_path / "other.db") as other:
+        teach(other, "other")
+    for suffix in ("-wal", "-shm"):
+        writer.path.with_name(writer.path.name + suffix).unlink()
+    (tmp_path / "other.db").rename(writer.path)
+    assert reader.changes().reload
+    assert [example.label for example in reader.examples()] == ["other"]
+    teach(writer, "cup")
+    assert [example.label for example in reader.changes().upserted] == ["cup"]
+
+
+def test_reembedding_goes_on_where_it_was_ended_and_takes_in_what_was_taught_meanwhile(
+    writer: Memory, reader: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reembedding, "_BATCH", 1)
+    teach(writer, "cup", crop=b"cup")
+    teach(writer, "cup", crop=b"cup 2")
+    made: list[bytes] = []
+
+    def power_cut(crop: bytes) -> object:
+        made.append(crop)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return embed(crop)
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.reembed("new", power_cut)  # type: ignore[arg-type]  # it never returns anything else
+    assert writer.space == "space"
+    assert len(writer.examples()) == 3
+    assert writer.check() == []
+
+    def meanwhile(_: int) -> None:
+        if reader.classes() == {"mug": 1, "cup": 2}:
+            teach(reader, "late", crop=b"late")
+
+    assert writer.reembed("new", embed, advance=meanwhile) == 3
+    assert (writer.space, len(writer.examples())) == ("new", 4)
+    assert writer.check() == []
+    with sqlite3.connect(writer.path) as connection:
+        assert connection.execute("SELECT count(*) FROM embedding").fetchone() == (4,)
+    connection.close()
+
+
+def test_neither_following_nor_teaching_reads_a_whole_table(writer: Memory, reader: Memory) -> None:
+    """What they cost must not grow with the memory."""
+    asked: list[str] = []
+    for memory in (writer, reader):
+        memory._database.connection.set_trace_callback(asked.append)
+    teach(writer, "cup")
+    assert reader.changes()
+    for memory in (writer, reader):
+        memory._database.connection.set_trace_callback(None)
+    plans = [
+        plan
+        for query in asked
+        if query.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) or "\nSELECT" in query
+        for *_, plan in writer._database.connection.execute(f"EXPLAIN QUERY PLAN {query}")
+    ]
+    assert len(plans) > 10
+    scans = {plan for plan in plans if plan.startswith("SCAN") and "USING" not in plan}
+    # The one row of the state, and whether there is any vector at all.
+    assert scans <= {"SCAN state"}
