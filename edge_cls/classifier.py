@@ -134,6 +134,7 @@ class Classifier:
         label = check_label(label)
         if self.memory is None:
             raise ValueError("this classifier has no memory: give Classifier(memory=...)")
+        self.learner.check(label)
         self._follow()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)

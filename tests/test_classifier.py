@@ -10,6 +10,7 @@ import pytest
 
 from edge_cls import Classifier, Prediction
 from edge_cls.builtin import builtin_file
+from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
 from edge_cls.images import read_image
 from edge_cls.memory.store import Memory
@@ -203,3 +204,48 @@ def test_the_built_in_backbone_can_be_taught(memory: Path) -> None:
         assert classifier.classify(color_frame("red")).label == "rose"
     with Classifier(builtin_file("edge-embed.tflite"), memory=memory) as classifier:
         assert classifier.taught() == {"rose": 1}
+
+
+def test_what_another_one_teaches_moves_and_forgets_is_known_with_the_next_frame(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
+        assert watching.classify(color_frame("red", 9)).label == "red"
+        ids = [teaching.teach("rose", color_frame("red", seed)).id for seed in range(3)]
+        assert watching.classify(color_frame("red", 9)).label == "rose"
+        assert teaching.memory is not None
+        teaching.memory.relabel("rose", "tulip")
+        assert watching.classify(color_frame("red", 9)).label == "tulip"
+        teaching.memory.remove(ids)
+        assert watching.classify(color_frame("red", 9)).label == "red"
+        teaching.memory.undo()
+        assert watching.classify(color_frame("red", 9)).label == "tulip"
+        assert watching.taught() == {"tulip": 3}
+
+
+def test_the_same_frame_is_stored_once_and_named(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as classifier:
+        first, again = classifier.teach("rose", plain("red")), classifier.teach("rose", plain("red"))
+        assert (first.stored, first.reception.verdict) == (True, "new")
+        assert (again.stored, again.reception.verdict, again.id) == (False, "duplicate", first.id)
+        other = classifier.teach("tulip", plain("red"))
+        assert (other.stored, other.reception.verdict, other.reception.looks_like) == (True, "conflict", "rose")
+        assert classifier.taught() == {"rose": 1, "tulip": 1}
+
+
+def test_a_memory_that_becomes_one_of_another_backbone_ends_the_run(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as classifier:
+        classifier.teach("rose", plain("red"))
+        with Memory(memory) as other:
+            other.reembed("another", lambda _: QuantizedVector(np.ones(8, np.int8), 1.0, 0))
+        with pytest.raises(SpaceMismatch, match=r"taught with another backbone .*'edge-cls memory reembed --model'"):
+            classifier.classify(plain("red"))
+
+
+def test_a_regression_reads_a_number_off_a_frame(backbone: Path, memory: Path) -> None:
+    with Classifier(backbone, memory=memory, head="knn-regression") as gauge:
+        for level in (0, 60, 120, 180, 240):
+            gauge.teach(str(level), np.full((20, 20, 3), (level, 100, 255 - level), np.uint8))
+        prediction = gauge.classify(np.full((20, 20, 3), (90, 100, 165), np.uint8))
+        assert prediction.value == pytest.approx(90, abs=15)
+        with pytest.raises(LabelError, match="is no number"):
+            gauge.teach("full", plain("red"))
+    assert "full" not in labels_in(memory)

@@ -76,10 +76,14 @@ class Learner:
         for lesson in lessons:
             self.add(lesson)
 
+    def check(self, label: str) -> None:
+        """Raise LabelError for a label that cannot be taught: with a regression, all that is no number."""
+        if self._head_name == "knn-regression":
+            as_number(label)
+
     def add(self, lesson: Lesson) -> None:
         """Learn one more. Raises LabelError where a regression is taught what is no number."""
-        if self._head_name == "knn-regression":
-            as_number(lesson.label)
+        self.check(lesson.label)
         self._examples.append(lesson.embedding, lesson.label)
         self._index[lesson.id] = len(self._ids)
         self._ids.append(lesson.id)

@@ -225,3 +225,27 @@ def test_the_arrays_are_what_numpy_users_expect(edge_cls: EdgeCls, taught: Path,
         for identity, label, vector in zip(arrays["ids"], arrays["labels"], vectors, strict=True):
             assert known[identity].label == label
             np.testing.assert_allclose(vector, known[identity].embedding.dequantize(), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("taught")
+def test_the_coach_says_what_each_class_needs_and_how_they_are_told_apart(edge_cls: EdgeCls) -> None:
+    document = json.loads(good(edge_cls("memory", "coach", "--json")))
+    assert [(one["label"], one["examples"], one["verdict"]) for one in document["classes"]] == [
+        ("red", 2, "too few"),
+        ("green", 2, "too few"),
+    ]
+    said = good(edge_cls("memory", "coach"))
+    assert "red: 2 examples, " in said
+    assert said.endswith(f"head: {document['head']}\n")
+
+
+def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
+    content = bytearray(taught.read_bytes())
+    with Memory(taught) as memory:
+        place = content.find(memory.crop(ids_of(taught, "red")[0])[100:160])
+    content[place] ^= 1
+    taught.write_bytes(content)
+    done = edge_cls("memory", "check", "--repair")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "warning: the memory was damaged: 4 examples were recovered, none is known to be lost" in done.stderr
+    assert "is sound (4 examples)" in good(edge_cls("memory", "check"))

@@ -26,7 +26,7 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
         learner = Learner()
         learner.fit(Lesson(example.id, example.label, example.embedding) for example in taught.examples())
     classes, choice = progress(learner), learner.why()
-    head = "nothing has been taught" if choice is None else f"{choice.plan}: {choice.reason}"
+    head = "nothing has been taught" if choice is None else choice.reason
     if as_json:
         document = {"head": head, "classes": [asdict(one) for one in classes]}
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
