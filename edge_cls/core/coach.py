@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_cls.core.heads.examples import NEAR_DUPLICATE
 from edge_cls.core.learner import Learner, Neighbour
 from edge_cls.core.quantization import QuantizedVector
 
-SAME = 0.05
-"""An example is a duplicate within this share of the distance that photos of different things have."""
 SURE = 0.5
 """The score from which another class's claim to an example is a conflict."""
 FEW = 5
@@ -59,7 +58,7 @@ def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Recepti
     near = learner.nearest(embedding, len(learner))
     if not near:
         return Reception("new")
-    same = [one for one in near if 1 - one.cosine <= SAME * learner.stranger]
+    same = [one for one in near if 1 - one.cosine < NEAR_DUPLICATE]
     judgement = learner.judge(embedding)
     best = max(judgement.scores, key=judgement.scores.__getitem__)
     if same and same[0].label != label:

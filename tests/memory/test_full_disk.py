@@ -95,11 +95,16 @@ CHANGES: dict[str, Callable[[Memory, Path], object]] = {
     "remove": lambda memory, _: memory.remove([memory.examples()[0].id]),
     "undo": lambda memory, _: memory.undo(),
     "redo": lambda memory, _: memory.redo(),
-    "merge": lambda memory, other: memory.merge(Memory(other).records()),
+    "merge": lambda memory, other: merge(memory, other),
     "reembed": lambda memory, _: memory.reembed("new", vector_of_crop),
     "vacuum": lambda memory, _: memory.vacuum(),
     "restore": lambda memory, other: memory.restore(other),
 }
+
+
+def merge(memory: Memory, path: Path) -> None:
+    with Memory(path) as other:
+        memory.merge(other.records())
 
 
 def vector_of_crop(crop: bytes) -> QuantizedVector:

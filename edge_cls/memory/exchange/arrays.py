@@ -112,10 +112,11 @@ def _array(archive: zipfile.ZipFile, name: str, kind: str, size: int) -> NDArray
     member = archive.getinfo(f"{name}.npy")
     if member.file_size > size:
         raise ValueError(f"{name} is larger than the file; np.savez, and not np.savez_compressed, wrote it")
-    stream = io.BytesIO(archive.read(member))
+    raw = archive.read(member)
+    stream = io.BytesIO(raw)
     version = npy.read_magic(stream)
     shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
-    content = stream.getbuffer()[stream.tell() :]
+    content = memoryview(raw)[stream.tell() :]
     if dtype.kind != kind or fortran or math.prod(shape) * dtype.itemsize != len(content):
         raise ValueError(f"{name} has the shape {shape} and the type {dtype}")
     if name == "embeddings" and dtype != np.int8:
