@@ -19,6 +19,10 @@ Inode = tuple[int, int]
 """What tells a file from another one that has taken its name."""
 
 
+class NoDatabase(MemoryFileError):
+    """A file that SQLite does not take for a database."""
+
+
 class DamagedFile(MemoryFileError):
     """A memory whose pages or rows are no longer what was written."""
 
@@ -27,7 +31,7 @@ class Database:
     """A connection to the file at `path`, which is made where it does not exist.
 
     A file that cannot be written, or whose disk cannot, is opened to be read. Raises MemoryFileError where the file is
-    no memory of edge-cls or cannot be opened, DamagedFile where it is one no longer.
+    no memory of edge-cls or cannot be opened, NoDatabase and DamagedFile where it may once have been one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -184,7 +188,7 @@ def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
     """Return what SQLite's error means to the person who taught."""
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
-            return MemoryFileError(f"{path} is no memory of edge-cls", mend="give --memory another file")
+            return NoDatabase(f"{path} is no memory of edge-cls", mend="give --memory another file")
         case sqlite3.SQLITE_CORRUPT:
             return DamagedFile(
                 f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}"

@@ -14,7 +14,7 @@ from typing import Self
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import journal, reembedding, upkeep
-from edge_cls.memory.database import DamagedFile, Database, Inode, inode_of
+from edge_cls.memory.database import DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
@@ -41,9 +41,11 @@ class Memory:
         inode = inode_of(path)
         try:
             self._database = Database(path)
-        except MemoryFileError as error:
-            if not isinstance(error, DamagedFile) and not (_is_no_database(error) and is_ours(path)):
+        except NoDatabase:
+            if not is_ours(path):
                 raise
+            self._recover(inode)
+        except DamagedFile:
             self._recover(inode)
 
     @property
@@ -311,7 +313,3 @@ class Memory:
                 mend="free some space, or copy it to another disk",
             ) from error
         self._database = Database(self.path)
-
-
-def _is_no_database(error: MemoryFileError) -> bool:
-    return "is no memory of edge-cls" in error.what

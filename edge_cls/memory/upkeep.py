@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
+from edge_cls.memory import schema
 from edge_cls.memory.database import DamagedFile, Database, explain
 from edge_cls.memory.records import vector_crc
 
@@ -141,9 +142,18 @@ def restore(database: Database, path: Path) -> Path:
         with (
             _explained(path),
             contextlib.closing(sqlite3.connect(uri, uri=True)) as source,
-            contextlib.closing(sqlite3.connect(copied)) as target,
+            contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as target,
         ):
             source.backup(target)
+            if target.execute("PRAGMA application_id").fetchone() != (schema.APPLICATION_ID,):
+                raise MemoryFileError(
+                    f"{path} is no memory of edge-cls", mend="give a file of 'edge-cls memory backup'"
+                )
+            # One file can only take over another's pages where these are as large.
+            (size,) = database.connection.execute("PRAGMA page_size").fetchone()
+            target.execute("PRAGMA journal_mode = DELETE")
+            target.execute(f"PRAGMA page_size = {size}")
+            target.execute("VACUUM")
         copy = Database(copied)
         try:
             if faults := check(copy):
