@@ -13,7 +13,8 @@ from edge_cls.core.quantization import QuantizedVector
 SURE = 0.5
 """The score from which another class's claim to an example is a conflict."""
 FEW = 5
-"""Below so many examples a class is not learnt yet: on four sets of photos the fifth still adds points of accuracy."""
+"""Below so many different examples a class is not learnt yet: on four sets of photos the fifth still adds points of
+accuracy."""
 CONFUSED = 0.2
 """The share of a class's examples that, left out, are taken for one other class, from which the two are confused."""
 _NAMED = 3
@@ -40,11 +41,14 @@ class Reception:
 class Progress:
     """How far a class has come, by leaving out one example at a time.
 
-    `right` is the share of its examples, left out, that are taken for it; None where none could be asked.
+    Of `examples` so many are `different`, where near duplicates count as one: frames of a thing that stands still teach
+    no more than one of them. `right` is the share of them, left out, that are taken for their class; None where none
+    could be asked.
     """
 
     label: str
     examples: int
+    different: int
     verdict: Literal["too few", "enough", "confused"]
     confused_with: str | None
     right: float | None
@@ -78,17 +82,18 @@ def progress(learner: Learner) -> list[Progress]:
     classes = list(counts)
     taken_for: dict[str, Counter[str]] = {label: Counter() for label in classes}
     for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
-        # Without fellows, but for its near duplicates, an example cannot be taken for its class; and of very many
-        # examples some are not asked.
-        if scores[classes.index(label)] > 0:
+        # A single class has no rival. Without fellows, but for its near duplicates, an example cannot be taken for its
+        # class; and of very many examples some are not asked.
+        if len(classes) > 1 and scores[classes.index(label)] > 0:
             taken_for[label][classes[scores.argmax()]] += 1
-    return [_progress(label, counts[label], taken_for[label], alone=len(classes) == 1) for label in classes]
+    different = learner.different()
+    return [_progress(label, counts[label], different[label], taken_for[label]) for label in classes]
 
 
-def _progress(label: str, examples: int, answers: Counter[str], *, alone: bool) -> Progress:
+def _progress(label: str, examples: int, different: int, answers: Counter[str]) -> Progress:
     asked = answers.total()
-    right = None if alone or not asked else answers[label] / asked
+    right = answers[label] / asked if asked else None
     rivals = [(name, count) for name, count in answers.most_common() if name != label]
     if rivals and rivals[0][1] >= max(2, CONFUSED * asked):
-        return Progress(label, examples, "confused", rivals[0][0], right)
-    return Progress(label, examples, "too few" if examples < FEW else "enough", None, right)
+        return Progress(label, examples, different, "confused", rivals[0][0], right)
+    return Progress(label, examples, different, "too few" if different < FEW else "enough", None, right)

@@ -129,6 +129,15 @@ class Learner:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
         return dict(zip(self._examples.classes, self._examples.counts.tolist(), strict=True))
 
+    def different(self) -> dict[str, int]:
+        """Return how many examples of each class differ: near duplicates count as one, but not among very many."""
+        if len(self) > LIMIT:
+            return self.classes()
+        counts = dict.fromkeys(self._examples.classes, 0)
+        for group in self._examples.groups():
+            counts[self._examples.classes[self._examples.targets[group[0]]]] += 1
+        return counts
+
     def judge(self, embedding: QuantizedVector) -> Judgement:
         """Return what `embedding` is taken for."""
         if not len(self):

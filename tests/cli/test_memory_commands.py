@@ -235,7 +235,7 @@ def test_the_coach_says_what_each_class_needs_and_how_they_are_told_apart(edge_c
         ("green", 2, "too few"),
     ]
     said = good(edge_cls("memory", "coach"))
-    assert "red: 2 examples, " in said
+    assert "red: 2 examples (1 different), too few\n" in said
     assert said.endswith(f"head: {document['head']}\n")
 
 

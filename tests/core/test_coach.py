@@ -12,7 +12,7 @@ from edge_cls.core.quantization import QuantizedVector
 SIZE = 48
 
 
-def vector(center: int, seed: int, *, spread: float = 6.0) -> QuantizedVector:
+def vector(center: int, seed: int, *, spread: float = 14.0) -> QuantizedVector:
     """Return an embedding near the corner number `center`."""
     values = np.random.default_rng([center, seed]).normal(0, spread, SIZE)
     values[4 * center : 4 * center + 4] += 100
@@ -36,7 +36,7 @@ def test_the_first_example_of_all_is_new() -> None:
 
 def test_another_view_of_a_known_class_is_new_and_so_is_the_first_of_another_class() -> None:
     learner = learner_of(("mug", 0, 4), ("plant", 1, 4))
-    assert receive(learner, "mug", vector(0, 99, spread=14)).verdict == "new"
+    assert receive(learner, "mug", vector(0, 99)).verdict == "new"
     first = receive(learner, "lamp", vector(7, 0))
     assert (first.verdict, first.looks_like, first.examples) == ("new", None, ())
 
@@ -80,3 +80,12 @@ def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
     (mug,) = progress(learner_of(("mug", 0, 6)))
     assert (mug.verdict, mug.right) == ("enough", None)
     assert progress(Learner()) == []
+
+
+def test_frames_of_a_thing_that_stands_still_count_as_one() -> None:
+    learner = learner_of(("plant", 1, FEW))
+    for number in range(30):
+        learner.add(Lesson(f"still {number}", "mug", vector(0, 0)))
+    plant, mug = progress(learner)
+    assert (plant.different, str(plant)) == (FEW, "enough")
+    assert (mug.examples, mug.different, str(mug)) == (30, 1, "too few")

@@ -32,9 +32,13 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for one in classes:
-        typer.echo(f"{one_line(one.label)}: {count(one.examples)}{_right(one)}, {one_line(str(one))}")
+        typer.echo(f"{one_line(one.label)}: {count(one.examples)}{_different(one)}{_right(one)}, {one_line(str(one))}")
     typer.echo(f"head: {head}")
 
 
 def _right(one: Progress) -> str:
     return "" if one.right is None else f", {one.right:.0%} right when left out"
+
+
+def _different(one: Progress) -> str:
+    return "" if one.different == one.examples else f" ({one.different} different)"
