@@ -186,6 +186,8 @@ def primary_code(error: sqlite3.Error) -> int:
 
 def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
     """Return what SQLite's error means to the person who taught."""
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:  # a page that was cut off
+        return _damaged(path, error)
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
             return NoDatabase(f"{path} is no memory of edge-cls", mend="give --memory another file")
@@ -203,3 +205,7 @@ def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
             return MemoryFileError(f"{path} is locked by another process", mend="stop that process and try again")
         case _:
             return MemoryFileError(f"{path} cannot be used ({error})", mend=f"check the disk ({_STORED})")
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> DamagedFile:
+    return DamagedFile(f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}")
