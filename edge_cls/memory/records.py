@@ -13,14 +13,20 @@ from edge_cls.core.quantization import QuantizedVector
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
-    """A taught example without its crop: what a head learns from. `taught_at` is in seconds since 1970."""
+class Entry:
+    """What a person wants to know of an example. `taught_at` is in seconds since 1970."""
 
     id: str
     label: str
-    embedding: QuantizedVector
     taught_at: float
     device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Example(Entry):
+    """A taught example without its crop: what a head learns from."""
+
+    embedding: QuantizedVector
 
 
 @dataclass(frozen=True, eq=False)

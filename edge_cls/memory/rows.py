@@ -25,7 +25,7 @@ def example_of(row: tuple[object, ...]) -> Example | None:
     if vector_crc(vector, scale, zero_point) != crc:  # type: ignore[arg-type]
         raise ValueError(f"the vector of example {identity} has changed by itself")
     embedding = vector_of(vector, scale, zero_point)  # type: ignore[arg-type]
-    return Example(identity, label, embedding, taught_at, device)  # type: ignore[arg-type]
+    return Example(identity, label, taught_at, device, embedding)  # type: ignore[arg-type]
 
 
 class Writer:

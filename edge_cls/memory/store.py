@@ -16,11 +16,11 @@ from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import journal, reembedding, upkeep
 from edge_cls.memory.database import DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
-from edge_cls.memory.records import Changes, Example, Merged, Operation, Record, Recovery, vector_of
+from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
 from edge_cls.memory.rows import LIVE, Writer, example_of
 
-__all__ = ["Changes", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
+__all__ = ["Changes", "Entry", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
 
 
 class Memory:
@@ -117,22 +117,30 @@ class Memory:
             raise KeyError(identity)
         return bytes(row[0] or b"")
 
-    def find(self, prefix: str) -> Example:
+    def entries(self, label: str) -> list[Entry]:
+        """Return the examples of a class, also those that have lost their vector, in the order in which they came."""
+        return self._entries("WHERE label = ?", label)
+
+    def find(self, prefix: str) -> Entry:
         """Return the example whose id begins with `prefix`. Raises MemoryFileError where it is none, or several."""
-        with self._database.snapshot() as connection:
-            found = self._read(
-                connection.execute(
-                    f"{LIVE} WHERE deleted_at IS NULL AND substr(id, 1, ?) = ? LIMIT 3", (len(prefix), prefix.lower())
-                )
-            )
+        found = self._entries("WHERE substr(id, 1, length(?1)) = ?1", prefix.lower())
         if len(found) != 1 or not prefix:
-            several = ", ".join(example.id for example in found) if prefix else ""
+            several = ", ".join(entry.id for entry in found[:3]) if prefix else ""
             raise MemoryFileError(
                 f"{self.path} has {'several examples' if several else 'no example'} {prefix or 'without an id'}"
                 + (f" ({several})" if several else ""),
                 mend="give more of the id" if several else "see them: edge-cls memory show LABEL",
             )
         return found[0]
+
+    def _entries(self, which: str, value: str) -> list[Entry]:
+        with self._database.snapshot() as connection:
+            rows = connection.execute(
+                "SELECT id, label, taught_at, device FROM example"  # noqa: S608 - `which` is one of the two above
+                f" JOIN class ON class.number = class {which} AND deleted_at IS NULL ORDER BY example.number",
+                (value,),
+            )
+            return [Entry(*row) for row in rows]
 
     def add(self, label: str, embedding: QuantizedVector, *, space: str, crop: bytes, taught_at: float) -> str:
         """Store an example and return its UUID, once it is on the disk. What was stored before is never touched.

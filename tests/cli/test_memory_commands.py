@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -249,3 +250,22 @@ def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "warning: the memory was damaged: 4 examples were recovered, none is known to be lost" in done.stderr
     assert "is sound (4 examples)" in good(edge_cls("memory", "check"))
+
+
+def test_an_example_that_lost_all_but_its_label_can_be_seen_and_removed(edge_cls: EdgeCls, taught: Path) -> None:
+    with Memory(taught) as memory:
+        memory._database.connection.execute("DELETE FROM embedding WHERE example = 1")
+        memory._database.connection.execute("UPDATE example SET crop = NULL, crop_crc = NULL WHERE number = 1")
+    shown = json.loads(good(edge_cls("memory", "show", "red", "--json")))
+    assert len(shown) == 2
+    done = edge_cls("memory", "reembed", "--model", "mean.tflite")
+    (mend,) = re.findall("edge-cls (memory remove [0-9a-f]{8})", done.stderr)
+    good(edge_cls(*mend.split()))
+    assert "is sound (3 examples)" in good(edge_cls("memory", "check"))
+
+
+def test_an_import_that_fails_leaves_no_memory_behind(edge_cls: EdgeCls, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    new = tmp_path / "new.db"
+    assert edge_cls("memory", "import", str(tmp_path / "nothing"), "--memory", str(new)).returncode == 1
+    assert not list(tmp_path.glob("new.db*"))

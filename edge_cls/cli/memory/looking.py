@@ -47,7 +47,7 @@ def show(
 
     with opened(memory) as taught:
         if what.strip() in taught.classes():
-            examples = [example for example in taught.examples() if example.label == what.strip()]
+            examples = taught.entries(what.strip())
         else:
             if not _could_be_id(what):
                 existing_class(taught, what)

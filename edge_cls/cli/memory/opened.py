@@ -19,16 +19,23 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
 
     Raises MemoryFileError where there is none, unless it is to be made.
     """
-    from edge_cls.errors import MemoryFileError
+    from edge_cls.errors import EdgeClsError, MemoryFileError
     from edge_cls.memory.store import Memory
 
-    if not make and not path.exists():
+    new = empty = not path.exists()
+    if new and not make:
         raise MemoryFileError(f"{path} does not exist", mend="check --memory, or teach first: 'edge-cls teach'")
-    with Memory(path) as memory:
-        try:
-            yield memory
-        finally:
-            warn_of_recovery(memory)
+    try:
+        with Memory(path) as memory:
+            try:
+                yield memory
+            finally:
+                warn_of_recovery(memory)
+                empty = not memory.classes()
+    except EdgeClsError:
+        if new and empty:  # what was to come into it did not
+            path.unlink(missing_ok=True)
+        raise
 
 
 def warn_of_recovery(memory: Memory) -> None:
