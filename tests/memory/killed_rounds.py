@@ -33,6 +33,8 @@ class Model:
     space: int
     past: tuple[State, ...] = ()
     future: tuple[State, ...] = ()
+    copy: Model | None = None
+    """What a copy of the memory holds."""
 
     def after(self, step: Step) -> Model:
         """Return the model after a step."""
@@ -48,6 +50,8 @@ class Model:
             return replace(self, state=self.future[0], past=(*self.past, state), future=self.future[1:])
         if kind == "reembed":
             return replace(self, space=int(str(rest[0])))
+        if kind == "restore":
+            return self if self.copy is None else replace(self.copy, copy=self.copy)
         if kind == "vacuum":
             return replace(self, past=(), future=())
         if kind == "teach":
@@ -75,7 +79,7 @@ def step_of(random: Random, model: Model, number: int) -> Step:
     """Return a random step; teaching is the most frequent."""
     labels = ["mug", "plant", "lamp"]
     kind = random.choice(
-        ["teach"] * 8 + ["undo"] * 4 + ["redo"] * 2 + ["forget", "relabel", "remove", "reembed", "vacuum"]
+        ["teach"] * 8 + ["undo"] * 4 + ["redo"] * 2 + ["forget", "relabel", "remove", "reembed", "vacuum", "restore"]
     )
     if kind == "teach":
         return [kind, number, random.choice(labels)]
@@ -87,7 +91,7 @@ def step_of(random: Random, model: Model, number: int) -> Step:
         return [kind, random.choice([*model.state, -1])]
     if kind == "reembed":
         return [kind, model.space + 1]
-    return [kind]
+    return ["redo"] if kind == "restore" and model.copy is None else [kind]
 
 
 def take(memory: Memory, step: Step, space: int) -> None:
@@ -101,6 +105,8 @@ def take(memory: Memory, step: Step, space: int) -> None:
     elif kind == "reembed":
         new = int(str(rest[0]))
         memory.reembed(str(new), lambda crop: vector(int(crop[:8]), new))
+    elif kind == "restore":
+        memory.restore(memory.path.with_name("copy.db")).unlink()
     else:
         method: Callable[..., object] = getattr(memory, str(kind))
         method(*rest)
@@ -129,6 +135,15 @@ def look(path: Path) -> tuple[State, int, int, int]:
             assert memory.crop(one.id) == crop_of(int(one.taught_at))
         steps = dict(memory._database.connection.execute("SELECT undone, count(*) FROM operation GROUP BY undone"))
     return {int(one.taught_at): one.label for one in examples}, space, steps.get(0, 0), steps.get(1, 0)
+
+
+def copied(path: Path, model: Model) -> Model:
+    """Write a copy of the memory, and return what it holds."""
+    copy = path.with_name("copy.db")
+    copy.unlink(missing_ok=True)
+    with Memory(path) as memory:
+        memory.backup(copy)
+    return replace(model, copy=None)
 
 
 def one_round(path: Path, model: Model, random: Random, first: int) -> tuple[Model, list[Step], bool]:
@@ -164,6 +179,8 @@ def main(path: Path, rounds: int, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - no secret
     model, first, acknowledged, cuts = Model({}, 0), 1, 0, 0
     for _ in range(rounds):
+        if random.random() < 0.2:
+            model = replace(model, copy=copied(path, model))
         model, steps, cut = one_round(path, model, random, first)
         # The child drew from a copy of this generator: go on elsewhere.
         random = Random(random.random())  # noqa: S311 - no secret
@@ -174,7 +191,7 @@ def main(path: Path, rounds: int, seed: int) -> None:
                 for label in ("mug", "plant", "lamp"):
                     memory.forget(label)
                 memory.vacuum()
-            model = Model({}, model.space)
+            model = Model({}, model.space, copy=model.copy)
     print(json.dumps({"rounds": rounds, "acknowledged": acknowledged, "cut": cuts}))  # noqa: T201 - its answer
 
 
