@@ -111,9 +111,8 @@ class Database:
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """Change the file wholly, once it is on the disk, or not at all."""
-        self.follow_file()
         with self.explained():
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield self.connection
                 self.connection.execute("COMMIT")
@@ -121,6 +120,15 @@ class Database:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        """Begin to write into the file that lies at `path`, and goes on lying there: who replaces it has to lock it."""
+        while True:
+            self.follow_file()
+            self.connection.execute("BEGIN IMMEDIATE")
+            if inode_of(self.path) == self.inode:
+                return
+            self.connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:

@@ -29,7 +29,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
     row can be read and whose vector or crop is what was written; the history is not. Raises OSError where the disk has
     no room for the new file; then everything is as it was.
     """
-    with _alone_in(path.parent), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+    with _alone_with(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
         if inode_of(path) != inode:
             return None
         copy, saved = Path(scratch) / "damaged.db", Path(scratch) / "saved.db"
@@ -63,12 +63,15 @@ def is_ours(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes that find the same damage waiting."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _alone_with(path: Path) -> Iterator[None]:
+    """Keep other processes waiting: who finds the same damage, and who writes into the damaged file meanwhile."""
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
+            with contextlib.suppress(sqlite3.DatabaseError):  # what is damaged much nobody can write into
+                connection.execute("BEGIN IMMEDIATE")
+            yield
     finally:
         os.close(descriptor)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_cls.errors import MemoryFileError
+from edge_cls.memory import recovery
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
@@ -155,6 +156,36 @@ def test_teaching_goes_into_the_new_file_not_into_the_one_put_aside(path: Path) 
         other.repair()
         teach(teacher, "late")
     assert "late" in labels_in(path)
+
+
+def test_who_waits_to_write_while_the_file_is_put_aside_writes_into_the_new_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(path) as memory, Memory(path) as other:
+        follow = memory._database.follow_file
+
+        def follow_and_lose_the_race() -> bool:
+            followed = follow()
+            if other.recovered is None:
+                other.repair()
+            return followed
+
+        monkeypatch.setattr(memory._database, "follow_file", follow_and_lose_the_race)
+        teach(memory, "late")
+    assert "late" in labels_in(path)
+
+
+def test_a_file_is_put_aside_only_when_nobody_writes_into_it(path: Path) -> None:
+    overwrite(path, path.read_bytes().index(vector(7).values.tobytes()) // PAGE_SIZE)
+    with Memory(path) as memory:
+        writer = memory._database.connection
+        told: list[str] = []
+        with recovery._alone_with(path):
+            writer.execute("PRAGMA busy_timeout = 0")
+            writer.set_trace_callback(told.append)
+            with pytest.raises(MemoryFileError, match="is locked by another process"):
+                teach(memory, "late")
+    assert told == ["BEGIN IMMEDIATE"]
 
 
 FOREIGN: dict[str, Callable[[Path], object]] = {
