@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 
 def classify(
@@ -18,7 +19,7 @@ def classify(
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what photos show, with a model's own classes."""
     import json

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 
 def import_model(
@@ -33,7 +34,7 @@ def import_model(
         float | None, typer.Option(help="What is taken from a pixel's byte (0 to 255).", show_default=False)
     ] = None,
     std: Annotated[float | None, typer.Option(help="What it is then divided by.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn another tool's model into one of ours: labels, colours and their scale are in the file from then on."""
     import json

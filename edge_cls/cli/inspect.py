@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +22,7 @@ _LONGEST = 1000
 
 def inspect(
     model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what is in any .tflite model, and replay the golden frames of one of ours."""
     import json

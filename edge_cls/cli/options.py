@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-MemoryOption = Annotated[
-    Path,
-    typer.Option("--memory", readable=False, envvar="EDGE_CLS_MEMORY", help="The file of taught examples."),
-]
+_MEMORY = typer.Option(
+    "--memory", readable=False, envvar="EDGE_CLS_MEMORY", help="The file of taught examples.", show_default=False
+)
+MemoryOption = Annotated[Path, _MEMORY]
+MemoryIfAnyOption = Annotated[Path | None, _MEMORY]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]

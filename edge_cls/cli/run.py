@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.memory.opened import warn_of_recovery
+from edge_cls.cli.options import MemoryIfAnyOption
 
 if TYPE_CHECKING:
     from edge_cls.classifier import Classifier
@@ -21,10 +22,7 @@ def run(
     model: Annotated[
         Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the built-in backbone")
     ] = None,
-    memory: Annotated[
-        Path | None,
-        typer.Option(readable=False, envvar="EDGE_CLS_MEMORY", help="The file of taught examples.", show_default=False),
-    ] = None,
+    memory: MemoryIfAnyOption = None,
     labels: Annotated[
         Path | None,
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),

@@ -59,7 +59,7 @@ class Progress:
 
 def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Reception:
     """Return what an example of `label` would bring to what `learner` knows."""
-    near = learner.nearest(embedding, len(learner))
+    near = learner.nearest(embedding, _NAMED)
     if not near:
         return Reception("new")
     same = [one for one in near if 1 - one.cosine < NEAR_DUPLICATE]
@@ -70,10 +70,10 @@ def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Recepti
     elif not judgement.unknown and best != label and judgement.scores[best] >= SURE:
         rival = best
     elif same:
-        return Reception("duplicate", tuple(same[:_NAMED]))
+        return Reception("duplicate", tuple(same))
     else:
         return Reception("new")
-    return Reception("conflict", tuple(one for one in near if one.label == rival)[:_NAMED])
+    return Reception("conflict", tuple(learner.nearest(embedding, _NAMED, label=rival)))
 
 
 def progress(learner: Learner) -> list[Progress]:

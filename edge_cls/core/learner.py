@@ -185,14 +185,16 @@ class Learner:
         head = self._chosen()[0].plan.make(examples, self.stranger)
         return leave_one_out_error(head, examples.classes, examples.targets) if self._regression(head) else None
 
-    def nearest(self, embedding: QuantizedVector, count: int) -> list[Neighbour]:
-        """Return the `count` examples that are nearest to `embedding`, the nearest first."""
+    def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
+        """Return the `count` examples, of all or those of `label`, that are nearest to `embedding`, nearest first."""
         examples = self._examples
         cosines = examples.query(embedding.dequantize()).cosines
-        order = np.argsort(-cosines, kind="stable")[:count]
+        order = np.argsort(-cosines, kind="stable")
+        if label is not None:
+            order = order[examples.targets[order] == examples.classes.index(label)]
         return [
             Neighbour(self._ids[index], examples.classes[examples.targets[index]], float(cosines[index]))
-            for index in order
+            for index in order[:count]
         ]
 
     def _chosen(self) -> tuple[Choice, Head]:

@@ -9,10 +9,13 @@ import zlib
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.memory.records import Example, vector_crc, vector_of
 
-LIVE = (
-    "SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc"
-    " FROM example JOIN class ON class.number = class"
+KNOWN = (
+    "FROM example JOIN class ON class.number = class"
     " LEFT JOIN embedding ON embedding.example = example.number AND embedding.space = (SELECT space FROM state)"
+)
+"""Every example with its label, and with its vector of the memory's space where it has one."""
+LIVE = (
+    f"SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc {KNOWN}"
 )
 """Rows for `example_of`."""
 

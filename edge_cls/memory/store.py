@@ -18,7 +18,7 @@ from edge_cls.memory.database import DamagedFile, Database, Inode, NoDatabase, i
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
-from edge_cls.memory.rows import LIVE, Writer, example_of
+from edge_cls.memory.rows import KNOWN, LIVE, Writer, example_of
 
 __all__ = ["Changes", "Entry", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
 
@@ -192,9 +192,7 @@ class Memory:
         with self._database.snapshot() as connection:
             for row in connection.execute(
                 "SELECT id, label, taught_at, device, deleted_at, stamp, editor, coalesce(crop, x''), name, vector,"
-                " scale, zero_point FROM example JOIN class ON class.number = class"
-                " LEFT JOIN embedding ON embedding.example = example.number"
-                " AND embedding.space = (SELECT space FROM state)"
+                f" scale, zero_point {KNOWN}"
                 " LEFT JOIN space ON space.number = embedding.space ORDER BY id"
             ):
                 yield Record(*row[:9], None if row[9] is None else vector_of(*row[9:]))  # type: ignore[call-arg]
@@ -206,13 +204,11 @@ class Memory:
         SpaceMismatch where one would be needed, or where `space` is not that of this memory.
         """
         with self._operation("import") as writer:
-            connection = self._database.connection
-            # A space of ours counts only while something has a vector in it.
-            taken = connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone()
             merge = Merge(
-                connection,
+                self._database.connection,
                 writer,
-                space=space or (self.space if taken else None),
+                # A space of ours counts only while something has a vector in it.
+                space=space or (self.space if self._has_vectors() else None),
                 agree_on=lambda name: self._agree_on(name, writer),
                 embed=embed,
             )
@@ -275,8 +271,7 @@ class Memory:
 
     @contextlib.contextmanager
     def _operation(self, kind: str) -> Iterator[Writer]:
-        with self._database.change() as connection:
-            self._own_change = True
+        with self._change() as connection:
             writer = Writer(connection, self.device, kind=kind)
             yield writer
             writer.finish()
@@ -285,13 +280,16 @@ class Memory:
         """Return the number of `space`, which becomes the memory's where nothing has a vector yet."""
         connection = self._database.connection
         if self.space != space:
-            if connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone():
+            if self._has_vectors():
                 raise SpaceMismatch(
                     f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
                     mend="run 'edge-cls memory reembed' with the model that you want to use",
                 )
             connection.execute("UPDATE state SET space = ?", (writer.space_number(space),))
         return writer.space_number(space)
+
+    def _has_vectors(self) -> bool:
+        return self._database.connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone() is not None
 
     def _live(self, identity: str) -> tuple[int, int]:
         row = self._database.connection.execute(

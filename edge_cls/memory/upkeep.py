@@ -55,26 +55,37 @@ def _faults(database: Database) -> list[str]:
 
 def backup(database: Database, path: Path) -> None:
     """Write a copy, whole or not at all, while others read and write. Raises MemoryFileError where `path` exists."""
-    with _explained(path), _copy_beside(database, path) as copy:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _explained(path):
         try:
-            os.link(copy, path)  # which, unlike a rename, never replaces a file
-        except FileExistsError:
-            raise MemoryFileError(f"{path} exists", mend="give a new file") from None
+            with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
+                database.connection.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            try:
+                os.link(part, path)  # which, unlike a rename, never replaces a file
+            except FileExistsError:
+                raise MemoryFileError(f"{path} exists", mend="give a new file") from None
+            sync_folder(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _copy_beside(database: Database, path: Path) -> Iterator[Path]:
-    copy = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target:
-            database.connection.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
-        with copy.open("rb") as file:
-            os.fsync(file.fileno())
-        yield copy
-        sync_folder(path)
-    finally:
-        copy.unlink(missing_ok=True)
+def copy_untouched(path: Path, target: Path) -> None:
+    """Copy the database at `path` to a new file, without changing a byte of it. Raises MemoryFileError.
+
+    What is to be looked into is copied first: opening brings an older version up to date, and mends what is damaged.
+    """
+    # Where no log lies beside the file nobody is at work in it, and reading it leaves no log there either.
+    mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    with (
+        _explained(path),
+        contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as source,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
 
 
 @contextlib.contextmanager
@@ -136,15 +147,9 @@ def restore(database: Database, path: Path) -> Path:
         _explained(database.path),
         tempfile.TemporaryDirectory(dir=database.path.parent, prefix=f".{database.path.name}.") as scratch,
     ):
-        # A copy of the copy: it may be of an older version, and what follows must not change the original.
         copied = Path(scratch) / "copy.db"
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-        with (
-            _explained(path),
-            contextlib.closing(sqlite3.connect(uri, uri=True)) as source,
-            contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as target,
-        ):
-            source.backup(target)
+        copy_untouched(path, copied)
+        with contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as target:
             if target.execute("PRAGMA application_id").fetchone() != (schema.APPLICATION_ID,):
                 raise MemoryFileError(
                     f"{path} is no memory of edge-cls", mend="give a file of 'edge-cls memory backup'"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from edge_cls.errors import ConfigError, OutputError
+from edge_cls.errors import ConfigError, EdgeClsError, OutputError
 from edge_cls.memory.exchange.arrays import write_arrays
 from edge_cls.memory.exchange.folder import write_folder
 from edge_cls.memory.store import Memory
@@ -41,11 +41,9 @@ def export(memory: Memory, out: Path, form: Form) -> None:
             part.mkdir()
             write_folder(memory.records(), part)
             part.replace(out)
-    except OutputError:
-        raise
+    except EdgeClsError:
+        raise  # a fault of the memory, not of `out`
     except OSError as error:
-        if error.strerror is None:
-            raise  # ours: a fault of the memory, not of `out`
         raise OutputError(
             f"{out} cannot be written ({error.strerror})", mend="check the disk, and its rights"
         ) from error

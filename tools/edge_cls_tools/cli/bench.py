@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.options import JsonOption
+
 bench = typer.Typer(help="Measure speed and size against other libraries.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -22,7 +24,7 @@ def bench_memory(
     stored: Annotated[str, typer.Option(help="How many examples to store on the disk.")] = "100,1000,10000",
     dim: Annotated[int, typer.Option(min=8, help="Numbers in a vector.")] = 1280,
     rounds: Annotated[int, typer.Option(min=1, help="Searches by each, of which the median counts.")] = 41,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how fast the nearest examples are found, against faiss and scikit-learn, and what storing them costs.
 

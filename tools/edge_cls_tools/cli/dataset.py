@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from edge_cls_tools.dataset_doctor.findings import Diagnosis, Finding
@@ -26,7 +27,7 @@ def check(
         Path,
         typer.Argument(readable=False, help="A folder a class, or train, val and test folders.", show_default=False),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
     report: Annotated[
         Path | None, typer.Option(readable=False, help="The HTML page to write, with the photos in it.")
     ] = None,

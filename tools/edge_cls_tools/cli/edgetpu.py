@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from edge_cls_tools.edgetpu.check import Check
 
@@ -14,11 +16,10 @@ edgetpu = typer.Typer(
     help="Tell what of a model an Edge TPU would compute, and compile it.", no_args_is_help=True, rich_markup_mode=None
 )
 _Model = Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
 @edgetpu.command("check")
-def check_model(model: _Model, as_json: _Json = False) -> None:
+def check_model(model: _Model, as_json: JsonOption = False) -> None:
     """Tell which operators of a model map to an Edge TPU, and mend the others. Exit code 1 where one does not map."""
     import json
     from dataclasses import asdict
@@ -68,7 +69,7 @@ def compile_for_edge_tpu(
         float, typer.Option(min=0, max=100, help="Fail where less than this percentage of the operators maps.")
     ] = 95.0,
     timeout_sec: Annotated[int, typer.Option("--timeout_sec", min=1, help="Seconds to give the compiler.")] = 180,
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compile a model with edgetpu_compiler, and put its labels and manifest back into what comes out."""
     import json

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +42,7 @@ def evaluate(
         Path | None,
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure an int8 model on photos it has not learnt from."""
     with quiet_native_libraries():

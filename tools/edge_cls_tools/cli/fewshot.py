@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 
 def fewshot(
@@ -35,7 +36,7 @@ def fewshot(
     false_accept: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="With --unknown: the share of those that may be let in.")
     ] = 0.05,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model's embedding can be taught with a few photos of a class."""
     import json

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.options import JsonOption
+
 models = typer.Typer(
     help="List the backbones that edge-cls knows, and fetch them.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @models.command("list")
-def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False) -> None:
+def list_models(as_json: JsonOption = False) -> None:
     """List the backbones, and which of them are on this machine."""
     import json
 

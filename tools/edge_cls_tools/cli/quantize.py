@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from edge_cls_tools.int8.quantization import Quantization
@@ -32,7 +33,7 @@ def quantize(
         Path | None,
         typer.Option(readable=False, help="An HTML file to write, with every class and layer.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Convert a training to a full int8 model, compare the two on held-out photos, and refuse what costs too much."""
     import json
