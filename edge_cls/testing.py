@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge_cls.preprocess import Frame
-from edge_cls.runtime.ports import CapturedFrame, Result
+from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.ports import CapturedFrame
 
 
 class FakeClock:
@@ -36,11 +37,12 @@ class FakeSource:
         self._images = enumerate(images)
         self._failure = failure
 
-    def read(self) -> CapturedFrame | None:
-        """Return the next frame, or None at the end."""
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        """Return the next frame, or None at the end. `into` is left alone: the images are what was given."""
+        del into
         index, image = next(self._images, (-1, None))
         if image is not None:
-            return CapturedFrame(index, float(index), float(index), image, "fake")
+            return CapturedFrame(Origin(index, float(index), float(index), "fake"), image)
         if self._failure is not None:
             raise self._failure
         return None
@@ -51,11 +53,26 @@ class FakeSource:
 
 
 class FakeSink:
-    """Keeps what it was told in `results`."""
+    """Keeps what it was told in `messages`."""
+
+    wants = (Result, Event, Status)
 
     def __init__(self) -> None:
-        self.results: list[Result] = []
+        self.messages: list[Message] = []
 
-    def publish(self, result: Result) -> None:
-        """Keep `result`."""
-        self.results.append(result)
+    @property
+    def results(self) -> list[Result]:
+        """What it was told of single frames."""
+        return [message for message in self.messages if isinstance(message, Result)]
+
+    @property
+    def events(self) -> list[Event]:
+        """What it was told of states."""
+        return [message for message in self.messages if isinstance(message, Event)]
+
+    def publish(self, message: Message) -> None:
+        """Keep `message`."""
+        self.messages.append(message)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from edge_cls.classifier import Prediction
 from edge_cls.preprocess import Frame
-from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource, Result, Sink
+from edge_cls.runtime.messages import Result
+from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource, Sink
 
 
 class Handoff:
@@ -71,7 +72,7 @@ class Pipeline:
         try:
             while (max_frames is None or done < max_frames) and (frame := handoff.take()) is not None:
                 prediction = self._classify(frame.image)
-                result = Result(frame, prediction, self._clock.monotonic() - frame.captured)
+                result = Result(frame.origin, prediction, self._clock.monotonic() - frame.origin.captured)
                 for sink in self._sinks:
                     sink.publish(result)
                 done += 1

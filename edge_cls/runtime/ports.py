@@ -1,19 +1,20 @@
-"""What the pipeline needs of the world: small protocols, with one adapter a file in `sources` and `sinks`."""
+"""What the runtime needs of the world: small protocols, with one adapter a file in `sources`, `panels` and `sinks`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from edge_cls.classifier import Prediction
 from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Message, Origin
 
 
 class Clock(Protocol):
     """The time. The standard library's `time` module is one; tests have their own."""
 
     def time(self) -> float:
-        """Return the seconds since 1970."""
+        """Return the seconds since 1970. They jump when somebody sets the clock."""
 
     def monotonic(self) -> float:
         """Return seconds that never go back."""
@@ -24,20 +25,15 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CapturedFrame:
-    """A frame as it came: its number from 0, when it was captured, and what it is a picture of or from.
+    """A frame as it came, RGB. `detail` gives the same view in more pixels, where the source has it, for crops."""
 
-    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock.
-    """
-
-    index: int
-    timestamp: float
-    captured: float
+    origin: Origin
     image: Frame
-    source: str
+    detail: Callable[[], Frame] | None = None
 
 
 class FrameSource(Protocol):
-    """Gives frames, one after the other.
+    """Gives frames, one after the other, to one thread.
 
     `live`: whether the world moves on while nobody reads, as before a camera. Of a live source the newest frame
     counts; of a recording every frame does.
@@ -47,24 +43,64 @@ class FrameSource(Protocol):
     def live(self) -> bool:
         """Whether the world moves on while nobody reads."""
 
-    def read(self) -> CapturedFrame | None:
-        """Return the next frame, or None at the end. Raises SourceError or ImageError where there is none to be had."""
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        """Return the next frame, or None at the end.
+
+        The pixels are written into `into` where its shape fits, otherwise into a new array; what `read` returned
+        before is never touched otherwise. Raises SourceError or ImageError where there is none to be had, in bounded
+        time: nothing waits for ever.
+        """
 
     def close(self) -> None:
         """Let go of the device or file. Closing twice is safe."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What was seen in a frame. `latency` is the time from capture to result, in seconds."""
-
-    frame: CapturedFrame
-    prediction: Prediction
-    latency: float
-
-
 class Sink(Protocol):
-    """Takes results, one after the other."""
+    """Takes messages, one after the other, in a thread of its own. It may be slow, and it may fail (OSError)."""
 
-    def publish(self, result: Result) -> None:
-        """Tell of one result."""
+    @property
+    def wants(self) -> tuple[type, ...]:
+        """The kinds of message that it is told of: of Result, Event and Status."""
+
+    def publish(self, message: Message) -> None:
+        """Tell of one message."""
+
+    def close(self) -> None:
+        """Let go of what it holds. Closing twice is safe."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What somebody at the panel wants: to teach `frame` as `label`, to undo the last change, to forget a class.
+
+    `frame` is the one at the moment of the press, and None where the camera gave none. "background" teaches what is
+    there when nothing is. `held`: it is one of the many of a button that is held down. `timestamp`: when, monotonic.
+    """
+
+    action: Literal["teach", "undo", "forget", "background"]
+    timestamp: float
+    label: str | None = None
+    frame: CapturedFrame | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What became of a wish. `stored` (or done) is told only after the commit; `detail` is one line for a person."""
+
+    kind: Literal["heard", "stored", "duplicate", "conflict", "refused"]
+    label: str | None = None
+    detail: str = ""
+
+
+class Panel(Protocol):
+    """Buttons and lights, or keys and lines."""
+
+    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
+        """Begin to listen. `snapshot` gives a copy of the newest frame; `ask` takes a wish; both from any thread."""
+
+    def show(self, feedback: Feedback) -> None:
+        """Show what became of a wish. Returns at once."""
+
+    def close(self) -> None:
+        """Let go of the pins or the terminal. Closing twice is safe."""

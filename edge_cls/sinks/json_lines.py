@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from edge_cls.runtime.ports import Result
+from edge_cls.runtime.messages import Result
 
 
 class JsonLines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from edge_cls.errors import one_line
-from edge_cls.runtime.ports import Result
+from edge_cls.runtime.messages import Result
 
 
 class TextLines:

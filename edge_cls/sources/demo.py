@@ -9,6 +9,7 @@ import numpy as np
 import skimage.data
 
 from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 
 WIDTH, HEIGHT = 320, 240
@@ -87,14 +88,15 @@ class DemoSource:
         self._started = clock.monotonic()
         self._index = 0
 
-    def read(self) -> CapturedFrame:
+    def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next view, when its time has come."""
         due = self._started + self._index / FRAMES_PER_SECOND
         if (early := due - self._clock.monotonic()) > 0:
             self._clock.sleep(early)
         name = PHOTOGRAPHS[int(self._index / FRAMES_PER_SECOND / SECONDS_PER_PHOTOGRAPH) % len(PHOTOGRAPHS)]
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        frame = CapturedFrame(self._index, timestamp, captured, self._camera.view(name, self._index), f"demo:{name}")
+        view = self._camera.view(name, self._index)
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, f"demo:{name}"), view)
         self._index += 1
         return frame
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from edge_cls.errors import SourceError
 from edge_cls.images import SUFFIXES, read_image
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 
 
@@ -33,14 +35,14 @@ class ImagesSource:
             raise SourceError(f"{folder} holds no image", mend=f"name a folder of {', '.join(sorted(SUFFIXES))} files")
         return cls(photos, clock=clock)
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next photo. Raises ImageError for one that cannot be read."""
         path = next(self._paths, None)
         if path is None:
             return None
         # A photo is captured when it has been asked for, so that reading it counts as latency.
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        frame = CapturedFrame(self._index, timestamp, captured, read_image(path), str(path))
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(path)), read_image(path))
         self._index += 1
         return frame
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from edge_cls.errors import SourceError
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 
 
@@ -26,7 +28,7 @@ class VideoSource:
         if not self._capture.isOpened():
             raise SourceError(f"{path} is no video that OpenCV can read", mend="convert it to MP4 (H.264)")
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None after the last. Raises SourceError for a video without any frame."""
         timestamp, captured = self._clock.time(), self._clock.monotonic()
         there, bgr = self._capture.read()
@@ -35,7 +37,7 @@ class VideoSource:
                 raise SourceError(f"{self._path} holds no frame that can be decoded", mend="convert it to MP4 (H.264)")
             return None
         image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-        frame = CapturedFrame(self._index, timestamp, captured, image, str(self._path))
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path)), image)
         self._index += 1
         return frame
 

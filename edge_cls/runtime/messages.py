@@ -1,0 +1,59 @@
+"""What the appliance tells: what each frame shows, what changed, and how it is itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_cls.classifier import Prediction
+from edge_cls.core.smoothing import Transition
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which frame it was: its number from 0, when it was captured, and what it is a picture of or from.
+
+    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock.
+    """
+
+    index: int
+    timestamp: float
+    captured: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one frame shows, raw. `latency` is the time from capture to result, in seconds. `state`: the stable label."""
+
+    frame: Origin
+    prediction: Prediction
+    latency: float
+    state: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stable state began, ended, or gave way to another one, told once, with the frame that decided it."""
+
+    frame: Origin
+    transition: Transition
+    latency: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the appliance is, told whenever that changes. `timestamp` is in seconds since 1970.
+
+    `detail`: one line for a person. `troubles`: what is amiss besides the camera, a line each. `state`: the stable
+    label, None where nothing known is seen.
+    """
+
+    timestamp: float
+    camera: Literal["opening", "running", "down", "ended"]
+    detail: str
+    state: str | None = None
+    troubles: tuple[str, ...] = ()
+
+
+Message = Result | Event | Status
