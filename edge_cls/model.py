@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +39,8 @@ class Model:
     """A model file, ready to run on frames.
 
     Of a model without a manifest the single output is taken as the probabilities of `labels`, or, where no labels are
-    given, as an embedding; its input is the centred crop, RGB. Raises ModelError where that makes no sense.
+    given, as an embedding; its input is the centred crop, RGB. Any thread may ask; one is served
+    at a time. Raises ModelError where that makes no sense.
     """
 
     def __init__(self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None) -> None:
@@ -46,6 +48,7 @@ class Model:
         if file.manifest is None:  # which vouches for the network by its hash
             probe(file.network, name=str(file.path))
         self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
+        self._one_at_a_time = threading.Lock()
         self._name = str(file.path)
         self.labels = labels or file.labels
         self.space = (file.manifest.space if file.manifest else "") or sha256(file.network)
@@ -83,7 +86,15 @@ class Model:
 
     def infer(self, frame: Frame) -> Inference:
         """Return the outputs for an RGB frame of any size."""
-        outputs = self.run(preprocess(frame, self.contract))
+        return self.invoke(self.prepare(frame))
+
+    def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
+        """Return the pixels of an RGB frame that enter the model, in `into` where its shape fits. See `preprocess`."""
+        return preprocess(frame, self.contract, into)
+
+    def invoke(self, pixels: Frame) -> Inference:
+        """Return the outputs for pixels that `prepare` gave."""
+        outputs = self.run(pixels)
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
 
     def crop(self, frame: Frame) -> bytes:
@@ -105,8 +116,9 @@ class Model:
         return embedding
 
     def run(self, pixels: Frame) -> list[NDArray[Any]]:
-        """Return the raw outputs, in the model's order, for pixels that `preprocess` gave."""
-        return self._interpreter.invoke(self._tensor(pixels))
+        """Return the raw outputs, in the model's order, for pixels that `prepare` gave."""
+        with self._one_at_a_time:
+            return self._interpreter.invoke(self._tensor(pixels))
 
     def _to_embedding(self, outputs: list[NDArray[Any]]) -> QuantizedVector | None:
         if self._embedding is None:
