@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.core.smoothing import States, Transition
@@ -28,37 +27,30 @@ _MOST_WISHES = 16
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 
 
-@dataclass
-class Parts:
-    """What the appliance works with, and what a new configuration may replace while it runs."""
-
-    classifier: Classifier
-    states: States
-    outboxes: Sequence[Outbox] = ()
-    panel: Panel | None = None
-    heard: Callable[[Feedback], None] | None = None
-    """Is told what became of wishes, beside the panel."""
-
-
 class Appliance:
     """Classifies the frames of `source` and tells the outboxes, until the source ends or `stop` is called.
 
     Whatever fails meanwhile is said, in the log and in the status, and tried again: frames go on being classified with
-    what was known. `reload` is called, between two frames, after each `ask_reload`.
+    what was known. `reload` is called, between two frames, after each `ask_reload`; it may replace the engine of the
+    pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel.
     """
 
     def __init__(
         self,
         source: FrameSource,
-        parts: Parts,
+        pipeline: Pipeline[Classifier],
+        states: States,
         *,
         clock: Clock,
         supervisor: Supervisor,
-        pipeline: Pipeline[Classifier] | None = None,
         reload: Callable[[], None] = lambda: None,
     ) -> None:
-        self.parts = parts
-        self.pipeline = pipeline or Pipeline(source, parts.classifier, clock=clock)
+        self.states = states
+        self.outboxes: Sequence[Outbox] = ()
+        self.panel: Panel | None = None
+        self.heard: Callable[[Feedback], None] | None = None
+        self.done = 0
+        self._pipeline = pipeline
         self._camera = source if isinstance(source, Camera) else None
         self._live = source.live
         self._clock = clock
@@ -69,7 +61,8 @@ class Appliance:
         self._memory_trouble: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
         self._status: Status | None = None
-        self.done = 0
+        if self._camera is not None:
+            self._camera.changed = pipeline.wake
 
     def run(self, max_frames: int | None = None) -> int:
         """Work until the source has ended, `max_frames` are done or `stop` was called; return how many were done.
@@ -78,33 +71,32 @@ class Appliance:
         """
         self._tell_status()
         try:
-            with self.pipeline:
-                self.start_panel()
+            with self._pipeline:
                 while not self._stopping and (max_frames is None or self.done < max_frames):
-                    inferred = self.pipeline.take(TICK)
+                    inferred = self._pipeline.take(TICK)
                     if inferred is not None:
                         self._judge(inferred)
-                    elif self.pipeline.ended:
+                    elif self._pipeline.ended:
                         break
                     self._between_frames()
                 self._supervisor.stopping()
                 self._stop_camera()
         finally:
             self._stop_camera()
-            if self.parts.panel is not None:
-                self.parts.panel.close()
-        self._end()
+        self._offer(
+            Status(self._clock.time(), "ended", "ended", self.states.state, tuple(self._troubles()))
+        )
         return self.done
 
     def stop(self) -> None:
         """End the run, from any thread or a signal handler."""
         self._stopping = True
-        self.pipeline.wake()
+        self._pipeline.wake()
 
     def ask_reload(self) -> None:
         """Read the configuration again before the next frame, from any thread or a signal handler."""
         self._reload_wanted = True
-        self.pipeline.wake()
+        self._pipeline.wake()
 
     def ask(self, wish: Wish) -> None:
         """Take a wish, to be granted before the next frame, from any thread."""
@@ -112,20 +104,15 @@ class Appliance:
             self._answer(Feedback("refused", wish.label, "too much at once"))
             return
         self._wishes.append(wish)
-        self.pipeline.wake()
-
-    def start_panel(self) -> None:
-        """Let the panel listen."""
-        if self.parts.panel is not None:
-            self.parts.panel.start(self.pipeline.snapshot, self.ask)
+        self._pipeline.wake()
 
     def _judge(self, inferred: Inferred[Classifier]) -> None:
-        now, add = self._clock.monotonic, self.pipeline.stages.add
+        now, add = self._clock.monotonic, self._pipeline.stages.add
         self._follow()
         began = now()
         prediction = inferred.engine.decide(inferred.inference)
         judged = now()
-        origin, states = inferred.origin, self.parts.states
+        origin, states = inferred.origin, self.states
         transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.captured)
         smoothed = now()
         latency = smoothed - origin.captured
@@ -146,7 +133,7 @@ class Appliance:
     def _between_frames(self) -> None:
         while self._wishes:
             wish = self._wishes.popleft()
-            feedback = grant(wish, self.parts.classifier, self.parts.states.state)
+            feedback = grant(wish, self._pipeline.engine, self.states.state)
             log.info("%s: %s, %s", wish.action, feedback.kind, one_line(feedback.detail))
             self._answer(feedback)
         if self._reload_wanted:
@@ -172,8 +159,8 @@ class Appliance:
         if not self._ready:
             self._supervisor.extend(HUNG)
         if camera.state.camera == "down":
-            self.pipeline.forget_latest()
-            if (transition := self.parts.states.reset(self._clock.monotonic())) is not None:
+            self._pipeline.forget_latest()
+            if (transition := self.states.reset(self._clock.monotonic())) is not None:
                 origin = Origin(self.done, self._clock.time(), self._clock.monotonic(), "camera")
                 self._tell(transition, origin, 0.0)
 
@@ -182,7 +169,7 @@ class Appliance:
         now = self._clock.monotonic()
         if self._memory_trouble is not None and now < self._retry_at:
             return
-        classifier = self.parts.classifier
+        classifier = self._pipeline.engine
         try:
             try:
                 classifier.follow()
@@ -207,13 +194,13 @@ class Appliance:
         self._offer(Event(origin, transition, latency))
 
     def _answer(self, feedback: Feedback) -> None:
-        if self.parts.panel is not None:
-            self.parts.panel.show(feedback)
-        if self.parts.heard is not None:
-            self.parts.heard(feedback)
+        if self.panel is not None:
+            self.panel.show(feedback)
+        if self.heard is not None:
+            self.heard(feedback)
 
     def _offer(self, message: Message) -> None:
-        for outbox in self.parts.outboxes:
+        for outbox in self.outboxes:
             outbox.offer(message, wait=not self._live)
 
     def _tell_status(self) -> None:
@@ -223,7 +210,7 @@ class Appliance:
             0.0,
             "running" if camera is None else camera.camera,
             "running" if camera is None else camera.detail,
-            self.parts.states.state,
+            self.states.state,
             tuple(self._troubles()),
         )
         if known == self._status:
@@ -233,17 +220,13 @@ class Appliance:
         self._offer(Status(self._clock.time(), known.camera, known.detail, known.state, known.troubles))
 
     def _troubles(self) -> list[str]:
-        troubles = [self._memory_trouble, self.pipeline.pace and self.pipeline.pace.reason]
-        troubles += [outbox.trouble for outbox in self.parts.outboxes]
+        troubles = [self._memory_trouble, self._pipeline.pace and self._pipeline.pace.reason]
+        troubles += [outbox.trouble for outbox in self.outboxes]
         return [trouble for trouble in troubles if trouble]
 
     def _stop_camera(self) -> None:
         if self._camera is not None:
             self._camera.stop()
-
-    def _end(self) -> None:
-        status = Status(self._clock.time(), "ended", "ended", self.parts.states.state, tuple(self._troubles()))
-        self._offer(status)
 
 
 def _scores(prediction: Prediction) -> dict[str, float]:

@@ -34,19 +34,17 @@ class Camera:
 
     Reading waits until there is a frame, or the camera is closed. `state` may be read from any thread, as may `alive`,
     the monotonic time of the last sign of life: a frame, or an attempt to open it. `changed` is called, in the reading
-    thread, when `state` has changed. Errors that no waiting mends (a missing library, a wrong setting) are raised.
+    thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no waiting mends (a missing library, a wrong setting) are raised.
     """
 
     live = True
 
-    def __init__(
-        self, opener: Callable[[], FrameSource], *, clock: Clock, changed: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, opener: Callable[[], FrameSource], *, clock: Clock) -> None:
         self.opener = opener
+        self.changed: Callable[[], None] = lambda: None
         self.state = CameraState("opening", "opening the camera")
         self.alive = clock.monotonic()
         self._clock = clock
-        self._changed = changed
         self._source: FrameSource | None = None
         self._opened_by: Callable[[], FrameSource] | None = None
         self._wait = FIRST_WAIT
@@ -117,4 +115,4 @@ class Camera:
             return
         log.log(logging.INFO if camera == "running" else logging.WARNING, "camera: %s", detail)
         self.state = CameraState(camera, detail)
-        self._changed()
+        self.changed()
