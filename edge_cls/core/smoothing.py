@@ -103,8 +103,8 @@ class States:
         new = {label: score for label, score in scores.items() if score > NEGLIGIBLE}
         smoothed = {label: old + weight * (new.pop(label, 0.0) - old) for label, old in self.scores.items()}
         smoothed.update((label, weight * score) for label, score in new.items())
-        # What is less than one negligible score would add is forgotten. A fixed limit would not do: at a high frame rate
-        # one frame adds little, and a class could never begin.
+        # What is less than a negligible score would add now is forgotten. A fixed limit would not do: at a high frame
+        # rate one frame adds little, and a class could never begin.
         self.scores = {label: score for label, score in smoothed.items() if score > weight * NEGLIGIBLE}
 
     def _wanted(self) -> str | None:
