@@ -23,7 +23,7 @@ from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import Clock, Feedback, FrameSource, Panel, Sink, Supervisor
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sources.opening import is_live, open_source
-from edge_cls.system.thermal import temperature, throttled
+from edge_cls.system.thermal import temperature, under_voltage
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class Service:
             hot_c=config.limits.hot_c,
             clock=self._clock,
             temperature=temperature,
-            undervoltage=lambda: (flags := throttled()) is not None and flags.undervoltage,
+            undervoltage=under_voltage,
         )
 
 

@@ -101,10 +101,6 @@ class FakeSupervisor:
         """Keep it."""
         self.heard.append(("watchdog", ""))
 
-    def extend(self, seconds: float) -> None:
-        """Keep it."""
-        self.heard.append(("extend", f"{seconds:g}"))
-
     def reloading(self) -> None:
         """Keep it."""
         self.heard.append(("reloading", ""))

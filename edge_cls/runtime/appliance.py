@@ -156,8 +156,6 @@ class Appliance:
             return
         # A camera that is waited for is no reason to start the process again.
         self._supervisor.watchdog()
-        if not self._ready:
-            self._supervisor.extend(HUNG)
         if camera.state.camera == "down":
             self._pipeline.forget_latest()
             if (transition := self.states.reset(self._clock.monotonic())) is not None:

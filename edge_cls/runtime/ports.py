@@ -110,19 +110,16 @@ class Supervisor(Protocol):
     """Who watches over the process: systemd, or nobody."""
 
     def ready(self) -> None:
-        """Tell that it is at work."""
+        """Tell that it is at work, or that what `reloading` announced is done."""
 
     def status(self, text: str) -> None:
         """Tell how it is, one line."""
 
     def watchdog(self) -> None:
-        """Tell that it goes on. Who does not hear this for long enough starts the process again."""
-
-    def extend(self, seconds: float) -> None:
-        """Ask for `seconds` more until `ready`."""
+        """Tell that it goes on. Who does not hear this for long enough, before `ready` too, starts the process again."""
 
     def reloading(self) -> None:
-        """Tell that the configuration is read again, until the next `ready`."""
+        """Tell that the configuration is read again."""
 
     def stopping(self) -> None:
         """Tell that it is about to end."""
