@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,8 +102,8 @@ def run(
             make_memory=file is not None,
         )
         _introduce(service)
-        _heed_signals(service)
-        service.run(max_frames)
+        with _signals_heeded(service):
+            service.run(max_frames)
 
 
 def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | None:
@@ -135,10 +137,16 @@ def _introduce(service: Service) -> None:
         typer.echo("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'", err=True)
 
 
-def _heed_signals(service: Service) -> None:
+@contextlib.contextmanager
+def _signals_heeded(service: Service) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again."""
     import signal
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: service.appliance.stop())
-    signal.signal(signal.SIGHUP, lambda *_: service.appliance.ask_reload())
+    stop, reload = service.appliance.stop, service.appliance.ask_reload
+    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
