@@ -27,9 +27,7 @@ from edge_cls.system.thermal import temperature, under_voltage
 
 log = logging.getLogger(__name__)
 
-_OF_CLASSIFIER = frozenset(
-    {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
-)
+_OF_CLASSIFIER = frozenset({"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"})
 _PATIENCE = 1.0
 """Seconds that a sink has to deliver what is queued when it is closed."""
 
@@ -109,7 +107,7 @@ class Service:
         try:
             self._become(self._reading())
         except (EdgeClsError, OSError) as error:
-            log.error("the new configuration is refused, the old one stays: %s", error)  # noqa: TRY400 - one line
+            log.error("the new configuration is refused, the old one stays: %s", error)
         else:
             log.info("the configuration was read again")
 
