@@ -103,6 +103,13 @@ class MissingDependency(EdgeClsError, ImportError):
 
 
 class ConfigError(EdgeClsError, ValueError):
-    """A setting that makes no sense."""
+    """A setting that makes no sense. `faults`: where several were looked for, each that was found, one line each."""
 
     exit_code = 78
+
+    def __init__(self, what: str, *, mend: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(what, mend=mend)
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return functools.partial(type(self), mend=self.mend, faults=self.faults), (self.what,)
