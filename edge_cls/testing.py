@@ -76,3 +76,35 @@ class FakeSink:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+class FakeSupervisor:
+    """Keeps what it was told in `heard`, a word each, with what belongs to it."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    @property
+    def statuses(self) -> list[str]:
+        """The lines of status, in order."""
+        return [text for kind, text in self.heard if kind == "status"]
+
+    def ready(self) -> None:
+        """Keep it."""
+        self.heard.append(("ready", ""))
+
+    def status(self, text: str) -> None:
+        """Keep `text`."""
+        self.heard.append(("status", text))
+
+    def watchdog(self) -> None:
+        """Keep it."""
+        self.heard.append(("watchdog", ""))
+
+    def reloading(self) -> None:
+        """Keep it."""
+        self.heard.append(("reloading", ""))
+
+    def stopping(self) -> None:
+        """Keep it."""
+        self.heard.append(("stopping", ""))

@@ -17,6 +17,7 @@ from edge_cls.cli.import_model import import_model
 from edge_cls.cli.inspect import inspect
 from edge_cls.cli.memory import memory
 from edge_cls.cli.run import run
+from edge_cls.cli.service import service
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 
@@ -39,6 +40,7 @@ def build_app() -> typer.Typer:
     for command in (classify, teach, run, import_model, inspect, export_labels):
         app.command()(command)
     app.add_typer(memory, name="memory")
+    app.add_typer(service, name="service")
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):
