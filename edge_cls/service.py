@@ -177,6 +177,7 @@ class Service:
             head=config.head,
             false_accept=config.false_accept,
             classes=config.classes,
+            study_beside=True,
         )
         try:
             check_golden(classifier.model)
@@ -249,4 +250,32 @@ def _open_sink(sink: settings.Sink) -> Sink:
 
 
 def _open_panel(panel: settings.Panel, clock: Clock) -> Panel:
-    raise NotImplementedError
+    from edge_cls.panels.buttons import Button
+
+    buttons = [
+        Button(
+            contact=one.key if one.pin is None else one.pin,  # type: ignore[arg-type] # the configuration has one
+            label=one.label,
+            action=one.action or "teach",
+        )
+        for one in panel.button
+    ]
+    if panel.kind == "gpio":
+        from edge_cls.panels.gpio import GpioPanel
+
+        return GpioPanel(
+            buttons,
+            feedback_led=panel.feedback_led,
+            pull_up=panel.pull_up,
+            debounce_s=panel.debounce_s,
+            hold_s=panel.hold_s,
+            repeat_s=panel.repeat_s,
+            clock=clock,
+        )
+    from edge_cls.panels.keyboard import KeyboardPanel
+    from edge_cls.panels.keys import Keypad, Terminal
+
+    keys = Terminal(sys.stdin.fileno()) if panel.device is None else Keypad(panel.device)
+    return KeyboardPanel(
+        buttons, keys, tell=log.debug, hold_s=panel.hold_s, repeat_s=panel.repeat_s, clock=clock
+    )
