@@ -83,11 +83,13 @@ class Classifier:
     `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
     it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
     how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
-    strangers that may be taken for a taught class, between 0 and 1.
+    strangers that may be taken for a taught class, between 0 and 1. `delegate`: "none", "auto" for the Edge TPU where
+    it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
 
     A frame that a taught class claims is that class; any other frame is what the model says, where the model has
     classes of its own. What another process teaches is seen with the next frame. Raises ModelError, LabelError and
-    MemoryFileError; SpaceMismatch where the memory was taught with another backbone.
+    MemoryFileError; SpaceMismatch where the memory was taught with another backbone, and MissingDependency without the
+    library of the Edge TPU that was asked for.
     """
 
     def __init__(
@@ -99,10 +101,14 @@ class Classifier:
         threads: int | None = None,
         head: str = "auto",
         false_accept: float = 0.05,
+        delegate: str = "none",
     ) -> None:
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
-            read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
+            read_model(path),
+            labels=() if labels is None else read_labels(Path(labels)),
+            threads=threads,
+            delegate=delegate,
         )
         manifest = self.model.file.manifest
         stranger = manifest.stranger_distance if manifest else None
@@ -151,7 +157,8 @@ class Classifier:
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory. Closing twice is safe."""
+        """Close the memory, and let go of the Edge TPU. Closing twice is safe."""
+        self.model.close()
         if self.memory is not None:
             self.memory.close()
 
