@@ -87,12 +87,13 @@ class Classifier:
     how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
     strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
     in the "memory", or "both". `study_beside`: what a change to the memory means is worked out in a thread beside the
-    frames, and not by the next frame, which is judged by what was known before; `settle` waits for it.
+    frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
+    "none", "auto" for the Edge TPU where it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
 
     With "both" a frame that a taught class claims is that class; any other frame is what the model says, where the
     model has classes of its own. What another process teaches is seen with the next frame. Raises ModelError,
     LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
-    the classes that are to count cannot be.
+    the classes that are to count cannot be; MissingDependency without the library of the Edge TPU that was asked for.
 
     `classify` is `follow`, `prepare`, `infer` and `decide`. Of these `prepare` and `infer` may run in threads of their
     own; all else is for one thread, the one that made the classifier.
@@ -109,6 +110,7 @@ class Classifier:
         false_accept: float = 0.05,
         classes: Classes = "both",
         study_beside: bool = False,
+        delegate: str = "none",
     ) -> None:
         if classes not in get_args(Classes):
             raise ConfigError(f"there are no classes {classes!r}", mend=f"use one of {', '.join(get_args(Classes))}")
@@ -116,7 +118,10 @@ class Classifier:
             raise ConfigError("the classes of the memory are to count, but there is none", mend="give a memory file")
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
-            read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
+            read_model(path),
+            labels=() if labels is None else read_labels(Path(labels)),
+            threads=threads,
+            delegate=delegate,
         )
         if classes == "model" and not self.model.classifies:
             raise ConfigError(
@@ -210,9 +215,10 @@ class Classifier:
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory, and end the thread that studies. Closing twice is safe."""
+        """Close the memory, end the thread that studies, and let go of the Edge TPU. Closing twice is safe."""
         if self._study is not None:
             self._study.close()
+        self.model.close()
         if self.memory is not None:
             self.memory.close()
 
