@@ -100,6 +100,15 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
         if not (path.parent.is_dir() and machine.may(path.parent)):
             return fail(name, f"{path} cannot be made", f"sudo install -d -o {machine.user} {path.parent}")
         return ok(name, f"{path} does not exist yet: what is taught first makes it")
+    # SQLite writes a log and an index beside the file; whoever made them last owns them. Root gives them back merely by
+    # reading, so this comes first.
+    files = [path, *(log for suffix in ("-wal", "-shm") if (log := path.with_name(path.name + suffix)).exists())]
+    if strange := [file for file in files if file.stat().st_uid != path.stat().st_uid]:
+        return fail(
+            name,
+            f"{strange[0]} belongs to another user than the memory itself",
+            f"sudo chown --reference={path} {' '.join(map(str, strange))}",
+        )
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
         try:
@@ -118,26 +127,10 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
             f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
             f"edge-cls memory reembed --memory {path}, with the --model that is used from now on",
         )
-    return _check_rights(machine, path, found)
-
-
-def _check_rights(machine: Machine, path: Path, found: str) -> Check:
-    # SQLite writes a log and an index beside the file; whoever made them last owns them.
-    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
-    strange = [file for file in beside if file.exists() and file.stat().st_uid != path.stat().st_uid]
-    if strange:
-        return fail(
-            "memory",
-            f"{found}: {strange[0].name} belongs to another user than the file itself",
-            f"sudo chown --reference={path} {' '.join(map(str, strange))}",
-        )
-    if not all(map(machine.may, [path, path.parent, *(file for file in beside if file.exists())])):
-        return warn(
-            "memory",
-            f"{found}: this user may not write it",
-            f"teach as its owner, or: sudo chown {machine.user} {path}*",
-        )
-    return ok("memory", found)
+    if not all(map(machine.may, [path.parent, *files])):
+        mend = f"teach as its owner, or: sudo chown {machine.user} {path}*"
+        return warn(name, f"{found}: this user may not write it", mend)
+    return ok(name, found)
 
 
 def with_options(needs: Needs, model: Path | None, memory: Path | None) -> Needs:
