@@ -178,6 +178,7 @@ class Service:
             false_accept=config.false_accept,
             classes=config.classes,
             study_beside=True,
+            delegate=config.delegate,
         )
         try:
             check_golden(classifier.model)
@@ -276,6 +277,4 @@ def _open_panel(panel: settings.Panel, clock: Clock) -> Panel:
     from edge_cls.panels.keys import Keypad, Terminal
 
     keys = Terminal(sys.stdin.fileno()) if panel.device is None else Keypad(panel.device)
-    return KeyboardPanel(
-        buttons, keys, tell=log.debug, hold_s=panel.hold_s, repeat_s=panel.repeat_s, clock=clock
-    )
+    return KeyboardPanel(buttons, keys, tell=log.debug, hold_s=panel.hold_s, repeat_s=panel.repeat_s, clock=clock)

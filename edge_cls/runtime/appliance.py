@@ -216,7 +216,8 @@ class Appliance:
         self._offer(Status(self._clock.time(), known.camera, known.detail, known.state, known.troubles))
 
     def _troubles(self) -> list[str]:
-        troubles = [self._memory_trouble, self._pipeline.pace and self._pipeline.pace.reason]
+        pace = self._pipeline.pace
+        troubles = [self._memory_trouble, self._pipeline.engine.model.trouble, None if pace is None else pace.reason]
         troubles += [outbox.trouble for outbox in self.outboxes]
         return [trouble for trouble in troubles if trouble]
 

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class Endless:
         self._frames = frames
         self._warm_up = warm_up
         self.measured: list[tuple[int, int]] = []
-        self.ask = lambda wish: None
+        self.ask: Callable[[Wish], None] = print
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         index = self._index
