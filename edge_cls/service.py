@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_cls import config as settings
 from edge_cls.classifier import Classifier
@@ -17,6 +16,7 @@ from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError
 from edge_cls.golden import check_golden
 from edge_cls.runtime.appliance import Appliance
 from edge_cls.runtime.camera import Camera
+from edge_cls.runtime.messages import CHANGES, Result
 from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.pipeline import Pipeline
@@ -27,7 +27,7 @@ from edge_cls.system.thermal import temperature, under_voltage
 
 log = logging.getLogger(__name__)
 
-_OF_CLASSIFIER = frozenset({"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"})
+_OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
 _PATIENCE = 1.0
 """Seconds that a sink has to deliver what is queued when it is closed."""
 
@@ -235,7 +235,7 @@ def _open_sink(sink: settings.Sink) -> Sink:
     # Inside, because a device loads only what it uses.
     match sink:
         case settings.JsonLinesSink():
-            return JsonLines(sys.stdout if sink.path == Path("-") else sink.path, raw=sink.raw)
+            return JsonLines(sink.path, wants=(Result, *CHANGES) if sink.raw else CHANGES)
         case settings.GpioSink():
             from edge_cls.sinks.gpio import GpioOutput
 

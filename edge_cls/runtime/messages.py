@@ -57,3 +57,5 @@ class Status:
 
 
 Message = Result | Event | Status
+CHANGES = (Event, Status)
+"""The kinds of message that tell of changes, and not of every frame."""
