@@ -20,7 +20,7 @@ _OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", 
 
 
 def _check_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
+    if not text.strip() or any(ord(character) < 32 for character in text):
         raise ConfigError(f"{text!r} names nothing", mend="write one line of text, or leave the key out")
     return text
 
