@@ -15,6 +15,7 @@ class's `exit_code`. Each class also inherits the builtin it refines, so that ca
     ├── DownloadError     (OSError)     a file that cannot be had from the network, or is not the one it should be
     ├── OutputError       (OSError)     a result that could not be written
     ├── ServiceError      (OSError)     a service that cannot be installed, or asked how it is
+    ├── PanelError        (OSError)     buttons, keys or lights that cannot be had
     ├── MissingDependency (ImportError) a library that this command needs
     └── ConfigError       (ValueError)  78: a setting that makes no sense
 """
@@ -101,6 +102,10 @@ class OutputError(EdgeClsError, OSError):
 
 class ServiceError(EdgeClsError, OSError):
     """A service that cannot be installed, or asked how it is."""
+
+
+class PanelError(EdgeClsError, OSError):
+    """Buttons, keys or lights that cannot be had."""
 
 
 class MissingDependency(EdgeClsError, ImportError):

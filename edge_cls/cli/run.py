@@ -22,7 +22,7 @@ def run(
     source: Annotated[
         str | None,
         typer.Option(
-            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, or demo.",
+            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, demo.",
             show_default=False,
         ),
     ] = None,

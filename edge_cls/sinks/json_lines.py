@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -47,11 +46,13 @@ class _File:
 
     def write(self, line: str) -> None:
         try:
+            rest = line.encode()
             if self._file is None or not self._still_there(self._file):
                 self.close()
-                self._file = self._open()
-            # Unbuffered, so that what fails now is not tried again behind our back.
-            rest = line.encode()
+                if self._torn():
+                    rest = b"\n" + rest
+                # Unbuffered, so that what fails now is not tried again behind our back.
+                self._file = self._path.open("ab", buffering=0)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
@@ -76,13 +77,10 @@ class _File:
         except FileNotFoundError:
             return False
 
-    def _open(self) -> io.FileIO:
-        file = self._path.open("ab", buffering=0)
-        status = os.fstat(file.fileno())
-        if stat.S_ISREG(status.st_mode) and status.st_size:
-            with self._path.open("rb") as written:
-                written.seek(-1, os.SEEK_END)
-                torn = written.read(1) != b"\n"
-            if torn:  # by a process that was killed, or a disk that was full
-                file.write(b"\n")
-        return file
+    def _torn(self) -> bool:
+        """Return whether the last line is half a one, of a process that was killed, or of a full disk."""
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return False
+        with self._path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"

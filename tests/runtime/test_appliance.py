@@ -417,7 +417,7 @@ def during(frames: int, at: dict[int, Callable[[], None]]) -> Iterator[Frame]:
 
 
 def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
-    teachable: Classifier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    teachable: Classifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     teachable.teach("mug", color_frame("red"))
@@ -444,7 +444,7 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
     assert len(said) == 2, "once when it began and once when it was over"
 
 
-def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier, tmp_path: Path) -> None:
+def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> None:
     for number in range(5):
         teachable.teach("mug", color_frame("red", number))
     memory = teachable.memory

@@ -237,7 +237,7 @@ def test_a_closed_handoff_takes_nothing_and_gives_what_it_had() -> None:
 def test_the_engine_may_be_replaced_between_frames() -> None:
     source, first, second = FakeSource(images(50)), NumberEngine(), NumberEngine()
     with pipeline(source, first) as running:
-        seen = []
+        seen: list[Inferred[NumberEngine]] = []
         for inferred in take_all(running):
             seen.append(inferred)
             if len(seen) == 10:

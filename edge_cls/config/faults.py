@@ -6,6 +6,7 @@ import datetime
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from edge_cls.errors import one_line
 
-_Key = tuple[str | int, ...]
+Key = tuple[str | int, ...]
 _Model = type[BaseModel]
 
 _LONGEST = 60
@@ -47,13 +48,31 @@ _BOUNDS = {
 }
 
 
-def faults_of(error: ValidationError, model: _Model, set_by: Mapping[_Key, str]) -> list[str]:
-    """Return each fault as one line, "where: what; mend". `set_by` names the variable that gave the value of a key."""
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a setting: where, what, and how to mend it."""
+
+    where: str
+    what: str
+    mend: str
+
+    @property
+    def found(self) -> str:
+        """Where and what."""
+        return f"{self.where}: {self.what}"
+
+    def __str__(self) -> str:
+        """All in one line."""
+        return one_line(f"{self.found}; {self.mend}")
+
+
+def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[Fault]:
+    """Return what was found. `set_by` names who gave the value of a key, where that was not the file."""
     faults = []
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
         what, mend = _told(details, model, owners, models)
-        faults.append(one_line(f"{_where(path, set_by)}: {what}; {mend}"))
+        faults.append(Fault(_where(path, set_by), what, mend))
     return list(dict.fromkeys(faults))
 
 
@@ -71,7 +90,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
 
 
-def _walk(model: _Model, loc: _Key) -> tuple[list[_Model], list[_Model], _Key]:
+def _walk(model: _Model, loc: Key) -> tuple[list[_Model], list[_Model], Key]:
     """Return the models that the last key of `loc` is in, those that its value may be, and `loc` without tags."""
     owners: list[_Model] = []
     models = [model]
@@ -93,14 +112,14 @@ def _kinds(models: Iterable[_Model]) -> list[str]:
     return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
 
 
-def _where(path: _Key, set_by: Mapping[_Key, str]) -> str:
+def _where(path: Key, set_by: Mapping[Key, str]) -> str:
     for length in range(len(path), 0, -1):
         if name := set_by.get(path[:length]):
             return name + _joined(path[length:])
     return _joined(path)
 
 
-def _joined(path: _Key) -> str:
+def _joined(path: Key) -> str:
     text = ""
     for before, part in zip((None, *path), path, strict=False):
         if isinstance(part, int):

@@ -1,32 +1,22 @@
-"""The configuration of a device: what may stand in `config.toml`, and how file and environment become one `Config`.
+"""What may stand in a configuration: a model for each table of the file, whose fields are its keys.
 
-The models are named as in the file, all their keys: `[[panel.button]]` is `config.panel.button`, a tuple.
+`[[panel.button]]` is `config.panel.button`, a tuple.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from edge_cls.config_faults import faults_of, models_in, nearest
 from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.labels import check_label
-from edge_cls.errors import ConfigError, one_line
-from edge_cls.files import open_regular
+from edge_cls.errors import ConfigError
 
-DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
-PREFIX = "EDGE_CLS_"
-NO_SETTINGS = frozenset({"EDGE_CLS_CONFIG", "EDGE_CLS_DEBUG"})
-"""Variables with our prefix that are no settings: which file to read, and whether native libraries may speak."""
-
-_LIMIT = 2**20
-_LISTS = tuple(PREFIX + name for name in ("SINK", "PANEL__BUTTON", "PANEL__LED"))
-_NO_FILE = re.compile(r"(picamera2|v4l2)(:.*)?|demo|[a-z]+://.*", re.DOTALL)
+_OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", "fps")}
+"""What can be asked of cameras, and of nothing else."""
 
 
 def _check_text(text: str) -> str:
@@ -101,6 +91,16 @@ _Pin = Annotated[int, Field(ge=0, le=27)]
 _Roi = Annotated[tuple[float, float, float, float], _List, AfterValidator(_check_roi)]
 
 
+def kind_of(source: str) -> str:
+    """Return what kind of source a name means: picamera2, v4l2, demo, url or file."""
+    if source.startswith(("/dev/video", "/dev/v4l/")):
+        return "v4l2"
+    kind, _, rest = source.partition(":")
+    if rest.startswith("//"):
+        return "url"
+    return kind if kind in _OPTIONS or source == "demo" else "file"
+
+
 class _Table(BaseModel):
     """A table of the file."""
 
@@ -119,6 +119,17 @@ class Source(_Table):
     roi: _Roi = (0.0, 0.0, 1.0, 1.0)
     stall_s: _Positive = 10.0
     controls: Annotated[dict[str, Any], AfterValidator(_check_controls)] = {}
+
+    @field_validator("size", "lores", "fps", "controls")
+    @classmethod
+    def _check_camera(cls, value: object, info: ValidationInfo) -> object:
+        name = info.data.get("name")
+        able = [kind for kind, options in _OPTIONS.items() if info.field_name in options]
+        if name is not None and value and kind_of(name) not in able:
+            raise ConfigError(
+                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or name one of these"
+            )
+        return value
 
 
 class States(_Table):
@@ -281,99 +292,3 @@ class Config(_Table):
 def _check_pins(pins: list[int]) -> None:
     if twice := sorted({pin for pin in pins if pins.count(pin) > 1}):
         raise ConfigError(f"pin {twice[0]} is used twice", mend="give each button, light and output a pin of its own")
-
-
-def load(path: Path | None, *, environ: Mapping[str, str]) -> Config:
-    """Return the settings in the file at `path`, if any, with those of `environ` above them, and defaults below.
-
-    `EDGE_CLS_SOURCE__NAME` sets `source.name`; a value is read as TOML where it is some, and as a text otherwise. An
-    empty variable counts as unset. Lists of tables (buttons, lights, sinks) can be set in the file alone. Relative
-    paths are relative to the file's folder, those of the environment to the working directory.
-    Raises ConfigError with all faults at once.
-    """
-    content = {} if path is None else _anchored(_read(path), path.parent)
-    variables = variable_names()
-    faults: list[str] = []
-    set_by: dict[tuple[str | int, ...], str] = {}
-    for name in sorted(environ):
-        if name in variables and environ[name]:
-            set_by[variables[name]] = name
-            _put(content, variables[name], _parsed(environ[name]))
-        elif name.startswith(PREFIX) and name not in variables and name not in NO_SETTINGS:
-            faults.append(one_line(f"{name}: there is no such setting; {_meant(name, variables)}"))
-    try:
-        config = Config.model_validate(content)
-    except ValidationError as error:
-        faults += faults_of(error, Config, set_by)
-    if faults:
-        check = "edge-cls config check" if path is None else f"edge-cls config check {path}"
-        what = f"{path or 'the environment'}: {'; '.join(faults)}"
-        raise ConfigError(what, mend=f"to check again: {check}", faults=tuple(faults))
-    return config
-
-
-def variable_names() -> dict[str, tuple[str, ...]]:
-    """Return all variables that set something, each with the names of the tables and the key that it sets."""
-    return {PREFIX + "__".join(path).upper(): path for path in _leaves(Config)}
-
-
-def _leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, field in model.model_fields.items():
-        tables = list(models_in(field.annotation))
-        if not tables:
-            yield (*above, name)
-        elif get_origin(field.annotation) is not tuple:
-            yield from _leaves(tables[0], (*above, name))
-
-
-def _meant(name: str, variables: Iterable[str]) -> str:
-    if name.upper().startswith(_LISTS):
-        return "lists of tables are written into the file"
-    near = nearest(name.upper(), variables)
-    return f"did you mean {near}?" if near else "unset it, or see all of them: edge-cls config show"
-
-
-def _parsed(text: str) -> object:
-    """Return `text` as the TOML value that it is, or as it is."""
-    try:
-        document = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return text
-    return document["value"] if len(document) == 1 else text
-
-
-def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
-    *tables, key = path
-    for table in tables:
-        content = content.setdefault(table, {})
-        if not isinstance(content, dict):
-            return  # The file has something else where a table should be, which will be told.
-    content[key] = value
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with open_regular(path, limit=_LIMIT) as file:
-            return tomllib.loads(file.read().decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist", mend=f"write one: edge-cls config init {path}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", mend="save it as UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", mend="check the path and its rights") from None
-    except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply", mend="write it anew: edge-cls config init") from None
-    except ValueError as error:  # with line and column
-        raise ConfigError(f"{path} is no TOML: {error}", mend="mend this line; strings stand in quotes") from None
-
-
-def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return `content` with its relative paths relative to `folder`."""
-    source = content.get("source")
-    places = [(content, key) for key in ("model", "labels", "memory")]
-    if isinstance(source, dict) and not _NO_FILE.fullmatch(str(source.get("name"))):
-        places.append((source, "name"))
-    for table, key in places:
-        if isinstance(table.get(key), str) and table[key]:
-            table[key] = str(folder / table[key])
-    return content
