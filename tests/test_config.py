@@ -97,7 +97,7 @@ FAULTS = {
     "[panel]": "panel.kind: it is missing; add it",
     "[[sink]]\npath = '/x'": "sink #1: its kind is missing; add kind = one of json_lines, gpio, command, state_file",
     "[[sink]]\nkind = 'gpio'\npin = 1": "sink #1, label: it is missing; add it",
-    "[source]\nroi = [0.0, 0.0]": "source.roi #3: it has too few values; write all of them",
+    "[source]\nroi = [0.0, 0.0]": "source.roi: it has too few values; write all of them",
     # what is of another type
     "model = 3": 'model: 3 is a whole number, not a text; write it in quotes: "..."',
     "threads = 1.5": "threads: 1.5 is a number, not a whole number; write a whole number, without quotes",
@@ -106,20 +106,18 @@ FAULTS = {
     "false_accept = nan": "false_accept: nan is a number, not a finite number; write a finite number",
     "[source]\nmirror = 1": "source.mirror: 1 is a whole number, not true or false; write true or false, without "
     "quotes",
-    "[source]\nname = 2020-01-01": "source.name: datetime.date(2020, 1, 1) is a date or time, not a text; write it in "
-    'quotes: "..."',
+    "[source]\nname = 2020-01-01": 'source.name: 2020-01-01 is a date or time, not a text; write it in quotes: "..."',
     "[source]\ncontrols = 3": "source.controls: 3 is a whole number, not a table; write it in braces: { name = 1 }",
     "source = 'demo'": "source: 'demo' is a text, not a table; write its keys below a line with its name in brackets",
     "sink = [1]": "sink #1: 1 is a whole number, not a table; write its keys below a line with its name in double "
     "brackets",
     "[sink]\nkind = 'gpio'": "sink: {'kind': 'gpio'} is a table, not a list; write it in brackets; a table that may "
-    "come "
-    "several times has its name in double ones: [[name]]",
+    "come several times has its name in double ones: [[name]]",
     "[states]\nbackground = 'x'": "states.background: 'x' is a text, not a list; write it in brackets: [...]",
     # what is out of range
-    "threads = 0": "threads: 0 is not at least 1; write a number at least 1",
-    "[limits]\nmax_fps = 0": "limits.max_fps: 0 is not above 0; write a number above 0",
-    "[source]\nsize = [640, -1]": "source.size #2: -1 is not above 0; write a number above 0",
+    "threads = 0": "threads: 0 is not at least 1; write a number that is at least 1",
+    "[limits]\nmax_fps = 0": "limits.max_fps: 0 is not above 0; write a number that is above 0",
+    "[source]\nsize = [640, -1]": "source.size #2: -1 is not above 0; write a number that is above 0",
     "[source]\nsize = [1, 2, 3]": "source.size: it has too many values; write 2 of them",
     "[source]\nroi = [0.5, 0, 0.6, 1]": "source.roi: [0.5, 0.0, 0.6, 1.0] is not inside the frame; write left, top, "
     "width and height as fractions of the frame",
@@ -129,23 +127,20 @@ FAULTS = {
     'memory = "/a\\u0000"': r"memory: '/a\x00' names nothing; write one line of text, or leave the key out",
     "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
     "characters",
-    "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number at most 27",
+    "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number that is at "
+    "most 27",
     "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
     "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
     "[[sink]]\nkind = 'command'\nargv = []": "sink #1, argv: [] is no command; write the absolute path of a program "
-    "and "
-    'its arguments: ["/bin/true"]',
-    "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: ['true'] is no command; write the absolute path "
-    "of a "
-    'program and its arguments: ["/bin/true"]',
+    'and its arguments: ["/bin/true"]',
+    "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: ['true'] is no command; write the absolute path of "
+    'a program and its arguments: ["/bin/true"]',
     # what does not go together
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is above enter, which is 0.3; make it at most as large",
-    "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 can be asked for it; leave it "
-    "out, or "
-    "name one of these",
+    "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 can be asked for it; leave it out, "
+    "or choose another source",
     "[source]\nname = 'demo'\nfps = 3": "source.fps: only picamera2 and v4l2 can be asked for it; leave it out, or "
-    "name "
-    "one of these",
+    "choose another source",
     "[source]\ncontrols = { A = { B = 1 } }": "source.controls: 'A' is no control; give it a number, a text, true, "
     "false, or a list of these",
 }
@@ -159,23 +154,20 @@ def test_a_fault_says_where_and_what_and_how_to_mend_it(tmp_path: Path, text: st
 BUTTONS = {
     "kind = 'gpio'|label = 'a'": "panel.button #1, key: a button has either a pin or a key; give one of the two",
     "kind = 'gpio'|pin = 1, key = 'a', label = 'a'": "panel.button #1, key: a button has either a pin or a key; give "
-    "one "
-    "of the two",
+    "one of the two",
     "kind = 'gpio'|pin = 1": "panel.button #1, action: a button has either a label to teach or an action; give one of "
     "the two",
     "kind = 'gpio'|pin = 1, label = 'a', action = 'undo'": "panel.button #1, action: a button has either a label to "
     "teach or an action; give one of the two",
     "kind = 'gpio'|key = 'a', label = 'a'": "panel.button: button #1 has no pin, and the kind is gpio; give it a pin",
-    "kind = 'keyboard'|pin = 1, label = 'a'": "panel.button: button #1 has no key, and the kind is keyboard; give it a "
-    "key",
+    "kind = 'keyboard'|pin = 1, label = 'a'": "panel.button: button #1 has no key, and the kind is keyboard; give it "
+    "a key",
     "kind = 'keyboard'|key = 'a', label = 'a'|key = 'a', label = 'b'": "panel.button: the key 'a' is used twice; give "
     "each button a key of its own",
     "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.led: pin 1 is used twice; give each button, "
-    "light "
-    "and output a pin of its own",
+    "light and output a pin of its own",
     "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each button, light "
-    "and "
-    "output a pin of its own",
+    "and output a pin of its own",
     "kind = 'keyboard', feedback_led = 1": "panel.led: a keyboard panel has no lights; leave them out, or use kind = "
     '"gpio"',
 }
@@ -260,6 +252,12 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, told: 
         load(file, environ={})
     assert str(raised.value).startswith(f"{file} {told}")
     assert (raised.value.exit_code, raised.value.faults) == (78, ())
+
+
+@pytest.mark.parametrize("value", ["0x" + "f" * 5000, "{ " + "a." * 5000 + "a = 1 }"], ids=["number", "table"])
+def test_a_value_that_python_cannot_show_is_refused(tmp_path: Path, value: str) -> None:
+    (fault,) = faults(tmp_path, f"head = {value}")
+    assert fault.startswith("head: this is a ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
