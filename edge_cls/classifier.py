@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_cls.builtin import builtin_file
 from edge_cls.core.coach import Reception, receive
 from edge_cls.core.labels import check_label, parse_labels
-from edge_cls.core.learner import Learner, Lesson
+from edge_cls.core.learner import Judgement, Learner, Lesson
 from edge_cls.core.openset import STRANGER
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError, SpaceMismatch
@@ -30,6 +30,7 @@ from edge_cls.memory.store import Example, Memory
 from edge_cls.model import Inference, Model
 from edge_cls.model_file import read_model
 from edge_cls.preprocess import Frame
+from edge_cls.study import Study
 
 Classes = Literal["model", "memory", "both"]
 """Whose classes count."""
@@ -85,12 +86,14 @@ class Classifier:
     it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
     how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
     strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
-    in the "memory", or "both".
+    in the "memory", or "both". `study_beside`: what a change to the memory means is worked out in a thread beside the
+    frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
+    "none", "auto" for the Edge TPU where it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
 
     With "both" a frame that a taught class claims is that class; any other frame is what the model says, where the
     model has classes of its own. What another process teaches is seen with the next frame. Raises ModelError,
     LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
-    the classes that are to count cannot be.
+    the classes that are to count cannot be; MissingDependency without the library of the Edge TPU that was asked for.
 
     `classify` is `follow`, `prepare`, `infer` and `decide`. Of these `prepare` and `infer` may run in threads of their
     own; all else is for one thread, the one that made the classifier.
@@ -106,6 +109,8 @@ class Classifier:
         head: str = "auto",
         false_accept: float = 0.05,
         classes: Classes = "both",
+        study_beside: bool = False,
+        delegate: str = "none",
     ) -> None:
         if classes not in get_args(Classes):
             raise ConfigError(f"there are no classes {classes!r}", mend=f"use one of {', '.join(get_args(Classes))}")
@@ -113,7 +118,10 @@ class Classifier:
             raise ConfigError("the classes of the memory are to count, but there is none", mend="give a memory file")
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
-            read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
+            read_model(path),
+            labels=() if labels is None else read_labels(Path(labels)),
+            threads=threads,
+            delegate=delegate,
         )
         if classes == "model" and not self.model.classifies:
             raise ConfigError(
@@ -132,6 +140,7 @@ class Classifier:
                 on_failure.callback(self.memory.close)
                 self._recall(self.memory)
                 on_failure.pop_all()
+        self._study = Study(self.learner) if study_beside and self.memory is not None else None
 
     def classify(self, frame: Frame) -> Prediction:
         """Return what an RGB frame, uint8 (height, width, 3), shows."""
@@ -154,15 +163,23 @@ class Classifier:
         if self.memory is None:
             return
         changes = self.memory.changes()
-        if changes.reload:
-            self._recall(self.memory)
+        if not (changes.reload or changes.removed or changes.upserted):
             return
-        for identity in changes.removed:
-            self.learner.remove(identity)
-        for example in changes.upserted:
-            if example.id in self.learner:
-                self.learner.remove(example.id)
-            self.learner.add(_lesson(example))
+        with self._study.changing() if self._study else contextlib.nullcontext():
+            if changes.reload:
+                self._recall(self.memory)
+                return
+            for identity in changes.removed:
+                self.learner.remove(identity)
+            for example in changes.upserted:
+                if example.id in self.learner:
+                    self.learner.remove(example.id)
+                self.learner.add(_lesson(example))
+
+    def settle(self) -> None:
+        """Return once frames are judged by all that `follow` learnt."""
+        if self._study is not None:
+            self._study.settle()
 
     def decide(self, inference: Inference) -> Prediction:
         """Return what an inference shows, by what is known: the memory's file is not looked at."""
@@ -185,7 +202,7 @@ class Classifier:
         self.follow()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
-        reception = receive(self.learner, label, embedding)
+        reception = receive(self.learner, label, embedding, self._judge(embedding))
         for copy in reception.examples if reception.verdict == "duplicate" else ():
             if self.memory.crop(copy.id) == crop:
                 return Taught(copy.id, False, reception)
@@ -198,7 +215,10 @@ class Classifier:
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory. Closing twice is safe."""
+        """Close the memory, end the thread that studies, and let go of the Edge TPU. Closing twice is safe."""
+        if self._study is not None:
+            self._study.close()
+        self.model.close()
         if self.memory is not None:
             self.memory.close()
 
@@ -225,8 +245,11 @@ class Classifier:
             )
         self.learner.fit(map(_lesson, examples))
 
+    def _judge(self, embedding: QuantizedVector) -> Judgement:
+        return (self._study or self.learner).judge(embedding)
+
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
-        judgement = self.learner.judge(embedding)
+        judgement = self._judge(embedding)
         return Prediction(_ranked(judgement.scores), judgement.unknown, judgement.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_cls import config as settings
 from edge_cls.classifier import Classifier
@@ -17,6 +16,7 @@ from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError
 from edge_cls.golden import check_golden
 from edge_cls.runtime.appliance import Appliance
 from edge_cls.runtime.camera import Camera
+from edge_cls.runtime.messages import CHANGES, Result
 from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.pipeline import Pipeline
@@ -27,9 +27,7 @@ from edge_cls.system.thermal import temperature, under_voltage
 
 log = logging.getLogger(__name__)
 
-_OF_CLASSIFIER = frozenset(
-    {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
-)
+_OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
 _PATIENCE = 1.0
 """Seconds that a sink has to deliver what is queued when it is closed."""
 
@@ -109,7 +107,7 @@ class Service:
         try:
             self._become(self._reading())
         except (EdgeClsError, OSError) as error:
-            log.error("the new configuration is refused, the old one stays: %s", error)  # noqa: TRY400 - one line
+            log.error("the new configuration is refused, the old one stays: %s", error)
         else:
             log.info("the configuration was read again")
 
@@ -179,6 +177,8 @@ class Service:
             head=config.head,
             false_accept=config.false_accept,
             classes=config.classes,
+            study_beside=True,
+            delegate=config.delegate,
         )
         try:
             check_golden(classifier.model)
@@ -235,7 +235,7 @@ def _open_sink(sink: settings.Sink) -> Sink:
     # Inside, because a device loads only what it uses.
     match sink:
         case settings.JsonLinesSink():
-            return JsonLines(sys.stdout if sink.path == Path("-") else sink.path, raw=sink.raw)
+            return JsonLines(sink.path, wants=(Result, *CHANGES) if sink.raw else CHANGES)
         case settings.GpioSink():
             from edge_cls.sinks.gpio import GpioOutput
 
@@ -251,4 +251,30 @@ def _open_sink(sink: settings.Sink) -> Sink:
 
 
 def _open_panel(panel: settings.Panel, clock: Clock) -> Panel:
-    raise NotImplementedError
+    from edge_cls.panels.buttons import Button
+
+    buttons = [
+        Button(
+            contact=one.key if one.pin is None else one.pin,  # type: ignore[arg-type] # the configuration has one
+            label=one.label,
+            action=one.action or "teach",
+        )
+        for one in panel.button
+    ]
+    if panel.kind == "gpio":
+        from edge_cls.panels.gpio import GpioPanel
+
+        return GpioPanel(
+            buttons,
+            feedback_led=panel.feedback_led,
+            pull_up=panel.pull_up,
+            debounce_s=panel.debounce_s,
+            hold_s=panel.hold_s,
+            repeat_s=panel.repeat_s,
+            clock=clock,
+        )
+    from edge_cls.panels.keyboard import KeyboardPanel
+    from edge_cls.panels.keys import Keypad, Terminal
+
+    keys = Terminal(sys.stdin.fileno()) if panel.device is None else Keypad(panel.device)
+    return KeyboardPanel(buttons, keys, tell=log.debug, hold_s=panel.hold_s, repeat_s=panel.repeat_s, clock=clock)

@@ -22,7 +22,7 @@ def run(
     source: Annotated[
         str | None,
         typer.Option(
-            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, or demo.",
+            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, demo.",
             show_default=False,
         ),
     ] = None,
@@ -111,18 +111,20 @@ def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | N
 
     With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
     """
-    from edge_cls.runtime.messages import Event, Result, Status
+    from edge_cls.runtime.messages import CHANGES, Result
     from edge_cls.service import Shown
     from edge_cls.sinks.json_lines import JsonLines
     from edge_cls.sinks.text import TextLines
 
-    wanted = (Event, Status) if events else (Result,)
+    wanted = CHANGES if events else (Result,)
     if as_json:
         return Shown(JsonLines(sys.stdout, wants=wanted))
     if live and not events and sys.stdout.isatty():
+        from rich.console import Console
+
         from edge_cls.sinks.live import LiveView
 
-        view = LiveView()
+        view = LiveView(Console())
         return Shown(view, lambda feedback: view.note(f"{feedback.kind}: {feedback.detail}"))
     if quiet and not events and not sys.stdout.isatty():
         return None

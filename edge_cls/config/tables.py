@@ -193,6 +193,8 @@ class Panel(_Table):
     """Buttons and lights, or the keys of a keyboard. Pins are BCM numbers."""
 
     kind: Literal["gpio", "keyboard"]
+    pull_up: bool = True
+    device: _AbsolutePath | None = None
     debounce_s: _NotNegative = 0.02
     hold_s: _Positive = 0.8
     repeat_s: _Positive = 0.3

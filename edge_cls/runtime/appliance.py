@@ -83,9 +83,7 @@ class Appliance:
                 self._stop_camera()
         finally:
             self._stop_camera()
-        self._offer(
-            Status(self._clock.time(), "ended", "ended", self.states.state, tuple(self._troubles()))
-        )
+        self._offer(Status(self._clock.time(), "ended", "ended", self.states.state, tuple(self._troubles())))
         return self.done
 
     def stop(self) -> None:
@@ -172,7 +170,7 @@ class Appliance:
             try:
                 classifier.follow()
             except DamagedFile as error:
-                log.error("%s", error)  # noqa: TRY400 - the message says it all
+                log.error("%s", error)
                 if classifier.memory is not None:
                     classifier.memory.repair()
                     log.warning("%s", classifier.memory.recovered)
@@ -218,7 +216,8 @@ class Appliance:
         self._offer(Status(self._clock.time(), known.camera, known.detail, known.state, known.troubles))
 
     def _troubles(self) -> list[str]:
-        troubles = [self._memory_trouble, self._pipeline.pace and self._pipeline.pace.reason]
+        pace = self._pipeline.pace
+        troubles = [self._memory_trouble, self._pipeline.engine.model.trouble, None if pace is None else pace.reason]
         troubles += [outbox.trouble for outbox in self.outboxes]
         return [trouble for trouble in troubles if trouble]
 

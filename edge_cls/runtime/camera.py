@@ -34,7 +34,8 @@ class Camera:
 
     Reading waits until there is a frame, or the camera is closed. `state` may be read from any thread, as may `alive`,
     the monotonic time of the last sign of life: a frame, or an attempt to open it. `changed` is called, in the reading
-    thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no waiting mends (a missing library, a wrong setting) are raised.
+    thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no
+    waiting mends (a missing library, a wrong setting) are raised.
     """
 
     live = True

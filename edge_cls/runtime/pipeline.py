@@ -127,9 +127,10 @@ class Pipeline(Generic[EngineT]):
         self._free: deque[Frame] = deque()
         self._prepared: Handoff[_Prepared[EngineT]] = Handoff()
         self._inferred: Handoff[Inferred[EngineT]] = Handoff()
+        works = (("capture", self._capture, self._prepared), ("infer", self._infer, self._inferred))
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, after), name=name, daemon=True)
-            for name, work, after in (("capture", self._capture, self._prepared), ("infer", self._infer, self._inferred))
+            for name, work, after in works
         ]
 
     @property

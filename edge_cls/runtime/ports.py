@@ -47,8 +47,8 @@ class FrameSource(Protocol):
         """Return the next frame, or None at the end.
 
         The pixels are written into `into` where its shape fits, otherwise into a new array. The frame before stays
-        whole, its `detail` included, while this one is read. Raises SourceError or ImageError where there is none to be had, in bounded
-        time: nothing waits for ever.
+        whole, its `detail` included, while this one is read. Raises SourceError or ImageError where there is none to
+        be had, in bounded time: nothing waits for ever.
         """
 
     def close(self) -> None:
@@ -116,7 +116,7 @@ class Supervisor(Protocol):
         """Tell how it is, one line."""
 
     def watchdog(self) -> None:
-        """Tell that it goes on. Who does not hear this for long enough, before `ready` too, starts the process again."""
+        """Tell that it goes on, before `ready` too. Who does not hear this for long enough starts the process again."""
 
     def reloading(self) -> None:
         """Tell that the configuration is read again."""

@@ -128,6 +128,7 @@ class LiveView:
             except OSError as error:
                 with self._changed:
                     self._failure = error
+                    self._changed.notify_all()
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, _PAUSE_S)
 

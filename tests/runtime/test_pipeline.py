@@ -105,7 +105,7 @@ def test_an_empty_source_gives_nothing() -> None:
 
 def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
     source = FakeSource(images(5), failure=SourceError("the camera is gone", mend="plug it in"))
-    seen = []
+    seen: list[int] = []
     with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
         seen.extend(number_of(inferred.inference) for inferred in take_all(running))
     assert seen == [0, 1, 2, 3, 4]
@@ -237,7 +237,7 @@ def test_a_closed_handoff_takes_nothing_and_gives_what_it_had() -> None:
 def test_the_engine_may_be_replaced_between_frames() -> None:
     source, first, second = FakeSource(images(50)), NumberEngine(), NumberEngine()
     with pipeline(source, first) as running:
-        seen = []
+        seen: list[Inferred[NumberEngine]] = []
         for inferred in take_all(running):
             seen.append(inferred)
             if len(seen) == 10:
