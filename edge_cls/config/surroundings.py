@@ -45,8 +45,9 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
     if config.memory is None and config.classes == "memory":
         yield Fault("classes", "no class can be known without a memory", "set memory, or other classes")
-    if config.labels is not None and config.model is None:
-        yield Fault("labels", "the built-in backbone has no classes to name", "set model, or leave labels out")
+    for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
+        if is_set and config.model is None:
+            yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
     for where, path in _written(config):
         if path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
             yield Fault(where, f"the folder {path.parent} does not exist", f"make it: mkdir -p {path.parent}")

@@ -127,7 +127,7 @@ class Source(_Table):
         able = [kind for kind, options in _OPTIONS.items() if info.field_name in options]
         if name is not None and value and kind_of(name) not in able:
             raise ConfigError(
-                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or name one of these"
+                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or choose another source"
             )
         return value
 
