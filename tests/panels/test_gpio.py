@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import os
 import queue
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import gpiozero
 import pytest
@@ -25,7 +26,7 @@ from edge_cls.errors import ConfigError, EdgeClsError, MissingDependency, PanelE
 from edge_cls.panels.buttons import Button
 from edge_cls.panels.gpio import GpioPanel
 from edge_cls.panels.light import PATTERNS, Light
-from edge_cls.runtime.messages import Event, Origin, Result, Status
+from edge_cls.runtime.messages import Event, Message, Origin, Status
 from edge_cls.runtime.ports import Feedback, Wish
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
@@ -292,7 +293,7 @@ def test_without_lgpio_no_other_library_is_fallen_back_to(
     found: ModuleType | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pins(monkeypatch)
-    monkeypatch.setitem(sys.modules, "lgpio", found)  # type: ignore[arg-type] # None: it cannot be imported
+    monkeypatch.setitem(sys.modules, "lgpio", found)  # None: it cannot be imported
     with pytest.raises(MissingDependency, match=r"lgpio.*sudo apt install python3-gpiozero python3-lgpio"):
         gpio.claim_input(17, pull_up=True)
 
@@ -333,7 +334,7 @@ def test_pins_that_cannot_be_had_are_told_with_their_mend(
     lgpio_pins.__dict__["LGPIOFactory"] = factory
     monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", lgpio_pins)
     monkeypatch.setattr(Path, "glob", lambda _, pattern: [Path(chip) for chip in chips if "gpiochip" in pattern])
-    monkeypatch.setattr(gpio.os, "access", lambda path, _: str(path) in accessible)
+    monkeypatch.setattr(os, "access", lambda path, _: str(path) in accessible)
     monkeypatch.delenv("LG_WD", raising=False)
     with pytest.raises(PanelError) as told:
         gpio.claim_input(17, pull_up=True)
@@ -341,6 +342,7 @@ def test_pins_that_cannot_be_had_are_told_with_their_mend(
 
 
 def event(label: str | None, previous: str | None) -> Event:
+    kind: Literal["left", "entered", "changed"]
     kind = "left" if label is None else "entered" if previous is None else "changed"
     return Event(ORIGIN, Transition(kind, label, previous, 0.9, 1.0, 0.5, 5), 0.01)
 
@@ -350,7 +352,7 @@ def test_an_output_is_on_while_the_state_is_its_label(active_high: bool, mock_pi
     output = GpioOutput(22, "mug", active_high=active_high)
     pin = mock_pins.pin(22)
     assert pin.state != active_high
-    for message, on in [
+    expected: list[tuple[Message, bool]] = [
         (event("mug", None), True),
         (Status(0.0, "running", "", "mug"), True),
         (event("cup", "mug"), False),
@@ -364,7 +366,8 @@ def test_an_output_is_on_while_the_state_is_its_label(active_high: bool, mock_pi
         (event("mug", None), True),
         (Status(0.0, "running", "", None), False),
         (event("mug", None), True),
-    ]:
+    ]
+    for message, on in expected:
         output.publish(message)
         assert (pin.state == active_high) is on, message
     output.close()
@@ -383,7 +386,6 @@ def test_an_output_is_off_before_its_pin_is_let_go(mock_pins: MockFactory) -> No
 
 def test_an_output_takes_events_and_status_only() -> None:
     assert GpioOutput.wants == (Event, Status)
-    assert Result not in GpioOutput.wants
 
 
 def test_two_outputs_on_one_pin_are_refused(mock_pins: MockFactory) -> None:
