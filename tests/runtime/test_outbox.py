@@ -143,7 +143,17 @@ def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
 
 def test_results_are_dropped_before_statuses_and_statuses_before_events(held: HeldSink) -> None:
     outbox = held_outbox(held, size=4)
-    offered = [event(1), status(2), result(3), status(4), event(5), event(6), result(7), event(8), event(9)]
+    offered: list[Message] = [
+        event(1),
+        status(2),
+        result(3),
+        status(4),
+        event(5),
+        event(6),
+        result(7),
+        event(8),
+        event(9),
+    ]
     went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 found none but betters, event 9 none but equals
     for message, dropped in zip(offered, went, strict=True):
         before = {number_of(one) for one in outbox._queue} | {number_of(message)}
