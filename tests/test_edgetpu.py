@@ -247,6 +247,20 @@ def test_without_a_compiled_model_the_cpu_takes_over(device: Device, plain: Path
     assert device.opened == []
 
 
+def test_a_damaged_twin_is_as_good_as_none(device: Device, plain: Path) -> None:
+    whole = twin(plain).read_bytes()
+    twin(plain).write_bytes(whole[:-200])
+    with Classifier(plain, delegate="auto") as classifier:
+        assert "tiny_edgetpu.tflite is damaged" in str(classifier.model.trouble)
+    with pytest.raises(ModelError, match=r"tiny_edgetpu\.tflite is damaged"):
+        Classifier(plain, delegate="edgetpu")
+    twin(plain).write_bytes(whole)
+    plain.write_bytes(plain.read_bytes()[:-200])
+    with Classifier(twin(plain), delegate="auto") as classifier:
+        assert classifier.model.trouble is None
+    assert device.opened == ["edgetpu"]
+
+
 def test_without_a_model_for_the_cpu_there_is_nothing_to_fall_back_to(device: Device, plain: Path) -> None:
     plain.unlink()
     with Classifier(twin(plain), delegate="auto") as classifier:
