@@ -90,6 +90,11 @@ class Machine:
         return f"{self.prefix}/bin/python -m pip"
 
     @property
+    def as_root(self) -> str:
+        """The command that looks over what only root may see."""
+        return f"sudo {self.prefix}/bin/edge-cls doctor"
+
+    @property
     def opening(self) -> str:
         """The command that lets this venv see the system's packages, as apt installs them; "" where it does already."""
         settings = self.prefix / "pyvenv.cfg"
