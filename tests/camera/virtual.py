@@ -34,7 +34,7 @@ def picamera2_library() -> Any:
     import picamera2
     from picamera2.allocators import LibcameraAllocator
 
-    class VirtualPicamera2(picamera2.Picamera2):
+    class VirtualPicamera2(picamera2.Picamera2):  # type: ignore[misc] # no type information is published
         def __init__(self, number: int) -> None:
             super().__init__(number)
             self.allocator = LibcameraAllocator(self.camera)
