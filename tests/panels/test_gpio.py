@@ -184,7 +184,9 @@ def test_a_pattern_that_is_played_late_loses_no_flash(steps: list[float]) -> Non
     now = 0.0
     for step in steps:
         now += step
+        before = len(changes)
         light.advance(now)
+        assert len(changes) <= before + 1
     while light.due() < math.inf:
         light.advance(light.due())
     assert changes == [False, True, False, True, False, True, False]

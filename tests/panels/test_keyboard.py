@@ -67,6 +67,15 @@ def test_a_terminal_shows_no_keys_meanwhile_and_is_given_back_as_it_was(open_pty
         assert termios.tcgetattr(fd) == before
 
 
+def test_a_panel_that_is_closed_gives_the_terminal_back(open_pty: tuple[int, int]) -> None:
+    _, fd = open_pty
+    before = termios.tcgetattr(fd)
+    panel = KeyboardPanel([], Terminal(fd), tell=print, clock=FakeClock())
+    panel.start(Camera().snapshot, lambda _: None)
+    panel.close()
+    assert termios.tcgetattr(fd) == before
+
+
 def test_a_terminal_is_given_back_by_who_ends_in_an_exception(open_pty: tuple[int, int]) -> None:
     master, fd = open_pty
     before = termios.tcgetattr(fd)
