@@ -162,12 +162,14 @@ BUTTONS = {
     "kind = 'gpio'|key = 'a', label = 'a'": "panel.button: button #1 has no pin, and the kind is gpio; give it a pin",
     "kind = 'keyboard'|pin = 1, label = 'a'": "panel.button: button #1 has no key, and the kind is keyboard; give it "
     "a key",
-    "kind = 'keyboard'|key = 'a', label = 'a'|key = 'a', label = 'b'": "panel.button: the key 'a' is used twice; give "
+    "kind = 'keyboard'|key = 'a', label = 'a'|key = 'A', label = 'b'": "panel.button: the key 'a' is used twice; give "
     "each button a key of its own",
     "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.led: pin 1 is used twice; give each button, "
     "light and output a pin of its own",
     "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each button, light "
     "and output a pin of its own",
+    "kind = 'gpio', device = '/dev/x'": "panel.device: only a keyboard has a device; leave it out, or use kind = "
+    '"keyboard"',
     "kind = 'keyboard', feedback_led = 1": "panel.led: a keyboard panel has no lights; leave them out, or use kind = "
     '"gpio"',
 }
@@ -356,7 +358,8 @@ def test_each_key_but_those_of_lists_has_a_variable() -> None:
     names = variable_names()
     assert names["EDGE_CLS_MEMORY"] == ("memory",)
     assert names["EDGE_CLS_PANEL__FEEDBACK_LED"] == ("panel", "feedback_led")
-    assert len(names) == len(set(names.values())) == 29
+    lists = [path for path in names.values() if path[0] == "sink" or path[1:2] in (("button",), ("led",))]
+    assert (len(set(names.values())), lists) == (len(names), [])
 
 
 # The example
@@ -472,6 +475,14 @@ def valid(draw: st.DrawFn) -> dict[str, Any]:
             "led": st.lists(st.fixed_dictionaries({"pin": pin, "label": labels}), max_size=3),
         },
     )
+    keyboard = st.fixed_dictionaries(
+        {"kind": st.just("keyboard")},
+        optional={
+            "device": paths,
+            "hold_s": seconds,
+            "button": st.lists(st.fixed_dictionaries({"key": st.just("a"), "label": labels}), max_size=1),
+        },
+    )
     sink = (
         kind("json_lines", path=paths | st.just("-"), raw=st.booleans())
         | kind("gpio", pin=pin, label=labels, active_high=st.booleans())
@@ -494,7 +505,7 @@ def valid(draw: st.DrawFn) -> dict[str, Any]:
             source=source,
             states=some(smoothing_s=seconds, dwell_s=seconds, background=st.lists(labels, max_size=3)),
             limits=some(max_fps=seconds, hot_c=st.floats(1, 125)),
-            panel=panel,
+            panel=panel | keyboard,
             sink=st.lists(sink, max_size=4),
         )
     )
