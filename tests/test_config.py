@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, example, load
+from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Source, example, load
 from edge_cls.config.faults import models_in
 from edge_cls.config.listing import as_toml, settings, without_secrets
 from edge_cls.config.loading import variable_names
@@ -123,8 +123,8 @@ FAULTS = {
     "width and height as fractions of the frame",
     "[source]\nroi = [0, 0, 0, 1]": "source.roi: [0.0, 0.0, 0.0, 1.0] is not inside the frame; write left, top, width "
     "and height as fractions of the frame",
-    "[source]\nname = ' '": "source.name: ' ' names nothing; write one line of text, or leave the key out",
-    'memory = "/a\\u0000"': r"memory: '/a\x00' names nothing; write one line of text, or leave the key out",
+    "[source]\nname = ' '": "source.name: it names nothing; write a name, or leave the key out",
+    'memory = "/a\\u0000"': "memory: it names nothing; write a name, or leave the key out",
     "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
     "characters",
     "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number that is at "
@@ -148,7 +148,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("text", "told"), FAULTS.items(), ids=lambda one: str(one)[:30])
 def test_a_fault_says_where_and_what_and_how_to_mend_it(tmp_path: Path, text: str, told: str) -> None:
-    assert faults(tmp_path, text)[0] == told
+    assert faults(tmp_path, text) == (told,)
 
 
 BUTTONS = {
@@ -338,6 +338,13 @@ def test_a_bad_variable_is_named(tmp_path: Path, name: str, told: str) -> None:
     assert faults(tmp_path, "", **{name: "x"}) == (f"{name}: {told}",)
 
 
+@pytest.mark.parametrize("name", ["a\u202fb.db", "a\x1b[31m\n.db", "\udcff.db"])
+def test_a_file_may_have_any_name(name: str) -> None:
+    assert load(
+        None, environ={"EDGE_CLS_MODEL": name}, given={"memory": Path(name), "source": {"name": name}}
+    ) == Config(model=Path(name), memory=Path(name), source=Source(name=name))
+
+
 def test_a_bad_option_is_named() -> None:
     with pytest.raises(ConfigError) as raised:
         load(None, environ={}, given={"source": {"name": ""}, "limits": {"max_fps": 0.0}, "head": "x"})
@@ -418,6 +425,24 @@ def test_no_password_is_listed(url: str) -> None:
     config = load(None, environ={}, given={"source": {"name": url}})
     assert "secret" not in as_toml(settings(without_secrets(config), environ={}))
     assert str(without_secrets(config).source.name).endswith("/***")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source = 'rtsp://me:secret@cam/'",
+        "threads = ['rtsp://cam/?password=secret']",
+        "[source]\nname = 'rtsp://me:secret@cam/'\nfps = 3",
+        "[source]\nname = 'rtsp://me:secret@cam/\\u0000'".replace("'", '"'),
+    ],
+)
+def test_no_password_is_in_a_fault(tmp_path: Path, text: str) -> None:
+    assert "secret" not in "".join(faults(tmp_path, text))
+
+
+def test_every_character_is_listed_as_toml_wants_it(tmp_path: Path) -> None:
+    config = Config(source=Source(controls={"".join(map(chr, range(300))): '"\x7f\\'}))
+    assert load(write(tmp_path, as_toml(settings(config, environ={}))), environ={}) == config
 
 
 @pytest.mark.parametrize("name", ["rtsp://cam:554", "demo", "photos/a@b"])

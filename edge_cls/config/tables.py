@@ -20,8 +20,9 @@ _OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", 
 
 
 def _check_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ConfigError(f"{text!r} names nothing", mend="write one line of text, or leave the key out")
+    # File names may hold anything else, and what is shown of them is escaped.
+    if not text.strip() or "\0" in text:
+        raise ConfigError("it names nothing", mend="write a name, or leave the key out")
     return text
 
 
