@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from edge_cls.core.urls import public_name
 from edge_cls.errors import one_line
 
 Key = tuple[str | int, ...]
@@ -192,11 +193,11 @@ def _given(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return what was written, or the beginning of it, as it may have been written."""
+    """Return what was written, or the beginning of it, without the passwords of URLs: faults are logged."""
     if isinstance(value, bool | datetime.date | datetime.time):
         return str(value).lower()
     try:
-        return _cut(repr(value))
+        return _cut(re.sub(r"\w+://[^\s']*", lambda url: public_name(url[0]), repr(value)))
     except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
         return "this"
 

@@ -39,7 +39,7 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
     name = config.source.name
     if name is None:
         yield Fault("source.name", "no source is named", "name one here, or with --source")
-    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and name in file.read_text():
+    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
         yield Fault("source.name", "everybody may read the password in it", f"chmod 640 {file}")
     if config.memory is None and config.panel is not None and config.panel.button:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
@@ -59,6 +59,10 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
     for number, sink in enumerate(config.sink, 1):
         if isinstance(sink, JsonLinesSink | StateFileSink):
             yield f"sink #{number}, path", sink.path
+
+
+def _holds(file: Path, text: str) -> bool:
+    return text in file.read_text(encoding="utf-8", errors="replace")
 
 
 def _unreadable(path: Path) -> str | None:

@@ -20,8 +20,9 @@ _OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", 
 
 
 def _check_text(text: str) -> str:
-    if not text.strip() or any(ord(character) < 32 for character in text):
-        raise ConfigError(f"{text!r} names nothing", mend="write one line of text, or leave the key out")
+    # File names may hold anything else, and what is shown of them is escaped.
+    if not text.strip() or "\0" in text:
+        raise ConfigError("it names nothing", mend="write a name, or leave the key out")
     return text
 
 
@@ -43,7 +44,7 @@ def _check_head(head: str) -> str:
 
 
 def _check_delegate(delegate: str) -> str:
-    if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci):\d{1,3})?", delegate):
+    if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
         raise ConfigError(f"there is no delegate {delegate!r}", mend="use none, auto, edgetpu or edgetpu:usb:0")
     return delegate
 
@@ -190,7 +191,7 @@ class Led(_Table):
 
 
 class Panel(_Table):
-    """Buttons and lights, or the keys of a keyboard. Pins are BCM numbers."""
+    """Buttons and lights, or the keys of a keyboard: of the terminal, or of `device`. Pins are BCM numbers."""
 
     kind: Literal["gpio", "keyboard"]
     pull_up: bool = True
@@ -202,6 +203,13 @@ class Panel(_Table):
     button: Annotated[tuple[Button, ...], _List] = ()
     led: Annotated[tuple[Led, ...], _List] = Field(default=(), validate_default=True)
 
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, device: Path | None, info: ValidationInfo) -> Path | None:
+        if device is not None and info.data.get("kind") == "gpio":
+            raise ConfigError("only a keyboard has a device", mend='leave it out, or use kind = "keyboard"')
+        return device
+
     @field_validator("button")
     @classmethod
     def _check_buttons(cls, buttons: tuple[Button, ...], info: ValidationInfo) -> tuple[Button, ...]:
@@ -210,7 +218,7 @@ class Panel(_Table):
             if kind is not None and (button.pin is None) == (kind == "gpio"):
                 other = "pin" if kind == "gpio" else "key"
                 raise ConfigError(f"button #{number} has no {other}, and the kind is {kind}", mend=f"give it a {other}")
-        keys = [button.key for button in buttons if button.key is not None]
+        keys = [button.key.lower() for button in buttons if button.key is not None]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
             raise ConfigError(f"the key {twice[0]!r} is used twice", mend="give each button a key of its own")
         return buttons
