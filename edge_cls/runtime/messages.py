@@ -24,7 +24,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Result:
-    """What one frame shows, raw. `latency` is the time from capture to result, in seconds. `state`: the stable label."""
+    """What one frame shows, raw. `latency`: seconds from capture to result. `state`: the stable label."""
 
     frame: Origin
     prediction: Prediction
@@ -57,3 +57,5 @@ class Status:
 
 
 Message = Result | Event | Status
+CHANGES = (Event, Status)
+"""The kinds of message that tell of changes, and not of every frame."""

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import skimage.data
 
+from edge_cls.errors import SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.pixels import copied
 
 WIDTH, HEIGHT = 320, 240
 FRAMES_PER_SECOND = 30.0
@@ -87,18 +89,22 @@ class DemoSource:
         self._clock = clock
         self._started = clock.monotonic()
         self._index = 0
+        self._closed = False
 
     def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next view, when its time has come."""
+        if self._closed:
+            raise SourceError("the demo is closed", mend="open it again")
         due = self._started + self._index / FRAMES_PER_SECOND
         if (early := due - self._clock.monotonic()) > 0:
             self._clock.sleep(early)
         name = PHOTOGRAPHS[int(self._index / FRAMES_PER_SECOND / SECONDS_PER_PHOTOGRAPH) % len(PHOTOGRAPHS)]
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        view = self._camera.view(name, self._index)
+        view = copied(self._camera.view(name, self._index), into)
         frame = CapturedFrame(Origin(self._index, timestamp, captured, f"demo:{name}"), view)
         self._index += 1
         return frame
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Show no more."""
+        self._closed = True

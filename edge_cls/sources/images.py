@@ -10,6 +10,7 @@ from edge_cls.images import SUFFIXES, read_image
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.pixels import copied
 
 
 class ImagesSource:
@@ -24,6 +25,7 @@ class ImagesSource:
         self._paths = iter(list(paths))
         self._clock = clock
         self._index = 0
+        self._closed = False
         if not paths:
             raise SourceError("there is no image to read", mend="name a file, or a folder or pattern of some")
 
@@ -37,14 +39,17 @@ class ImagesSource:
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next photo. Raises ImageError for one that cannot be read."""
+        if self._closed:
+            raise SourceError("the photos are closed", mend="open them again")
         path = next(self._paths, None)
         if path is None:
             return None
         # A photo is captured when it has been asked for, so that reading it counts as latency.
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(path)), read_image(path))
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(path)), copied(read_image(path), into))
         self._index += 1
         return frame
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Read no more of them."""
+        self._closed = True

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from edge_cls.errors import SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.capture import Decoder
 
 
 class VideoSource:
-    """Every frame of the video at `path`. Raises SourceError where it is missing or no video."""
+    """Every frame of the video at `path`, as fast as they are asked for. An animated GIF is a video too.
+
+    Raises SourceError where it is missing or no video.
+    """
 
     live = False
 
@@ -27,16 +30,18 @@ class VideoSource:
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise SourceError(f"{path} is no video that OpenCV can read", mend="convert it to MP4 (H.264)")
+        self._decoder = Decoder(self._capture)
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None after the last. Raises SourceError for a video without any frame."""
+        if not self._capture.isOpened():
+            raise SourceError(f"{self._path} is closed", mend="open it again")
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        there, bgr = self._capture.read()
-        if not there:
+        image = self._decoder.retrieve(into) if self._capture.grab() else None
+        if image is None:
             if self._index == 0:
                 raise SourceError(f"{self._path} holds no frame that can be decoded", mend="convert it to MP4 (H.264)")
             return None
-        image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
         frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path)), image)
         self._index += 1
         return frame

@@ -145,11 +145,16 @@ class Examples:
         return np.sort(np.lexsort((self.targets, rank))[:count])
 
     def subset(self, indices: NDArray[np.intp]) -> Examples:
-        """Return new examples: those at `indices`, under the same classes."""
+        """Return new examples, which share no memory with these: those at `indices`, under the same classes."""
         chosen = Examples()
-        chosen.classes = list(self.classes)
-        for index in indices:
-            chosen.append(self.vectors.quantized(index), self.classes[self.targets[index]])
+        chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
+        chosen._targets = self.targets[indices]
+        if len(self) <= LIMIT:
+            chosen._cosines = self.cosines[indices][:, indices]
+        else:
+            chosen._cosines = np.empty((min(len(chosen), LIMIT),) * 2, np.float32)
+            if len(chosen) <= LIMIT:
+                chosen._compare()
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:

@@ -67,7 +67,7 @@ class KNN:
         distances = examples.distances(self.metric)
         for group in examples.groups():
             kept = np.delete(np.arange(len(examples)), group)
-            left[group] = np.isin(np.arange(size[1]), examples.targets[kept])
+            left[group] = np.bincount(examples.targets[kept], minlength=size[1]) > 0
             for index in group:
                 votes[index] = self._count(distances[index, kept], examples.targets[kept])
         return votes, left

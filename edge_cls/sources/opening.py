@@ -1,0 +1,115 @@
+"""Sources by name."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_cls.errors import ConfigError, SourceError
+from edge_cls.images import SUFFIXES
+from edge_cls.runtime.ports import Clock, FrameSource
+from edge_cls.sources.images import ImagesSource
+from edge_cls.sources.oriented import WHOLE, Oriented, Region
+from edge_cls.sources.stream import SCHEMES, StreamSource, public_name
+from edge_cls.sources.v4l2 import V4l2Source
+from edge_cls.sources.video import VideoSource
+
+NAMES = ("picamera2", "v4l2:0", "demo")
+"""What a source is called that is no file, device or URL."""
+_DEVICES = ("/dev/video", "/dev/v4l/")
+_OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
+
+
+def is_live(spec: str) -> bool:
+    """Return whether `spec` names what goes on while nobody reads: a camera, a stream, or the demo."""
+    kind, _, which = spec.partition(":")
+    return (
+        spec in ("picamera2", "demo")
+        or spec.startswith(_DEVICES)
+        or (kind in ("picamera2", "v4l2") and bool(which))
+        or (kind in SCHEMES and which.startswith("//"))
+    )
+
+
+def open_source(
+    spec: str,
+    *,
+    clock: Clock,
+    size: tuple[int, int] | None = None,
+    lores: tuple[int, int] | None = None,
+    fps: float | None = None,
+    controls: Mapping[str, Any] | None = None,
+    rotation: int = 0,
+    mirror: bool = False,
+    roi: Region | None = None,
+    stall_s: float = 10.0,
+) -> FrameSource:
+    """Return the source that `spec` names.
+
+    `picamera2`, `picamera2:1`, `picamera2:imx708` (a number, or a part of the model's name or id), `v4l2:0`,
+    `/dev/video2`, `rtsp://...`, `http://...`, `demo`, an image, a folder or pattern of images, or a video. `size`
+    (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
+    where there is no such source, and ConfigError for an option that it does not have.
+    """
+    kind, _, which = (f"v4l2:{spec}" if spec.startswith(_DEVICES) else spec).partition(":")
+    asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
+    options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    for name in options:
+        if name not in _OPTIONS.get(kind, ()):
+            raise ConfigError(f"{_shown(spec)} has no {name} to choose", mend=f"leave {name} away")
+    source: FrameSource
+    if spec == "picamera2" or (kind == "picamera2" and which):
+        # Inside, as the next one but one: their libraries are not on every device.
+        from edge_cls.sources.picamera2 import Picamera2Source
+
+        source = Picamera2Source(which or "0", clock=clock, stall_s=stall_s, **options)
+    elif kind == "v4l2" and which:
+        source = V4l2Source(which, clock=clock, stall_s=stall_s, **options)
+    elif spec == "demo":
+        from edge_cls.sources.demo import DemoSource
+
+        source = DemoSource(clock=clock)
+    elif kind in SCHEMES and which.startswith("//"):
+        source = StreamSource(spec, clock=clock, stall_s=stall_s)
+    else:
+        source = _files(spec, clock)
+    if rotation == 0 and not mirror and roi in (None, WHOLE):
+        return source
+    try:
+        return Oriented(source, rotation=rotation, mirror=mirror, roi=roi)
+    except ConfigError:
+        source.close()
+        raise
+
+
+def _files(spec: str, clock: Clock) -> FrameSource:
+    path = Path(spec)
+    if path.is_dir():
+        return ImagesSource.below(path, clock=clock)
+    if path.exists():
+        return ImagesSource([path], clock=clock) if path.suffix.lower() in SUFFIXES else VideoSource(path, clock=clock)
+    if glob.has_magic(spec) and "://" not in spec:
+        matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))  # noqa: PTH207 - takes absolute ones
+        if not matches:
+            raise SourceError(f"no file matches {spec}", mend="check the pattern")
+        return ImagesSource(matches, clock=clock)
+    raise SourceError(f"{_shown(spec)} does not exist", mend=_meant(spec))
+
+
+def _shown(spec: str) -> str:
+    return public_name(spec) if "://" in spec else spec
+
+
+def _meant(spec: str) -> str:
+    kind = spec.partition(":")[0]
+    if "://" in spec:
+        near = difflib.get_close_matches(kind.lower(), SCHEMES, n=1)
+        return f"did you mean {near[0]}://...?" if near else f"use {', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}"
+    heads = {name.partition(":")[0]: name for name in NAMES}
+    near = difflib.get_close_matches(kind.lower(), heads, n=1)
+    if near:
+        return f"did you mean '{heads[near[0]]}'?"
+    return "name a camera (picamera2, v4l2:0, rtsp://...), a video, an image, a folder, a pattern or 'demo'"

@@ -1,0 +1,101 @@
+"""Another source's frames turned upright, mirrored, and cut to the region of interest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from edge_cls.errors import ConfigError
+from edge_cls.images import MIN_SIDE
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.ports import CapturedFrame, FrameSource
+from edge_cls.sources.pixels import frame_buffer
+
+Region = tuple[float, float, float, float]
+"""Left, top, width and height, as fractions of the upright frame."""
+
+WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
+_TURNS: Mapping[int, int] = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
+class Oriented:
+    """The frames of `source`, turned clockwise by `rotation` degrees, then mirrored left to right, then cut to `roi`.
+
+    `detail` is treated alike. Raises ConfigError for a rotation that is no multiple of 90, for a region that is not
+    inside the frame, and, when the first frame is read, for one of less than 8 x 8 pixels.
+    """
+
+    def __init__(
+        self, source: FrameSource, *, rotation: int = 0, mirror: bool = False, roi: Region | None = None
+    ) -> None:
+        if rotation not in (0, *_TURNS):
+            raise ConfigError(f"a rotation of {rotation} makes no sense", mend="use 0, 90, 180 or 270, clockwise")
+        left, top, width, height = roi = roi or WHOLE
+        # Decimal fractions such as 0.7 + 0.3 may add up to a little more than 1.
+        if not all(start >= 0 < part and start + part <= 1 + 1e-9 for start, part in ((left, width), (top, height))):
+            raise ConfigError(
+                f"the region of interest {', '.join(f'{value:g}' for value in roi)} is not inside the frame",
+                mend="use left, top, width and height as fractions of it, for example 0.25, 0.25, 0.5, 0.5",
+            )
+        self._source = source
+        self._rotation = rotation
+        self._mirror = mirror
+        self._roi = roi
+        self._raw: Frame | None = None
+
+    @property
+    def live(self) -> bool:
+        """As the source."""
+        return self._source.live
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        """Return the next frame."""
+        frame = self._source.read(self._raw)
+        if frame is None:
+            return None
+        self._raw = frame.image
+        return replace(frame, image=self._upright(frame.image, into), detail=self._detail(frame.detail))
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _detail(self, detail: Callable[[], Frame] | None) -> Callable[[], Frame] | None:
+        return None if detail is None else lambda: self._upright(detail(), None)
+
+    def _upright(self, image: Frame, into: Frame | None) -> Frame:
+        # Only views up to here: the region is cut out of the frame as it lies, and OpenCV turns just that.
+        view = np.rot90(image, -self._rotation // 90)
+        view = view[:, ::-1] if self._mirror else view
+        view = _cut(view, self._roi)
+        height, width = view.shape[:2]
+        view = view[:, ::-1] if self._mirror else view
+        view = np.rot90(view, self._rotation // 90)
+        frame = frame_buffer(into, height, width)
+        if self._rotation:
+            cv2.rotate(view, _TURNS[self._rotation], dst=frame)
+        else:
+            np.copyto(frame, view)
+        if self._mirror:
+            cv2.flip(frame, 1, dst=frame)
+        return frame
+
+
+def _cut(view: Frame, roi: Region) -> Frame:
+    height, width = view.shape[:2]
+    left, right = round(roi[0] * width), round((roi[0] + roi[2]) * width)
+    top, bottom = round(roi[1] * height), round((roi[1] + roi[3]) * height)
+    if min(right - left, bottom - top) < MIN_SIDE:
+        raise ConfigError(
+            f"the region of interest has {right - left} x {bottom - top} of the frame's {width} x {height} pixels,"
+            " too few to classify",
+            mend=f"make it at least {MIN_SIDE} x {MIN_SIDE} pixels large",
+        )
+    return view[top:bottom, left:right]

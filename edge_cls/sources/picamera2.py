@@ -1,0 +1,282 @@
+"""A Raspberry Pi camera, through Picamera2 and libcamera."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from edge_cls.errors import MissingDependency, SourceError
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.capture import capture_time
+from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size, to_rgb
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SIZE = (640, 480)
+_FAULTS = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    BufferError,
+    CancelledError,
+)
+"""What Picamera2 and libcamera raise: for a camera that went away in the middle of something, nearly anything."""
+_CABLE = "check the camera and its cable: rpicam-hello --list-cameras"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How the camera was configured to give one of its streams. `stride` is in bytes."""
+
+    name: str
+    width: int
+    height: int
+    pixel_format: str
+    stride: int
+
+    def rgb(self, buffer: Buffer, into: Frame | None = None) -> Frame:
+        """Return the frame in a buffer of this stream, written into `into` where it fits."""
+        return to_rgb(buffer, self.pixel_format, self.width, self.height, self.stride, into)
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height} {self.pixel_format}"
+
+
+class Picamera2Source:
+    """The camera `which`: its number, or a part of its model's name or its id.
+
+    `size` (width, height) is asked of the main stream, and `lores` of the smaller one that inference then sees, with
+    the main one as `detail`. `fps` and `controls` (libcamera's, by name) are passed on. What the camera made of all
+    this is read back and logged. Raises SourceError where there is no such camera, where it cannot do what it is asked
+    to, where it is in use, and where no frame comes for `stall_s` seconds; MissingDependency without Picamera2.
+    `library` is the module picamera2, or what stands for it.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        which: str = "0",
+        *,
+        clock: Clock,
+        size: tuple[int, int] | None = None,
+        lores: tuple[int, int] | None = None,
+        fps: float | None = None,
+        controls: Mapping[str, Any] | None = None,
+        stall_s: float = 10.0,
+        library: Any = None,
+    ) -> None:
+        self._library = library or _import_picamera2()
+        self._clock = clock
+        self._stall_s = stall_s
+        self._index = 0
+        self._unused: list[Buffer] = []
+        self._name = f"picamera2:{which}"
+        with self._told("cannot be looked for"):
+            number, self._name = _find(self._library.Picamera2, which)
+        self._camera: Any = _acquire(self._library.Picamera2, number, self._name)
+        try:
+            with self._told("cannot be started"):
+                self.main, self.lores = self._configure(size or DEFAULT_SIZE, lores, fps, dict(controls or {}))
+                self._camera.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, into: Frame | None = None) -> CapturedFrame:
+        """Return the next frame."""
+        if self._camera is None:
+            raise SourceError(f"{self._name} is closed", mend="open it again")
+        detail: _Detail | None = None
+        with self._told("failed"):
+            try:
+                request = self._camera.capture_request(wait=self._stall_s)
+            except TimeoutError:
+                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", mend=_CABLE) from None
+            try:
+                stamp = request.get_metadata().get("SensorTimestamp", 0) / 1e9
+                timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
+                image = self._use(request, self.lores or self.main, lambda buffer, stream: stream.rgb(buffer, into))
+                if self.lores is not None:
+                    detail = self._use(request, self.main, functools.partial(_Detail, unused=self._unused))
+            finally:
+                request.release()
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image, detail)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Let go of the camera, also of one that failed."""
+        camera, self._camera = self._camera, None
+        if camera is None:
+            return
+        try:
+            # Not stop(), which waits for ever where the event loop of Picamera2 has died.
+            camera.close()
+        except _FAULTS as error:
+            log.warning("%s could not be closed: %s", self._name, error)
+        # A Picamera2 refers to itself: its pipes and buffers are free when they are collected.
+        del camera
+        gc.collect()
+
+    def _configure(
+        self, size: tuple[int, int], lores: tuple[int, int] | None, fps: float | None, controls: dict[str, Any]
+    ) -> tuple[Stream, Stream | None]:
+        camera = self._camera
+        configuration = camera.create_video_configuration(
+            main={"size": tuple(size), "format": "BGR888"},
+            lores=lores and {"size": tuple(lores), "format": "YUV420"},
+            raw=None,
+        )
+        # From 1280 x 720 Picamera2 would take BT.709, and our conversion is that of BT.601.
+        configuration["colour_space"] = type(configuration["colour_space"]).Smpte170m()
+        camera.configure(configuration)
+        self._check_controls(fps, controls)
+        if fps is not None:
+            duration = round(1e6 / fps)
+            controls["FrameDurationLimits"] = (duration, duration)
+        camera.set_controls(controls)
+        got = camera.camera_configuration()
+        main = _stream("main", got["main"], self._name)
+        small = _stream("lores", got["lores"], self._name) if lores else None
+        if small and abs(small.width * main.height - small.height * main.width) > 2 * max(main.width, main.height):
+            raise SourceError(
+                f"{self._name} gives {small} as lores, another aspect ratio than {main}",
+                mend="choose sizes of the same ratio, for example size = [1280, 960] and lores = [320, 240]",
+            )
+        adjusted = (main.width, main.height) != tuple(size) or (
+            small is not None and (small.width, small.height) != lores
+        )
+        log.log(
+            logging.WARNING if adjusted else logging.INFO,
+            "%s gives %s%s%s",
+            self._name,
+            main,
+            f" and {small} as lores" if small else "",
+            ", which is not the size that was asked for" if adjusted else "",
+        )
+        return main, small
+
+    def _check_controls(self, fps: float | None, controls: Mapping[str, Any]) -> None:
+        known = sorted(self._camera.camera_controls)
+        if fps is not None and "FrameDurationLimits" not in known:
+            raise SourceError(f"{self._name} lets nobody choose its frame rate", mend="leave fps away")
+        if unknown := sorted(set(controls) - set(known)):
+            raise SourceError(
+                f"{self._name} has no control {', '.join(unknown)}", mend=f"use some of: {', '.join(known)}"
+            )
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except SourceError:
+            raise
+        except _FAULTS as error:
+            raise SourceError(f"{self._name} {what} ({error or type(error).__name__})", mend=_CABLE) from error
+
+    def _use(self, request: Any, stream: Stream, use: Callable[[Buffer, Stream], T]) -> T:
+        """Return what `use` makes of the camera's own memory, which nothing may refer to any more afterwards."""
+        with self._library.MappedArray(request, stream.name, reshape=False, write=False) as mapped:
+            if mapped.array.size < buffer_size(stream.pixel_format, stream.height, stream.stride):
+                raise SourceError(
+                    f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", mend=_CABLE
+                )
+            return use(mapped.array, stream)
+
+
+class _Detail:
+    """The main stream's frame, converted when it is asked for.
+
+    Its bytes lie in a buffer of `unused`, to which they return when nobody has the frame any more.
+    """
+
+    def __init__(self, buffer: Buffer, stream: Stream, unused: list[Buffer]) -> None:
+        self._stream = stream
+        self._unused = unused
+        self._raw = unused.pop() if unused else np.empty(buffer.size, np.uint8)
+        np.copyto(self._raw, buffer)
+
+    def __call__(self) -> Frame:
+        return self._stream.rgb(self._raw)
+
+    def __del__(self) -> None:
+        self._unused.append(self._raw)
+
+
+def _stream(name: str, configuration: Mapping[str, Any], camera: str) -> Stream:
+    (width, height), pixel_format = configuration["size"], configuration["format"]
+    if pixel_format not in FORMATS:
+        raise SourceError(
+            f"{camera} gives {pixel_format}, not one of {', '.join(FORMATS)}",
+            mend="use a USB camera as v4l2:0, without libcamera",
+        )
+    return Stream(name, width, height, pixel_format, configuration["stride"])
+
+
+def _find(picamera2: Any, which: str) -> tuple[int, str]:
+    """Return the number and the name of a camera."""
+    cameras = [(str(info.get("Model", "")), str(info.get("Id", ""))) for info in picamera2.global_camera_info()]
+    if not cameras:
+        raise SourceError("no camera was found", mend="check its cable, and: rpicam-hello --list-cameras")
+    there = ", ".join(f"{number}: {model} ({identity})" for number, (model, identity) in enumerate(cameras))
+    if which.isdecimal():
+        numbers = [int(which)] if int(which) < len(cameras) else []
+    else:
+        numbers = [number for number, names in enumerate(cameras) if any(which.lower() in n.lower() for n in names)]
+    if len(numbers) != 1:
+        problem = "is in the names of several cameras" if numbers else "is no camera"
+        raise SourceError(f"picamera2:{which} {problem}", mend=f"choose one of {there}")
+    return numbers[0], f"picamera2:{numbers[0]} ({cameras[numbers[0]][0]})"
+
+
+def _acquire(picamera2: Any, number: int, name: str) -> Any:
+    # In two steps, because an __init__ that fails leaves a pipe open, and this may be tried for months.
+    camera = picamera2.__new__(picamera2)
+    try:
+        camera.__init__(number)
+    except _FAULTS as error:
+        with contextlib.suppress(*_FAULTS):
+            if camera.is_open:
+                camera.close()
+            else:
+                camera.notifymeread.close()
+                os.close(camera.notifyme_w)
+        raise SourceError(
+            f"{name} cannot be opened: it is in use, or does not answer",
+            mend="stop what else uses it (see: fuser -v /dev/media* /dev/video*), and check its cable",
+        ) from error
+    return camera
+
+
+def _import_picamera2() -> Any:
+    try:
+        import picamera2
+    except ImportError as error:
+        raise MissingDependency(
+            f"Picamera2 cannot be imported ({error})",
+            mend="run: sudo apt install python3-picamera2; make the venv with python3 -m venv --system-site-packages",
+        ) from error
+    except ValueError as error:
+        # How modules tell that were compiled for numpy 1: "numpy.dtype size changed".
+        raise MissingDependency(
+            f"Picamera2 and this numpy do not go together ({error})", mend="run: pip install 'numpy<2'"
+        ) from error
+    return picamera2

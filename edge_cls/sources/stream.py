@@ -1,0 +1,76 @@
+"""A network camera, through OpenCV and FFmpeg."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+
+from edge_cls.errors import SourceError
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.capture import Decoder
+
+SCHEMES = ("rtsp", "http", "https")
+
+
+def public_name(url: str) -> str:
+    """Return what may be shown of a URL: scheme, host and port. Cameras take passwords in each of the other parts.
+
+    >>> public_name("rtsp://admin:secret@camera.local:554/user=admin&password=secret")
+    'rtsp://camera.local:554'
+    """
+    scheme, _, rest = url.partition("://")
+    authority, after = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr] # always matches
+    host = authority.rpartition("@")[2]
+    # An @ after the authority may be that of a password with a slash in it, and then the host is none.
+    plain = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host) and "@" not in after
+    return f"{scheme}://{host if plain else '...'}"
+
+
+class StreamSource:
+    """The frames of the stream at `url`: rtsp, http (Motion JPEG, or what else FFmpeg reads) or https.
+
+    What it shows of the URL is its host. Raises SourceError where the stream does not open, ends, or gives no frame
+    for `stall_s` seconds.
+    """
+
+    live = True
+
+    def __init__(self, url: str, *, clock: Clock, stall_s: float = 10.0) -> None:
+        self._name = public_name(url)
+        self._clock = clock
+        self._stall_s = stall_s
+        self._index = 0
+        patience = max(1, round(stall_s * 1000))
+        self._capture = cv2.VideoCapture(
+            url,
+            cv2.CAP_FFMPEG,
+            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience],
+        )
+        if not self._capture.isOpened():
+            raise SourceError(
+                f"{self._name} cannot be opened: there is no answer, no video, or the password is wrong",
+                mend="try the same address in a player, for example: ffplay ADDRESS",
+            )
+        self._decoder = Decoder(self._capture)
+
+    def read(self, into: Frame | None = None) -> CapturedFrame:
+        """Return the next frame."""
+        if not self._capture.isOpened():
+            raise SourceError(f"{self._name} is closed", mend="open it again")
+        there = self._capture.grab()
+        timestamp, captured = self._clock.time(), self._clock.monotonic()
+        image = self._decoder.retrieve(into) if there else None
+        if image is None:
+            raise SourceError(
+                f"{self._name} ended, or gave no frame for {self._stall_s:g} s", mend="check the camera and the network"
+            )
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Hang up."""
+        self._capture.release()

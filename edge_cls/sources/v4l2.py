@@ -1,0 +1,110 @@
+"""A USB camera, through OpenCV and Video4Linux."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import cv2
+
+from edge_cls.errors import SourceError
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.capture import Decoder, capture_time
+
+log = logging.getLogger(__name__)
+
+_CABLE = "check its cable, or plug it in again"
+
+
+class V4l2Source:
+    """The camera `device`: a number as in /dev/video0, or a path, of which those below /dev/v4l/by-id stay the same.
+
+    `size` (width, height) and `fps` are asked for; what the camera made of them is logged. Raises SourceError where
+    the camera is missing, in use or not ours to read, and where no frame comes for `stall_s` seconds. (The first may
+    take OpenCV's own 10 seconds.)
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        clock: Clock,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
+        stall_s: float = 10.0,
+    ) -> None:
+        self._name = f"/dev/video{device}" if device.isdecimal() else device
+        self._clock = clock
+        self._stall_s = stall_s
+        self._index = 0
+        self._check_device()
+        self._capture = cv2.VideoCapture(self._name, cv2.CAP_V4L2)
+        if not self._capture.isOpened():
+            raise SourceError(
+                f"{self._name} cannot be opened: it is in use, or no camera",
+                mend=f"see who uses it: fuser -v {self._name}; see what there is: v4l2-ctl --list-devices",
+            )
+        self._decoder = Decoder(self._capture)
+        self._configure(size, fps)
+
+    def read(self, into: Frame | None = None) -> CapturedFrame:
+        """Return the next frame."""
+        if not self._capture.isOpened():
+            raise SourceError(f"{self._name} is closed", mend="open it again")
+        try:
+            ready, which = cv2.VideoCapture.waitAny([self._capture], round(self._stall_s * 1e9))
+            if not ready:
+                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", mend=_CABLE)
+            image = self._decoder.retrieve(into) if len(which) else None
+        except cv2.error as error:
+            raise SourceError(f"{self._name} failed ({error.err})", mend=_CABLE) from error
+        if image is None:
+            raise SourceError(f"{self._name} gives no more frames", mend=_CABLE)
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._capture.release()
+
+    def _check_device(self) -> None:
+        if not Path(self._name).exists():
+            raise SourceError(
+                f"{self._name} does not exist",
+                mend="plug it in; see what there is: v4l2-ctl --list-devices",
+            )
+        if not os.access(self._name, os.R_OK | os.W_OK):
+            raise SourceError(
+                f"{self._name} may not be used by this user",
+                mend="run: sudo usermod -aG video $USER, and log in again",
+            )
+
+    def _configure(self, size: tuple[int, int] | None, fps: float | None) -> None:
+        # USB has no room for large raw pictures at full speed. A camera without JPEG stays as it is.
+        self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        if size is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        if fps is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, fps)
+        got = (
+            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
+        adjusted = size is not None and got != tuple(size)
+        log.log(
+            logging.WARNING if adjusted else logging.INFO,
+            "%s gives %d x %d at %g fps%s",
+            self._name,
+            *got,
+            self._capture.get(cv2.CAP_PROP_FPS),
+            f", and not the {size[0]} x {size[1]} that were asked for" if size and adjusted else "",
+        )

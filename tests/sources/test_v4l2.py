@@ -1,0 +1,128 @@
+"""A USB camera, with a fake of OpenCV's capture: no machine that runs these tests has the real device."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_cls.errors import SourceError
+from edge_cls.sources.v4l2 import V4l2Source
+from edge_cls.testing import FakeClock
+from tests.sources.fake_capture import FakeVideoCapture
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> type[FakeVideoCapture]:
+    """The fake, in the place of OpenCV's capture."""
+    fresh = type("Camera", (FakeVideoCapture,), {"clock": clock})
+    monkeypatch.setattr("cv2.VideoCapture", fresh)
+    return fresh
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> str:
+    (tmp_path / "video0").touch()
+    return str(tmp_path / "video0")
+
+
+def test_it_is_opened_by_its_path_and_by_no_other_backend(
+    camera: type[FakeVideoCapture], device: str, clock: FakeClock
+) -> None:
+    V4l2Source(device, clock=clock).close()
+    assert camera.asked == (device, cv2.CAP_V4L2)
+
+
+def test_what_is_asked_for_is_asked_and_what_came_of_it_is_said(
+    camera: type[FakeVideoCapture], device: str, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = V4l2Source(device, clock=clock, size=(1280, 720), fps=15.0)
+    assert camera.options[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"MJPG")
+    assert caplog.messages == [f"{device} gives 640 x 480 at 15 fps, and not the 1280 x 720 that were asked for"]
+    assert source.read().image.shape == (480, 640, 3)
+    source.close()
+
+
+def test_a_camera_that_does_as_it_was_asked_makes_no_noise(
+    camera: type[FakeVideoCapture], device: str, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        V4l2Source(device, clock=clock, size=(320, 240)).close()
+    assert camera.options[cv2.CAP_PROP_FRAME_WIDTH] == 320
+    assert not caplog.messages
+
+
+@pytest.mark.usefixtures("camera")
+def test_a_frame_is_of_when_the_driver_took_it(device: str, clock: FakeClock) -> None:
+    origin = V4l2Source(device, clock=clock).read().origin
+    assert origin.captured == pytest.approx(NOW - 0.02, abs=1e-6)
+    assert origin.timestamp == pytest.approx(NOW - 0.02, abs=1e-6)
+
+
+def test_a_driver_that_counts_from_elsewhere_is_not_believed(
+    camera: type[FakeVideoCapture], device: str, clock: FakeClock
+) -> None:
+    camera.stamped = False
+    assert V4l2Source(device, clock=clock).read().origin.captured == NOW
+
+
+def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(
+    camera: type[FakeVideoCapture], device: str, clock: FakeClock
+) -> None:
+    source = V4l2Source(device, clock=clock, stall_s=3.0)
+    camera.stalls = True
+    with pytest.raises(SourceError, match=r"video0 gave no frame for 3 s; check its cable"):
+        source.read()
+    assert clock.monotonic() == NOW + 3
+
+
+def test_a_camera_that_is_pulled_out_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
+    source = V4l2Source(device, clock=clock)
+    camera.fault = "Error is reported for camera stream: 0"
+    with pytest.raises(SourceError, match=r"video0 failed .*; check its cable, or plug it in again"):
+        source.read()
+    camera.fault, camera.gives = None, 0
+    with pytest.raises(SourceError, match=r"video0 gives no more frames; check its cable"):
+        source.read()
+
+
+def test_a_number_is_a_device(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    with pytest.raises(SourceError, match=r"^/dev/video7 does not exist; plug it in; .*v4l2-ctl --list-devices"):
+        V4l2Source("7", clock=clock)
+
+
+def test_a_device_that_is_in_use_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
+    camera.opens = False
+    with pytest.raises(SourceError, match=r"video0 cannot be opened: it is in use, or no camera; .*fuser -v"):
+        V4l2Source(device, clock=clock)
+
+
+def test_rights_that_are_missing_are_told_with_the_group(
+    monkeypatch: pytest.MonkeyPatch, device: str, clock: FakeClock
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SourceError, match=r"may not be used by this user; run: sudo usermod -aG video"):
+        V4l2Source(device, clock=clock)
+
+
+def test_opencv_waits_for_one_camera_as_the_fake_does(tmp_path: Path) -> None:
+    """The real thing refuses what is no V4L camera: then at least its name and arguments are right."""
+    writer = cv2.VideoWriter(str(tmp_path / "one.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    capture = cv2.VideoCapture(str(tmp_path / "one.avi"))
+    with pytest.raises(cv2.error, match="supported by V4L backend only"):
+        cv2.VideoCapture.waitAny([capture], 1_000_000)
+    capture.release()
