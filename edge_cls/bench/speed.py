@@ -1,4 +1,4 @@
-"""The whole pipeline beside the bare interpreter: blocks of frames by turns, so that what disturbs one disturbs both."""
+"""The whole pipeline beside the bare interpreter, a few frames each by turns: what disturbs one disturbs both."""
 
 from __future__ import annotations
 
@@ -107,20 +107,20 @@ class _Bench:
         return (len(self._beats) - 1) / (self._beats[-1] - self._beats[0])
 
     def ready(self) -> None:
-        """The first frame is done."""
+        """Take note that the first frame is done."""
 
     def status(self, text: str) -> None:
-        """Nobody is told."""
+        """Take note, and tell nobody."""
 
     def watchdog(self) -> None:
-        """One more frame is done."""
+        """Take note that one more frame is done."""
         self._beats.append(self._clock.monotonic())
 
     def reloading(self) -> None:
-        """This does not happen."""
+        """Take note that the settings are read again, which they are not."""
 
     def stopping(self) -> None:
-        """The last frame is done."""
+        """Take note that the last frame is done."""
 
 
 def _durations(stages: Stages, name: str) -> Durations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,8 +12,6 @@ from typer.core import TyperGroup
 from edge_cls.cli.options import JsonOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
-    from click import Context
-
     from edge_cls.bench.footprint import Footprint
     from edge_cls.bench.speed import Speed
 
@@ -23,7 +21,8 @@ _DEFAULT = "pipeline"
 class _PipelineUnlessNamed(TyperGroup):
     """Takes what is no name of a benchmark for the arguments of the pipeline's."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    # Typer brings a Click of its own, or not, depending on its version: the type of a context has no one name.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, "--help"):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -66,8 +65,8 @@ def bench_pipeline(
 ) -> None:
     """Measure the whole of 'edge-cls run', stage by stage, and beside it the bare interpreter.
 
-    Frames come out of RAM, as fast as they are wanted; latency is measured at half that speed. Start-up and memory (RSS)
-    are those of 'edge-cls run' in a process of its own.
+    Frames come out of RAM, as fast as they are wanted; latency is measured at half that speed. Start-up and the most
+    memory (RSS) are those of 'edge-cls run' in a process of its own.
     """
     import tempfile
     import time
