@@ -152,7 +152,7 @@ class Service:
                 panel.start(self.pipeline.snapshot, self.appliance.ask)
                 self._adapters[key] = panel
             else:
-                self._adapters[key] = Outbox(_open_sink(key), name=key.kind, clock=self._clock)
+                self._adapters[key] = Outbox(_open_sink(key), name=_name(key), clock=self._clock)
         outboxes = [adapter for adapter in self._adapters.values() if isinstance(adapter, Outbox)]
         self.appliance.outboxes = outboxes
         self.appliance.panel = next((one for one in self._adapters.values() if not isinstance(one, Outbox)), None)
@@ -230,6 +230,17 @@ def _sinks(config: Config) -> list[settings.Sink]:
     """Return the sinks; a light of the panel is an output as any other."""
     lights = () if config.panel is None else config.panel.led
     return [*config.sink, *(settings.GpioSink(kind="gpio", pin=light.pin, label=light.label) for light in lights)]
+
+
+def _name(sink: settings.Sink) -> str:
+    """Return what the log calls a sink."""
+    match sink:
+        case settings.GpioSink():
+            return f"gpio {sink.pin}"
+        case settings.CommandSink():
+            return f"command {sink.argv[0]}"
+        case _:
+            return f"{sink.kind} {sink.path}"
 
 
 def _open_sink(sink: settings.Sink) -> Sink:

@@ -286,7 +286,7 @@ def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
     sink = {"kind": "json_lines", "path": str(tmp_path / "nowhere" / "events.jsonl")}
     rig = build({"model": str(tiny), "source": {"name": str(photos)}, "states": at_once(), "sink": [sink]})
     assert rig.service.run() == 30
-    assert "sink json_lines fails" in caplog.text
+    assert "events.jsonl fails" in caplog.text
 
 
 def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Rig], tiny: Path, photos: Path) -> None:

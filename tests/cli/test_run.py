@@ -39,7 +39,7 @@ def test_events_are_told_once_and_frames_not_at_all(edge_cls: EdgeCls, folder: P
     assert len(told) <= 5, "each is told once"
     assert [line["status"] for line in lines if "status" in line][-1] == "ended"
     text = good(edge_cls("run", "--config", str(config), "--events"))
-    assert "green" in text
+    assert "entered blue" in text
     assert "camera: ended" in text
 
 

@@ -193,7 +193,7 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
         tmp_path, {"home/ada/venv/pyvenv.cfg": "home = x\ninclude-system-site-packages = false\nversion = 3\n"}
     )
     check = check_picamera2(machine(apt(pi_4(settings)), installed=NO_PICAMERA2), NOTHING)
-    subprocess.run(["sh", "-c", check.mend], check=True)  # noqa: S607 - the shell that a person would paste it into
+    subprocess.run(["sh", "-c", check.mend], check=True)
     mended = (tmp_path / "home/ada/venv/pyvenv.cfg").read_text()
     assert mended == "home = x\ninclude-system-site-packages = true\nversion = 3\n"
 

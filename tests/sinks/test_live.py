@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from rich.cells import cell_len
@@ -42,10 +42,10 @@ class Terminal(io.StringIO):
 class Screen:
     """A view on a terminal of a size."""
 
-    def __init__(self, width: int = 80, height: int = 40, dropped: Mapping[str, int] | None = None) -> None:
+    def __init__(self, width: int = 80, height: int = 40) -> None:
         self.terminal, self.width, self.height = Terminal(), width, height
         console = Console(file=self.terminal, force_terminal=True, width=width, height=height)
-        self.view = LiveView(console, clock=FakeClock(), dropped=lambda: dropped or {})
+        self.view = LiveView(console, clock=FakeClock())
 
     @property
     def text(self) -> str:
@@ -101,8 +101,6 @@ def test_troubles_and_drops_are_told_whole(screen: Screen) -> None:
     screen.view.publish(status(0, long, "81 °C"))
     text = " ".join(screen.text.split())
     assert f"! {long} ! 81 °C" in text
-    dropping = Screen(dropped={"card": 12, "hook": 0})
-    assert "dropped: card 12\n" in "\n".join(line.rstrip() for line in dropping.text.splitlines()) + "\n"
     dropping.view.close()
 
 
