@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # What this file imports inside functions needs numpy, OpenCV and the interpreter. Where one of these is broken the
 # doctor has to say so, and cannot need them itself.
+_BACKBONE = "edge-embed.tflite"
+"""The model where none is configured."""
 _BROKEN = "mend what the lines above say of libraries"
 
 
@@ -59,7 +61,7 @@ def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
         model, space = _check_model(needs)
         yield model
         if needs.memory is not None:
-            yield _check_memory(machine, needs.memory, space)
+            yield _check_memory(machine, needs, needs.memory, space)
     except ImportError as error:
         yield fail("model", f"it cannot be loaded ({error})", _BROKEN)
     except PermissionError:  # a service of systemd keeps its files where nobody else looks
@@ -76,7 +78,7 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
 
     name = "model"
     try:
-        path = needs.model or builtin_file("edge-embed.tflite")
+        path = needs.model or builtin_file(_BACKBONE)
         file = read_model(path)
         if needs.edge_tpu:  # which runs nowhere else
             return ok(name, f"{path} can be read"), file.manifest.space if file.manifest else None
@@ -90,8 +92,9 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
     return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else None
 
 
-def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
+def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
     """Look into a copy: opening the file itself would bring it up to date, or mend it, under a service at work."""
+    from edge_cls.builtin import builtin_file
     from edge_cls.memory.store import Memory
     from edge_cls.memory.upkeep import copy_untouched
 
@@ -130,7 +133,7 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
         return fail(
             name,
             f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
-            f"edge-cls memory reembed --memory {path}, with the --model that is used from now on",
+            f"edge-cls memory reembed --memory {path} --model {needs.model or builtin_file(_BACKBONE)}",
         )
     if not all(map(machine.may, [path.parent, *files])):
         mend = f"teach as its owner, or: sudo chown {machine.user} {path}*"
