@@ -164,18 +164,18 @@ def test_a_reader_of_lines_that_hangs_holds_up_nobody_who_shows(open_pty: tuple[
 
 
 @pytest.mark.parametrize("key", ["mm", "", "ctrl", "f13", "  ", 17])
-def test_a_key_that_does_not_exist_is_refused(key: int | str, open_pty: tuple[int, int]) -> None:
-    keys = Terminal(open_pty[1])
+def test_a_key_that_does_not_exist_is_refused_and_the_terminal_given_back(
+    key: int | str, open_pty: tuple[int, int]
+) -> None:
+    before = termios.tcgetattr(open_pty[1])
     with pytest.raises(ConfigError, match=r"there is no key .*; give a character, or one of enter, space"):
-        KeyboardPanel([Button(key, "mug")], keys, tell=print, clock=FakeClock())
-    keys.close()
+        KeyboardPanel([Button(key, "mug")], Terminal(open_pty[1]), tell=print, clock=FakeClock())
+    assert termios.tcgetattr(open_pty[1]) == before
 
 
 def test_a_key_is_the_same_in_capitals_and_used_once(open_pty: tuple[int, int]) -> None:
-    keys = Terminal(open_pty[1])
     with pytest.raises(ConfigError, match="two buttons are given for m"):
-        KeyboardPanel([Button("m", "mug"), Button("M", "milk")], keys, tell=print, clock=FakeClock())
-    keys.close()
+        KeyboardPanel([Button("m", "mug"), Button("M", "milk")], Terminal(open_pty[1]), tell=print, clock=FakeClock())
 
 
 def test_a_digit_may_be_a_number_in_the_configuration(keypad: KeypadRig) -> None:
