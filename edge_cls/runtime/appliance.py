@@ -140,6 +140,7 @@ class Appliance:
             self._supervisor.reloading()
             self._reload()
             self._supervisor.ready()
+            self._told = None  # there may be new sinks
         if self._camera is not None:
             self._look_at(self._camera)
         self._tell_status()

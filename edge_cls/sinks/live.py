@@ -37,7 +37,8 @@ _COLOURS = {"opening": "yellow", "running": "green", "down": "red", "ended": "bl
 class LiveView:
     """Draws the state, the scores of the newest frame, the camera and what happened last, at most 10 times a second.
 
-    It draws in a thread of its own, when something changed. An OSError of the terminal is raised by the next `publish`, and drawing is tried again.
+    It draws in a thread of its own, when something changed. An OSError of the terminal is raised by the next `publish`,
+    and drawing is tried again.
     """
 
     wants = (Result, Event, Status)

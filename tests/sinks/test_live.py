@@ -96,12 +96,11 @@ def test_rate_and_latency_are_those_of_the_last_seconds(screen: Screen) -> None:
     assert "frames/s" not in screen.text
 
 
-def test_troubles_and_drops_are_told_whole(screen: Screen) -> None:
+def test_troubles_are_told_whole(screen: Screen) -> None:
     long = "sink card fails: " + "a word " * 20 + "end"
     screen.view.publish(status(0, long, "81 °C"))
     text = " ".join(screen.text.split())
     assert f"! {long} ! 81 °C" in text
-    dropping.view.close()
 
 
 def test_the_last_events_and_notes_are_listed(screen: Screen) -> None:
