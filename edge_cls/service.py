@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
 _PATIENCE = 1.0
-"""Seconds that a sink has to deliver what is queued when it is closed."""
+"""Seconds that all sinks together have to deliver what is queued when they are closed."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ class Service:
 
     def close(self) -> None:
         """Let go of everything. Closing twice is safe."""
+        until = self._clock.monotonic() + _PATIENCE
         try:
             while self._adapters:
-                self._close_adapter(next(reversed(self._adapters)))
+                self._close_adapter(next(reversed(self._adapters)), until)
         finally:
             self.classifier.close()
 
@@ -142,7 +143,7 @@ class Service:
         """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
         wanted = [*_sinks(config), *([] if config.panel is None else [config.panel])]
         for key in [key for key in self._adapters if key not in wanted and key is not self._shown]:
-            self._close_adapter(key)
+            self._close_adapter(key, self._clock.monotonic() + _PATIENCE)
         for key in wanted:
             if key in self._adapters:
                 continue
@@ -156,11 +157,11 @@ class Service:
         self.appliance.outboxes = outboxes
         self.appliance.panel = next((one for one in self._adapters.values() if not isinstance(one, Outbox)), None)
 
-    def _close_adapter(self, key: object) -> None:
+    def _close_adapter(self, key: object, until: float) -> None:
         adapter = self._adapters.pop(key)
         if isinstance(adapter, Outbox):
             # Of a recording everything is told, however slow who reads it.
-            adapter.close(_PATIENCE if self._live else None)
+            adapter.close(max(0.0, until - self._clock.monotonic()) if self._live else None)
         else:
             adapter.close()
 

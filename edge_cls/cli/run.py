@@ -81,6 +81,8 @@ def run(
     from edge_cls.system.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
+    if source is None and file is None and "EDGE_CLS_SOURCE__NAME" not in os.environ:
+        raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
         "source": {"name": source},
         "model": model,

@@ -62,8 +62,8 @@ def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
             yield _check_memory(machine, needs.memory, space)
     except ImportError as error:
         yield fail("model", f"it cannot be loaded ({error})", _BROKEN)
-    except OSError as error:
-        yield warn("memory", f"it cannot be copied to look into it ({error})", "free some space in /tmp")
+    except PermissionError:  # a service of systemd keeps its files where nobody else looks
+        yield warn("memory", f"this user may not look into {needs.memory}", machine.as_root)
 
 
 def _check_model(needs: Needs) -> tuple[Check, str | None]:
@@ -109,6 +109,11 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
             f"{strange[0]} belongs to another user than the memory itself",
             f"sudo chown --reference={path} {' '.join(map(str, strange))}",
         )
+    path.open("rb").close()  # whether it may be read at all
+    size = sum(file.stat().st_size for file in files)
+    if size > machine.free(Path(tempfile.gettempdir()))[0]:
+        mend = f"TMPDIR={path.parent} edge-cls doctor"
+        return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", mend)
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
         try:
@@ -134,5 +139,7 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
 
 
 def with_options(needs: Needs, model: Path | None, memory: Path | None) -> Needs:
-    """Return `needs` with another model and memory, where they are given."""
-    return replace(needs, model=model or needs.model, memory=memory or needs.memory)
+    """Return `needs` with another model, which the configuration's labels are not of, and memory, where given."""
+    if model is not None:
+        needs = replace(needs, model=model, labels=None)
+    return replace(needs, memory=memory or needs.memory)

@@ -173,7 +173,7 @@ class LiveView:
         if span > 0.0 and self._status.camera == "running":
             latency = statistics.median(latency for _, latency in self._frames)
             line.append(f", {(len(self._frames) - 1) / span:.1f} frames/s, {latency * 1000:.0f} ms latency")
-        if self._status.detail:
+        if self._status.detail not in ("", self._status.camera):
             line.append(f": {one_line(self._status.detail)}")
         return line
 

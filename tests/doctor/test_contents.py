@@ -6,11 +6,11 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from edge_cls.doctor.contents import check_configuration, check_contents
+from edge_cls.doctor.contents import check_configuration, check_contents, with_options
 from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.memory.store import Memory
 from edge_cls.model import Model
@@ -202,6 +202,32 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     assert check.level is Level.FAIL
     assert "another model" in check.found
     assert "edge-cls memory reembed" in check.mend
+
+
+def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a service with a user of its own. Root, who runs tests too, may look into everything."""
+
+    def refused(self: Path, mode: str = "r") -> NoReturn:
+        raise PermissionError(13, f"Permission denied ({mode})", str(self))
+
+    monkeypatch.setattr(Path, "open", refused)
+    _, check = check_contents(machine(taught.parent), Needs(model=tiny, memory=taught))
+    assert (check.level, check.mend) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
+    assert str(taught) in check.found
+
+
+def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> None:
+    check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
+    assert check.level is Level.WARN
+    assert "no room" in check.found
+    assert check.mend == f"TMPDIR={taught.parent} edge-cls doctor"
+
+
+def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> None:
+    needs = Needs(model=Path("a"), labels=Path("b"), memory=Path("c"))
+    assert with_options(needs, None, None) == needs
+    assert with_options(needs, Path("x"), None) == Needs(model=Path("x"), memory=Path("c"))
+    assert with_options(needs, None, Path("y")) == replace(needs, memory=Path("y"))
 
 
 def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:

@@ -75,7 +75,12 @@ def json_stream(_: Path) -> Case:
 
 def text_lines(_: Path) -> Case:
     stream = Stream()
-    return Case(TextLines(stream), stream.getvalue, lambda: stream.set_broken(True), lambda: stream.set_broken(False))
+    return Case(
+        TextLines(stream, wants=(Result, Event)),
+        stream.getvalue,
+        lambda: stream.set_broken(True),
+        lambda: stream.set_broken(False),
+    )
 
 
 def json_file(folder: Path) -> Case:

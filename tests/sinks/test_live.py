@@ -13,6 +13,7 @@ from rich.console import Console
 from edge_cls.classifier import Score
 from edge_cls.core.smoothing import Transition
 from edge_cls.runtime.messages import Event, Status
+from edge_cls.sinks import live
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeClock
 from tests.sinks.messages import event, origin, result, status
@@ -158,11 +159,17 @@ def test_it_is_drawn_by_itself_and_left_in_the_terminal_with_its_cursor(screen: 
     assert written.rindex("\x1b[?25h") > written.rindex("the last word")
 
 
-def test_a_thousand_results_are_not_a_thousand_drawings(screen: Screen) -> None:
-    for number in range(1000):
-        screen.view.publish(result(number, Score("mug", 0.9)))
+def test_between_two_drawings_is_a_pause_which_the_end_cuts_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_PAUSE_S", 100 * PATIENCE)
+    screen = Screen()
+    assert screen.terminal.drawn.acquire(timeout=PATIENCE)
+    for number in range(50):
+        screen.view.publish(result(number, Score(f"label-{number}", 0.9)))
+        assert f"label-{number}" in screen.text  # takes its time, in which a thread could draw
     screen.view.close()
-    assert screen.terminal.getvalue().count("what happened") < 500
+    written = screen.terminal.getvalue()
+    assert written.count("what happened") == 2
+    assert "label-49" in written
 
 
 def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
