@@ -131,17 +131,19 @@ FAULTS = {
     "most 27",
     "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
     "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
-    "[[sink]]\nkind = 'command'\nargv = []": "sink #1, argv: [] is no command; write the absolute path of a program "
-    'and its arguments: ["/bin/true"]',
-    "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: ['true'] is no command; write the absolute path of "
-    'a program and its arguments: ["/bin/true"]',
+    "[[sink]]\nkind = 'command'\nargv = []": "sink #1, argv: it is no command; write the absolute path of a program, "
+    "and its arguments",
+    "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: it is no command; write the absolute path of a "
+    "program, and its arguments",
     # what does not go together
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is above enter, which is 0.3; make it at most as large",
     "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 can be asked for it; leave it out, "
     "or choose another source",
     "[source]\nname = 'demo'\nfps = 3": "source.fps: only picamera2 and v4l2 can be asked for it; leave it out, or "
     "choose another source",
-    "[source]\ncontrols = { A = { B = 1 } }": "source.controls: 'A' is no control; give it a number, a text, true, "
+    "[source]\ncontrols = { A = { B = 1 } }": "source.controls: 'A' is no control; give it a finite number, a text, "
+    "true, false, or a list of these",
+    "[source]\ncontrols = { A = [inf] }": "source.controls: 'A' is no control; give it a finite number, a text, true, "
     "false, or a list of these",
 }
 

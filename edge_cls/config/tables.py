@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,18 +63,16 @@ def _check_roi(roi: tuple[float, float, float, float]) -> tuple[float, float, fl
 def _check_controls(controls: dict[str, Any]) -> dict[str, Any]:
     for name, value in controls.items():
         values = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, bool | int | float | str) for one in values):
+        if not all(isinstance(one, str | int) or (isinstance(one, float) and math.isfinite(one)) for one in values):
             raise ConfigError(
-                f"{name!r} is no control", mend="give it a number, a text, true, false, or a list of these"
+                f"{name!r} is no control", mend="give it a finite number, a text, true, false, or a list of these"
             )
     return controls
 
 
 def _check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
     if not argv or not Path(argv[0]).is_absolute() or any("\0" in argument for argument in argv):
-        raise ConfigError(
-            f"{list(argv)} is no command", mend='write the absolute path of a program and its arguments: ["/bin/true"]'
-        )
+        raise ConfigError("it is no command", mend="write the absolute path of a program, and its arguments")
     return argv
 
 
