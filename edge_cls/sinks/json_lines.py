@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TextIO
 
 from edge_cls.errors import OutputError
-from edge_cls.runtime.messages import Event, Message, Result, Status
+from edge_cls.runtime.messages import CHANGES, Message
 from edge_cls.sinks.fields import as_line, fields
 
 
 class JsonLines:
     """Writes a line of `fields` a message, to a stream or to the end of a file; `-` is stdout.
 
-    Events and statuses, and with `raw` the result of every frame as well. The file is opened when there is something
-    to write, and again when it was renamed, deleted (as logrotate does it) or failed. Raises OutputError where a file
-    cannot be written, and what a stream raises.
+    Of the kinds of message it `wants`: events and statuses, unless told otherwise. The file is opened when there is
+    something to write, and again when it was renamed, deleted (as logrotate does it) or failed. Raises OutputError
+    where a file cannot be written, and what a stream raises.
     """
 
-    def __init__(self, target: TextIO | Path, *, raw: bool) -> None:
-        self.wants: tuple[type, ...] = (Result, Event, Status) if raw else (Event, Status)
+    def __init__(self, target: TextIO | Path, *, wants: tuple[type, ...] = CHANGES) -> None:
+        self.wants = wants
         target = sys.stdout if target == Path("-") else target
         self._output = _File(target) if isinstance(target, Path) else target
 
@@ -47,11 +46,13 @@ class _File:
 
     def write(self, line: str) -> None:
         try:
+            rest = line.encode()
             if self._file is None or not self._still_there(self._file):
                 self.close()
-                self._file = self._open()
-            # Unbuffered, so that what fails now is not tried again behind our back.
-            rest = line.encode()
+                if self._torn():
+                    rest = b"\n" + rest
+                # Unbuffered, so that what fails now is not tried again behind our back.
+                self._file = self._path.open("ab", buffering=0)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
@@ -76,13 +77,10 @@ class _File:
         except FileNotFoundError:
             return False
 
-    def _open(self) -> io.FileIO:
-        file = self._path.open("ab", buffering=0)
-        status = os.fstat(file.fileno())
-        if stat.S_ISREG(status.st_mode) and status.st_size:
-            with self._path.open("rb") as written:
-                written.seek(-1, os.SEEK_END)
-                torn = written.read(1) != b"\n"
-            if torn:  # by a process that was killed, or a disk that was full
-                file.write(b"\n")
-        return file
+    def _torn(self) -> bool:
+        """Return whether the last line is half a one, of a process that was killed, or of a full disk."""
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return False
+        with self._path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"

@@ -19,7 +19,19 @@ from edge_cls.sources.video import VideoSource
 
 NAMES = ("picamera2", "v4l2:0", "demo")
 """What a source is called that is no file, device or URL."""
+_DEVICES = ("/dev/video", "/dev/v4l/")
 _OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
+
+
+def is_live(spec: str) -> bool:
+    """Return whether `spec` names what goes on while nobody reads: a camera, a stream, or the demo."""
+    kind, _, which = spec.partition(":")
+    return (
+        spec in ("picamera2", "demo")
+        or spec.startswith(_DEVICES)
+        or (kind in ("picamera2", "v4l2") and bool(which))
+        or (kind in SCHEMES and which.startswith("//"))
+    )
 
 
 def open_source(
@@ -42,7 +54,7 @@ def open_source(
     (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
     where there is no such source, and ConfigError for an option that it does not have.
     """
-    kind, _, which = (f"v4l2:{spec}" if spec.startswith(("/dev/video", "/dev/v4l/")) else spec).partition(":")
+    kind, _, which = (f"v4l2:{spec}" if spec.startswith(_DEVICES) else spec).partition(":")
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:

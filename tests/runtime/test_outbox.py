@@ -35,6 +35,9 @@ def status(number: int) -> Status:
     return Status(float(number), "running", "")
 
 
+MAKERS: tuple[Callable[[int], Message], ...] = (result, event, status)
+
+
 def number_of(message: Message) -> int:
     return int(message.timestamp) if isinstance(message, Status) else message.frame.index
 
@@ -56,17 +59,19 @@ class HeldSink(FakeSink):
 
 
 class FailingSink(FakeSink):
-    """Fails with what `failure` makes of a message's number; `served` counts what was tried."""
+    """Fails with what `failure` makes of a message's number, and counts in `delivered` the others."""
 
     def __init__(self, failure: Callable[[int], Exception | None]) -> None:
         super().__init__()
         self.failure = failure
+        self.delivered = threading.Semaphore(0)
 
     def publish(self, message: Message) -> None:
         failure = self.failure(number_of(message))
         if failure is not None:
             raise failure
         super().publish(message)
+        self.delivered.release()
 
 
 @pytest.fixture
@@ -93,15 +98,24 @@ def test_messages_arrive_in_order_and_all_of_them() -> None:
     sink = FakeSink()
     outbox = Outbox(sink, size=4)
     for number in range(500):
-        outbox.offer((result, event, status)[number % 3](number), wait=True)
+        outbox.offer(MAKERS[number % 3](number), wait=True)
     outbox.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == list(range(500))
     assert (outbox.dropped, outbox.failures, outbox.trouble) == (0, 0, None)
 
 
 def test_only_what_the_sink_wants_is_queued() -> None:
-    class Events(FakeSink):
+    class Events:
         wants = (Event,)
+
+        def __init__(self) -> None:
+            self.messages: list[Message] = []
+
+        def publish(self, message: Message) -> None:
+            self.messages.append(message)
+
+        def close(self) -> None:
+            pass
 
     sink = Events()
     outbox = Outbox(sink, size=1)
@@ -129,12 +143,22 @@ def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
 
 def test_results_are_dropped_before_statuses_and_statuses_before_events(held: HeldSink) -> None:
     outbox = held_outbox(held, size=4)
-    for number, make in enumerate([event, status, result, status, event, event], start=1):
-        outbox.offer(make(number), wait=False)
-    # Result 3 first, then status 2; and a result that finds none but betters is the one to go.
-    outbox.offer(result(7), wait=False)
-    outbox.offer(event(8), wait=False)
-    outbox.offer(event(9), wait=False)
+    offered: list[Message] = [
+        event(1),
+        status(2),
+        result(3),
+        status(4),
+        event(5),
+        event(6),
+        result(7),
+        event(8),
+        event(9),
+    ]
+    went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 found none but betters, event 9 none but equals
+    for message, dropped in zip(offered, went, strict=True):
+        before = {number_of(one) for one in outbox._queue} | {number_of(message)}
+        outbox.offer(message, wait=False)
+        assert before - {number_of(one) for one in outbox._queue} == ({dropped} - {None})
     assert outbox.dropped == 5
     held.release.set()
     outbox.close(PATIENCE)
@@ -217,19 +241,13 @@ def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog:
     outbox = Outbox(sink, name="stick", clock=clock, calm_s=60.0)
     for number in range(8):
         outbox.offer(event(number), wait=True)
-    drained(outbox, sink, 1)
+    assert sink.delivered.acquire(timeout=PATIENCE)
     assert outbox.trouble == "sink stick fails: gone"
     clock.sleep(61.0)
     outbox.offer(event(8), wait=True)
     outbox.close(PATIENCE)
     assert outbox.trouble is None
     assert "sink stick works again; 7 messages were lost" in caplog.messages
-
-
-def drained(outbox: Outbox, sink: FakeSink, delivered: int) -> None:
-    """Wait until `delivered` messages have arrived."""
-    with outbox._changed:
-        assert outbox._changed.wait_for(lambda: len(sink.messages) >= delivered and not outbox._queue, PATIENCE)
 
 
 def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture) -> None:
@@ -256,17 +274,8 @@ def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture
 
 
 def test_a_sink_that_still_fails_is_in_trouble_however_long_nothing_happens() -> None:
-    clock, tried = FakeClock(), threading.Event()
-
-    def fail(_: int) -> Exception:
-        clock.sleep(1000.0)
-        tried.set()
-        return OSError("gone")
-
-    outbox = Outbox(FailingSink(fail), clock=clock, name="stick")
+    outbox = Outbox(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
     outbox.offer(event(0), wait=True)
-    assert tried.wait(PATIENCE)
-    clock.sleep(1000.0)
     outbox.close(PATIENCE)
     assert outbox.trouble == "sink stick fails: gone"
 
@@ -286,15 +295,16 @@ def offer_for_ever(outbox: Outbox) -> None:
 
 
 def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
-    proceed = threading.Event()
+    ready = threading.Event()
 
     class Pipe(FakeSink):
         def publish(self, message: Message) -> None:
-            assert proceed.wait(PATIENCE)
+            assert ready.wait(PATIENCE)
+            with outbox._changed:
+                assert outbox._changed.wait_for(lambda: len(outbox._queue) == 1, PATIENCE)
             raise BrokenPipeError(str(number_of(message)))
 
     outbox = Outbox(Pipe(), size=1, essential=True)
-    threading.Thread(target=lambda: outbox._queue and proceed.set(), daemon=True)
     raised: list[Exception] = []
 
     def offer() -> None:
@@ -305,7 +315,7 @@ def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
 
     waiter = threading.Thread(target=offer, daemon=True)
     waiter.start()
-    proceed.set()
+    ready.set()
     waiter.join(PATIENCE)
     assert [str(error) for error in raised] == ["0"]
 
