@@ -140,7 +140,7 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
 
 
 def test_a_misspelt_name_is_told_before_its_options() -> None:
-    with pytest.raises(SourceError, match="did you mean 'picamera2'?"):
+    with pytest.raises(SourceError, match=r"did you mean 'picamera2'?"):
         open_source("picamra2", clock=FakeClock(), size=(640, 480))
 
 
