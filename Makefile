@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-systemd test-lowest table clean
+.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
+  clean
 
 demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow and not systemd"
+	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow and not camera and not systemd"
 
 check: lint test  ## before every commit
 
@@ -33,6 +34,9 @@ test-systemd: $(VENV)/.ready  ## the service in a container with a real systemd;
 
 test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaPipe
 	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe
+
+test-camera: $(VENV)/.ready  ## the real Picamera2 on a virtual camera; needs root, a Debian mirror and ../shared/testbed
+	$(BIN)/pytest tests/test_camera_lane.py -m camera -s
 
 # MediaPipe's OpenCV and ours cannot be in one environment.
 $(VENV)-mediapipe/.ready:

@@ -38,14 +38,16 @@ class EdgeTpuInterpreter:
         fallback = delegate == "auto"
         delegate = "edgetpu" if fallback else delegate
         edge_tpu_options(delegate)
-        compiled, plain = _twins(file, labels, fallback=fallback)
-        self._cpu = None if plain is None else _on_cpu(plain, threads)
+        own = needs_edge_tpu(file.network)
+        twin = _twin(file)
+        if isinstance(twin, ModelFile) and (fallback or not own):
+            _check_twins(file, twin, labels)
+        compiled, plain = (file, twin) if own else (twin, file)
+        self._cpu = _on_cpu(plain, threads) if fallback and isinstance(plain, ModelFile) else None
         self._running: _Device | Interpreter
         try:
-            if compiled is None:
-                raise ModelError(
-                    f"{_twin_path(file)} does not exist", mend=f"run: edge-cls edgetpu compile {file.path}"
-                )
+            if isinstance(compiled, ModelError):
+                raise compiled
             self._running = _Device(compiled, threads, delegate)
         except (ModelError, MissingDependency) as error:
             self._running = self._fall_back(error)
@@ -125,16 +127,15 @@ def _on_cpu(file: ModelFile, threads: int | None) -> Interpreter:
     return Interpreter(file.network, name=str(file.path), threads=threads)
 
 
-def _twins(file: ModelFile, labels: tuple[str, ...], *, fallback: bool) -> tuple[ModelFile | None, ModelFile | None]:
-    """Return the model for the Edge TPU, and that for the CPU where it is a `fallback`; None where there is no file."""
-    compiled = needs_edge_tpu(file.network)
-    if compiled and not fallback:
-        return file, None
+def _twin(file: ModelFile) -> ModelFile | ModelError:
+    """Return the model that goes with `file`, on the Edge TPU or the CPU, or why there is none."""
     path = _twin_path(file)
-    twin = read_model(path) if path != file.path and path.exists() else None
-    if twin is not None:
-        _check_twins(file, twin, labels)
-    return (file, twin) if compiled else (twin, file if fallback else None)
+    if path == file.path or not path.exists():
+        return ModelError(f"{path} does not exist", mend=f"run: edge-cls edgetpu compile {file.path}")
+    try:
+        return read_model(path)
+    except ModelError as error:
+        return error.with_traceback(None)  # which would keep all that was read
 
 
 def _twin_path(file: ModelFile) -> Path:

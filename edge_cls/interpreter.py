@@ -1,7 +1,7 @@
 """The one door to the TFLite interpreter: LiteRT, or tflite-runtime where LiteRT has no wheel (32-bit ARM).
 
 And to the Edge TPU, which is a delegate of the interpreter. None was there to test with: the door is tested without its
-library, with a library that finds no device, and with stand-ins for one.
+library, and with libraries in its place that find no device, crash, or take the operators and compute nothing.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _LIBRARY = "libedgetpu.so.1"
 _DELEGATE = re.compile("edgetpu(?::((?:usb|pci)(?::[0-9]+)?))?")
 _CUSTOM_OPERATOR = "edgetpu-custom-op"
 LIBRARY_CLASH = (
-    "install a libedgetpu built for this version of the interpreter (that of Google's package libedgetpu1-std goes "
-    "with tflite-runtime before 2.12), or run without the Edge TPU: --delegate none"
+    "install a newer libedgetpu, built for this version of the interpreter (that of Google's package libedgetpu1-std "
+    "goes with tflite-runtime before 2.12), or run without the Edge TPU: --delegate none"
 )
 """The mend where libedgetpu and the interpreter do not go together."""
 
@@ -106,7 +106,9 @@ class Network:
             self._backend.invoke()
             return [self._backend.get_tensor(output.index) for output in self.outputs]
         except _FAULTS as error:
-            raise ModelError(f"{self._name} fails when it runs ({error})", mend=self._mend) from error
+            # Prepared and yet unknown: so it shows as well that library and interpreter do not go together.
+            mend = LIBRARY_CLASH if "unresolved custom op" in str(error) else self._mend
+            raise ModelError(f"{self._name} fails when it runs ({error})", mend=mend) from error
 
 
 class Interpreter(Network):

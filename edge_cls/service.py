@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_cls import config as settings
 from edge_cls.classifier import Classifier
@@ -17,6 +16,7 @@ from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError
 from edge_cls.golden import check_golden
 from edge_cls.runtime.appliance import Appliance
 from edge_cls.runtime.camera import Camera
+from edge_cls.runtime.messages import CHANGES, Result
 from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.pipeline import Pipeline
@@ -27,9 +27,9 @@ from edge_cls.system.thermal import temperature, under_voltage
 
 log = logging.getLogger(__name__)
 
-_OF_CLASSIFIER = frozenset({"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"})
+_OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
 _PATIENCE = 1.0
-"""Seconds that a sink has to deliver what is queued when it is closed."""
+"""Seconds that all sinks together have to deliver what is queued when they are closed."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ class Service:
 
     def close(self) -> None:
         """Let go of everything. Closing twice is safe."""
+        until = self._clock.monotonic() + _PATIENCE
         try:
             while self._adapters:
-                self._close_adapter(next(reversed(self._adapters)))
+                self._close_adapter(next(reversed(self._adapters)), until)
         finally:
             self.classifier.close()
 
@@ -142,7 +143,7 @@ class Service:
         """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
         wanted = [*_sinks(config), *([] if config.panel is None else [config.panel])]
         for key in [key for key in self._adapters if key not in wanted and key is not self._shown]:
-            self._close_adapter(key)
+            self._close_adapter(key, self._clock.monotonic() + _PATIENCE)
         for key in wanted:
             if key in self._adapters:
                 continue
@@ -151,16 +152,16 @@ class Service:
                 panel.start(self.pipeline.snapshot, self.appliance.ask)
                 self._adapters[key] = panel
             else:
-                self._adapters[key] = Outbox(_open_sink(key), name=key.kind, clock=self._clock)
+                self._adapters[key] = Outbox(_open_sink(key), name=_name(key), clock=self._clock)
         outboxes = [adapter for adapter in self._adapters.values() if isinstance(adapter, Outbox)]
         self.appliance.outboxes = outboxes
         self.appliance.panel = next((one for one in self._adapters.values() if not isinstance(one, Outbox)), None)
 
-    def _close_adapter(self, key: object) -> None:
+    def _close_adapter(self, key: object, until: float) -> None:
         adapter = self._adapters.pop(key)
         if isinstance(adapter, Outbox):
             # Of a recording everything is told, however slow who reads it.
-            adapter.close(_PATIENCE if self._live else None)
+            adapter.close(max(0.0, until - self._clock.monotonic()) if self._live else None)
         else:
             adapter.close()
 
@@ -231,11 +232,22 @@ def _sinks(config: Config) -> list[settings.Sink]:
     return [*config.sink, *(settings.GpioSink(kind="gpio", pin=light.pin, label=light.label) for light in lights)]
 
 
+def _name(sink: settings.Sink) -> str:
+    """Return what the log calls a sink."""
+    match sink:
+        case settings.GpioSink():
+            return f"gpio {sink.pin}"
+        case settings.CommandSink():
+            return f"command {sink.argv[0]}"
+        case _:
+            return f"{sink.kind} {sink.path}"
+
+
 def _open_sink(sink: settings.Sink) -> Sink:
     # Inside, because a device loads only what it uses.
     match sink:
         case settings.JsonLinesSink():
-            return JsonLines(sys.stdout if sink.path == Path("-") else sink.path, raw=sink.raw)
+            return JsonLines(sink.path, wants=(Result, *CHANGES) if sink.raw else CHANGES)
         case settings.GpioSink():
             from edge_cls.sinks.gpio import GpioOutput
 

@@ -1,13 +1,11 @@
-"""Models on the Edge TPU, of which there is none here: without its library, with one of our own that finds no device or
-crashes, and with a stand-in behind the door to the interpreter.
+"""Models on the Edge TPU, of which there is none here: without its library, with libraries of our own in its place, and
+with a stand-in behind the door to the interpreter.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import gc
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,16 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_cls import Classifier, edgetpu, interpreter
+from edge_cls.edgetpu import EdgeTpuInterpreter
 from edge_cls.errors import ConfigError, MissingDependency, ModelError
 from edge_cls.interpreter import Interpreter, edge_tpu_options
 from edge_cls.model_file import ModelFile, read_model, write_model
 from tests.colors import COLORS
+from tests.edge_tpu_library import edge_tpu_library
 from tests.tools.edgetpu import compiled
 
 BLUE = np.full((40, 40, 3), COLORS["blue"], np.uint8)
+PIXELS: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
 Backend: Any = vars(interpreter)["_Backend"]
 
 
@@ -111,26 +112,6 @@ def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "_LIBRARY", "libedgetpu-of-nowhere.so.1")
 
 
-def library(folder: Path, create: str) -> str:
-    """Return a delegate's library whose way to make one is `create`."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler (cc) to build a library with")
-    (folder / "plugin.c").write_text(f"""
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-void *tflite_plugin_create_delegate(char **keys, char **values, size_t count, void (*report)(const char *)) {{
-    {create}
-    return NULL;
-}}
-void tflite_plugin_destroy_delegate(void *delegate) {{}}
-""")
-    made = folder / "libplugin.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", made, folder / "plugin.c"], check=True)
-    return str(made)
-
-
 NO_DEVICE = "no Edge TPU can be opened.*plug it in again.*plugdev"
 
 
@@ -143,7 +124,7 @@ def test_without_the_library_it_says_which_package_to_install(plain: Path) -> No
 
 
 def test_without_a_device_it_says_what_to_look_at(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_LIBRARY", library(tmp_path, ""))
+    monkeypatch.setattr(interpreter, "_LIBRARY", edge_tpu_library(tmp_path, create="return NULL;"))
     network = read_model(twin(plain)).network
     with pytest.raises(ModelError, match=NO_DEVICE):
         Interpreter(network, delegate="edgetpu")
@@ -154,9 +135,41 @@ def test_without_a_device_it_says_what_to_look_at(plain: Path, tmp_path: Path, m
         assert "no Edge TPU can be opened" in classifier.model.trouble
 
 
+@pytest.mark.parametrize("delegate", ["auto", "edgetpu"])
+def test_the_real_interpreter_takes_a_delegate_that_dies_and_is_opened_again(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, delegate: str
+) -> None:
+    monkeypatch.setattr(interpreter, "_LIBRARY", edge_tpu_library(tmp_path, fails="n == 1"))
+    running = EdgeTpuInterpreter(read_model(plain), labels=(), threads=None, delegate=delegate)
+    for _ in range(5):
+        assert [output.shape for output in running.invoke(PIXELS)] == [output.shape[1:] for output in running.outputs]
+    assert running.trouble is None
+    assert len(caplog.messages) == 1
+    assert "failed to invoke" in caplog.text
+
+
+def test_the_real_interpreter_lets_go_of_a_delegate_that_stays_dead(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreter, "_LIBRARY", edge_tpu_library(tmp_path, fails="n > 0"))
+    compiled_file = read_model(twin(plain))
+    alone = EdgeTpuInterpreter(compiled_file, labels=(), threads=None, delegate="edgetpu")
+    alone.close()
+    running = EdgeTpuInterpreter(compiled_file, labels=(), threads=None, delegate="auto")
+    on_cpu = Interpreter(read_model(plain).network).invoke(PIXELS)
+    running.invoke(PIXELS)
+    assert running.trouble is None
+    for _ in range(3):
+        for one, other in zip(running.invoke(PIXELS), on_cpu, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert "fails when it runs" in str(running.trouble)
+    with pytest.raises(ModelError, match="fails when it runs"):
+        Interpreter(compiled_file.network, delegate="edgetpu").invoke(PIXELS)
+
+
 def test_the_library_is_told_which_device(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = 'if (count == 1 && !strcmp(keys[0], "device") && !strcmp(values[0], "usb:1")) abort();'
-    monkeypatch.setattr(interpreter, "_LIBRARY", library(tmp_path, told))
+    told = 'if (count == 1 && !strcmp(keys[0], "device") && !strcmp(values[0], "usb:1")) abort(); return NULL;'
+    monkeypatch.setattr(interpreter, "_LIBRARY", edge_tpu_library(tmp_path, create=told))
     with pytest.raises(ModelError, match=NO_DEVICE):
         Classifier(plain, delegate="edgetpu:usb:0")
     with pytest.raises(ModelError, match="crashes"):
@@ -166,8 +179,8 @@ def test_the_library_is_told_which_device(plain: Path, tmp_path: Path, monkeypat
 def test_a_library_that_crashes_the_interpreter_crashes_a_child(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpreter, "_LIBRARY", library(tmp_path, "abort();"))
-    with pytest.raises(ModelError, match=r"crashes.*install a libedgetpu built for this version.*before 2\.12"):
+    monkeypatch.setattr(interpreter, "_LIBRARY", edge_tpu_library(tmp_path, create="abort();"))
+    with pytest.raises(ModelError, match=r"crashes.*install a newer libedgetpu, built for this version.*before 2\.12"):
         Classifier(plain, delegate="edgetpu")
     with Classifier(plain, delegate="auto") as classifier:
         assert "crashes" in str(classifier.model.trouble)
@@ -245,6 +258,20 @@ def test_without_a_compiled_model_the_cpu_takes_over(device: Device, plain: Path
     with pytest.raises(ModelError, match=r"tiny_edgetpu\.tflite does not exist"):
         Classifier(plain, delegate="edgetpu")
     assert device.opened == []
+
+
+def test_a_damaged_twin_is_as_good_as_none(device: Device, plain: Path) -> None:
+    whole = twin(plain).read_bytes()
+    twin(plain).write_bytes(whole[:-200])
+    with Classifier(plain, delegate="auto") as classifier:
+        assert "tiny_edgetpu.tflite is damaged" in str(classifier.model.trouble)
+    with pytest.raises(ModelError, match=r"tiny_edgetpu\.tflite is damaged"):
+        Classifier(plain, delegate="edgetpu")
+    twin(plain).write_bytes(whole)
+    plain.write_bytes(plain.read_bytes()[:-200])
+    with Classifier(twin(plain), delegate="auto") as classifier:
+        assert classifier.model.trouble is None
+    assert device.opened == ["edgetpu"]
 
 
 def test_without_a_model_for_the_cpu_there_is_nothing_to_fall_back_to(device: Device, plain: Path) -> None:
@@ -364,9 +391,21 @@ def test_a_network_that_the_edge_tpu_does_not_take_is_a_clash_of_versions(
         raise RuntimeError("Node number 0 (EdgeTpuDelegateForCustomOp) failed to prepare")
 
     monkeypatch.setattr(interpreter, "_Backend", refuse)
-    with pytest.raises(ModelError, match=r"failed to prepare.*; install a libedgetpu built for this version"):
+    with pytest.raises(ModelError, match=r"failed to prepare.*; install a newer libedgetpu, built for this version"):
         Interpreter(read_model(twin(plain)).network, delegate="edgetpu")
     assert not device.held
+
+
+def test_an_operator_that_is_unknown_only_when_it_runs_is_a_clash_of_versions_too(
+    device: Device, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def invoke(_: StandIn) -> None:
+        raise RuntimeError("Encountered unresolved custom op: (null). (EdgeTpuDelegateForCustomOp) failed to invoke")
+
+    monkeypatch.setattr(StandIn, "invoke", invoke)
+    with Classifier(plain, delegate="auto") as classifier:
+        assert "install a newer libedgetpu" in str(classifier.model.trouble)
+    assert device.opened == []
 
 
 @pytest.mark.parametrize("delegate", ["gpu", "edgetpu:", "edgetpu:usb:", "edgetpu:usb:x", "EDGETPU", ""])
@@ -382,9 +421,8 @@ def test_an_edge_tpu_is_named_as_its_library_names_it() -> None:
 
 
 def test_the_outputs_are_those_of_the_device(device: Device, plain: Path) -> None:
-    pixels: NDArray[Any] = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    on_cpu = Interpreter(read_model(plain).network).invoke(pixels)
-    on_device = Interpreter(read_model(twin(plain)).network, delegate="edgetpu").invoke(pixels)
+    on_cpu = Interpreter(read_model(plain).network).invoke(PIXELS)
+    on_device = Interpreter(read_model(twin(plain)).network, delegate="edgetpu").invoke(PIXELS)
     for one, other in zip(on_cpu, on_device, strict=True):
         np.testing.assert_array_equal(one, other)
     assert device.runs == 1

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from edge_cls import __version__
+from edge_cls.cli.bench import bench_group
 from edge_cls.cli.classify import classify
 from edge_cls.cli.config import config
 from edge_cls.cli.doctor import doctor
@@ -41,15 +42,16 @@ def build_app() -> typer.Typer:
     app.callback()(_options)
     for command in (classify, teach, run, import_model, inspect, export_labels, doctor):
         app.command()(command)
-    app.add_typer(config, name="config")
-    app.add_typer(memory, name="memory")
-    app.add_typer(service, name="service")
+    groups = {"bench": bench_group(), "config": config, "memory": memory, "service": service}
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()
+        among, _, name = entry.name.rpartition(".")  # "bench.memory" joins a group of ours
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=entry.name)
+            app.add_typer(command, name=name)
         else:
-            app.command(entry.name)(command)
+            (groups[among] if among else app).command(name)(command)
     return app
 
 

@@ -38,7 +38,7 @@ def init(
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist", mend=f"make it: mkdir -p {path.parent}")
     if not force and (path.exists() or path.is_symlink()):
-        raise OutputError(f"{path} exists", mend="replace it with --force, or check it: edge-cls config check")
+        raise OutputError(f"{path} exists", mend=f"replace it with --force, or check it: edge-cls config check {path}")
     write_whole(path, example().encode())
     # The service has a user of its own, who must be able to read it whatever root's umask is.
     path.chmod(0o644)

@@ -81,6 +81,8 @@ def run(
     from edge_cls.system.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
+    if source is None and file is None and "EDGE_CLS_SOURCE__NAME" not in os.environ:
+        raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
         "source": {"name": source},
         "model": model,
@@ -111,18 +113,20 @@ def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | N
 
     With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
     """
-    from edge_cls.runtime.messages import Event, Result, Status
+    from edge_cls.runtime.messages import CHANGES, Result
     from edge_cls.service import Shown
     from edge_cls.sinks.json_lines import JsonLines
     from edge_cls.sinks.text import TextLines
 
-    wanted = (Event, Status) if events else (Result,)
+    wanted = CHANGES if events else (Result,)
     if as_json:
         return Shown(JsonLines(sys.stdout, wants=wanted))
     if live and not events and sys.stdout.isatty():
+        from rich.console import Console
+
         from edge_cls.sinks.live import LiveView
 
-        view = LiveView()
+        view = LiveView(Console())
         return Shown(view, lambda feedback: view.note(f"{feedback.kind}: {feedback.detail}"))
     if quiet and not events and not sys.stdout.isatty():
         return None

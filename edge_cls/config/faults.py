@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from edge_cls.core.urls import public_name
 from edge_cls.errors import one_line
 
 Key = tuple[str | int, ...]
@@ -72,6 +73,8 @@ def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) 
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
         what, mend = _told(details, model, owners, models)
+        if details["type"] == "missing" and isinstance(path[-1], int):
+            path = path[:-1]  # It is the list that is too short.
         faults.append(Fault(_where(path, set_by), what, mend))
     return list(dict.fromkeys(faults))
 
@@ -150,7 +153,7 @@ def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: li
         return _no_choice(value, context["expected"])
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"{_shown(value)} is not {words} {context[key]:g}", f"write a number {words} {context[key]:g}"
+        return f"{_shown(value)} is not {words} {context[key]:g}", f"write a number that is {words} {context[key]:g}"
     if kind in _WANTED:
         noun, mend = _WANTED[kind]
         if kind == "tuple_type" and isinstance(value, dict):
@@ -190,12 +193,12 @@ def _given(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return what was written, or the beginning of it, as it may have been written."""
-    if isinstance(value, bool):
+    """Return what was written, or the beginning of it, without the passwords of URLs: faults are logged."""
+    if isinstance(value, bool | datetime.date | datetime.time):
         return str(value).lower()
     try:
-        return _cut(repr(value))
-    except ValueError:  # Python writes no integers of thousands of digits
+        return _cut(re.sub(r"\w+://[^\s']*", lambda url: public_name(url[0]), repr(value)))
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
         return "this"
 
 

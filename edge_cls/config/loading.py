@@ -83,8 +83,8 @@ def _is_unknown(name: str, variables: Mapping[str, object]) -> bool:
 def _meant(name: str, variables: Iterable[str]) -> str:
     if name.upper().startswith(_LISTS):
         return "lists of tables are written into the file"
-    near = nearest(name.upper(), variables)
-    return f"did you mean {near}?" if near else "unset it, or see all of them: edge-cls config show"
+    near = nearest(name[len(PREFIX) :].upper(), [known[len(PREFIX) :] for known in variables])
+    return f"did you mean {PREFIX}{near}?" if near else "unset it"
 
 
 def _parsed(text: str) -> object:
@@ -136,6 +136,6 @@ def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(source, dict) and kind_of(str(source.get("name"))) == "file":
         places.append((source, "name"))
     for table, key in places:
-        if isinstance(table.get(key), str) and table[key]:
+        if isinstance(table.get(key), str) and table[key].strip():
             table[key] = str(folder / table[key])
     return content

@@ -39,14 +39,15 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
     name = config.source.name
     if name is None:
         yield Fault("source.name", "no source is named", "name one here, or with --source")
-    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and name in file.read_text():
+    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
         yield Fault("source.name", "everybody may read the password in it", f"chmod 640 {file}")
     if config.memory is None and config.panel is not None and config.panel.button:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
     if config.memory is None and config.classes == "memory":
         yield Fault("classes", "no class can be known without a memory", "set memory, or other classes")
-    if config.labels is not None and config.model is None:
-        yield Fault("labels", "the built-in backbone has no classes to name", "set model, or leave labels out")
+    for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
+        if is_set and config.model is None:
+            yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
     for where, path in _written(config):
         if path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
             yield Fault(where, f"the folder {path.parent} does not exist", f"make it: mkdir -p {path.parent}")
@@ -58,6 +59,10 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
     for number, sink in enumerate(config.sink, 1):
         if isinstance(sink, JsonLinesSink | StateFileSink):
             yield f"sink #{number}, path", sink.path
+
+
+def _holds(file: Path, text: str) -> bool:
+    return text in file.read_text(encoding="utf-8", errors="replace")
 
 
 def _unreadable(path: Path) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,8 +21,9 @@ _OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", 
 
 
 def _check_text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ConfigError(f"{text!r} names nothing", mend="write one line of text, or leave the key out")
+    # File names may hold anything else, and what is shown of them is escaped.
+    if not text.strip() or "\0" in text:
+        raise ConfigError("it names nothing", mend="write a name, or leave the key out")
     return text
 
 
@@ -43,7 +45,7 @@ def _check_head(head: str) -> str:
 
 
 def _check_delegate(delegate: str) -> str:
-    if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci):\d{1,3})?", delegate):
+    if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
         raise ConfigError(f"there is no delegate {delegate!r}", mend="use none, auto, edgetpu or edgetpu:usb:0")
     return delegate
 
@@ -61,18 +63,16 @@ def _check_roi(roi: tuple[float, float, float, float]) -> tuple[float, float, fl
 def _check_controls(controls: dict[str, Any]) -> dict[str, Any]:
     for name, value in controls.items():
         values = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, bool | int | float | str) for one in values):
+        if not all(isinstance(one, str | int) or (isinstance(one, float) and math.isfinite(one)) for one in values):
             raise ConfigError(
-                f"{name!r} is no control", mend="give it a number, a text, true, false, or a list of these"
+                f"{name!r} is no control", mend="give it a finite number, a text, true, false, or a list of these"
             )
     return controls
 
 
 def _check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
     if not argv or not Path(argv[0]).is_absolute() or any("\0" in argument for argument in argv):
-        raise ConfigError(
-            f"{list(argv)} is no command", mend='write the absolute path of a program and its arguments: ["/bin/true"]'
-        )
+        raise ConfigError("it is no command", mend="write the absolute path of a program, and its arguments")
     return argv
 
 
@@ -127,7 +127,7 @@ class Source(_Table):
         able = [kind for kind, options in _OPTIONS.items() if info.field_name in options]
         if name is not None and value and kind_of(name) not in able:
             raise ConfigError(
-                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or name one of these"
+                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or choose another source"
             )
         return value
 
@@ -190,15 +190,24 @@ class Led(_Table):
 
 
 class Panel(_Table):
-    """Buttons and lights, or the keys of a keyboard. Pins are BCM numbers."""
+    """Buttons and lights, or the keys of a keyboard: of the terminal, or of `device`. Pins are BCM numbers."""
 
     kind: Literal["gpio", "keyboard"]
+    pull_up: bool = True
+    device: _AbsolutePath | None = None
     debounce_s: _NotNegative = 0.02
     hold_s: _Positive = 0.8
     repeat_s: _Positive = 0.3
     feedback_led: _Pin | None = None
     button: Annotated[tuple[Button, ...], _List] = ()
     led: Annotated[tuple[Led, ...], _List] = Field(default=(), validate_default=True)
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, device: Path | None, info: ValidationInfo) -> Path | None:
+        if device is not None and info.data.get("kind") == "gpio":
+            raise ConfigError("only a keyboard has a device", mend='leave it out, or use kind = "keyboard"')
+        return device
 
     @field_validator("button")
     @classmethod
@@ -208,7 +217,7 @@ class Panel(_Table):
             if kind is not None and (button.pin is None) == (kind == "gpio"):
                 other = "pin" if kind == "gpio" else "key"
                 raise ConfigError(f"button #{number} has no {other}, and the kind is {kind}", mend=f"give it a {other}")
-        keys = [button.key for button in buttons if button.key is not None]
+        keys = [button.key.lower() for button in buttons if button.key is not None]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
             raise ConfigError(f"the key {twice[0]!r} is used twice", mend="give each button a key of its own")
         return buttons

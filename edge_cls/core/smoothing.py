@@ -87,6 +87,11 @@ class States:
         self._frames += 1
         return self._become(wanted, at) if at - self._since >= self._dwell else None
 
+    def go_on_from(self, other: States) -> None:
+        """Take over what `other` has seen: its state, its scores, and the evidence for what is about to be told."""
+        self.state, self.scores, self._last = other.state, other.scores, other._last
+        self._next, self._since, self._frames = other._next, other._since, other._frames
+
     def reset(self, at: float) -> Transition | None:
         """Forget everything, because no frames come: whatever was there has `left`, at once and without evidence."""
         self._since, self._frames = at, 0

@@ -26,7 +26,7 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
     if not (machine.root / _APT / "picamera2").is_dir():
         if needs.picamera2 or machine.is_pi:
             report = fail if needs.picamera2 else warn
-            return report(name, "picamera2 is not installed", "sudo apt install -y python3-picamera2")
+            return report(name, "picamera2 is not installed", machine.apt_install("python3-picamera2"))
         return ok(name, "not installed; it is needed for cameras at a Raspberry Pi's ribbon cable only")
     report = fail if needs.picamera2 or machine.is_pi else warn
     theirs = _system_python(machine)
@@ -36,13 +36,8 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
             f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}",
             f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}, and install edge-cls there",
         )
-    settings = machine.prefix / "pyvenv.cfg"
-    if re.search(r"(?mi)^include-system-site-packages\s*=\s*false", text(settings)):
-        return report(
-            name,
-            "apt's picamera2 is not visible from this venv",
-            f"sed -i 's/^\\(include-system-site-packages *=\\).*/\\1 true/' {settings}",
-        )
+    if machine.opening:
+        return report(name, "apt's picamera2 is not visible from this venv", machine.opening)
     return report(
         name,
         "apt's picamera2 is not visible from this Python",
@@ -66,7 +61,7 @@ def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
     if child.status != 0 or not answer:
         mend = "sudo apt install --reinstall -y python3-picamera2 python3-libcamera"
         if "numpy.dtype size changed" in child.errors:  # apt's libraries were built against apt's numpy
-            mend = "pip install 'numpy<2'"
+            mend = f"{machine.pip} install 'numpy<2'"
         return fail(name, f"picamera2 does not work: {child.last_line}", mend)
     cameras = [f"{model} ({identity})" for model, identity in json.loads(answer[-1].removeprefix("cameras "))]
     if cameras:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # What this file imports inside functions needs numpy, OpenCV and the interpreter. Where one of these is broken the
 # doctor has to say so, and cannot need them itself.
+_BACKBONE = "edge-embed.tflite"
+"""The model where none is configured."""
 _BROKEN = "mend what the lines above say of libraries"
 
 
@@ -59,11 +61,11 @@ def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
         model, space = _check_model(needs)
         yield model
         if needs.memory is not None:
-            yield _check_memory(machine, needs.memory, space)
+            yield _check_memory(machine, needs, needs.memory, space)
     except ImportError as error:
         yield fail("model", f"it cannot be loaded ({error})", _BROKEN)
-    except OSError as error:
-        yield warn("memory", f"it cannot be copied to look into it ({error})", "free some space in /tmp")
+    except PermissionError:  # a service of systemd keeps its files where nobody else looks
+        yield warn("memory", f"this user may not look into {needs.memory}", machine.as_root)
 
 
 def _check_model(needs: Needs) -> tuple[Check, str | None]:
@@ -76,7 +78,7 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
 
     name = "model"
     try:
-        path = needs.model or builtin_file("edge-embed.tflite")
+        path = needs.model or builtin_file(_BACKBONE)
         file = read_model(path)
         if needs.edge_tpu:  # which runs nowhere else
             return ok(name, f"{path} can be read"), file.manifest.space if file.manifest else None
@@ -90,8 +92,9 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
     return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else None
 
 
-def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
+def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
     """Look into a copy: opening the file itself would bring it up to date, or mend it, under a service at work."""
+    from edge_cls.builtin import builtin_file
     from edge_cls.memory.store import Memory
     from edge_cls.memory.upkeep import copy_untouched
 
@@ -109,6 +112,11 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
             f"{strange[0]} belongs to another user than the memory itself",
             f"sudo chown --reference={path} {' '.join(map(str, strange))}",
         )
+    path.open("rb").close()  # whether it may be read at all
+    size = sum(file.stat().st_size for file in files)
+    if size > machine.free(Path(tempfile.gettempdir()))[0]:
+        mend = f"TMPDIR={path.parent} edge-cls doctor"
+        return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", mend)
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
         try:
@@ -125,7 +133,7 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
         return fail(
             name,
             f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
-            f"edge-cls memory reembed --memory {path}, with the --model that is used from now on",
+            f"edge-cls memory reembed --memory {path} --model {needs.model or builtin_file(_BACKBONE)}",
         )
     if not all(map(machine.may, [path.parent, *files])):
         mend = f"teach as its owner, or: sudo chown {machine.user} {path}*"
@@ -134,5 +142,7 @@ def _check_memory(machine: Machine, path: Path, space: str | None) -> Check:
 
 
 def with_options(needs: Needs, model: Path | None, memory: Path | None) -> Needs:
-    """Return `needs` with another model and memory, where they are given."""
-    return replace(needs, model=model or needs.model, memory=memory or needs.memory)
+    """Return `needs` with another model, which the configuration's labels are not of, and memory, where given."""
+    if model is not None:
+        needs = replace(needs, model=model, labels=None)
+    return replace(needs, memory=memory or needs.memory)

@@ -77,5 +77,7 @@ def examine(
 def _attempt(check: _Fact, machine: Machine, needs: Needs) -> Check | None:
     try:
         return check(machine, needs)
+    except PermissionError as error:
+        return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", machine.as_root)
     except OSError as error:  # devices come and go, and disks fail, while they are looked at
         return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", "sudo dmesg | tail")

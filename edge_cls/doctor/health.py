@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def check_clock(machine: Machine, _: Needs) -> Check:
 
 def _existing(folder: Path) -> Path:
     """Return the nearest folder above that exists."""
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - which also asks what may not be seen
         folder = folder.parent
     return folder
 

@@ -84,6 +84,28 @@ class Machine:
         """The name of this user, as a shell command has it."""
         return self.environ.get("USER") or "$USER"
 
+    @property
+    def pip(self) -> str:
+        """The command of this Python's own pip. Another one would install elsewhere, or refuse to."""
+        return f"{self.prefix}/bin/python -m pip"
+
+    @property
+    def as_root(self) -> str:
+        """The command that looks over what only root may see."""
+        return f"sudo {self.prefix}/bin/edge-cls doctor"
+
+    @property
+    def opening(self) -> str:
+        """The command that lets this venv see the system's packages, as apt installs them; "" where it does already."""
+        settings = self.prefix / "pyvenv.cfg"
+        if re.search(r"(?mi)^include-system-site-packages\s*=\s*false", text(settings)):
+            return f"sed -i 's/^\\(include-system-site-packages *=\\).*/\\1 true/' {settings}"
+        return ""
+
+    def apt_install(self, *packages: str) -> str:
+        """Return the command that installs Debian's packages of libraries, and lets this Python see them."""
+        return " && ".join(filter(None, (f"sudo apt install -y {' '.join(packages)}", self.opening)))
+
     def python_child(self, code: str) -> Outcome:
         """Return how `code` ends in a Python of its own: libraries and drivers may crash it, or never return."""
         return self.run((sys.executable, "-c", code))

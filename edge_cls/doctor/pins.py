@@ -9,7 +9,7 @@ from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 
 _BROKEN = (0, 2)
 """lgpio before 0.2 lacks what gpiozero asks for, and pip takes 0.0.0.2 where PyPI has no wheel of a newer one."""
-_APT = "sudo apt install -y python3-gpiozero python3-lgpio, in a venv with include-system-site-packages = true"
+_PACKAGES = ("python3-gpiozero", "python3-lgpio")
 
 
 def check_pins(machine: Machine, needs: Needs) -> Check | None:
@@ -20,7 +20,7 @@ def check_pins(machine: Machine, needs: Needs) -> Check | None:
         if not needs.gpio and not machine.is_pi:
             return None
         report = fail if needs.gpio else warn
-        return report(name, "there is no /dev/gpiochip*", "use a board with pins and its own kernel")
+        return report(name, "there is no /dev/gpiochip*", "use a board with pins, or a configuration without any")
     if not any(map(machine.may, chips)):
         mend = f"sudo usermod -aG gpio {machine.user}, and log in again"
         return (fail if needs.gpio else warn)(name, f"this user may not use /dev/{chips[0].name}", mend)
@@ -34,14 +34,15 @@ def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
         return None
     report = fail if needs.gpio else warn
     lgpio = machine.version("lgpio")
+    mend = machine.apt_install(*_PACKAGES)
     missing = [module for module in ("gpiozero", "lgpio") if not machine.importable(module)]
     if lgpio is not None and numbers(lgpio) < _BROKEN:
-        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"pip uninstall -y lgpio, then {_APT}")
+        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"{machine.pip} uninstall -y lgpio && {mend}")
     if missing:
-        return report(name, f"{' and '.join(missing)} cannot be found", _APT)
+        return report(name, f"{' and '.join(missing)} cannot be found", mend)
     child = machine.python_child("import gpiozero, lgpio")
     if child.status != 0:
-        return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", _APT)
+        return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", mend)
     return ok(name, f"gpiozero {machine.version('gpiozero') or ''}, lgpio {lgpio or ''}")
 
 

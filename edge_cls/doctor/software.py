@@ -52,14 +52,23 @@ def check_interpreter(machine: Machine, _: Needs) -> Check:
     litert, predecessor = machine.version("ai-edge-litert"), machine.version("tflite-runtime")
     numpy = machine.version("numpy")
     if numpy is None:
-        return fail(name, "numpy is not installed", "pip install numpy")
+        return fail(name, "numpy is not installed", f"{machine.pip} install numpy")
+    child = machine.python_child("import numpy")
+    if child.status != 0:
+        return fail(
+            name,
+            f"numpy cannot be imported: {child.last_line}",
+            f"{machine.pip} install --force-reinstall numpy=={numpy}",
+        )
     if litert is not None:
         return ok(name, f"ai-edge-litert {litert}, numpy {numpy}")
     if predecessor is None:
-        return fail(name, "no TFLite interpreter is installed", "pip install ai-edge-litert")
+        return fail(name, "no TFLite interpreter is installed", f"{machine.pip} install ai-edge-litert")
     found = f"tflite-runtime {predecessor}, numpy {numpy}"
     if numbers(numpy) >= (2,):
-        return fail(name, f"{found}: it was built against numpy 1, and fails with 2", "pip install 'numpy<2'")
+        return fail(
+            name, f"{found}: it was built against numpy 1, and fails with 2", f"{machine.pip} install 'numpy<2'"
+        )
     return ok(name, found)
 
 
@@ -71,17 +80,17 @@ def check_opencv(machine: Machine, _: Needs) -> Check:
         return fail(
             name,
             f"{' and '.join(installed)} are both installed, and overwrite each other's files",
-            f"pip uninstall -y {' '.join(installed)} && pip install opencv-python-headless",
+            f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless",
         )
     child = machine.python_child("import cv2; print(cv2.__version__)")
     if child.status != 0:
-        mend = "pip install --force-reinstall opencv-python-headless"
+        mend = f"{machine.pip} install --force-reinstall opencv-python-headless"
         if "libxcb" in child.errors or "libGL" in child.errors:  # which only a desktop has
-            mend = f"pip uninstall -y {' '.join(installed)} && pip install opencv-python-headless"
+            mend = f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless"
         return fail(name, f"cv2 cannot be imported: {child.last_line}", mend)
     found = f"{installed[0] if installed else 'cv2'} {child.output}"
     if numbers(child.output) < (4, 10):
-        return warn(name, f"{found} is older than 4.10", "pip install --upgrade opencv-python-headless")
+        return warn(name, f"{found} is older than 4.10", f"{machine.pip} install --upgrade opencv-python-headless")
     return ok(name, found)
 
 
@@ -94,7 +103,7 @@ def check_invoke(machine: Machine, _: Needs) -> Check:
     if child.status is None:
         return fail(name, "the interpreter hangs on the built-in model", "look what else uses the processor: run top")
     found = f"signal {-child.status}" if child.status < 0 else child.last_line
-    mend = "pip install --force-reinstall edge-cls"
+    mend = f"{machine.pip} install --force-reinstall ai-edge-litert"
     if "_ARRAY_API" in child.errors or "numpy.core.multiarray failed" in child.errors:
-        mend = "pip install 'numpy<2'"
+        mend = f"{machine.pip} install 'numpy<2'"
     return fail(name, f"the interpreter does not run the built-in model: {found}", mend)

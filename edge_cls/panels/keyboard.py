@@ -20,8 +20,8 @@ from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 class KeyboardPanel:
     """The `buttons` are keys of a terminal or keypad. `tell` takes a line a feedback, in the panel's own thread.
 
-    Held for `hold_s`, a key that teaches goes on every `repeat_s`. `keys` is closed with the panel. Raises ConfigError
-    for a key that has no such name, or that is used twice.
+    Held for `hold_s`, a key that teaches goes on every `repeat_s`. `keys` is closed with the panel, and where this
+    raises ConfigError: for a key that does not exist, or that is used twice.
     """
 
     def __init__(
@@ -34,8 +34,12 @@ class KeyboardPanel:
         repeat_s: float = 0.3,
         clock: Clock,
     ) -> None:
-        self._buttons = [replace(button, contact=_key(button.contact)) for button in buttons]
-        check_contacts(self._buttons)
+        try:
+            self._buttons = [replace(button, contact=_key(button.contact)) for button in buttons]
+            check_contacts(self._buttons)
+        except ConfigError:
+            keys.close()
+            raise
         self._keys = keys
         self._tell = tell
         self._times = {"debounce_s": 0.0, "hold_s": hold_s, "repeat_s": repeat_s}  # keyboards debounce themselves

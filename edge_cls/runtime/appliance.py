@@ -10,7 +10,7 @@ from edge_cls.classifier import Classifier, Prediction
 from edge_cls.core.smoothing import States, Transition
 from edge_cls.errors import MemoryFileError, SourceError, one_line
 from edge_cls.memory.database import DamagedFile
-from edge_cls.runtime.camera import Camera
+from edge_cls.runtime.camera import Camera, CameraState
 from edge_cls.runtime.lessons import grant
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
 from edge_cls.runtime.outbox import Outbox
@@ -23,6 +23,7 @@ TICK = 1.0
 """Seconds after which the loop looks around when no frame comes."""
 HUNG = 90.0
 """Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
+_RECORDING = CameraState("running", "running")
 _MOST_WISHES = 16
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 
@@ -60,7 +61,7 @@ class Appliance:
         self._stopping = self._reload_wanted = self._ready = False
         self._memory_trouble: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
-        self._status: Status | None = None
+        self._told: tuple[CameraState, tuple[str, ...]] | None = None
         if self._camera is not None:
             self._camera.changed = pipeline.wake
 
@@ -139,6 +140,7 @@ class Appliance:
             self._supervisor.reloading()
             self._reload()
             self._supervisor.ready()
+            self._told = None  # there may be new sinks
         if self._camera is not None:
             self._look_at(self._camera)
         self._tell_status()
@@ -201,19 +203,13 @@ class Appliance:
 
     def _tell_status(self) -> None:
         """Tell how the appliance is, where that has changed."""
-        camera = self._camera.state if self._camera is not None else None
-        known = Status(
-            0.0,
-            "running" if camera is None else camera.camera,
-            "running" if camera is None else camera.detail,
-            self.states.state,
-            tuple(self._troubles()),
-        )
-        if known == self._status:
+        camera = _RECORDING if self._camera is None else self._camera.state
+        troubles = tuple(self._troubles())
+        if self._told == (camera, troubles):
             return
-        self._status = known
-        self._supervisor.status("; ".join([f"camera: {known.detail}", *known.troubles]))
-        self._offer(Status(self._clock.time(), known.camera, known.detail, known.state, known.troubles))
+        self._told = camera, troubles
+        self._supervisor.status("; ".join([f"camera: {camera.detail}", *troubles]))
+        self._offer(Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles))
 
     def _troubles(self) -> list[str]:
         pace = self._pipeline.pace

@@ -86,8 +86,8 @@ class Outbox:
         if told is not None:
             _log.warning("%s", told)
 
-    def close(self, timeout_s: float) -> None:
-        """Deliver what is queued, for at most `timeout_s` seconds, and close the sink. Closing twice is safe.
+    def close(self, timeout_s: float | None) -> None:
+        """Deliver what is queued, for at most `timeout_s` seconds if any, and close the sink. Closing twice is safe.
 
         A sink that hangs is left behind, with what was queued. Raises what an essential sink failed with, once.
         """

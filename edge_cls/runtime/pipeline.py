@@ -209,7 +209,7 @@ class Pipeline(Generic[EngineT]):
             if self.pace is not None:
                 if not live:
                     self._clock.sleep(self.pace.wait_s(now()))
-                elif not self.pace.due(frame.origin.captured):
+                if not self.pace.due(frame.origin.captured if live else now()) and live:
                     continue
             began = now()
             engine = self.engine

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_cls.errors import OutputError
-from edge_cls.runtime.messages import Event, Message, Result, Status
+from edge_cls.runtime.messages import CHANGES, Message
 from edge_cls.sinks.fields import as_line, fields
 
 
 class JsonLines:
     """Writes a line of `fields` a message, to a stream or to the end of a file; `-` is stdout.
 
-    Events and statuses, and with `raw` the result of every frame as well. The file is opened when there is something
-    to write, and again when it was renamed, deleted (as logrotate does it) or failed. Raises OutputError where a file
-    cannot be written, and what a stream raises.
+    Of the kinds of message it `wants`: events and statuses, unless told otherwise. The file is opened when there is
+    something to write, and again when it was renamed, deleted (as logrotate does it) or failed. Raises OutputError
+    where a file cannot be written, and what a stream raises.
     """
 
-    def __init__(self, target: TextIO | Path, *, raw: bool) -> None:
-        self.wants: tuple[type, ...] = (Result, Event, Status) if raw else (Event, Status)
+    def __init__(self, target: TextIO | Path, *, wants: tuple[type, ...] = CHANGES) -> None:
+        self.wants = wants
         target = sys.stdout if target == Path("-") else target
         self._output = _File(target) if isinstance(target, Path) else target
 

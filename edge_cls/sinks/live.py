@@ -6,7 +6,6 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 
 from rich import box
 from rich.align import Align
@@ -38,17 +37,14 @@ _COLOURS = {"opening": "yellow", "running": "green", "down": "red", "ended": "bl
 class LiveView:
     """Draws the state, the scores of the newest frame, the camera and what happened last, at most 10 times a second.
 
-    It draws in a thread of its own, when something changed. `dropped` gives how many messages each sink lost. An
-    OSError of the terminal is raised by the next `publish`, and drawing is tried again.
+    It draws in a thread of its own, when something changed. An OSError of the terminal is raised by the next `publish`,
+    and drawing is tried again.
     """
 
     wants = (Result, Event, Status)
 
-    def __init__(
-        self, console: Console, *, clock: Clock = time, dropped: Callable[[], Mapping[str, int]] = dict
-    ) -> None:
+    def __init__(self, console: Console, *, clock: Clock = time) -> None:
         self._clock = clock
-        self._dropped = dropped
         self._changed = threading.Condition()
         self._dirty = True
         self._closed = False
@@ -173,17 +169,14 @@ class LiveView:
         if span > 0.0 and self._status.camera == "running":
             latency = statistics.median(latency for _, latency in self._frames)
             line.append(f", {(len(self._frames) - 1) / span:.1f} frames/s, {latency * 1000:.0f} ms latency")
-        if self._status.detail:
+        if self._status.detail not in ("", self._status.camera):
             line.append(f": {one_line(self._status.detail)}")
         return line
 
     def _amiss(self, width: int) -> list[RenderableType]:
-        """Return a paragraph a trouble, as lines, and one of what was dropped."""
+        """Return a paragraph a trouble, as lines."""
         troubles = () if self._status is None else self._status.troubles
         texts = [Text(f"! {one_line(trouble)}", "yellow") for trouble in troubles]
-        lost = ", ".join(f"{one_line(name)} {count}" for name, count in self._dropped().items() if count)
-        if lost:
-            texts.append(Text(f"dropped: {lost}", "dim"))
         return [Padding(line, (0, 1)) for text in texts for line in text.wrap(self._console, width - 2)]
 
     def _happened(self, room: int) -> Panel:

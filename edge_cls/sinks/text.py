@@ -1,4 +1,4 @@
-"""Results and events as lines for a person."""
+"""Results and changes as lines for a person."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from edge_cls.runtime.messages import Event, Message, Result
 
 
 class TextLines:
-    """Writes one line a result: frame, label, score, source; and one an event."""
+    """Writes one line a result: frame, label, score, source; an event: frame, what changed; a status: how it is."""
 
-    wants = (Result, Event)
-
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, wants: tuple[type, ...] = (Result,)) -> None:
+        self.wants = wants
         self._stream = stream
 
     def publish(self, message: Message) -> None:
@@ -23,6 +22,8 @@ class TextLines:
             self._stream.write(f"{message.frame.index:6d}  {said}\n")
         elif isinstance(message, Event):
             self._stream.write(f"{message.frame.index:6d}  {change_of(message)}\n")
+        else:
+            self._stream.write(one_line("; ".join([f"camera: {message.detail}", *message.troubles])) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

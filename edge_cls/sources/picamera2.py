@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +21,22 @@ from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time
 from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size, to_rgb
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (640, 480)
-_FAULTS = (RuntimeError, OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, CancelledError)
+_FAULTS = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    BufferError,
+    CancelledError,
+)
 """What Picamera2 and libcamera raise: for a camera that went away in the middle of something, nearly anything."""
 _CABLE = "check the camera and its cable: rpicam-hello --list-cameras"
 
@@ -36,6 +50,10 @@ class Stream:
     height: int
     pixel_format: str
     stride: int
+
+    def rgb(self, buffer: Buffer, into: Frame | None = None) -> Frame:
+        """Return the frame in a buffer of this stream, written into `into` where it fits."""
+        return to_rgb(buffer, self.pixel_format, self.width, self.height, self.stride, into)
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height} {self.pixel_format}"
@@ -95,12 +113,9 @@ class Picamera2Source:
             try:
                 stamp = request.get_metadata().get("SensorTimestamp", 0) / 1e9
                 timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
-                seen = self.lores or self.main
-                with self._buffer(request, seen) as buffer:
-                    image = to_rgb(buffer, seen.pixel_format, seen.width, seen.height, seen.stride, into)
+                image = self._use(request, self.lores or self.main, lambda buffer, stream: stream.rgb(buffer, into))
                 if self.lores is not None:
-                    with self._buffer(request, self.main) as buffer:
-                        detail = _Detail(buffer, self.main, self._unused)
+                    detail = self._use(request, self.main, functools.partial(_Detail, unused=self._unused))
             finally:
                 request.release()
         frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image, detail)
@@ -117,6 +132,9 @@ class Picamera2Source:
             camera.close()
         except _FAULTS as error:
             log.warning("%s could not be closed: %s", self._name, error)
+        # A Picamera2 refers to itself: its pipes and buffers are free when they are collected.
+        del camera
+        gc.collect()
 
     def _configure(
         self, size: tuple[int, int], lores: tuple[int, int] | None, fps: float | None, controls: dict[str, Any]
@@ -174,14 +192,14 @@ class Picamera2Source:
         except _FAULTS as error:
             raise SourceError(f"{self._name} {what} ({error or type(error).__name__})", mend=_CABLE) from error
 
-    @contextlib.contextmanager
-    def _buffer(self, request: Any, stream: Stream) -> Iterator[Buffer]:
-        """Give the camera's own memory, which is ours until the request is released."""
+    def _use(self, request: Any, stream: Stream, use: Callable[[Buffer, Stream], T]) -> T:
+        """Return what `use` makes of the camera's own memory, which nothing may refer to any more afterwards."""
         with self._library.MappedArray(request, stream.name, reshape=False, write=False) as mapped:
-            buffer = mapped.array
-            if buffer.size < buffer_size(stream.pixel_format, stream.height, stream.stride):
-                raise SourceError(f"{self._name} gave a torn frame: {buffer.size} bytes for {stream}", mend=_CABLE)
-            yield buffer
+            if mapped.array.size < buffer_size(stream.pixel_format, stream.height, stream.stride):
+                raise SourceError(
+                    f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", mend=_CABLE
+                )
+            return use(mapped.array, stream)
 
 
 class _Detail:
@@ -197,8 +215,7 @@ class _Detail:
         np.copyto(self._raw, buffer)
 
     def __call__(self) -> Frame:
-        stream = self._stream
-        return to_rgb(self._raw, stream.pixel_format, stream.width, stream.height, stream.stride)
+        return self._stream.rgb(self._raw)
 
     def __del__(self) -> None:
         self._unused.append(self._raw)
@@ -231,7 +248,7 @@ def _find(picamera2: Any, which: str) -> tuple[int, str]:
 
 
 def _acquire(picamera2: Any, number: int, name: str) -> Any:
-    # In two steps, because an __init__ that fails leaves one end of a pipe open, and this may be tried for months.
+    # In two steps, because an __init__ that fails leaves a pipe open, and this may be tried for months.
     camera = picamera2.__new__(picamera2)
     try:
         camera.__init__(number)
@@ -240,6 +257,7 @@ def _acquire(picamera2: Any, number: int, name: str) -> Any:
             if camera.is_open:
                 camera.close()
             else:
+                camera.notifymeread.close()
                 os.close(camera.notifyme_w)
         raise SourceError(
             f"{name} cannot be opened: it is in use, or does not answer",

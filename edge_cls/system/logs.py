@@ -19,19 +19,20 @@ _MESSAGE_LIMIT = 32 * 1024
 
 
 def set_up(environ: Mapping[str, str]) -> None:
-    """Send the log of this process to its place, from INFO on, or from DEBUG on with EDGE_CLS_DEBUG=1.
+    """Send the log of this process to its place: to the journal from INFO on, to a person what is amiss.
 
-    Of libraries, from WARNING on.
+    With EDGE_CLS_DEBUG=1 from DEBUG on. Of libraries, from WARNING on.
     """
     handler: logging.Handler
+    level = logging.WARNING
     if _is_journal(environ.get("JOURNAL_STREAM", ""), sys.stderr):
-        handler = JournalHandler(JOURNAL)
+        handler, level = JournalHandler(JOURNAL), logging.INFO
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = _Stderr()
         handler.setFormatter(_Plain())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else logging.INFO)
+    logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else level)
 
 
 def error_prefix(environ: Mapping[str, str]) -> str:

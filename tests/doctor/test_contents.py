@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from edge_cls.doctor.contents import check_configuration, check_contents
+from edge_cls.doctor.contents import check_configuration, check_contents, with_options
 from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.memory.store import Memory
 from edge_cls.model import Model
@@ -188,6 +190,14 @@ def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> N
     assert "edge-cls-doctor" not in check.found + check.mend
 
 
+def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE place (name TEXT)")
+    check = memory_check(tmp_path / "other.db", tiny)
+    assert check.level is Level.FAIL
+    assert check.found == f"{tmp_path / 'other.db'} is a database of another program"
+
+
 def test_a_memory_of_an_older_version_stays_one(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "state").mkdir()
     make_version_1(tmp_path / "state/old.db", 6, lambda number: b"jpeg %d" % number)
@@ -201,7 +211,33 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     check = memory_check(taught, model)
     assert check.level is Level.FAIL
     assert "another model" in check.found
-    assert "edge-cls memory reembed" in check.mend
+    assert check.mend == f"edge-cls memory reembed --memory {taught} --model {model}"
+
+
+def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a service with a user of its own. Root, who runs tests too, may look into everything."""
+
+    def refused(self: Path, mode: str = "r") -> NoReturn:
+        raise PermissionError(13, f"Permission denied ({mode})", str(self))
+
+    monkeypatch.setattr(Path, "open", refused)
+    _, check = check_contents(machine(taught.parent), Needs(model=tiny, memory=taught))
+    assert (check.level, check.mend) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
+    assert str(taught) in check.found
+
+
+def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> None:
+    check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
+    assert check.level is Level.WARN
+    assert "no room" in check.found
+    assert check.mend == f"TMPDIR={taught.parent} edge-cls doctor"
+
+
+def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> None:
+    needs = Needs(model=Path("a"), labels=Path("b"), memory=Path("c"))
+    assert with_options(needs, None, None) == needs
+    assert with_options(needs, Path("x"), None) == Needs(model=Path("x"), memory=Path("c"))
+    assert with_options(needs, None, Path("y")) == replace(needs, memory=Path("y"))
 
 
 def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:

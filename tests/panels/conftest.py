@@ -1,4 +1,4 @@
-"""What the tests of panels share."""
+"""What the tests of panels and outputs share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
 
+from tests.panels.rigs import ToldPin
+
 
 @pytest.fixture
 def mock_pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
     """gpiozero's pins without hardware."""
-    factory = MockFactory()
+    factory = MockFactory(pin_class=ToldPin)
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield factory
     factory.close()

@@ -105,6 +105,20 @@ class FakeRig:
             self.panel.press(what, held=held)
 
 
+class ToldPin(MockPin):  # type: ignore[misc] # gpiozero is untyped
+    """A mock pin whose changes can be waited for."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        super().__init__(*arguments)
+
+    def _change_state(self, value: bool) -> bool:
+        changed: bool = super()._change_state(value)
+        if changed:
+            self.changes.put(value)
+        return changed
+
+
 class PinRig:
     """Needs gpiozero's mock pins."""
 
@@ -123,8 +137,9 @@ class PinRig:
             clock=self.clock,
         )
 
-    def pin(self, number: int) -> MockPin:
-        return gpiozero.Device.pin_factory.pin(number)
+    def pin(self, number: int) -> ToldPin:
+        pin: ToldPin = gpiozero.Device.pin_factory.pin(number)
+        return pin
 
     def contact(self, what: str, down: bool) -> None:
         """Close or open a contact, without the time that it takes to be believed."""
@@ -237,8 +252,11 @@ class KeypadRig(KeyRig):
     def unplug(self) -> None:
         os.close(self.device)
 
-    def write(self, *events: tuple[int, int, int]) -> None:
+    def send(self, *events: tuple[int, int, int]) -> None:
         os.write(self.device, b"".join(struct.pack("llHHi", 1, 2, *event) for event in events))
+
+    def write(self, *events: tuple[int, int, int]) -> None:
+        self.send(*events)
         self.keys.seen.get(timeout=PATIENCE)
 
     def down(self, what: str) -> None:

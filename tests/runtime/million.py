@@ -17,10 +17,10 @@ from edge_cls.classifier import Classifier
 from edge_cls.core.smoothing import States
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.appliance import Appliance
-from edge_cls.runtime.messages import Origin, Result
+from edge_cls.runtime.messages import Message, Origin, Result
 from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Wish
+from edge_cls.runtime.ports import CapturedFrame, Sink, Wish
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.state_file import StateFile
 from edge_cls.testing import FakeSink, FakeSupervisor
@@ -74,7 +74,7 @@ class Counting(FakeSink):
     wants = (Result,)  # type: ignore[assignment]
     count = 0
 
-    def publish(self, message: object) -> None:
+    def publish(self, message: Message) -> None:
         self.count += 1
 
 
@@ -100,7 +100,7 @@ def main(model: Path, folder: Path, frames: int, warm_up: int) -> None:
     with Classifier(model, memory=folder / "taught.db", threads=1) as classifier:
         pipeline = Pipeline(source, classifier, clock=time)
         appliance = Appliance(source, pipeline, States(), clock=time, supervisor=Silent())
-        sinks = [counting, JsonLines(folder / "events.jsonl", raw=False), StateFile(folder / "state.json")]
+        sinks: list[Sink] = [counting, JsonLines(folder / "events.jsonl"), StateFile(folder / "state.json")]
         appliance.outboxes = [Outbox(sink) for sink in sinks]
         source.ask = appliance.ask
         done = appliance.run()

@@ -143,7 +143,17 @@ def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
 
 def test_results_are_dropped_before_statuses_and_statuses_before_events(held: HeldSink) -> None:
     outbox = held_outbox(held, size=4)
-    offered = [event(1), status(2), result(3), status(4), event(5), event(6), result(7), event(8), event(9)]
+    offered: list[Message] = [
+        event(1),
+        status(2),
+        result(3),
+        status(4),
+        event(5),
+        event(6),
+        result(7),
+        event(8),
+        event(9),
+    ]
     went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 found none but betters, event 9 none but equals
     for message, dropped in zip(offered, went, strict=True):
         before = {number_of(one) for one in outbox._queue} | {number_of(message)}
@@ -264,17 +274,8 @@ def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture
 
 
 def test_a_sink_that_still_fails_is_in_trouble_however_long_nothing_happens() -> None:
-    clock, tried = FakeClock(), threading.Event()
-
-    def fail(_: int) -> Exception:
-        clock.sleep(1000.0)
-        tried.set()
-        return OSError("gone")
-
-    outbox = Outbox(FailingSink(fail), clock=clock, name="stick")
+    outbox = Outbox(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
     outbox.offer(event(0), wait=True)
-    assert tried.wait(PATIENCE)
-    clock.sleep(1000.0)
     outbox.close(PATIENCE)
     assert outbox.trouble == "sink stick fails: gone"
 
@@ -294,11 +295,13 @@ def offer_for_ever(outbox: Outbox) -> None:
 
 
 def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
-    proceed = threading.Event()
+    ready = threading.Event()
 
     class Pipe(FakeSink):
         def publish(self, message: Message) -> None:
-            assert proceed.wait(PATIENCE)
+            assert ready.wait(PATIENCE)
+            with outbox._changed:
+                assert outbox._changed.wait_for(lambda: len(outbox._queue) == 1, PATIENCE)
             raise BrokenPipeError(str(number_of(message)))
 
     outbox = Outbox(Pipe(), size=1, essential=True)
@@ -312,7 +315,7 @@ def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
 
     waiter = threading.Thread(target=offer, daemon=True)
     waiter.start()
-    proceed.set()
+    ready.set()
     waiter.join(PATIENCE)
     assert [str(error) for error in raised] == ["0"]
 

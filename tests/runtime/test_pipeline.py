@@ -12,6 +12,7 @@ import pytest
 from edge_cls.errors import ModelError, SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.pipeline import Handoff, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
@@ -105,7 +106,7 @@ def test_an_empty_source_gives_nothing() -> None:
 
 def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
     source = FakeSource(images(5), failure=SourceError("the camera is gone", mend="plug it in"))
-    seen = []
+    seen: list[int] = []
     with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
         seen.extend(number_of(inferred.inference) for inferred in take_all(running))
     assert seen == [0, 1, 2, 3, 4]
@@ -247,3 +248,50 @@ def test_the_engine_may_be_replaced_between_frames() -> None:
     assert switch == sorted(switch)
     assert switch[-1]
     assert not switch[9]
+
+
+def paced(source: FrameSource, max_fps: float) -> tuple[list[int], float]:
+    """Return what is inferred at most so many times a second, and how many seconds that took by the clock."""
+    clock = FakeClock(now=0.0)
+    pace = Pace(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+        seen = [number_of(inferred.inference) for inferred in take_all(running)]
+    return seen, clock.monotonic()
+
+
+def test_a_recording_is_slowed_down_and_loses_nothing() -> None:
+    assert paced(FakeSource(images(11)), 5.0) == (list(range(11)), pytest.approx(2.0))
+
+
+def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
+    """FakeSource's frames are captured a second apart."""
+
+    class Taken(FakeSource):
+        live = True
+
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            frame = super().read(into)
+            settled.wait(PATIENCE)
+            settled.clear()
+            return frame
+
+    settled = threading.Event()
+    settled.set()
+    clock = FakeClock(now=0.0)
+    pace = Pace(max_fps=0.25, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    due = pace.due
+
+    def told(captured: float) -> bool:
+        verdict = due(captured)
+        if not verdict:
+            settled.set()
+        return verdict
+
+    pace.due = told  # type: ignore[method-assign]
+    source = Taken(images(9), live=True)
+    seen = []
+    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+        for inferred in take_all(running):
+            seen.append(number_of(inferred.inference))
+            settled.set()
+    assert seen == [0, 4, 8]

@@ -69,13 +69,18 @@ def fake(_: Path) -> Case:
 
 def json_stream(_: Path) -> Case:
     stream = Stream()
-    sink = JsonLines(stream, raw=True)
+    sink = JsonLines(stream, wants=(Result, Event, Status))
     return Case(sink, stream.getvalue, lambda: stream.set_broken(True), lambda: stream.set_broken(False))
 
 
 def text_lines(_: Path) -> Case:
     stream = Stream()
-    return Case(TextLines(stream), stream.getvalue, lambda: stream.set_broken(True), lambda: stream.set_broken(False))
+    return Case(
+        TextLines(stream, wants=(Result, Event)),
+        stream.getvalue,
+        lambda: stream.set_broken(True),
+        lambda: stream.set_broken(False),
+    )
 
 
 def json_file(folder: Path) -> Case:
@@ -89,7 +94,7 @@ def json_file(folder: Path) -> Case:
         path.rmdir()
         aside.rename(path)
 
-    return Case(JsonLines(path, raw=False), path.read_text, wreck, mend)
+    return Case(JsonLines(path), path.read_text, wreck, mend)
 
 
 def state_file(folder: Path) -> Case:

@@ -27,7 +27,7 @@ def frames(path: Path) -> list[int]:
 def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     for number in range(3):
-        sink = JsonLines(path, raw=False)
+        sink = JsonLines(path)
         sink.publish(event(number))
         sink.close()
     assert frames(path) == [0, 1, 2]
@@ -36,7 +36,7 @@ def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("remove", [Path.unlink, lambda path: path.rename(path.with_suffix(".1"))])
 def test_a_rotated_file_is_followed(tmp_path: Path, remove: Callable[[Path], object]) -> None:
     path = tmp_path / "events.jsonl"
-    sink = JsonLines(path, raw=False)
+    sink = JsonLines(path)
     sink.publish(event(0))
     remove(path)
     sink.publish(event(1))
@@ -52,7 +52,7 @@ def test_a_rotated_file_is_followed(tmp_path: Path, remove: Callable[[Path], obj
 def test_a_truncated_file_goes_on_from_its_beginning(tmp_path: Path) -> None:
     """As logrotate's "copytruncate" leaves it: no hole of zeros."""
     path = tmp_path / "events.jsonl"
-    sink = JsonLines(path, raw=False)
+    sink = JsonLines(path)
     sink.publish(event(0))
     os.truncate(path, 0)
     sink.publish(event(1))
@@ -63,7 +63,7 @@ def test_a_truncated_file_goes_on_from_its_beginning(tmp_path: Path) -> None:
 def test_half_a_line_of_a_killed_process_spoils_no_other(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text('{"event": "entered", "fra')
-    sink = JsonLines(path, raw=False)
+    sink = JsonLines(path)
     sink.publish(event(1))
     sink.close()
     torn, whole = path.read_text().splitlines()
@@ -72,19 +72,19 @@ def test_half_a_line_of_a_killed_process_spoils_no_other(tmp_path: Path) -> None
 
 
 def test_no_file_is_made_before_there_is_something_to_tell(tmp_path: Path) -> None:
-    sink = JsonLines(tmp_path / "events.jsonl", raw=False)
+    sink = JsonLines(tmp_path / "events.jsonl")
     sink.close()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_folder_is_told_with_its_mend(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"events.jsonl cannot be written \(No such file.*make its folder"):
-        JsonLines(tmp_path / "nowhere" / "events.jsonl", raw=False).publish(event(0))
+        JsonLines(tmp_path / "nowhere" / "events.jsonl").publish(event(0))
 
 
 def test_files_stay_few_however_often_it_fails(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    sink = JsonLines(path, raw=False)
+    sink = JsonLines(path)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a name each is enough
     for number in range(50):
         sink.publish(event(number))
@@ -119,7 +119,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk: Callable[[str], Path]) -> None:
     path = small_disk("64k") / "events.jsonl"
-    outbox = Outbox(JsonLines(path, raw=False), size=1, name="card")
+    outbox = Outbox(JsonLines(path), size=1, name="card")
     sent = 0
     while outbox.failures < 10:
         outbox.offer(event(sent), wait=True)
@@ -144,7 +144,7 @@ def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk:
 
 def test_a_read_only_disk_is_told(small_disk: Callable[[str], Path]) -> None:
     folder = small_disk("64k")
-    sink = JsonLines(folder / "events.jsonl", raw=False)
+    sink = JsonLines(folder / "events.jsonl")
     small_disk("64k,ro")
     with pytest.raises(OutputError, match="Read-only file system"):
         sink.publish(event(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from rich.console import Console
 from edge_cls.classifier import Score
 from edge_cls.core.smoothing import Transition
 from edge_cls.runtime.messages import Event, Status
+from edge_cls.sinks import live
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeClock
 from tests.sinks.messages import event, origin, result, status
@@ -41,10 +42,10 @@ class Terminal(io.StringIO):
 class Screen:
     """A view on a terminal of a size."""
 
-    def __init__(self, width: int = 80, height: int = 40, dropped: Mapping[str, int] | None = None) -> None:
+    def __init__(self, width: int = 80, height: int = 40) -> None:
         self.terminal, self.width, self.height = Terminal(), width, height
         console = Console(file=self.terminal, force_terminal=True, width=width, height=height)
-        self.view = LiveView(console, clock=FakeClock(), dropped=lambda: dropped or {})
+        self.view = LiveView(console, clock=FakeClock())
 
     @property
     def text(self) -> str:
@@ -95,14 +96,11 @@ def test_rate_and_latency_are_those_of_the_last_seconds(screen: Screen) -> None:
     assert "frames/s" not in screen.text
 
 
-def test_troubles_and_drops_are_told_whole(screen: Screen) -> None:
+def test_troubles_are_told_whole(screen: Screen) -> None:
     long = "sink card fails: " + "a word " * 20 + "end"
     screen.view.publish(status(0, long, "81 °C"))
     text = " ".join(screen.text.split())
     assert f"! {long} ! 81 °C" in text
-    dropping = Screen(dropped={"card": 12, "hook": 0})
-    assert "dropped: card 12\n" in "\n".join(line.rstrip() for line in dropping.text.splitlines()) + "\n"
-    dropping.view.close()
 
 
 def test_the_last_events_and_notes_are_listed(screen: Screen) -> None:
@@ -158,11 +156,17 @@ def test_it_is_drawn_by_itself_and_left_in_the_terminal_with_its_cursor(screen: 
     assert written.rindex("\x1b[?25h") > written.rindex("the last word")
 
 
-def test_a_thousand_results_are_not_a_thousand_drawings(screen: Screen) -> None:
-    for number in range(1000):
-        screen.view.publish(result(number, Score("mug", 0.9)))
+def test_between_two_drawings_is_a_pause_which_the_end_cuts_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_PAUSE_S", 100 * PATIENCE)
+    screen = Screen()
+    assert screen.terminal.drawn.acquire(timeout=PATIENCE)
+    for number in range(50):
+        screen.view.publish(result(number, Score(f"label-{number}", 0.9)))
+        assert f"label-{number}" in screen.text  # takes its time, in which a thread could draw
     screen.view.close()
-    assert screen.terminal.getvalue().count("what happened") < 500
+    written = screen.terminal.getvalue()
+    assert written.count("what happened") == 2
+    assert "label-49" in written
 
 
 def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

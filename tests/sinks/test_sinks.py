@@ -31,7 +31,7 @@ def result(prediction: Prediction, source: str = "photo.jpg") -> Result:
 
 
 def raw_json(stream: io.StringIO) -> JsonLines:
-    return JsonLines(stream, raw=True)
+    return JsonLines(stream, wants=(Result, Event, Status))
 
 
 def written(make: Callable[[io.StringIO], Sink], *messages: Message) -> str:
@@ -97,12 +97,12 @@ def test_the_name_of_a_file_that_is_no_utf_8_is_escaped_in_json() -> None:
 
 
 def test_without_raw_json_tells_of_changes_only() -> None:
-    assert JsonLines(io.StringIO(), raw=False).wants == (Event, Status)
-    assert JsonLines(io.StringIO(), raw=True).wants == (Result, Event, Status)
+    assert JsonLines(io.StringIO()).wants == (Event, Status)
+    assert JsonLines(io.StringIO(), wants=(Result, Event, Status)).wants == (Result, Event, Status)
 
 
 def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    sink = JsonLines(Path("-"), raw=False)
+    sink = JsonLines(Path("-"))
     sink.publish(LEFT)
     sink.close()
     print("still open")  # noqa: T201 - that is the claim

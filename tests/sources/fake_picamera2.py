@@ -6,6 +6,7 @@ no more frames while all its buffers are lent, and keeps a camera acquired until
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Mapping
 from types import SimpleNamespace, TracebackType
@@ -21,9 +22,10 @@ from tests.colors import COLORS
 BUFFERS = 4
 
 
-def encode(rgb: tuple[int, int, int], pixel_format: str, height: int, width: int, stride: int) -> Buffer:
+def encode(rgb: tuple[int, int, int], pixel_format: str, size: tuple[int, int], stride: int) -> Buffer:
     """Return a buffer of one colour, with 99 in the padding."""
     red, green, blue = rgb
+    width, height = size
     buffer = np.full(buffer_size(pixel_format, height, stride), 99, np.uint8)
     rows = buffer[: height * stride].reshape(height, stride)
     if pixel_format not in ("NV12", "YUV420"):
@@ -173,7 +175,7 @@ class Request:
         self.world = world
         self.stamp = round((world.clock.monotonic() - 0.02) * 1e9)
         self.memory = {
-            name: encode(color, stream["format"], *stream["size"][::-1], stream["stride"])
+            name: encode(color, stream["format"], stream["size"], stream["stride"])
             for name, stream in configuration.items()
             if stream and stream["format"] in FORMATS
         }
@@ -183,8 +185,6 @@ class Request:
 
     def release(self) -> None:
         self.world.lent.remove(self)
-        for buffer in self.memory.values():
-            buffer[:] = 238  # the camera writes its next frame there
 
 
 class MappedArray:
@@ -197,13 +197,16 @@ class MappedArray:
         self._memory = memory[: memory.size // 2] if request.world.torn else memory
 
     def __enter__(self) -> MappedArray:
-        self.array = self._memory
+        self._mapping = mmap.mmap(-1, self._memory.size)
+        self._mapping.write(self._memory.tobytes())
+        self.array = np.frombuffer(self._mapping, np.uint8)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del self.array
+        self._mapping.close()  # a BufferError where somebody still has the array
 
 
 def solid(color: tuple[int, int, int], frame: Frame) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,8 +74,16 @@ class Examples:
         if metric == "cosine":
             return np.maximum(1 - self.cosines, 0)
         if metric not in self._distances:
-            rows = [self.vectors.distances(self.vectors[index], metric) for index in range(len(self.cosines))]
-            self._distances[metric] = np.stack(rows)
+            rows = self.vectors.rows()
+            distances = np.zeros_like(self.cosines)
+            for index, row in enumerate(rows):
+                differences = rows[index:] - row
+                if metric == "manhattan":
+                    beyond = np.abs(differences, out=differences).sum(axis=1)
+                else:
+                    beyond = np.sqrt(np.einsum("ij,ij->i", differences, differences))
+                distances[index, index:] = distances[index:, index] = beyond
+            self._distances[metric] = distances
         return self._distances[metric]
 
     def one_hot(self) -> NDArray[np.float64]:
@@ -88,13 +97,7 @@ class Examples:
     def append(self, embedding: QuantizedVector, label: str) -> None:
         """Add one. Raises ValueError for a vector of another dimension than the first."""
         count = len(self)
-        self.vectors.append(embedding)
-        self._distances, self._groups = {}, None
-        if label not in self.classes:
-            self.classes.append(label)
-        if count == len(self._targets):
-            self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
-        self._targets[count] = self.classes.index(label)
+        self._enter(embedding, label)
         if count < LIMIT:
             if count == len(self._cosines):
                 room = min(max(16, 2 * count), LIMIT)
@@ -104,6 +107,12 @@ class Examples:
             self._cosines[count, : count + 1] = self.vectors.cosines(self.vectors[count])
             self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
             self._cosines[count, count] = 1.0  # also of a vector without direction
+
+    def extend(self, taught: Iterable[tuple[QuantizedVector, str]]) -> None:
+        """Add many, which are compared all at once. Raises as `append` does."""
+        for embedding, label in taught:
+            self._enter(embedding, label)
+        self._compare()
 
     def remove(self, index: int) -> None:
         """Forget the example at `index`: the last one takes its place. A class without examples goes too."""
@@ -124,7 +133,7 @@ class Examples:
 
     def units(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors at `indices` at length 1, float32 (len(indices), dim); zeros stay zeros."""
-        rows = np.stack([self.vectors[index] for index in indices])
+        rows = self.vectors.take(indices).rows()
         return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
 
     def chunks(self) -> list[NDArray[np.intp]]:
@@ -152,9 +161,7 @@ class Examples:
         if len(self) <= LIMIT:
             chosen._cosines = self.cosines[indices][:, indices]
         else:
-            chosen._cosines = np.empty((min(len(chosen), LIMIT),) * 2, np.float32)
-            if len(chosen) <= LIMIT:
-                chosen._compare()
+            chosen._compare()
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:
@@ -178,11 +185,22 @@ class Examples:
         self._groups = found
         return found
 
+    def _enter(self, embedding: QuantizedVector, label: str) -> None:
+        count = len(self)
+        self.vectors.append(embedding)
+        self._distances, self._groups = {}, None
+        if label not in self.classes:
+            self.classes.append(label)
+        if count == len(self._targets):
+            self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
+        self._targets[count] = self.classes.index(label)
+
     def _compare(self) -> None:
-        """Fill in the cosines after there were too many examples to keep them."""
-        for index in range(len(self)):
-            self._cosines[index] = self.vectors.cosines(self.vectors[index])
-        np.fill_diagonal(self._cosines, 1.0)
+        """Work out the cosines of all pairs, unless there are too many."""
+        if 0 < len(self) <= LIMIT:
+            units = self.units(np.arange(len(self)))
+            self._cosines = units @ units.T
+            np.fill_diagonal(self._cosines, 1.0)
 
 
 def _bit_reversed(position: int) -> float:

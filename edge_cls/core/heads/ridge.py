@@ -114,7 +114,7 @@ class Ridge:
                 scores[group] = -np.inf
                 continue
             if len(group) > 1:
-                scores[group] = one_hot[group] - np.linalg.solve(self._inverse[np.ix_(group, group)], residuals[group])
+                scores[group] = one_hot[group] - np.linalg.solve(self._inverse[group[:, None], group], residuals[group])
             own = examples.targets[group[0]]
             if counts[own] == len(group):
                 scores[group, own] = -np.inf
