@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_cls.system import logs
+from tests.commands import COMMAND
 
 Fields = dict[str, str]
 log = logging.getLogger("edge_cls.test")
@@ -136,3 +138,12 @@ def test_the_variable_brings_details(capsys: pytest.CaptureFixture[str]) -> None
     logs.set_up({"EDGE_CLS_DEBUG": "1"})
     log.debug("details")
     assert capsys.readouterr().err == "debug: details\n"
+
+
+def test_an_error_that_ends_a_command_is_one_in_the_journal_too(tmp_path: Path) -> None:
+    with (tmp_path / "stderr").open("a") as stderr:
+        status = os.fstat(stderr.fileno())
+        name = f"{status.st_dev}:{status.st_ino}"
+        words = [COMMAND, "memory", "list", "--memory", "/does/not/exist"]
+        subprocess.run(words, stderr=stderr, env=os.environ | {"JOURNAL_STREAM": name}, check=False)
+    assert (tmp_path / "stderr").read_text().startswith("<3>error: ")
