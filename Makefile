@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-lowest table clean
+.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
+  clean
 
 demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow and not camera"
+	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow and not camera and not systemd"
 
 check: lint test  ## before every commit
 
@@ -27,6 +28,9 @@ test-slow: $(VENV)/.ready  ## the whole of what the fast tests take a sample of
 
 test-bad-input: $(VENV)/.ready  ## hundreds of damaged, hostile and impossible files through every command
 	$(BIN)/pytest -m bad_input
+
+test-systemd: $(VENV)/.ready  ## the service in a container with a real systemd; needs root, says why it skips elsewhere
+	$(BIN)/pytest -m systemd
 
 test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaPipe
 	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,23 @@ from numpy.typing import NDArray
 from edge_cls.builtin import builtin_file
 from edge_cls.core.coach import Reception, receive
 from edge_cls.core.labels import check_label, parse_labels
-from edge_cls.core.learner import Learner, Lesson
+from edge_cls.core.learner import Judgement, Learner, Lesson
 from edge_cls.core.openset import STRANGER
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import LabelError, SpaceMismatch
+from edge_cls.errors import ConfigError, LabelError, SpaceMismatch
 from edge_cls.files import open_regular
 from edge_cls.memory.store import Example, Memory
-from edge_cls.model import Model
+from edge_cls.model import Inference, Model
 from edge_cls.model_file import read_model
 from edge_cls.preprocess import Frame
+from edge_cls.study import Study
 
+Classes = Literal["model", "memory", "both"]
+"""Whose classes count."""
 _MAX_LABELS_FILE = 2**20
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """A label and how sure the classifier is of it, in [0, 1]."""
 
     label: str
@@ -83,11 +85,18 @@ class Classifier:
     `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
     it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
     how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
-    strangers that may be taken for a taught class, between 0 and 1.
+    strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
+    in the "memory", or "both". `study_beside`: what a change to the memory means is worked out in a thread beside the
+    frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
+    "none", "auto" for the Edge TPU where it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
 
-    A frame that a taught class claims is that class; any other frame is what the model says, where the model has
-    classes of its own. What another process teaches is seen with the next frame. Raises ModelError, LabelError and
-    MemoryFileError; SpaceMismatch where the memory was taught with another backbone.
+    With "both" a frame that a taught class claims is that class; any other frame is what the model says, where the
+    model has classes of its own. What another process teaches is seen with the next frame. Raises ModelError,
+    LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
+    the classes that are to count cannot be; MissingDependency without the library of the Edge TPU that was asked for.
+
+    `classify` is `follow`, `prepare`, `infer` and `decide`. Of these `prepare` and `infer` may run in threads of their
+    own; all else is for one thread, the one that made the classifier.
     """
 
     def __init__(
@@ -99,32 +108,89 @@ class Classifier:
         threads: int | None = None,
         head: str = "auto",
         false_accept: float = 0.05,
+        classes: Classes = "both",
+        study_beside: bool = False,
+        delegate: str = "none",
     ) -> None:
+        if classes not in get_args(Classes):
+            raise ConfigError(f"there are no classes {classes!r}", mend=f"use one of {', '.join(get_args(Classes))}")
+        if classes == "memory" and memory is None:
+            raise ConfigError("the classes of the memory are to count, but there is none", mend="give a memory file")
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
-            read_model(path), labels=() if labels is None else read_labels(Path(labels)), threads=threads
+            read_model(path),
+            labels=() if labels is None else read_labels(Path(labels)),
+            threads=threads,
+            delegate=delegate,
         )
+        if classes == "model" and not self.model.classifies:
+            raise ConfigError(
+                f"the classes of the model are to count, but {path} has none", mend="use those of the memory, or both"
+            )
+        self._classes = classes
+        self._labels = np.array(self.model.labels, object)
         manifest = self.model.file.manifest
         stranger = manifest.stranger_distance if manifest else None
         self.learner = Learner(
             head=head, false_accept=false_accept, stranger=STRANGER if stranger is None else stranger
         )
-        self.memory = None if memory is None else Memory(Path(memory))
-        if self.memory is not None:
-            with contextlib.ExitStack() as on_failure:
+        self.memory: Memory | None = None
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self.model.close)
+            if memory is not None:
+                self.memory = Memory(Path(memory))
                 on_failure.callback(self.memory.close)
                 self._recall(self.memory)
-                on_failure.pop_all()
+            on_failure.pop_all()
+        self._study = Study(self.learner) if study_beside and self.memory is not None else None
 
     def classify(self, frame: Frame) -> Prediction:
         """Return what an RGB frame, uint8 (height, width, 3), shows."""
-        self._follow()
-        inference = self.model.infer(frame)
-        own = None if inference.probability is None else self._by_model(inference.probability)
-        if not len(self.learner) or inference.embedding is None:
-            return own or Prediction((), unknown=True)
-        taught = self._by_memory(inference.embedding)
-        return own if taught.unknown and own is not None else taught
+        self.follow()
+        return self.decide(self.infer(self.prepare(frame)))
+
+    def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
+        """Return the pixels of an RGB frame that enter the model, written into `into` where its shape fits."""
+        return self.model.prepare(frame, into)
+
+    def infer(self, pixels: Frame) -> Inference:
+        """Return what the model says of pixels that `prepare` gave: one invoke."""
+        return self.model.invoke(pixels)
+
+    def follow(self) -> None:
+        """Learn what was taught, moved or forgotten since the last look, here or by another process.
+
+        Raises MemoryFileError.
+        """
+        if self.memory is None:
+            return
+        changes = self.memory.changes()
+        if not (changes.reload or changes.removed or changes.upserted):
+            return
+        with self._study.changing() if self._study else contextlib.nullcontext():
+            if changes.reload:
+                self._recall(self.memory)
+                return
+            for identity in changes.removed:
+                self.learner.remove(identity)
+            for example in changes.upserted:
+                if example.id in self.learner:
+                    self.learner.remove(example.id)
+                self.learner.add(_lesson(example))
+
+    def settle(self) -> None:
+        """Return once frames are judged by all that `follow` learnt."""
+        if self._study is not None:
+            self._study.settle()
+
+    def decide(self, inference: Inference) -> Prediction:
+        """Return what an inference shows, by what is known: the memory's file is not looked at."""
+        taught = None
+        if self._classes != "model" and len(self.learner) and inference.embedding is not None:
+            taught = self._by_memory(inference.embedding)
+        if self._classes != "memory" and inference.probability is not None and (taught is None or taught.unknown):
+            return self._by_model(inference.probability)
+        return taught or Prediction((), unknown=True)
 
     def teach(self, label: str, frame: Frame) -> Taught:
         """Learn that `frame` shows `label`. Returns once the example is on the disk.
@@ -135,15 +201,15 @@ class Classifier:
         if self.memory is None:
             raise ValueError("this classifier has no memory: give Classifier(memory=...)")
         self.learner.check(label)
-        self._follow()
+        self.follow()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
-        reception = receive(self.learner, label, embedding)
+        reception = receive(self.learner, label, embedding, self._judge(embedding))
         for copy in reception.examples if reception.verdict == "duplicate" else ():
             if self.memory.crop(copy.id) == crop:
                 return Taught(copy.id, False, reception)
         identity = self.memory.add(label, embedding, space=self.model.space, crop=crop, taught_at=time.time())
-        self._follow()
+        self.follow()
         return Taught(identity, True, reception)
 
     def taught(self) -> dict[str, int]:
@@ -151,7 +217,10 @@ class Classifier:
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory. Closing twice is safe."""
+        """Close the memory, end the thread that studies, and let go of the Edge TPU. Closing twice is safe."""
+        if self._study is not None:
+            self._study.close()
+        self.model.close()
         if self.memory is not None:
             self.memory.close()
 
@@ -178,28 +247,18 @@ class Classifier:
             )
         self.learner.fit(map(_lesson, examples))
 
-    def _follow(self) -> None:
-        """Learn what was taught, moved or forgotten since the last look, here or by another process."""
-        if self.memory is None:
-            return
-        changes = self.memory.changes()
-        if changes.reload:
-            self._recall(self.memory)
-            return
-        for identity in changes.removed:
-            self.learner.remove(identity)
-        for example in changes.upserted:
-            if example.id in self.learner:
-                self.learner.remove(example.id)
-            self.learner.add(_lesson(example))
+    def _judge(self, embedding: QuantizedVector) -> Judgement:
+        return (self._study or self.learner).judge(embedding)
 
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
-        judgement = self.learner.judge(embedding)
+        judgement = self._judge(embedding)
         return Prediction(_ranked(judgement.scores), judgement.unknown, judgement.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
         order = np.argsort(-probability, kind="stable")
-        predictions = tuple(Score(self.model.labels[i], float(probability[i])) for i in order)
+        # A model may have a thousand classes, so no work of Python's own goes into each.
+        ranked = zip(self._labels[order].tolist(), probability[order].tolist(), strict=True)
+        predictions = tuple(map(Score._make, ranked))
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
         return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)

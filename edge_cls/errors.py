@@ -14,6 +14,8 @@ class's `exit_code`. Each class also inherits the builtin it refines, so that ca
     ├── SourceError       (OSError)     a source that gives no frames
     ├── DownloadError     (OSError)     a file that cannot be had from the network, or is not the one it should be
     ├── OutputError       (OSError)     a result that could not be written
+    ├── ServiceError      (OSError)     a service that cannot be installed, or asked how it is
+    ├── PanelError        (OSError)     buttons, keys or lights that cannot be had
     ├── MissingDependency (ImportError) a library that this command needs
     └── ConfigError       (ValueError)  78: a setting that makes no sense
 """
@@ -98,11 +100,26 @@ class OutputError(EdgeClsError, OSError):
     """A result that could not be written."""
 
 
+class ServiceError(EdgeClsError, OSError):
+    """A service that cannot be installed, or asked how it is."""
+
+
+class PanelError(EdgeClsError, OSError):
+    """Buttons, keys or lights that cannot be had."""
+
+
 class MissingDependency(EdgeClsError, ImportError):
     """A library that this command needs and that is not installed."""
 
 
 class ConfigError(EdgeClsError, ValueError):
-    """A setting that makes no sense."""
+    """A setting that makes no sense. `faults`: where several were looked for, each that was found, one line each."""
 
     exit_code = 78
+
+    def __init__(self, what: str, *, mend: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(what, mend=mend)
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return functools.partial(type(self), mend=self.mend, faults=self.faults), (self.what,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge_cls.core.geometry import center_crop
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
 from edge_cls.core.temperature import with_temperature
+from edge_cls.edgetpu import EdgeTpuInterpreter
 from edge_cls.errors import ModelError
 from edge_cls.images import encode_jpeg_within, read_image
 from edge_cls.interpreter import Interpreter, Tensor
@@ -38,14 +40,24 @@ class Model:
     """A model file, ready to run on frames.
 
     Of a model without a manifest the single output is taken as the probabilities of `labels`, or, where no labels are
-    given, as an embedding; its input is the centred crop, RGB. Raises ModelError where that makes no sense.
+    given, as an embedding; its input is the centred crop, RGB. Any thread may ask; one is served at a time. Raises
+    ModelError where that makes no sense.
+
+    `delegate` is "none", or what `EdgeTpuInterpreter` takes, and then it raises what that raises.
     """
 
-    def __init__(self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None) -> None:
+    def __init__(
+        self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None, delegate: str = "none"
+    ) -> None:
         self.file = file
-        if file.manifest is None:  # which vouches for the network by its hash
-            probe(file.network, name=str(file.path))
-        self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
+        self._interpreter: Interpreter | EdgeTpuInterpreter
+        if delegate != "none":
+            self._interpreter = EdgeTpuInterpreter(file, labels=labels, threads=threads, delegate=delegate)
+        else:
+            if file.manifest is None:  # which vouches for the network by its hash
+                probe(file.network, name=str(file.path))
+            self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
+        self._one_at_a_time = threading.Lock()
         self._name = str(file.path)
         self.labels = labels or file.labels
         self.space = (file.manifest.space if file.manifest else "") or sha256(file.network)
@@ -72,6 +84,11 @@ class Model:
         return self._interpreter.input
 
     @property
+    def trouble(self) -> str | None:
+        """Why it does not run on the Edge TPU although it should, a line for a person; None where all is well."""
+        return self._interpreter.trouble if isinstance(self._interpreter, EdgeTpuInterpreter) else None
+
+    @property
     def teachable(self) -> bool:
         """Whether the model has an embedding."""
         return self._embedding is not None
@@ -83,7 +100,15 @@ class Model:
 
     def infer(self, frame: Frame) -> Inference:
         """Return the outputs for an RGB frame of any size."""
-        outputs = self.run(preprocess(frame, self.contract))
+        return self.invoke(self.prepare(frame))
+
+    def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
+        """Return the pixels of an RGB frame that enter the model, in `into` where its shape fits. See `preprocess`."""
+        return preprocess(frame, self.contract, into)
+
+    def invoke(self, pixels: Frame) -> Inference:
+        """Return the outputs for pixels that `prepare` gave."""
+        outputs = self.run(pixels)
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
 
     def crop(self, frame: Frame) -> bytes:
@@ -105,8 +130,14 @@ class Model:
         return embedding
 
     def run(self, pixels: Frame) -> list[NDArray[Any]]:
-        """Return the raw outputs, in the model's order, for pixels that `preprocess` gave."""
-        return self._interpreter.invoke(self._tensor(pixels))
+        """Return the raw outputs, in the model's order, for pixels that `prepare` gave."""
+        with self._one_at_a_time:
+            return self._interpreter.invoke(self._tensor(pixels))
+
+    def close(self) -> None:
+        """Let go of the Edge TPU, where it runs on one. Closing twice is safe."""
+        if isinstance(self._interpreter, EdgeTpuInterpreter):
+            self._interpreter.close()
 
     def _to_embedding(self, outputs: list[NDArray[Any]]) -> QuantizedVector | None:
         if self._embedding is None:

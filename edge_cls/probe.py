@@ -3,6 +3,8 @@
 The interpreter trusts what it reads. LiteRT 2 verifies the FlatBuffer, and yet of networks with a few changed bytes
 about one in 500 crashes it and one in 1000 makes it take gigabytes; tflite-runtime verifies nothing. A child process
 that loads the network and runs it once finds all of them, whatever the interpreter and its version.
+
+The same child finds a libedgetpu that does not go with the interpreter, which shows in a crash too.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from edge_cls.errors import ModelError
-from edge_cls.interpreter import Interpreter
+from edge_cls.errors import MissingDependency, ModelError
+from edge_cls.interpreter import LIBRARY_CLASH, Interpreter
 
 SECONDS = 60
 """More than any image classifier takes for one frame on the slowest board."""
@@ -27,10 +29,11 @@ MEMORY = 512 * 2**20
 """What loading and running may take on top of the process: several times what the largest image classifiers take."""
 
 
-def probe(network: bytes, *, name: str) -> None:
+def probe(network: bytes, *, name: str, delegate: str = "none") -> None:
     """Raise ModelError where loading and running `network` fails, crashes, hangs or takes over 512 MiB.
 
-    A network that crashes on some pixels only is not found: it is run on black ones.
+    A network that crashes on some pixels only is not found: it is run on black ones. With a `delegate` the child takes
+    the Edge TPU, and lets go of it; MissingDependency is raised without its library.
     """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
@@ -40,7 +43,7 @@ def probe(network: bytes, *, name: str) -> None:
         child = os.fork()
     if child == 0:
         os.close(reader)
-        _try(network, name, writer)
+        _try(network, name, delegate, writer)
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as pipe:
@@ -53,16 +56,19 @@ def probe(network: bytes, *, name: str) -> None:
         what = (
             f"runs for over {SECONDS} seconds" if slow else "crashes the TFLite interpreter, or takes too much memory"
         )
+        if delegate != "none":
+            raise ModelError(f"{name} {what} on the Edge TPU", mend=LIBRARY_CLASH)
         raise ModelError(f"{name} {what}", mend="convert or download it again")
     if fault := json.loads(answer):
-        raise ModelError(fault["what"], mend=fault["mend"])
+        kind = MissingDependency if fault["missing"] else ModelError
+        raise kind(fault["what"], mend=fault["mend"])
 
 
-def _try(network: bytes, name: str, writer: int) -> NoReturn:
+def _try(network: bytes, name: str, delegate: str, writer: int) -> NoReturn:
     """Load and run `network` in this process, the child, and write what is wrong with it, or null."""
     try:
         _confine()
-        fault = _fault(network, name)
+        fault = _fault(network, name, delegate)
         os.write(writer, json.dumps(fault).encode())
     finally:
         os._exit(0)
@@ -83,12 +89,16 @@ def _confine() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY, most))
 
 
-def _fault(network: bytes, name: str) -> dict[str, str] | None:
+def _fault(network: bytes, name: str, delegate: str) -> dict[str, str | bool] | None:
     try:
-        interpreter = Interpreter(network, name=name)
+        interpreter = Interpreter(network, name=name, delegate=delegate)
         interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
-    except ModelError as error:
-        return {"what": error.what, "mend": error.mend}
+    except (ModelError, MissingDependency) as error:
+        return {"what": error.what, "mend": error.mend, "missing": isinstance(error, MissingDependency)}
     except MemoryError:
-        return {"what": f"{name} takes more than {MEMORY // 2**20} MiB", "mend": "use a smaller model"}
+        return {
+            "what": f"{name} takes more than {MEMORY // 2**20} MiB",
+            "mend": "use a smaller model",
+            "missing": False,
+        }
     return None

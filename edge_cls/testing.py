@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
-from edge_cls.runtime.ports import CapturedFrame
+from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 
 
 class FakeClock:
@@ -76,3 +77,75 @@ class FakeSink:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+class FakeSupervisor:
+    """Keeps what it was told in `heard`, a word each, with what belongs to it."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    @property
+    def statuses(self) -> list[str]:
+        """The lines of status, in order."""
+        return [text for kind, text in self.heard if kind == "status"]
+
+    def ready(self) -> None:
+        """Keep it."""
+        self.heard.append(("ready", ""))
+
+    def status(self, text: str) -> None:
+        """Keep `text`."""
+        self.heard.append(("status", text))
+
+    def watchdog(self) -> None:
+        """Keep it."""
+        self.heard.append(("watchdog", ""))
+
+    def reloading(self) -> None:
+        """Keep it."""
+        self.heard.append(("reloading", ""))
+
+    def stopping(self) -> None:
+        """Keep it."""
+        self.heard.append(("stopping", ""))
+
+
+class FakePanel:
+    """A panel that tests press. It keeps what it was shown in `shown`."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self.shown: list[Feedback] = []
+        self.closed = False
+        self._clock = clock
+        self._snapshot: Callable[[], CapturedFrame | None] = lambda: None
+        self._ask: Callable[[Wish], None] = lambda _: None
+
+    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
+        """Begin to listen."""
+        self._snapshot, self._ask = snapshot, ask
+
+    def press(
+        self,
+        label: str | None = None,
+        *,
+        action: Literal["teach", "undo", "forget", "background"] = "teach",
+        held: bool = False,
+    ) -> None:
+        """Press the button of `label` or `action`, now; `held`: be one of its repetitions. Refused without a frame."""
+        if self.closed:
+            return
+        frame = self._snapshot() if action in ("teach", "background") else None
+        if frame is None and action in ("teach", "background"):
+            self.show(Feedback("refused", label, "the camera gives no frame"))
+            return
+        self.show(Feedback("heard", label))
+        self._ask(Wish(action, self._clock.monotonic(), label, frame, held))
+
+    def show(self, feedback: Feedback) -> None:
+        """Keep `feedback`."""
+        self.shown.append(feedback)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ import pytest
 from edge_cls import Classifier, Prediction
 from edge_cls.builtin import builtin_file
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
+from edge_cls.errors import ConfigError, ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
 from edge_cls.images import read_image
+from edge_cls.interpreter import Interpreter
 from edge_cls.memory.store import Memory
 from edge_cls.model_file import read_model, write_model
 from edge_cls.preprocess import Frame
@@ -64,6 +68,69 @@ def test_a_model_without_a_manifest_classifies_with_a_labels_file(tmp_path: Path
     assert [one.label for one in prediction.predictions] == ["green", "blue", "red"]
     assert [one.score for one in prediction.predictions] == pytest.approx([0.8, 0.4, 0.2])
     assert not prediction.unknown
+
+
+def test_whose_classes_count_is_chosen(tiny: Path, memory: Path) -> None:
+    red, blue = color_frame("red", 9), color_frame("blue", 9)
+    with Classifier(tiny, memory=memory) as both:
+        for seed in range(3):
+            both.teach("rose", color_frame("red", seed))
+        assert (both.classify(red).label, both.classify(blue).label) == ("rose", "blue")
+    with Classifier(tiny, memory=memory, classes="model") as trained:
+        assert (trained.classify(red).label, trained.classify(blue).label) == ("red", "blue")
+        assert trained.taught() == {"rose": 3}
+    with Classifier(tiny, memory=memory, classes="memory") as taught:
+        assert (taught.classify(red).label, taught.classify(red).unknown) == ("rose", False)
+        assert (taught.classify(blue).label, taught.classify(blue).unknown) == ("rose", True)
+    with Classifier(tiny, memory=memory.with_name("empty.db"), classes="memory") as empty:
+        assert empty.classify(red) == Prediction((), unknown=True)
+
+
+def test_classes_that_cannot_count_are_refused_before_a_memory_is_made(
+    tiny: Path, backbone: Path, memory: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"of the model are to count, but .*mean.tflite has none"):
+        Classifier(backbone, memory=memory, classes="model")
+    with pytest.raises(ConfigError, match="of the memory are to count, but there is none"):
+        Classifier(tiny, classes="memory")
+    with pytest.raises(ConfigError, match="there are no classes 'mine'; use one of model, memory, both"):
+        Classifier(tiny, memory=memory, classes="mine")  # type: ignore[arg-type]
+    assert not memory.exists()
+
+
+def test_to_decide_does_not_look_at_the_memory_and_to_follow_does(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
+        pixels = watching.prepare(color_frame("red", 9))
+        into = np.empty_like(pixels)
+        assert watching.prepare(color_frame("red", 9), into) is into
+        np.testing.assert_array_equal(into, pixels)
+        teaching.teach("rose", color_frame("red"))
+        inference = watching.infer(pixels)
+        assert watching.decide(inference).label == "red"
+        watching.follow()
+        assert watching.decide(inference).label == "rose"
+
+
+def test_one_thread_may_infer_while_another_teaches(tiny: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2)
+    invoke = Interpreter.invoke
+
+    def watched(interpreter: Interpreter, pixels: Frame) -> list[Frame]:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.1)  # which two threads inside at once would pass
+            raise AssertionError("the interpreter serves two at a time")
+        return invoke(interpreter, pixels)
+
+    with Classifier(tiny, memory=memory) as classifier, ThreadPoolExecutor(1) as thread:
+        pixels = classifier.prepare(color_frame("blue", 9))
+        expected = classifier.infer(pixels).probability
+        monkeypatch.setattr(Interpreter, "invoke", watched)
+        beside = thread.submit(lambda: [classifier.infer(pixels).probability for _ in range(20)])
+        for seed in range(5):
+            classifier.teach("rose", color_frame("red", seed))
+            together.reset()
+        for probability in beside.result():
+            np.testing.assert_array_equal(probability, expected)
 
 
 def test_without_any_class_everything_is_unknown(backbone: Path) -> None:

@@ -75,6 +75,35 @@ def test_a_frame_of_the_models_size_is_taken_as_it_is() -> None:
     np.testing.assert_array_equal(preprocess(frame, Preprocessing(32, 32)), frame)
 
 
+@given(SIDE, SIDE, TARGET, TARGET)
+def test_the_same_bytes_are_written_into_a_given_array(width: int, height: int, to_width: int, to_height: int) -> None:
+    frame, contract = synthetic_frame(width, height), Preprocessing(to_width, to_height)
+    into = np.zeros((to_height, to_width, 3), np.uint8)
+    assert preprocess(frame, contract, into) is into
+    np.testing.assert_array_equal(into, preprocess(frame, contract))
+
+
+def read_only(pixels: Frame) -> Frame:
+    pixels.flags.writeable = False
+    return pixels
+
+
+@pytest.mark.parametrize(
+    "into",
+    [
+        np.zeros((9, 8, 3), np.uint8),
+        np.zeros((8, 8, 3), np.int8),
+        np.zeros((8, 16, 3), np.uint8)[:, ::2],
+        read_only(np.zeros((8, 8, 3), np.uint8)),
+    ],
+    ids=["another shape", "another dtype", "with gaps", "read only"],
+)
+def test_an_array_that_does_not_fit_is_left_alone(into: Frame) -> None:
+    frame, contract = synthetic_frame(40, 30), Preprocessing(8, 8)
+    np.testing.assert_array_equal(preprocess(frame, contract, into), preprocess(frame, contract))
+    assert not into.any()
+
+
 @pytest.mark.parametrize("view", [np.s_[::-1, ::2], np.s_[:, ::-1], np.s_[:, :, ::-1], np.s_[3:, 5:]])
 def test_a_view_gives_what_its_copy_gives(view: tuple[slice, ...]) -> None:
     frame = synthetic_frame(90, 70)[view]

@@ -50,7 +50,8 @@ def test_no_changed_byte_of_a_networks_root_takes_the_process_down(tiny: Path) -
 class Misbehaving:
     """Stands for an interpreter that meets its match."""
 
-    def __init__(self, network: bytes, *, name: str) -> None:
+    def __init__(self, network: bytes, *, name: str, delegate: str) -> None:
+        self.delegate = delegate
         self.input = toy_model_input()
         self.network = network
         self.name = name

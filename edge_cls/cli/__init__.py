@@ -11,12 +11,16 @@ from typing import Annotated
 import typer
 
 from edge_cls import __version__
+from edge_cls.cli.bench import bench_group
 from edge_cls.cli.classify import classify
+from edge_cls.cli.config import config
+from edge_cls.cli.doctor import doctor
 from edge_cls.cli.export_labels import export_labels
 from edge_cls.cli.import_model import import_model
 from edge_cls.cli.inspect import inspect
 from edge_cls.cli.memory import memory
 from edge_cls.cli.run import run
+from edge_cls.cli.service import service
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 
@@ -36,15 +40,18 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for command in (classify, teach, run, import_model, inspect, export_labels):
+    for command in (classify, teach, run, import_model, inspect, export_labels, doctor):
         app.command()(command)
-    app.add_typer(memory, name="memory")
+    groups = {"bench": bench_group(), "config": config, "memory": memory, "service": service}
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()
+        among, _, name = entry.name.rpartition(".")  # "bench.memory" joins a group of ours
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=entry.name)
+            app.add_typer(command, name=name)
         else:
-            app.command(entry.name)(command)
+            (groups[among] if among else app).command(name)(command)
     return app
 
 
@@ -76,10 +83,10 @@ def main() -> None:
             # Here, where a failure can still be told, and not at the interpreter's end.
             sys.stdout.flush()
     except EdgeClsError as error:
-        typer.echo(f"error: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except MemoryError:
-        typer.echo("error: there is not enough memory for this; close other programs, or give smaller files", err=True)
+        _complain("there is not enough memory for this; close other programs, or give smaller files")
         sys.exit(1)
     except KeyboardInterrupt:
         # Typer says the same where it is already at work: it is what a shell expects of a program that Ctrl-C ended.
@@ -90,8 +97,15 @@ def main() -> None:
         if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
             # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
             what = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
-            typer.echo(f"error: {one_line(what)}; check the disk, and the rights of the file", err=True)
+            _complain(f"{one_line(what)}; check the disk, and the rights of the file")
         sys.exit(1)
+
+
+def _complain(what: str) -> None:
+    # Inside, because hardly any run has an error.
+    from edge_cls.system.logs import error_prefix
+
+    typer.echo(f"{error_prefix(os.environ)}error: {what}", err=True)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:

@@ -13,3 +13,7 @@ _MEMORY = typer.Option(
 MemoryOption = Annotated[Path, _MEMORY]
 MemoryIfAnyOption = Annotated[Path | None, _MEMORY]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(readable=False, envvar="EDGE_CLS_CONFIG", help="The configuration, a TOML file.", show_default=False),
+]

@@ -1,24 +1,32 @@
-"""`edge-cls run`: a stream of frames to labels."""
+"""`edge-cls run`: a stream of frames to labels, events and lessons."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_cls.cli.memory.opened import warn_of_recovery
-from edge_cls.cli.options import MemoryIfAnyOption
+from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
-    from edge_cls.classifier import Classifier
+    from edge_cls.service import Service, Shown
 
 
 def run(
     source: Annotated[
-        str, typer.Option(help="A video, an image, a folder or a pattern of images, or 'demo'.", show_default=False)
-    ],
+        str | None,
+        typer.Option(
+            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, demo.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
     model: Annotated[
         Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the built-in backbone")
     ] = None,
@@ -27,38 +35,122 @@ def run(
         Path | None,
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Whose classes count: model, memory or both.", show_default="both")
+    ] = None,
     head: Annotated[
-        str, typer.Option(help="How taught classes are told apart: auto, knn, centroid, ridge or knn-regression.")
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="How taught classes are told apart: auto, knn, centroid, ridge or knn-regression.", show_default="auto"
+        ),
+    ] = None,
     false_accept: Annotated[
-        float, typer.Option(min=0.001, max=0.5, help="Which share of strangers may be taken for a taught class.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            min=0.001, max=0.5, help="Which share of strangers may be taken for a taught class.", show_default="0.05"
+        ),
+    ] = None,
+    delegate: Annotated[
+        str | None, typer.Option(help="none, auto, edgetpu or edgetpu:usb:0.", show_default="none")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Threads of the interpreter.", show_default=False)
+    ] = None,
+    max_fps: Annotated[
+        float | None, typer.Option(min=0.001, help="At most so many frames a second.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print what changes, not each frame: stable states, and the camera.")
+    ] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames.", show_default=False)
     ] = None,
 ) -> None:
-    """Classify a stream of frames, until it ends or Ctrl-C."""
-    from edge_cls import service
+    """Classify a stream of frames, until it ends or Ctrl-C. In a terminal a camera is shown live.
+
+    Without --source, the settings are those of --config, or of /etc/edge-cls/config.toml. A camera that fails is opened
+    again, for ever. SIGHUP reads the configuration again.
+    """
+    import time
+
     from edge_cls.cli.native_stderr import quiet_native_libraries
+    from edge_cls.config import DEFAULT_FILE, load
+    from edge_cls.service import Service
+    from edge_cls.system import logs
+    from edge_cls.system.notify import Notifier
 
-    # Ctrl-C is how a stream ends, and no failure.
-    with quiet_native_libraries(), contextlib.suppress(KeyboardInterrupt):
-        service.run(
-            source=source,
-            model=model,
-            memory=memory,
-            labels=labels,
-            as_json=as_json,
-            max_frames=max_frames,
-            head=head,
-            false_accept=false_accept,
-            opened=_introduce,
+    file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
+    if source is None and file is None and "EDGE_CLS_SOURCE__NAME" not in os.environ:
+        raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
+    given = {
+        "source": {"name": source},
+        "model": model,
+        "memory": memory,
+        "labels": labels,
+        "classes": classes,
+        "head": head,
+        "false_accept": false_accept,
+        "delegate": delegate,
+        "threads": threads,
+        "limits": {"max_fps": max_fps},
+    }
+    with quiet_native_libraries():
+        logs.set_up(os.environ)
+        service = Service(
+            lambda: load(file, environ=os.environ, given=given),
+            show=lambda live: _shown(live=live, as_json=as_json, events=events, quiet=file is not None),
+            supervisor=Notifier.from_environment(os.environ, clock=time),
+            make_memory=file is not None,
         )
+        _introduce(service)
+        with _signals_heeded(service):
+            service.run(max_frames)
 
 
-def _introduce(classifier: Classifier) -> None:
+def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | None:
+    """Return what stdout shows: what was asked for; a live view in a terminal; else a line a frame.
+
+    With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
+    """
+    from edge_cls.runtime.messages import CHANGES, Result
+    from edge_cls.service import Shown
+    from edge_cls.sinks.json_lines import JsonLines
+    from edge_cls.sinks.text import TextLines
+
+    wanted = CHANGES if events else (Result,)
+    if as_json:
+        return Shown(JsonLines(sys.stdout, wants=wanted))
+    if live and not events and sys.stdout.isatty():
+        from rich.console import Console
+
+        from edge_cls.sinks.live import LiveView
+
+        view = LiveView(Console())
+        return Shown(view, lambda feedback: view.note(f"{feedback.kind}: {feedback.detail}"))
+    if quiet and not events and not sys.stdout.isatty():
+        return None
+    return Shown(TextLines(sys.stdout, wants=wanted))
+
+
+def _introduce(service: Service) -> None:
+    classifier = service.classifier
     if classifier.memory is not None:
         warn_of_recovery(classifier.memory)
     if not classifier.model.labels and not classifier.taught():
         typer.echo("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'", err=True)
+
+
+@contextlib.contextmanager
+def _signals_heeded(service: Service) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again."""
+    import signal
+
+    stop, reload = service.appliance.stop, service.appliance.ask_reload
+    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_cls.core.heads.examples import NEAR_DUPLICATE
-from edge_cls.core.learner import Learner, Neighbour
+from edge_cls.core.learner import Judgement, Learner, Neighbour
 from edge_cls.core.quantization import QuantizedVector
 
 SURE = 0.5
@@ -57,14 +57,17 @@ class Progress:
         return f"confused with {self.confused_with}" if self.confused_with else self.verdict
 
 
-def receive(learner: Learner, label: str, embedding: QuantizedVector) -> Reception:
-    """Return what an example of `label` would bring to what `learner` knows."""
+def receive(learner: Learner, label: str, embedding: QuantizedVector, judgement: Judgement | None = None) -> Reception:
+    """Return what an example of `label` would bring to what `learner` knows.
+
+    `judgement`: what the embedding is taken for, where that is known already.
+    """
     near = learner.nearest(embedding, _NAMED)
     if not near:
         return Reception("new")
     same = [one for one in near if 1 - one.cosine < NEAR_DUPLICATE]
-    judgement = learner.judge(embedding)
-    best = max(judgement.scores, key=judgement.scores.__getitem__)
+    judgement = judgement or learner.judge(embedding)
+    best = max(judgement.scores, key=judgement.scores.__getitem__, default=label)
     if same and same[0].label != label:
         rival = same[0].label
     elif not judgement.unknown and best != label and judgement.scores[best] >= SURE:

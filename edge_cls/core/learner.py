@@ -76,6 +76,18 @@ class Learner:
         for lesson in lessons:
             self.add(lesson)
 
+    def copy(self) -> Learner:
+        """Return a learner of the same examples, which shares nothing with this one and has nothing worked out yet."""
+        copied = Learner(head=self._head_name, false_accept=self._false_accept, stranger=self.stranger)
+        copied._examples = self._examples.subset(np.arange(len(self)))
+        copied._ids, copied._index = list(self._ids), dict(self._index)
+        return copied
+
+    def prepare(self) -> None:
+        """Work out all that the first judgement after a change needs: the head is chosen, and the open set fitted."""
+        if len(self):
+            self.judge(self._examples.vectors.quantized(0))
+
     def check(self, label: str) -> None:
         """Raise LabelError for a label that cannot be taught: with a regression, all that is no number."""
         if self._head_name == "knn-regression":

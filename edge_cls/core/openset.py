@@ -94,8 +94,14 @@ class OpenSet:
     def left_out(self, groups: Sequence[NDArray[np.intp]]) -> Array:
         """Return how familiar each example were, if those of its group had not been taught: (n, classes)."""
         left = np.empty_like(self._members)
+        alone = np.array([rows[0] for rows in groups if len(rows) == 1], np.intp)
+        remainders = 1 / np.diag(self._inverse)[alone, None]
+        explained = 1 + NOISE - remainders
+        left[alone] = self._members[alone] - remainders * self._weights[alone] + EXPLAINED * explained
         for rows in groups:
-            remainder = np.linalg.inv(self._inverse[np.ix_(rows, rows)])
+            if len(rows) == 1:
+                continue
+            remainder = np.linalg.inv(self._inverse[rows[:, None], rows])
             explained = 1 + NOISE - np.diag(remainder)[:, None]
             left[rows] = self._members[rows] - remainder @ self._weights[rows] + EXPLAINED * explained
         return _logarithm(left)

@@ -44,6 +44,11 @@ class Vectors:
         return self._count
 
     @property
+    def dim(self) -> int:
+        """How many numbers a vector has; 0 where there is none."""
+        return self._blocks[0].shape[1] if self._blocks else 0
+
+    @property
     def norms(self) -> Vector:
         """The Euclidean length of each vector, float32 (n,)."""
         return self._facts[2, : self._count]
@@ -74,6 +79,18 @@ class Vectors:
         self._count = last
         if last == BLOCK * (len(self._blocks) - 1):
             self._blocks.pop()
+
+    def take(self, indices: NDArray[np.intp]) -> Vectors:
+        """Return the vectors at `indices`, in that order, in memory of their own."""
+        taken = Vectors(self._dtype)
+        taken._facts, taken._count = self._facts[:, indices], len(indices)
+        for start in range(0, len(indices), BLOCK):
+            wanted, block = indices[start : start + BLOCK], np.empty_like(self._blocks[0])
+            for number, rows in enumerate(self._blocks):
+                here = np.flatnonzero(wanted // BLOCK == number)
+                block[here] = rows[wanted[here] % BLOCK]
+            taken._blocks.append(block)
+        return taken
 
     def __getitem__(self, index: int) -> Vector:
         scale, zero = self._facts[:2, index]

@@ -39,6 +39,7 @@ class Database:
         with self.explained():
             self.connection = self._open()
         self.inode = inode_of(path)
+        self._closed_by_failure = False
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -143,14 +144,19 @@ class Database:
 
     def follow_file(self) -> bool:
         """Open the file that lies at `path` now, where another one has taken its place. Returns whether it has."""
-        if self.inode is None or (inode := inode_of(self.path)) == self.inode:
+        if self.inode is None:
+            return False
+        inode = inode_of(self.path)
+        if inode == self.inode and not self._closed_by_failure:
             return False
         if inode is None:
             raise MemoryFileError(f"{self.path} was taken away", mend="put it back, or start again")
         self.connection.close()
+        # Also where it cannot be opened: it is this one that is damaged, or tried again later.
+        self.inode, self._closed_by_failure = inode, True
         with self.explained():
             self.connection = self._open()
-        self.inode = inode
+        self._closed_by_failure = False
         return True
 
     def close(self) -> None:

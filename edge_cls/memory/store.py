@@ -319,3 +319,4 @@ class Memory:
                 mend="free some space, or copy it to another disk",
             ) from error
         self._database = Database(self.path)
+        self._version = -1  # nothing of the new file has been seen

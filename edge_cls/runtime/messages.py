@@ -24,7 +24,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Result:
-    """What one frame shows, raw. `latency` is the time from capture to result, in seconds. `state`: the stable label."""
+    """What one frame shows, raw. `latency`: seconds from capture to result. `state`: the stable label."""
 
     frame: Origin
     prediction: Prediction
@@ -45,8 +45,8 @@ class Event:
 class Status:
     """How the appliance is, told whenever that changes. `timestamp` is in seconds since 1970.
 
-    `detail`: one line for a person. `troubles`: what is amiss besides the camera, a line each. `state`: the stable
-    label, None where nothing known is seen.
+    `detail`: one line for a person, of the camera. `troubles`: what is amiss besides, a line each. `state`: the stable
+    label at that time, None where nothing known is seen; its changes are told by events.
     """
 
     timestamp: float
@@ -57,3 +57,5 @@ class Status:
 
 
 Message = Result | Event | Status
+CHANGES = (Event, Status)
+"""The kinds of message that tell of changes, and not of every frame."""

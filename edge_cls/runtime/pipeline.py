@@ -1,95 +1,232 @@
-"""Capture, infer, publish: capture runs beside inference, in a thread of its own."""
+"""From frames to inferences: capture and preprocessing in one thread, the interpreter in another.
+
+Between the threads lies one frame at a time. Of a live source the newest wins; of a recording every one waits to be
+taken. After the first frames nothing of a frame's size is allocated any more: two images and three inputs go round.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
 
-from edge_cls.classifier import Prediction
+from edge_cls.model import Inference
 from edge_cls.preprocess import Frame
-from edge_cls.runtime.messages import Result
-from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource, Sink
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.pace import Pace
+from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
+from edge_cls.runtime.stages import Stages
+
+log = logging.getLogger(__name__)
+
+STOP = 1.0
+"""Seconds that a thread has to end."""
+T = TypeVar("T")
+EngineT = TypeVar("EngineT", bound="Engine")
 
 
-class Handoff:
-    """The one frame between capture and inference.
+class Engine(Protocol):
+    """What turns frames into inferences: a `Classifier`."""
 
-    `put` replaces a frame that nobody took yet, or, with `wait`, waits until it was taken.
+    def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
+        """Return the pixels that enter the model, written into `into` where its shape fits."""
+
+    def infer(self, pixels: Frame) -> Inference:
+        """Return the outputs for prepared pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inferred(Generic[EngineT]):
+    """What `engine` made of a frame."""
+
+    origin: Origin
+    engine: EngineT
+    inference: Inference
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared(Generic[EngineT]):
+    origin: Origin
+    engine: EngineT
+    pixels: Frame
+
+
+class Handoff(Generic[T]):
+    """The one item between two threads.
+
+    `put` replaces an item that nobody took yet, or, with `wait`, waits until it was taken.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._frame: CapturedFrame | None = None
-        self._closed = False
+        self._item: T | None = None
+        self._woken = False
+        self.closed = False
 
-    def put(self, frame: CapturedFrame, *, wait: bool) -> bool:
-        """Hand over `frame`. Returns False once the hand-off is closed."""
+    def put(self, item: T, *, wait: bool) -> T | None:
+        """Hand over `item`. Returns what it replaced; once the hand-off is closed, that is the item itself."""
         with self._changed:
-            while wait and self._frame is not None and not self._closed:
+            while wait and self._item is not None and not self.closed:
                 self._changed.wait()
-            self._frame = frame
+            if self.closed:
+                return item
+            replaced, self._item = self._item, item
             self._changed.notify_all()
-            return not self._closed
+            return replaced
 
-    def take(self) -> CapturedFrame | None:
-        """Return the newest frame, waiting for it; None once the hand-off is closed and empty."""
+    def take(self, timeout: float | None = None) -> T | None:
+        """Return the item, waiting for it; None after `timeout` seconds, once woken, or once closed and empty."""
         with self._changed:
-            while self._frame is None and not self._closed:
-                self._changed.wait()
-            frame, self._frame = self._frame, None
+            self._changed.wait_for(lambda: self._item is not None or self.closed or self._woken, timeout)
+            self._woken = False
+            item, self._item = self._item, None
             self._changed.notify_all()
-            return frame
+            return item
+
+    def wake(self) -> None:
+        """Let `take` return at once, now or the next time, with an item or without."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
-        """Say that no more frames come, or are wanted."""
+        """Say that no more items come, or are wanted."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
 
 
-class Pipeline:
-    """Reads `source`, classifies each frame with `classify`, and tells `sinks`."""
+class Pipeline(Generic[EngineT]):
+    """Reads `source`, and runs `engine` on its frames, in threads of its own, from entering to leaving it.
+
+    `engine` and `pace`, which holds back frames that come too soon, may be replaced at any time.
+    """
 
     def __init__(
-        self, source: FrameSource, classify: Callable[[Frame], Prediction], sinks: Sequence[Sink], *, clock: Clock
+        self,
+        source: FrameSource,
+        engine: EngineT,
+        *,
+        clock: Clock,
+        pace: Pace | None = None,
+        stages: Stages | None = None,
     ) -> None:
+        self.engine = engine
+        self.pace = pace
+        self.stages = stages or Stages()
+        self.dropped = 0
         self._source = source
-        self._classify = classify
-        self._sinks = sinks
         self._clock = clock
         self._failure: BaseException | None = None
+        self._latest: CapturedFrame | None = None
+        self._latest_lock = threading.Lock()
+        self._free: deque[Frame] = deque()
+        self._prepared: Handoff[_Prepared[EngineT]] = Handoff()
+        self._inferred: Handoff[Inferred[EngineT]] = Handoff()
+        works = (("capture", self._capture, self._prepared), ("infer", self._infer, self._inferred))
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work, after), name=name, daemon=True)
+            for name, work, after in works
+        ]
 
-    def run(self, max_frames: int | None = None) -> int:
-        """Classify frames until the source ends, or `max_frames` are done, and return how many there were.
+    @property
+    def ended(self) -> bool:
+        """Whether the source has ended, and all has been taken that came of it."""
+        return self._inferred.closed
 
-        An error of the source is raised here, after the frames before it have been published. The source is closed at
-        the end, however that comes.
+    def take(self, timeout: float | None = None) -> Inferred[EngineT] | None:
+        """Return the next inference; None after `timeout` seconds, when woken, or when the source has ended.
+
+        An error of the source or of the engine is raised here, after what came before it has been taken.
         """
-        handoff = Handoff()
-        capture = threading.Thread(target=self._capture, args=(handoff,), name="capture", daemon=True)
-        capture.start()
-        done = 0
-        try:
-            while (max_frames is None or done < max_frames) and (frame := handoff.take()) is not None:
-                prediction = self._classify(frame.image)
-                result = Result(frame.origin, prediction, self._clock.monotonic() - frame.origin.captured)
-                for sink in self._sinks:
-                    sink.publish(result)
-                done += 1
-        finally:
-            handoff.close()
-            capture.join()
-            self._source.close()
-        if self._failure is not None and (max_frames is None or done < max_frames):
+        inferred = self._inferred.take(timeout)
+        if inferred is None and self._inferred.closed and self._failure is not None:
             raise self._failure
-        return done
+        return inferred
 
-    def _capture(self, handoff: Handoff) -> None:
+    def wake(self) -> None:
+        """Let `take` return at once."""
+        self._inferred.wake()
+
+    def snapshot(self) -> CapturedFrame | None:
+        """Return a copy of the newest frame, in as many pixels as the source has; None before the first."""
+        with self._latest_lock:
+            if self._latest is None:
+                return None
+            frame = self._latest
+            image = frame.image.copy() if frame.detail is None else frame.detail().copy()
+            return CapturedFrame(frame.origin, image)
+
+    def forget_latest(self) -> None:
+        """Let `snapshot` give nothing until the next frame: the camera has failed, and the last one is of the past."""
+        with self._latest_lock:
+            self._latest = None
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop both threads, and close the source once nobody reads it."""
+        self._prepared.close()
+        self._inferred.close()
+        for thread in self._threads:
+            thread.join(STOP)
+            if thread.is_alive():
+                # The driver of a camera may be asleep. The thread ends with the process, and the device with it.
+                log.warning("the thread of %s does not end", thread.name)
+                return
+        self._source.close()
+
+    def _guarded(self, work: Callable[[], None], after: Handoff[object]) -> None:
         try:
-            while (frame := self._source.read()) is not None:
-                if not handoff.put(frame, wait=not self._source.live):
-                    return
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that called run
+            work()
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that takes
             self._failure = error
         finally:
-            handoff.close()
+            after.close()
+
+    def _capture(self) -> None:
+        now = self._clock.monotonic
+        live = self._source.live
+        spare: Frame | None = None
+        while not self._prepared.closed:
+            began = now()
+            frame = self._source.read(spare)
+            if frame is None:
+                return
+            self.stages.add("capture", now() - began)
+            with self._latest_lock:
+                previous, self._latest = self._latest, frame
+            spare = None if previous is None else previous.image
+            if self.pace is not None:
+                if not live:
+                    self._clock.sleep(self.pace.wait_s(now()))
+                if not self.pace.due(frame.origin.captured if live else now()) and live:
+                    continue
+            began = now()
+            engine = self.engine
+            pixels = engine.prepare(frame.image, self._free.pop() if self._free else None)
+            self.stages.add("preprocess", now() - began)
+            replaced = self._prepared.put(_Prepared(frame.origin, engine, pixels), wait=not live)
+            if replaced is not None:
+                self.dropped += 1
+                self._free.append(replaced.pixels)
+
+    def _infer(self) -> None:
+        now = self._clock.monotonic
+        live = self._source.live
+        while (prepared := self._prepared.take()) is not None:
+            began = now()
+            inference = prepared.engine.infer(prepared.pixels)
+            self.stages.add("invoke", now() - began)
+            self._free.append(prepared.pixels)
+            if self._inferred.put(Inferred(prepared.origin, prepared.engine, inference), wait=not live) is not None:
+                self.dropped += 1

@@ -46,9 +46,9 @@ class FrameSource(Protocol):
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None at the end.
 
-        The pixels are written into `into` where its shape fits, otherwise into a new array; what `read` returned
-        before is never touched otherwise. Raises SourceError or ImageError where there is none to be had, in bounded
-        time: nothing waits for ever.
+        The pixels are written into `into` where its shape fits, otherwise into a new array. The frame before stays
+        whole, its `detail` included, while this one is read. Raises SourceError or ImageError where there is none to
+        be had, in bounded time: nothing waits for ever.
         """
 
     def close(self) -> None:
@@ -104,3 +104,22 @@ class Panel(Protocol):
 
     def close(self) -> None:
         """Let go of the pins or the terminal. Closing twice is safe."""
+
+
+class Supervisor(Protocol):
+    """Who watches over the process: systemd, or nobody."""
+
+    def ready(self) -> None:
+        """Tell that it is at work, or that what `reloading` announced is done."""
+
+    def status(self, text: str) -> None:
+        """Tell how it is, one line."""
+
+    def watchdog(self) -> None:
+        """Tell that it goes on, before `ready` too. Who does not hear this for long enough starts the process again."""
+
+    def reloading(self) -> None:
+        """Tell that the configuration is read again."""
+
+    def stopping(self) -> None:
+        """Tell that it is about to end."""

@@ -308,3 +308,23 @@ def test_a_sample_is_spread_over_the_classes_and_through_each() -> None:
     subset = examples.subset(sample)
     assert subset.classes == examples.classes
     assert subset.targets.tolist() == examples.targets[sample].tolist()
+
+
+@pytest.mark.parametrize("limit", [100, 30, 10])
+def test_a_subset_is_as_if_nothing_else_had_been_taught(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr("edge_cls.core.heads.examples.LIMIT", limit)
+    values = np.random.default_rng(3).integers(-100, 100, (50, 8)).astype(np.int8)
+    labels = "abcab" * 10
+    chosen = np.array([41, 3, 4, 17, 29, *range(30, 40), 0, 8, 2, 9, 49])
+    subset, expected = taught(values, labels).subset(chosen), taught(values[chosen], "".join(labels[i] for i in chosen))
+    for round_of_changes in range(2):
+        assert [subset.classes[target] for target in subset.targets] == [
+            expected.classes[target] for target in expected.targets
+        ]
+        if len(subset) <= limit:
+            np.testing.assert_allclose(subset.cosines, expected.cosines, atol=1e-6)
+        if not round_of_changes:
+            for each in (subset, expected):
+                each.append(QuantizedVector(values[5], 1.0, 0), "d")
+                for index in (15, 0, 7, *range(9)):
+                    each.remove(index)

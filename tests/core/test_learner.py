@@ -113,6 +113,25 @@ def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str
     assert all(row.sum() == pytest.approx(1) for name, row in answers.items() if name[0] in "13")
 
 
+def test_a_copy_judges_alike_and_goes_its_own_way() -> None:
+    taught = lessons({"mug": 6, "cup": 6, "jar": 5})
+    learner = learnt(taught[:-5])
+    copied = learner.copy()
+    copied.prepare()
+    for lesson in taught[-5:]:
+        learner.add(lesson)
+    learner.remove(taught[0].id)
+    assert copied.ids == [lesson.id for lesson in taught[:-5]]
+    assert copied.classes() == learnt(taught[:-5]).classes()
+    for lesson in taught:
+        assert copied.judge(lesson.embedding) == learnt(taught[:-5]).judge(lesson.embedding)
+    for lesson in taught[-5:]:
+        copied.add(lesson)
+    copied.remove(taught[0].id)
+    assert (copied.ids, copied.classes()) == (learner.ids, learner.classes())
+    assert best(copied, taught[-1]) == best(learner, taught[-1])
+
+
 def test_nothing_taught_is_nothing_known() -> None:
     learner = Learner()
     assert learner.judge(lessons({"1": 1})[0].embedding).scores == {}

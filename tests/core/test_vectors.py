@@ -138,6 +138,22 @@ def test_what_is_removed_is_replaced_by_the_last(dtype: Dtype, cloud: list[Quant
 
 
 @DTYPES
+@given(cloud=clouds(), data=st.data())
+def test_what_is_taken_is_as_if_it_had_been_added_and_is_its_own_copy(
+    dtype: Dtype, cloud: list[QuantizedVector], data: st.DataObject
+) -> None:
+    indices = data.draw(st.lists(st.integers(0, len(cloud) - 1), unique=True))
+    vectors = filled(cloud, dtype)
+    taken, expected = vectors.take(np.array(indices, np.intp)), filled([cloud[index] for index in indices], dtype)
+    while len(vectors):
+        vectors.remove(0)
+    for each in (taken, expected):
+        each.append(cloud[0])
+    np.testing.assert_array_equal(taken.rows(), expected.rows())
+    np.testing.assert_array_equal(taken.norms, expected.norms)
+
+
+@DTYPES
 def test_without_vectors_there_is_nothing_near(dtype: Dtype) -> None:
     vectors, query = Vectors(dtype), np.ones(3, np.float32)
     assert [len(vectors.distances(query, metric)) for metric in METRICS] == [0, 0, 0]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_cls.errors import MemoryFileError
 from edge_cls.memory import reembedding
 from edge_cls.memory.store import Memory
 from tests.examples import embed, teach
@@ -143,3 +144,24 @@ def test_neither_following_nor_teaching_reads_a_whole_table(writer: Memory, read
     scans = {plan for plan in plans if plan.startswith("SCAN") and "USING" not in plan}
     # The one row of the state, and whether there is any vector at all.
     assert scans <= {"SCAN state"}
+
+
+def test_a_file_that_cannot_be_opened_when_it_takes_the_place_is_tried_again(reader: Memory, tmp_path: Path) -> None:
+    """Until it can be, nothing of it counts as seen; then it is read whole."""
+    sound = tmp_path / "sound.db"
+    reader.backup(sound)
+    # Otherwise SQLite would find all it needs in the log beside it.
+    reader._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (tmp_path / "nonsense.db").write_bytes(b"no database" * 1000)
+    (tmp_path / "nonsense.db").replace(reader.path)
+    for _ in range(2):
+        with pytest.raises(MemoryFileError, match="is no memory"):
+            reader.changes()
+    sound.replace(reader.path)
+    assert reader.changes().reload
+
+
+def test_what_was_repaired_is_read_whole(reader: Memory) -> None:
+    assert not reader.changes()
+    reader.repair()
+    assert reader.changes().reload

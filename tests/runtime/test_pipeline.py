@@ -1,51 +1,48 @@
-"""Capture beside inference: what is classified, in which order, and how it ends."""
+"""Capture beside inference: what is inferred, in which order, in which buffers, and how it ends."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from edge_cls.classifier import Prediction, Score
-from edge_cls.errors import ModelError, OutputError, SourceError
+from edge_cls.errors import ModelError, SourceError
 from edge_cls.preprocess import Frame
-from edge_cls.runtime.pipeline import Handoff, Pipeline
-from edge_cls.runtime.ports import CapturedFrame, FrameSource, Result
-from edge_cls.testing import FakeClock, FakeSink, FakeSource
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.pace import Pace
+from edge_cls.runtime.pipeline import Handoff, Inferred, Pipeline
+from edge_cls.runtime.ports import CapturedFrame, FrameSource
+from edge_cls.testing import FakeClock, FakeSource
+from tests.runtime.engine import NumberEngine, image, images, number_of
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
 
 
-def image(number: int) -> Frame:
-    return np.full((8, 8, 3), number, np.uint8)
+def pipeline(source: FrameSource, engine: NumberEngine | None = None) -> Pipeline[NumberEngine]:
+    return Pipeline(source, engine or NumberEngine(), clock=FakeClock())
 
 
-def images(count: int) -> list[Frame]:
-    return [image(number) for number in range(count)]
+def take_all(running: Pipeline[NumberEngine]) -> Iterator[Inferred[NumberEngine]]:
+    while (inferred := running.take(PATIENCE)) is not None:
+        yield inferred
+    assert running.ended
 
 
-def tell_number(frame: Frame) -> Prediction:
-    """Classify a frame as the number that it was filled with."""
-    return Prediction((Score(str(frame[0, 0, 0]), 1.0),), unknown=False)
+def numbers(source: FrameSource, engine: NumberEngine | None = None) -> list[int]:
+    with pipeline(source, engine) as running:
+        return [number_of(inferred.inference) for inferred in take_all(running)]
 
 
-def pipeline(source: FrameSource, sink: FakeSink, classify: Callable[[Frame], Prediction] = tell_number) -> Pipeline:
-    return Pipeline(source, classify, [sink], clock=FakeClock())
-
-
-def labels(sink: FakeSink) -> list[str | None]:
-    return [result.prediction.label for result in sink.results]
-
-
-def test_every_frame_of_a_recording_is_classified_in_order() -> None:
-    source, sink = FakeSource(images(100)), FakeSink()
-    assert pipeline(source, sink).run() == 100
-    assert labels(sink) == [str(number) for number in range(100)]
-    assert [result.frame.index for result in sink.results] == list(range(100))
+def test_every_frame_of_a_recording_is_inferred_in_order() -> None:
+    source = FakeSource(images(100))
+    with pipeline(source) as running:
+        seen = [(inferred.origin.index, number_of(inferred.inference)) for inferred in take_all(running)]
+    assert seen == [(number, number) for number in range(100)]
+    assert running.dropped == 0
     assert source.closed
 
 
@@ -58,17 +55,14 @@ def test_a_recording_waits_for_inference() -> None:
         read_ahead.set()
         yield image(2)
 
-    def classify_0_last(frame: Frame) -> Prediction:
-        assert read_ahead.wait(PATIENCE)
-        return tell_number(frame)
+    def infer_0_last(number: int) -> None:
+        assert number or read_ahead.wait(PATIENCE)
 
-    sink = FakeSink()
-    pipeline(FakeSource(recording()), sink, classify_0_last).run()
-    assert labels(sink) == ["0", "1", "2"]
+    assert numbers(FakeSource(recording()), NumberEngine(infer_0_last)) == [0, 1, 2]
 
 
 def test_of_a_live_source_the_newest_frame_wins() -> None:
-    inferring, moved_on = threading.Event(), threading.Event()
+    inferring, moved_on, taken = threading.Event(), threading.Event(), threading.Event()
 
     def camera() -> Iterator[Frame]:
         yield image(0)
@@ -77,105 +71,229 @@ def test_of_a_live_source_the_newest_frame_wins() -> None:
         # The source is read again only after frame 3 has been handed over.
         moved_on.set()
 
-    def classify(frame: Frame) -> Prediction:
+    def infer(number: int) -> None:
         inferring.set()
         assert moved_on.wait(PATIENCE)
-        return tell_number(frame)
+        assert number == 0 or taken.wait(PATIENCE)
 
-    sink = FakeSink()
-    assert pipeline(FakeSource(camera(), live=True), sink, classify).run() == 2
-    assert labels(sink) == ["0", "3"]
-    assert sink.results[1].frame.index == 3
-
-
-@pytest.mark.parametrize("live", [False, True])
-def test_max_frames_ends_even_an_endless_source(live: bool) -> None:
-    source, sink = FakeSource(itertools.repeat(image(7)), live=live), FakeSink()
-    assert pipeline(source, sink).run(max_frames=3) == 3
-    assert labels(sink) == ["7"] * 3
-    assert source.closed
+    source = FakeSource(camera(), live=True)
+    with pipeline(source, NumberEngine(infer)) as running:
+        first = running.take(PATIENCE)
+        taken.set()
+        last = running.take(PATIENCE)
+    assert first is not None
+    assert last is not None
+    assert number_of(first.inference) == 0
+    assert (last.origin.index, number_of(last.inference)) == (3, 3)
+    assert running.dropped == 2
 
 
-def test_an_empty_source_gives_no_results() -> None:
-    source, sink = FakeSource([]), FakeSink()
-    assert pipeline(source, sink).run() == 0
-    assert sink.results == []
+def test_leaving_ends_even_an_endless_source() -> None:
+    for live in (False, True):
+        source = FakeSource(itertools.repeat(image(7)), live=live)
+        with pipeline(source) as running:
+            inferred = running.take(PATIENCE)
+        assert inferred is not None
+        assert number_of(inferred.inference) == 7
+        assert source.closed
+
+
+def test_an_empty_source_gives_nothing() -> None:
+    source = FakeSource([])
+    assert numbers(source) == []
     assert source.closed
 
 
 def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
     source = FakeSource(images(5), failure=SourceError("the camera is gone", mend="plug it in"))
-    sink = FakeSink()
-    with pytest.raises(SourceError, match="the camera is gone; plug it in"):
-        pipeline(source, sink).run()
-    assert labels(sink) == ["0", "1", "2", "3", "4"]
+    seen: list[int] = []
+    with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
+        seen.extend(number_of(inferred.inference) for inferred in take_all(running))
+    assert seen == [0, 1, 2, 3, 4]
     assert source.closed
 
 
-def test_a_source_that_fails_behind_the_last_wanted_frame_is_no_failure() -> None:
-    source = FakeSource(images(2), failure=SourceError("the end", mend="none needed"))
-    assert pipeline(source, FakeSink()).run(max_frames=2) == 2
-    assert source.closed
-
-
-@pytest.mark.parametrize("live", [False, True])
-def test_a_failing_model_ends_the_run_and_closes_the_source(live: bool) -> None:
-    def fail(_: Frame) -> Prediction:
+def test_a_failing_model_is_told_and_the_source_is_closed() -> None:
+    def fail(_: int) -> None:
         raise ModelError("the model fails", mend="take another")
 
-    source, sink = FakeSource(itertools.repeat(image(1)), live=live), FakeSink()
-    with pytest.raises(ModelError, match="the model fails"):
-        pipeline(source, sink, fail).run()
-    assert sink.results == []
-    assert source.closed
-
-
-def test_a_failing_sink_ends_the_run_and_closes_the_source() -> None:
-    class FullSink:
-        def publish(self, result: Result) -> None:
-            raise OutputError(f"no place for frame {result.frame.index}", mend="free some space")
-
-    source = FakeSource(itertools.repeat(image(1)))
-    with pytest.raises(OutputError, match="no place for frame 0"):
-        Pipeline(source, tell_number, [FullSink()], clock=FakeClock()).run()
-    assert source.closed
+    for live in (False, True):
+        source = FakeSource(itertools.repeat(image(1)), live=live)
+        with pytest.raises(ModelError, match="the model fails"), pipeline(source, NumberEngine(fail)) as running:
+            running.take(PATIENCE)
+        assert source.closed
 
 
 def test_the_source_is_closed_once_nobody_reads_it() -> None:
     class Watched(FakeSource):
         reader = threading.current_thread()
 
-        def read(self) -> CapturedFrame | None:
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
             self.reader = threading.current_thread()
-            return super().read()
+            return super().read(into)
 
         def close(self) -> None:
             assert not self.reader.is_alive()
             super().close()
 
     source = Watched(itertools.repeat(image(1)), live=True)
-    pipeline(source, FakeSink()).run(max_frames=3)
+    with pipeline(source) as running:
+        running.take(PATIENCE)
     assert source.closed
     assert source.reader is not threading.current_thread()
 
 
-def test_every_sink_is_told_and_latency_runs_from_capture_to_result() -> None:
-    clock, sinks = FakeClock(now=100.0), [FakeSink(), FakeSink()]
+def test_a_driver_that_is_asleep_does_not_keep_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    asleep, awake = threading.Event(), threading.Event()
 
-    def take_a_second(frame: Frame) -> Prediction:
-        clock.sleep(1.0)
-        return tell_number(frame)
+    def camera() -> Iterator[Frame]:
+        yield image(1)
+        asleep.set()
+        awake.wait(PATIENCE)
 
-    Pipeline(FakeSource(images(3)), take_a_second, sinks, clock=clock).run()
-    # The frames were captured at 0, 1 and 2.
-    assert [result.latency for result in sinks[0].results] == [101.0, 101.0, 101.0]
-    assert sinks[1].results == sinks[0].results
+    source = FakeSource(camera(), live=True)
+    with pipeline(source) as running:
+        assert asleep.wait(PATIENCE)
+    assert not source.closed, "closed under a thread that reads it"
+    assert "the thread of capture does not end" in caplog.text
+    awake.set()
+    running._threads[0].join(PATIENCE)
 
 
-def test_a_closed_handoff_takes_no_frame_and_gives_none() -> None:
-    handoff = Handoff()
-    handoff.close()
+class Filling:
+    """Gives frames in the buffers that it is given, as a camera does; remembers which they were."""
+
+    live = False
+
+    def __init__(self, count: int) -> None:
+        self.buffers: set[int] = set()
+        self._numbers = iter(range(count))
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        if (number := next(self._numbers, None)) is None:
+            return None
+        frame = np.empty((8, 8, 3), np.uint8) if into is None else into
+        frame[:] = number
+        self.buffers.add(frame.ctypes.data)
+        return CapturedFrame(Origin(number, 0.0, 0.0, "fake"), frame, frame.copy)
+
+    def close(self) -> None:
+        pass
+
+
+def test_two_images_and_three_inputs_go_round() -> None:
+    source, engine = Filling(200), NumberEngine()
+    assert numbers(source, engine) == list(range(200))
+    assert len(source.buffers) == 2
+    assert len(engine.buffers) <= 3
+
+
+def test_a_snapshot_is_a_copy_of_the_newest_frame() -> None:
+    last_is_read = threading.Event()
+
+    class Told(Filling):
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            frame = super().read(into)
+            if frame is None:
+                last_is_read.set()
+            return frame
+
+    source = Told(5)
+    with pipeline(source) as running:
+        list(take_all(running))
+        assert last_is_read.wait(PATIENCE)
+        snapshot = running.snapshot()
+        assert snapshot is not None
+        assert snapshot.origin.index == 4
+        assert (snapshot.image == 4).all()
+        assert snapshot.image.ctypes.data not in source.buffers
+        running.forget_latest()
+        assert running.snapshot() is None
+
+
+def test_there_is_no_snapshot_before_the_first_frame() -> None:
+    assert pipeline(FakeSource([])).snapshot() is None
+
+
+def test_taking_can_be_woken_before_and_while_it_waits() -> None:
+    handoff: Handoff[int] = Handoff()
+    handoff.wake()
     assert handoff.take() is None
-    frame = CapturedFrame(0, 0.0, 0.0, image(0), "fake")
-    assert not handoff.put(frame, wait=True)
-    assert not handoff.put(frame, wait=False)
+    waker = threading.Timer(0, handoff.wake)
+    waker.start()
+    assert handoff.take(PATIENCE) is None
+    waker.join()
+
+
+def test_a_closed_handoff_takes_nothing_and_gives_what_it_had() -> None:
+    handoff: Handoff[int] = Handoff()
+    assert handoff.put(1, wait=True) is None
+    handoff.close()
+    assert handoff.take() == 1
+    assert handoff.take() is None
+    assert handoff.put(2, wait=True) == 2
+    assert handoff.put(2, wait=False) == 2
+
+
+def test_the_engine_may_be_replaced_between_frames() -> None:
+    source, first, second = FakeSource(images(50)), NumberEngine(), NumberEngine()
+    with pipeline(source, first) as running:
+        seen: list[Inferred[NumberEngine]] = []
+        for inferred in take_all(running):
+            seen.append(inferred)
+            if len(seen) == 10:
+                running.engine = second
+    assert [number_of(one.inference) for one in seen] == list(range(50))
+    switch = [one.engine is second for one in seen]
+    assert switch == sorted(switch)
+    assert switch[-1]
+    assert not switch[9]
+
+
+def paced(source: FrameSource, max_fps: float) -> tuple[list[int], float]:
+    """Return what is inferred at most so many times a second, and how many seconds that took by the clock."""
+    clock = FakeClock(now=0.0)
+    pace = Pace(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+        seen = [number_of(inferred.inference) for inferred in take_all(running)]
+    return seen, clock.monotonic()
+
+
+def test_a_recording_is_slowed_down_and_loses_nothing() -> None:
+    seen, seconds = paced(FakeSource(images(11)), 5.0)
+    assert seen == list(range(11))
+    assert seconds == pytest.approx(2.0)
+
+
+def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
+    """FakeSource's frames are captured a second apart."""
+
+    class Taken(FakeSource):
+        live = True
+
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            frame = super().read(into)
+            settled.wait(PATIENCE)
+            settled.clear()
+            return frame
+
+    settled = threading.Event()
+    settled.set()
+    clock = FakeClock(now=0.0)
+    pace = Pace(max_fps=0.25, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    due = pace.due
+
+    def told(captured: float) -> bool:
+        verdict = due(captured)
+        if not verdict:
+            settled.set()
+        return verdict
+
+    pace.due = told  # type: ignore[method-assign]
+    source = Taken(images(9), live=True)
+    seen = []
+    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+        for inferred in take_all(running):
+            seen.append(number_of(inferred.inference))
+            settled.set()
+    assert seen == [0, 4, 8]

@@ -5,42 +5,78 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.runtime.ports import CapturedFrame, Result, Sink
+from edge_cls.core.smoothing import Transition
+from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.ports import Sink
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.text import TextLines
 
 KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), unknown=False)
 UNKNOWN = Prediction((Score("Käse", 0.25),), unknown=True)
 NOTHING = Prediction((), unknown=True)
+ORIGIN = Origin(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
+ENTERED = Event(ORIGIN, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
+LEFT = Event(ORIGIN, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)
+CHANGED = Event(ORIGIN, Transition("changed", "cup", "mug", 0.61, 10.0, 9.0, 11), 0.01)
+DOWN = Status(1_700_000_001.1234567, "down", "no frame for 10 s", "mug", ("80 °C: slower",))
 
 
-def result(prediction: Prediction) -> Result:
-    frame = CapturedFrame(3, 1_700_000_000.1234567, 10.0, np.zeros((8, 8, 3), np.uint8), "photo.jpg")
-    return Result(frame, prediction, 0.0123456)
+def result(prediction: Prediction, source: str = "photo.jpg") -> Result:
+    return Result(Origin(3, 1_700_000_000.1234567, 10.0, source), prediction, 0.0123456, "mug")
 
 
-def written(make: Callable[[io.StringIO], Sink], *predictions: Prediction) -> str:
+def raw_json(stream: io.StringIO) -> JsonLines:
+    return JsonLines(stream, wants=(Result, Event, Status))
+
+
+def written(make: Callable[[io.StringIO], Sink], *messages: Message) -> str:
     stream = io.StringIO()
     sink = make(stream)
-    for prediction in predictions:
-        sink.publish(result(prediction))
+    for message in messages:
+        sink.publish(message)
     return stream.getvalue()
 
 
-def test_a_json_line_has_exactly_the_promised_fields() -> None:
-    assert json.loads(written(JsonLines, KNOWN)) == {
+def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
+    assert json.loads(written(raw_json, result(KNOWN))) == {
         "frame": 3,
         "timestamp": 1_700_000_000.123457,
         "label": "mug",
         "score": 0.912346,
         "unknown": False,
+        "state": "mug",
         "source": "photo.jpg",
         "latency_ms": 12.346,
+    }
+
+
+def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
+    assert json.loads(written(raw_json, ENTERED)) == {
+        "event": "entered",
+        "label": "mug",
+        "previous": None,
+        "score": 0.912346,
+        "timestamp": 1_700_000_000.123457,
+        "frame": 3,
+        "since_s": 0.5,
+        "frames": 6,
+        "source": "photo.jpg",
+        "latency_ms": 12.346,
+    }
+
+
+def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
+    assert json.loads(written(raw_json, DOWN)) == {
+        "status": "down",
+        "detail": "no frame for 10 s",
+        "state": "mug",
+        "troubles": ["80 °C: slower"],
+        "timestamp": 1_700_000_001.123457,
     }
 
 
@@ -50,31 +86,55 @@ def test_a_json_line_has_exactly_the_promised_fields() -> None:
 def test_a_json_line_tells_of_the_unknown(
     prediction: Prediction, label: str | None, score: float, unknown: bool
 ) -> None:
-    line = json.loads(written(JsonLines, prediction))
+    line = json.loads(written(raw_json, result(prediction)))
     assert (line["label"], line["score"], line["unknown"]) == (label, score, unknown)
 
 
-@pytest.mark.parametrize("make", [JsonLines, TextLines])
-def test_every_result_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
-    text = written(make, KNOWN, UNKNOWN, NOTHING)
-    assert len(text.splitlines()) == 3
+def test_the_name_of_a_file_that_is_no_utf_8_is_escaped_in_json() -> None:
+    text = written(raw_json, result(KNOWN, "caf\udce9.jpg"))
+    assert text.encode()
+    assert json.loads(text)["source"] == "caf\udce9.jpg"
+
+
+def test_without_raw_json_tells_of_changes_only() -> None:
+    assert JsonLines(io.StringIO()).wants == (Event, Status)
+    assert JsonLines(io.StringIO(), wants=(Result, Event, Status)).wants == (Result, Event, Status)
+
+
+def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = JsonLines(Path("-"))
+    sink.publish(LEFT)
+    sink.close()
+    print("still open")  # noqa: T201 - that is the claim
+    line, after = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["event"] == "left"
+    assert after == "still open"
+
+
+@pytest.mark.parametrize("make", [raw_json, TextLines])
+def test_every_message_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
+    text = written(make, result(KNOWN), result(UNKNOWN), result(NOTHING), ENTERED, LEFT, CHANGED)
+    assert len(text.splitlines()) == 6
     assert text.endswith("\n")
     assert "Käse" in text
 
 
 @pytest.mark.parametrize(
-    ("prediction", "line"),
+    ("message", "line"),
     [
-        (KNOWN, "     3  mug  91.2%  photo.jpg\n"),
-        (UNKNOWN, "     3  unknown (nearest: Käse  25.0%)  photo.jpg\n"),
-        (NOTHING, "     3  unknown (nearest: no class)  photo.jpg\n"),
+        (result(KNOWN), "     3  mug  91.2%  photo.jpg\n"),
+        (result(UNKNOWN), "     3  unknown (nearest: Käse  25.0%)  photo.jpg\n"),
+        (result(NOTHING), "     3  unknown (nearest: no class)  photo.jpg\n"),
+        (ENTERED, "     3  entered mug (91.2%, 6 frames in 0.5 s)\n"),
+        (LEFT, "     3  left mug (35.0%, 1 frame in 0.0 s)\n"),
+        (CHANGED, "     3  changed mug to cup (61.0%, 11 frames in 1.0 s)\n"),
     ],
 )
-def test_a_line_for_a_person(prediction: Prediction, line: str) -> None:
-    assert written(TextLines, prediction) == line
+def test_a_line_for_a_person(message: Message, line: str) -> None:
+    assert written(TextLines, message) == line
 
 
-@pytest.mark.parametrize("make", [JsonLines, TextLines])
+@pytest.mark.parametrize("make", [raw_json, TextLines])
 def test_a_line_reaches_the_reader_at_once(make: Callable[[io.TextIOWrapper], Sink]) -> None:
     raw = io.BytesIO()
     sink = make(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"))

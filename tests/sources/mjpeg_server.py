@@ -17,12 +17,14 @@ class MjpegServer:
     Where there is a `password`, only "user" with that password gets them.
     """
 
-    def __init__(self, frames: list[Frame], *, stalls_after: int | None = None, password: str | None = None) -> None:
+    def __init__(
+        self, frames: list[Frame], *, stalls_after: int | None = None, password: str | None = None, port: int = 0
+    ) -> None:
         self._parts = [encode_jpeg(frame) for frame in frames]
         self._stalls_after = stalls_after
         self._authorization = password and "Basic " + base64.b64encode(f"user:{password}".encode()).decode()
         self._dead = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 

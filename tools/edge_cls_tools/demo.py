@@ -13,11 +13,12 @@ from PIL import Image
 from rich.progress import Progress
 from sklearn.datasets import load_digits
 
-from edge_cls.classifier import Classifier
+from edge_cls.classifier import Classifier, Prediction
 from edge_cls.model_file import write_whole
 from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Clock, Result
+from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.demo import PHOTOGRAPHS, VirtualCamera
 from edge_cls_tools.contact_sheet import Picture, contact_sheet
 from edge_cls_tools.dataset import load_dataset
@@ -75,8 +76,8 @@ def run_demo(out: Path, display: Progress) -> Summary:
             classifier.teach(name, camera.view(name, moment))
     display.update(task, advance=1, note="streaming")
     results, fps = _stream(camera, memory, display)
-    known = [r for r in results if r.frame.source in TAUGHT]
-    strange = [r for r in results if r.frame.source not in TAUGHT]
+    known = [r for r in results if r.name in TAUGHT]
+    strange = [r for r in results if r.name not in TAUGHT]
     summary = Summary(
         float_accuracy=comparison.float_accuracy or 0.0,
         int8_accuracy=evaluation.accuracy,
@@ -89,7 +90,7 @@ def run_demo(out: Path, display: Progress) -> Summary:
         fps=fps,
     )
     lesson_pictures = [Picture(camera.view(name, moment), f"taught: {name}", None) for name, moment in lessons]
-    write_whole(out / "contact-sheet.png", contact_sheet([*lesson_pictures, *_pictures(results)], columns=10))
+    write_whole(out / "contact-sheet.png", contact_sheet([*lesson_pictures, *_pictures(camera, results)], columns=10))
     display.update(task, advance=1, note="")
     return summary
 
@@ -112,69 +113,65 @@ class _Tour:
     def __init__(self, camera: VirtualCamera, clock: Clock) -> None:
         self._camera = camera
         self._clock = clock
-        views = [
+        self.views = [
             (name, EXAMPLES + moment)
             for name in PHOTOGRAPHS
             for moment in range(FRAMES_OF_TAUGHT if name in TAUGHT else FRAMES_OF_UNTAUGHT)
         ]
-        np.random.default_rng(0).shuffle(views)
-        self.length = len(views)
-        self._views = enumerate(views)
+        np.random.default_rng(0).shuffle(self.views)
+        self._next = 0
 
-    def read(self) -> CapturedFrame | None:
-        index, view = next(self._views, (0, None))
-        if view is None:
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        del into  # each view is drawn anew
+        if self._next == len(self.views):
             return None
-        name, moment = str(view[0]), int(view[1])
-        timestamp, captured = self._clock.time(), self._clock.monotonic()
-        return CapturedFrame(index, timestamp, captured, self._camera.view(name, moment), name)
+        name, moment = self.views[self._next]
+        origin = Origin(self._next, self._clock.time(), self._clock.monotonic(), name)
+        self._next += 1
+        return CapturedFrame(origin, self._camera.view(name, int(moment)))
 
     def close(self) -> None:
         pass
 
 
-class _Collector:
-    def __init__(self, display: Progress, total: int) -> None:
-        self.results: list[Result] = []
-        self._display = display
-        self._task = display.add_task("frames", total=total, note="")
+@dataclass(frozen=True)
+class _Seen:
+    """What was said of the view `moment` of photograph `name`."""
 
-    def publish(self, result: Result) -> None:
-        self.results.append(result)
-        self._display.advance(self._task)
+    name: str
+    moment: int
+    prediction: Prediction
 
 
-def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Sequence[Result], float]:
-    """Return the results, and how many frames a second the whole pipeline did, the drawing of the views included."""
+def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Sequence[_Seen], float]:
+    """Return what was seen, and how many frames a second the pipeline did, the drawing of the views included."""
     tour = _Tour(camera, time)
-    collector = _Collector(display, tour.length)
+    task = display.add_task("frames", total=len(tour.views), note="")
+    seen = []
     # Opened anew: what is recognised comes from the file, as after a reboot.
     with Classifier(memory=memory) as classifier:
         started = time.monotonic()
-        frames = Pipeline(tour, classifier.classify, [collector], clock=time).run()
+        with Pipeline(tour, classifier, clock=time) as pipeline:
+            while (inferred := pipeline.take()) is not None:
+                name, moment = tour.views[inferred.origin.index]
+                seen.append(_Seen(name, int(moment), classifier.decide(inferred.inference)))
+                display.advance(task)
         seconds = time.monotonic() - started
-    return collector.results, frames / seconds
+    return seen, len(seen) / seconds
 
 
-def _right(result: Result) -> bool:
+def _right(seen: _Seen) -> bool:
     """Whether a taught thing got its name, and another none."""
-    if result.frame.source in TAUGHT:
-        return not result.prediction.unknown and result.prediction.label == result.frame.source
-    return result.prediction.unknown
+    if seen.name in TAUGHT:
+        return not seen.prediction.unknown and seen.prediction.label == seen.name
+    return seen.prediction.unknown
 
 
-def _pictures(results: Sequence[Result]) -> list[Picture]:
+def _pictures(camera: VirtualCamera, results: Sequence[_Seen]) -> list[Picture]:
     """Return five frames of each photograph with what was said of them, mistakes first."""
     pictures = []
     for name in (*TAUGHT, *(other for other in PHOTOGRAPHS if other not in TAUGHT)):
-        shown = sorted((r for r in results if r.frame.source == name), key=_right)[:EXAMPLES]
-        for result in shown:
-            said = (
-                "unknown" if result.prediction.unknown else f"{result.prediction.label} {result.prediction.score:.0%}"
-            )
-            pictures.append(Picture(_image(result), f"{name}: {said}", _right(result)))
+        for seen in sorted((one for one in results if one.name == name), key=_right)[:EXAMPLES]:
+            said = "unknown" if seen.prediction.unknown else f"{seen.prediction.label} {seen.prediction.score:.0%}"
+            pictures.append(Picture(camera.view(name, seen.moment), f"{name}: {said}", _right(seen)))
     return pictures
-
-
-def _image(result: Result) -> Frame:
-    return result.frame.image

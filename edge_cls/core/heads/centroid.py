@@ -85,8 +85,8 @@ class Centroid:
             among[:, own] -= across
             among[own, own] += taken @ taken
             to = to[:, known] / left[known]
-            among = among[np.ix_(known, known)] / np.outer(left[known], left[known])
-            scores[np.ix_(group, known)] = _cosines(to, among, squares[group])
+            among = among[known[:, None], known] / np.outer(left[known], left[known])
+            scores[group[:, None], known] = _cosines(to, among, squares[group])
         return scores
 
 

@@ -41,7 +41,7 @@ class Examples:
         self.vectors = Vectors()
         self.classes: list[str] = []
         self._targets = np.empty(0, np.intp)
-        self._cosines = np.empty((0, 0), np.float32)
+        self._cosines: Vector | None = None
         self._distances: dict[Metric, Vector] = {}
         self._groups: list[NDArray[np.intp]] | None = None
 
@@ -62,10 +62,16 @@ class Examples:
     def cosines(self) -> Vector:
         """The cosine of the angle of each pair, float32 (n, n), 1 of an example with itself.
 
-        Raises ValueError above LIMIT.
+        Worked out when they are first asked for, and kept up to date from then on. Raises ValueError above LIMIT.
         """
         if len(self) > LIMIT:
             raise ValueError(f"the cosines of {len(self)} examples are not kept, only those of up to {LIMIT}")
+        if self._cosines is None:
+            units = np.empty((len(self), self.vectors.dim), np.float32)
+            for chunk in self.chunks():
+                units[chunk] = self.units(chunk)
+            self._cosines = units @ units.T
+            np.fill_diagonal(self._cosines, 1.0)  # also of a vector without direction
         return self._cosines[: len(self), : len(self)]
 
     def distances(self, metric: Metric) -> Vector:
@@ -73,8 +79,16 @@ class Examples:
         if metric == "cosine":
             return np.maximum(1 - self.cosines, 0)
         if metric not in self._distances:
-            rows = [self.vectors.distances(self.vectors[index], metric) for index in range(len(self.cosines))]
-            self._distances[metric] = np.stack(rows)
+            rows = self.vectors.rows()
+            distances = np.zeros_like(self.cosines)
+            for index, row in enumerate(rows):
+                differences = rows[index:] - row
+                if metric == "manhattan":
+                    beyond = np.abs(differences, out=differences).sum(axis=1)
+                else:
+                    beyond = np.sqrt(np.einsum("ij,ij->i", differences, differences))
+                distances[index, index:] = distances[index:, index] = beyond
+            self._distances[metric] = distances
         return self._distances[metric]
 
     def one_hot(self) -> NDArray[np.float64]:
@@ -95,15 +109,17 @@ class Examples:
         if count == len(self._targets):
             self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
         self._targets[count] = self.classes.index(label)
-        if count < LIMIT:
-            if count == len(self._cosines):
-                room = min(max(16, 2 * count), LIMIT)
-                larger = np.empty((room, room), np.float32)
-                larger[:count, :count] = self._cosines[:count, :count]
-                self._cosines = larger
-            self._cosines[count, : count + 1] = self.vectors.cosines(self.vectors[count])
-            self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
-            self._cosines[count, count] = 1.0  # also of a vector without direction
+        if self._cosines is None or count >= LIMIT:
+            self._cosines = None
+            return
+        if count == len(self._cosines):
+            room = min(max(16, 2 * count), LIMIT)
+            larger = np.empty((room, room), np.float32)
+            larger[:count, :count] = self._cosines[:count, :count]
+            self._cosines = larger
+        self._cosines[count, : count + 1] = self.vectors.cosines(self.vectors[count])
+        self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
+        self._cosines[count, count] = 1.0
 
     def remove(self, index: int) -> None:
         """Forget the example at `index`: the last one takes its place. A class without examples goes too."""
@@ -111,20 +127,18 @@ class Examples:
         self._distances, self._groups = {}, None
         gone = self._targets[index]
         self._targets[index] = self._targets[last]
-        if last < LIMIT:
+        if self._cosines is not None:
             self._cosines[index, :last] = self._cosines[last, :last]
             self._cosines[:last, index] = self._cosines[:last, last]
             self._cosines[index, index] = 1.0
         self.vectors.remove(index)
-        if last == LIMIT:
-            self._compare()
         if gone not in self.targets:
             del self.classes[gone]
             self._targets[self._targets > gone] -= 1
 
     def units(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors at `indices` at length 1, float32 (len(indices), dim); zeros stay zeros."""
-        rows = np.stack([self.vectors[index] for index in indices])
+        rows = self.vectors.take(indices).rows()
         return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
 
     def chunks(self) -> list[NDArray[np.intp]]:
@@ -145,11 +159,12 @@ class Examples:
         return np.sort(np.lexsort((self.targets, rank))[:count])
 
     def subset(self, indices: NDArray[np.intp]) -> Examples:
-        """Return new examples: those at `indices`, under the same classes."""
+        """Return new examples, which share no memory with these: those at `indices`, under the same classes."""
         chosen = Examples()
-        chosen.classes = list(self.classes)
-        for index in indices:
-            chosen.append(self.vectors.quantized(index), self.classes[self.targets[index]])
+        chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
+        chosen._targets = self.targets[indices]
+        if self._cosines is not None:
+            chosen._cosines = self._cosines[indices[:, None], indices]
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:
@@ -172,12 +187,6 @@ class Examples:
             found.append(np.flatnonzero(group))
         self._groups = found
         return found
-
-    def _compare(self) -> None:
-        """Fill in the cosines after there were too many examples to keep them."""
-        for index in range(len(self)):
-            self._cosines[index] = self.vectors.cosines(self.vectors[index])
-        np.fill_diagonal(self._cosines, 1.0)
 
 
 def _bit_reversed(position: int) -> float:

@@ -62,18 +62,20 @@ class KNN:
         The votes are 0 where nothing is left.
         """
         examples = self._examples
-        size = (len(examples), len(examples.classes))
-        votes, left = np.zeros(size), np.zeros(size, bool)
-        distances = examples.distances(self.metric)
-        for group in examples.groups():
-            kept = np.delete(np.arange(len(examples)), group)
-            left[group] = np.isin(np.arange(size[1]), examples.targets[kept])
-            for index in group:
-                votes[index] = self._count(distances[index, kept], examples.targets[kept])
-        return votes, left
+        targets, counts, every = examples.targets, examples.counts, np.arange(len(examples))
+        group_of = np.empty(len(examples), np.intp)
+        for number, group in enumerate(examples.groups()):
+            group_of[group] = number
+        left = np.tile(counts > 0, (len(examples), 1))
+        left[every, targets] = counts[targets] > np.bincount(group_of)[group_of]
+        distances = np.where(group_of[:, None] == group_of, np.float32(np.inf), examples.distances(self.metric))
+        near = np.argsort(distances, axis=1, kind="stable")[:, : self._k]
+        weights = 1 / (np.take_along_axis(distances, near, axis=1).astype(np.float64) + _NEAREST)
+        votes = np.zeros(left.shape)
+        np.add.at(votes, (every[:, None], targets[near]), weights)
+        return votes / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300), left
 
-    def _count(self, distances: Vector, targets: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        targets = self._examples.targets if targets is None else targets
+    def _count(self, distances: Vector) -> NDArray[np.float64]:
         if self._k < len(distances):
             # Only the nearest are sorted, stably, so that a tie goes to the lower index.
             limit = np.partition(distances, self._k - 1)[self._k - 1]
@@ -82,7 +84,7 @@ class KNN:
             near = np.arange(len(distances))
         near = near[np.argsort(distances[near], kind="stable")[: self._k]]
         weights = 1 / (distances[near].astype(np.float64) + _NEAREST)
-        votes = np.bincount(targets[near], weights, minlength=len(self._examples.classes))
+        votes = np.bincount(self._examples.targets[near], weights, minlength=len(self._examples.classes))
         return votes / (weights.sum() if len(near) else 1.0)
 
 

@@ -1,4 +1,4 @@
-"""`edge-cls bench`: how fast, and how small."""
+"""`edge-cls bench memory`: how fast, and how small, beside other libraries."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ import typer
 
 from edge_cls.cli.options import JsonOption
 
-bench = typer.Typer(help="Measure speed and size against other libraries.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@bench.callback()
-def _options() -> None:
-    """Measure speed and size against other libraries."""
-
-
-@bench.command("memory")
 def bench_memory(
     examples: Annotated[
         str, typer.Option(help="How many examples to search among, separated by commas.")

@@ -1,0 +1,1 @@
+"""How fast the appliance is, and how much of the machine it takes."""

@@ -1,0 +1,107 @@
+"""What is measured with: frames in memory, and a memory of examples."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import cv2
+import numpy as np
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import ConfigError
+from edge_cls.memory.records import Record
+from edge_cls.memory.store import Memory
+from edge_cls.model import Model
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
+
+WIDTH, HEIGHT = 640, 480
+CLASSES = 10
+_TRAVEL = 160
+_LOOKS = 10
+_MOST_BYTES = 128 * 2**20
+
+
+def moving_frames(count: int, kind: int = 0) -> list[Frame]:
+    """Return `count` frames of a scene that moves sideways, (480, 640, 3). Each `kind` is a scene of its own."""
+    colors = np.random.default_rng(kind).integers(0, 256, (6, 10, 3), np.uint8)
+    scene = np.asarray(cv2.resize(colors, (WIDTH + _TRAVEL, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return [scene[:, left : left + WIDTH].copy() for left in np.linspace(0, _TRAVEL, count).astype(int).tolist()]
+
+
+def decoded_frames(source: FrameSource) -> list[Frame]:
+    """Return copies of the first frames of `source`, at most 128 MiB of them, and close it."""
+    frames: list[Frame] = []
+    taken = 0
+    try:
+        while taken < _MOST_BYTES and (frame := source.read()) is not None:
+            frames.append(frame.image.copy())
+            taken += frame.image.nbytes
+    finally:
+        source.close()
+    return frames
+
+
+def fill(memory: Memory, model: Model, count: int) -> None:
+    """Store `count` examples of CLASSES classes: embeddings of synthetic frames, each a little different.
+
+    Raises ConfigError for a model without an embedding.
+    """
+    if not model.teachable:
+        raise ConfigError(
+            f"{model.file.path} has no embedding, and cannot be taught examples",
+            mend="make one with 'edge-cls import-model --embedding auto', or leave out --examples",
+        )
+    looks = [_embedding(model, frame) for kind in range(CLASSES) for frame in moving_frames(_LOOKS, kind)]
+    rng = np.random.default_rng(0)
+
+    def example(number: int) -> Record:
+        kind = number % CLASSES
+        seen = looks[kind * _LOOKS + number // CLASSES % _LOOKS]
+        values = seen.values + rng.integers(-4, 5, len(seen.values))
+        vector = QuantizedVector(np.clip(values, -128, 127).astype(np.int8), seen.scale, seen.zero_point)
+        identity = str(uuid.UUID(int=number, version=4))
+        return Record(identity, f"thing {kind}", time.time(), "bench", None, number, "bench", b"", model.space, vector)
+
+    memory.merge(map(example, range(count)), space=model.space)
+
+
+def _embedding(model: Model, frame: Frame) -> QuantizedVector:
+    embedding = model.infer(frame).embedding
+    if embedding is None:
+        raise AssertionError("a teachable model has an embedding")
+    return embedding
+
+
+class Replay:
+    """Gives `frames` round and round, copied as a camera's driver does: the next one `period` seconds after the last.
+
+    Every frame counts, so that the pipeline takes them as fast as it can.
+    """
+
+    live = False
+
+    def __init__(self, frames: list[Frame], *, clock: Clock, period: float = 0.0) -> None:
+        self._frames = frames
+        self._clock = clock
+        self._period = period
+        self._due = clock.monotonic()
+        self._index = 0
+
+    def read(self, into: Frame | None = None) -> CapturedFrame:
+        """Return the next frame, when its time has come."""
+        if self._period:
+            self._clock.sleep(max(0.0, self._due - self._clock.monotonic()))
+            self._due = max(self._due, self._clock.monotonic() - self._period) + self._period
+        origin = Origin(self._index, self._clock.time(), self._clock.monotonic(), "bench")
+        image = self._frames[self._index % len(self._frames)]
+        self._index += 1
+        if into is None or into.shape != image.shape:
+            return CapturedFrame(origin, image.copy())
+        np.copyto(into, image)
+        return CapturedFrame(origin, into)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

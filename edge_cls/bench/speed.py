@@ -1,0 +1,127 @@
+"""The whole pipeline beside the bare interpreter, a few frames each by turns: what disturbs one disturbs both."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from edge_cls.bench.material import Replay
+from edge_cls.classifier import Classifier
+from edge_cls.core.smoothing import States
+from edge_cls.interpreter import Interpreter
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.appliance import Appliance
+from edge_cls.runtime.outbox import Outbox
+from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.ports import Clock
+from edge_cls.runtime.stages import STAGES, Stages
+from edge_cls.sinks.json_lines import JsonLines
+
+BLOCK = 25
+"""Frames in a block: long enough for the threads to run in step, short enough for many turns."""
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Percentiles of a duration, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Frames a second of the pipeline and of the bare interpreter, the medians of the blocks.
+
+    `ratio`: the median of each block's ratio to the interpreter's block before it. `stages`: of the pipeline at full
+    speed. `latency`: from the capture to the result, at half of that speed, when no frame waits for the one before.
+    """
+
+    pipeline_fps: float
+    interpreter_fps: float
+    ratio: float
+    stages: dict[str, Durations]
+    latency: Durations
+    frames: int
+
+
+def measure(classifier: Classifier, frames: list[Frame], *, count: int, threads: int | None, clock: Clock) -> Speed:
+    """Return how fast `count` of `frames`, or a few more, go through the pipeline, and as many through the interpreter.
+
+    `threads`: those of the classifier's interpreter.
+    """
+    interpreter = Interpreter(classifier.model.file.network, threads=threads)
+    tensor = interpreter.input
+    pixels = np.random.default_rng(0).integers(0, 128, tensor.shape[1:]).astype(tensor.dtype)
+
+    def alone() -> float:
+        began = clock.monotonic()
+        for _ in range(BLOCK):
+            interpreter.invoke(pixels)
+        return BLOCK / (clock.monotonic() - began)
+
+    stages, source = Stages(), Replay(frames, clock=clock)
+    with _Bench(classifier, clock) as bench:
+        alone(), bench.run(source, Stages())  # warm up
+        turns = [(alone(), bench.run(source, stages)) for _ in range(-(-count // BLOCK))]
+        pipeline_fps = median(pipeline for _, pipeline in turns)
+        at_ease = Stages()
+        bench.run(Replay(frames, clock=clock, period=2 / pipeline_fps), at_ease, 4 * BLOCK)
+    return Speed(
+        pipeline_fps,
+        median(bare for bare, _ in turns),
+        median(pipeline / bare for bare, pipeline in turns),
+        {name: _durations(stages, name) for name in STAGES if name != "latency"},
+        _durations(at_ease, "latency"),
+        BLOCK * len(turns),
+    )
+
+
+class _Bench:
+    """Runs the appliance on blocks of frames; what it says goes to nowhere. It is its own supervisor."""
+
+    def __init__(self, classifier: Classifier, clock: Clock) -> None:
+        self._classifier = classifier
+        self._clock = clock
+        self._beats: list[float] = []
+
+    def __enter__(self) -> _Bench:
+        self._outbox = Outbox(JsonLines(Path(os.devnull), raw=True))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._outbox.close(1.0)
+
+    def run(self, source: Replay, stages: Stages, count: int = BLOCK) -> float:
+        """Return at how many frames a second `count` of them were done, from the first to the last."""
+        self._beats.clear()
+        pipeline = Pipeline(source, self._classifier, clock=self._clock, stages=stages)
+        appliance = Appliance(source, pipeline, States(), clock=self._clock, supervisor=self)
+        appliance.outboxes = [self._outbox]
+        appliance.run(count)
+        return (len(self._beats) - 1) / (self._beats[-1] - self._beats[0])
+
+    def ready(self) -> None:
+        """Take note that the first frame is done."""
+
+    def status(self, text: str) -> None:
+        """Take note, and tell nobody."""
+
+    def watchdog(self) -> None:
+        """Take note that one more frame is done."""
+        self._beats.append(self._clock.monotonic())
+
+    def reloading(self) -> None:
+        """Take note that the settings are read again, which they are not."""
+
+    def stopping(self) -> None:
+        """Take note that the last frame is done."""
+
+
+def _durations(stages: Stages, name: str) -> Durations:
+    return Durations(*(1000 * seconds for seconds in stages.percentiles(name).tolist()))

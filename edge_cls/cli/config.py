@@ -1,0 +1,95 @@
+"""`edge-cls config`: write, check and show the configuration of a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_cls.cli.options import JsonOption
+
+config = typer.Typer(
+    help="Write, check and show the configuration of a device.", no_args_is_help=True, rich_markup_mode=None
+)
+
+_File = Annotated[
+    Path | None,
+    typer.Argument(
+        readable=False,
+        envvar="EDGE_CLS_CONFIG",
+        help="The configuration, a TOML file.",
+        show_default="/etc/edge-cls/config.toml",
+    ),
+]
+
+
+@config.command()
+def init(
+    file: _File = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file where there is one.")] = False,
+) -> None:
+    """Write an example in which every setting is explained, and none is set."""
+    from edge_cls.config import DEFAULT_FILE, example
+    from edge_cls.errors import OutputError, one_line
+    from edge_cls.model_file import write_whole
+
+    path = file or DEFAULT_FILE
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder {path.parent} does not exist", mend=f"make it: mkdir -p {path.parent}")
+    if not force and (path.exists() or path.is_symlink()):
+        raise OutputError(f"{path} exists", mend=f"replace it with --force, or check it: edge-cls config check {path}")
+    write_whole(path, example().encode())
+    # The service has a user of its own, who must be able to read it whatever root's umask is.
+    path.chmod(0o644)
+    typer.echo(f"wrote {one_line(str(path))}; edit it, then: edge-cls config check {one_line(str(path))}")
+
+
+@config.command()
+def check(file: _File = None) -> None:
+    """Check the file and what it names. Each fault is a line; exits with 78 where there is any."""
+    import os
+
+    from edge_cls.config import DEFAULT_FILE, load
+    from edge_cls.config.surroundings import doubts, missing
+    from edge_cls.errors import ConfigError, one_line
+
+    path = file or DEFAULT_FILE
+    try:
+        loaded = load(path, environ=os.environ)
+    except ConfigError as error:
+        if not error.faults:
+            raise
+        faults = list(error.faults)
+    else:
+        faults = list(map(str, missing(loaded)))
+        for doubt in doubts(loaded, path):
+            typer.echo(f"warning: {doubt}", err=True)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(ConfigError.exit_code)
+    typer.echo(f"{one_line(str(path))} is sound")
+
+
+@config.command()
+def show(file: _File = None, as_json: JsonOption = False) -> None:
+    """Show all settings in force, and where each comes from. Of URLs with passwords the host is shown alone."""
+    import json
+    import os
+
+    from edge_cls.config import DEFAULT_FILE, load
+    from edge_cls.config.listing import as_toml, settings, without_secrets
+
+    path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    loaded = without_secrets(load(path, environ=os.environ))
+    listed = settings(loaded, environ=os.environ)
+    if as_json:
+        document = {
+            "file": None if path is None else str(path),
+            "settings": loaded.model_dump(),
+            "from": {".".join(one.path): one.origin for one in listed},
+        }
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    else:
+        typer.echo(f"# {'No file' if path is None else json.dumps(str(path))}\n{as_toml(listed)}", nl=False)

@@ -1,0 +1,60 @@
+"""`edge-cls doctor`: is this device in order, and if not, which command mends it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import JsonOption, MemoryIfAnyOption
+
+if TYPE_CHECKING:
+    from edge_cls.doctor.report import Check
+
+_COLORS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
+
+
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False,
+            envvar="EDGE_CLS_CONFIG",
+            help="The configuration file.",
+            show_default="/etc/edge-cls/config.toml",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the configuration's")
+    ] = None,
+    memory: MemoryIfAnyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look this device over: what is OK, what may become a trouble, what has to be mended, and how. Changes nothing."""
+    from edge_cls.doctor.examination import examine
+    from edge_cls.doctor.machine import this_machine
+
+    checks = []
+    with quiet_native_libraries():
+        for check in examine(this_machine(), config=config, model=model, memory=memory):
+            checks.append(check)
+            if not as_json:
+                _print(check)
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+    if any(check.level == "FAIL" for check in checks):
+        raise typer.Exit(1)
+
+
+def _print(check: Check) -> None:
+    """Print what was found, and below it, on a line of its own that can be copied, what mends it."""
+    from edge_cls.errors import one_line
+
+    level = typer.style(f"{check.level:4}", fg=_COLORS[check.level], bold=check.level != "OK")
+    typer.echo(f"{level}  {check.name:14}  {one_line(check.found)}")
+    if check.mend:
+        typer.echo(f"{'':6}{'mend:':14}  {check.mend}")

@@ -1,0 +1,206 @@
+"""What pydantic finds wrong in a TOML file, in the words of somebody who wrote one."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from edge_cls.core.urls import public_name
+from edge_cls.errors import one_line
+
+Key = tuple[str | int, ...]
+_Model = type[BaseModel]
+
+_LONGEST = 60
+
+_WANTED = {
+    "string_type": ("a text", 'write it in quotes: "..."'),
+    "path_type": ("a text", 'write it in quotes: "..."'),
+    "int_type": ("a whole number", "write a whole number, without quotes"),
+    "float_type": ("a number", "write a number, without quotes"),
+    "finite_number": ("a finite number", "write a finite number"),
+    "bool_type": ("true or false", "write true or false, without quotes"),
+    "tuple_type": ("a list", "write it in brackets: [...]"),
+    "dict_type": ("a table", "write it in braces: { name = 1 }"),
+    "model_type": ("a table", "write its keys below a line with its name in brackets"),
+    "model_attributes_type": ("a table", "write its keys below a line with its name in double brackets"),
+}
+_GIVEN: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (str, "a text"),
+    (list, "a list"),
+    (dict, "a table"),
+    ((datetime.date, datetime.time), "a date or time"),
+)
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a setting: where, what, and how to mend it."""
+
+    where: str
+    what: str
+    mend: str
+
+    @property
+    def found(self) -> str:
+        """Where and what."""
+        return f"{self.where}: {self.what}"
+
+    def __str__(self) -> str:
+        """All in one line."""
+        return one_line(f"{self.found}; {self.mend}")
+
+
+def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[Fault]:
+    """Return what was found. `set_by` names who gave the value of a key, where that was not the file."""
+    faults = []
+    for details in error.errors(include_url=False):
+        owners, models, path = _walk(model, details["loc"])
+        what, mend = _told(details, model, owners, models)
+        if details["type"] == "missing" and isinstance(path[-1], int):
+            path = path[:-1]  # It is the list that is too short.
+        faults.append(Fault(_where(path, set_by), what, mend))
+    return list(dict.fromkeys(faults))
+
+
+def models_in(annotation: Any) -> Iterator[_Model]:
+    """Yield the models that values of a type are made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from models_in(argument)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `name` was meant to be, None where none is like it."""
+    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
+
+
+def _walk(model: _Model, loc: Key) -> tuple[list[_Model], list[_Model], Key]:
+    """Return the models that the last key of `loc` is in, those that its value may be, and `loc` without tags."""
+    owners: list[_Model] = []
+    models = [model]
+    path: list[str | int] = []
+    for part in loc:
+        if isinstance(part, int):
+            path.append(part)
+        elif len(models) > 1:
+            models = [one for one in models if part in _kinds([one])]
+        else:
+            path.append(part)
+            owners = models
+            fields = models[0].model_fields if models else {}
+            models = list(models_in(fields[part].annotation)) if part in fields else []
+    return owners, models, tuple(path)
+
+
+def _kinds(models: Iterable[_Model]) -> list[str]:
+    return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
+
+
+def _where(path: Key, set_by: Mapping[Key, str]) -> str:
+    for length in range(len(path), 0, -1):
+        if name := set_by.get(path[:length]):
+            return name + _joined(path[length:])
+    return _joined(path)
+
+
+def _joined(path: Key) -> str:
+    text = ""
+    for before, part in zip((None, *path), path, strict=False):
+        if isinstance(part, int):
+            text += f" #{part + 1}"
+        else:
+            text += {type(None): "", str: ".", int: ", "}[type(before)] + _cut(part)
+    return text
+
+
+def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: list[_Model]) -> tuple[str, str]:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "value_error":
+        error = context["error"]
+        return error.what, error.mend
+    if kind == "extra_forbidden":
+        return _unknown(str(details["loc"][-1]), owners[0], model)
+    if kind == "missing":
+        if isinstance(details["loc"][-1], int):
+            return "it has too few values", "write all of them"
+        return "it is missing", "add it"
+    if kind == "too_long":
+        return "it has too many values", f"write {context['max_length']} of them"
+    if kind == "union_tag_not_found":
+        return "its kind is missing", f"add kind = one of {', '.join(_kinds(models))}"
+    if kind == "union_tag_invalid":
+        return _no_choice(context["tag"], context["expected_tags"])
+    if kind == "literal_error":
+        return _no_choice(value, context["expected"])
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"{_shown(value)} is not {words} {context[key]:g}", f"write a number that is {words} {context[key]:g}"
+    if kind in _WANTED:
+        noun, mend = _WANTED[kind]
+        if kind == "tuple_type" and isinstance(value, dict):
+            mend = "write it in brackets; a table that may come several times has its name in double ones: [[name]]"
+        return f"{_shown(value)} is {_given(value)}, not {noun}", mend
+    return details["msg"], "write another value"
+
+
+def _no_choice(value: object, expected: str) -> tuple[str, str]:
+    near = nearest(str(value), re.findall("'([^']*)'", expected)) if isinstance(value, str) else None
+    return f"{_shown(value)} is none of {expected}", f"did you mean {near!r}?" if near else "write one of these"
+
+
+def _unknown(key: str, owner: _Model, model: _Model) -> tuple[str, str]:
+    what = "there is no such key"
+    if near := nearest(key.lower().replace("-", "_"), owner.model_fields):
+        return what, f"did you mean {near}?"
+    if key in model.model_fields:
+        return what, f"{key} belongs to the top of the file, above the first line in brackets"
+    if tables := [name for name, table in _tables(model) if key in table.model_fields]:
+        return what, f"{key} belongs to {tables[0]}"
+    return what, f"the keys here are {', '.join(owner.model_fields)}"
+
+
+def _tables(model: _Model, above: str = "") -> Iterator[tuple[str, _Model]]:
+    """Yield all tables of the file below `model`, each with its name as it stands there."""
+    for name, field in model.model_fields.items():
+        tables = list(models_in(field.annotation))
+        shown = f"[[{above}{name}]]" if get_origin(field.annotation) is tuple else f"[{above}{name}]"
+        for table in tables:
+            yield shown if len(tables) == 1 else f"{shown} of the kind {_kinds([table])[0]}", table
+            yield from _tables(table, f"{above}{name}.")
+
+
+def _given(value: object) -> str:
+    return next((noun for kinds, noun in _GIVEN if isinstance(value, kinds)), type(value).__name__)
+
+
+def _shown(value: object) -> str:
+    """Return what was written, or the beginning of it, without the passwords of URLs: faults are logged."""
+    if isinstance(value, bool | datetime.date | datetime.time):
+        return str(value).lower()
+    try:
+        return _cut(re.sub(r"\w+://[^\s']*", lambda url: public_name(url[0]), repr(value)))
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
+        return "this"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,0 +1,141 @@
+"""From a file, the environment and the command line to one `Config`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from edge_cls.config.faults import Fault, Key, faults_of, models_in, nearest
+from edge_cls.config.tables import Config, kind_of
+from edge_cls.errors import ConfigError
+from edge_cls.files import open_regular
+
+DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
+PREFIX = "EDGE_CLS_"
+NO_SETTINGS = frozenset({"EDGE_CLS_CONFIG", "EDGE_CLS_DEBUG"})
+"""Variables with our prefix that are no settings: which file to read, and whether native libraries may speak."""
+OF_HOOKS = "EDGE_CLS_EVENT_"
+"""What the programs are given that are run for an event; they may well run edge-cls themselves."""
+
+_LIMIT = 2**20
+_LISTS = tuple(PREFIX + name for name in ("SINK", "PANEL__BUTTON", "PANEL__LED"))
+
+
+def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Config:
+    """Return the settings of the file at `path`, if any, with those of `environ` and of `given` above them.
+
+    `EDGE_CLS_SOURCE__NAME` sets `source.name`; its value is read as TOML where it is some, and as a text otherwise. An
+    empty variable counts as unset. Lists of tables (buttons, lights, sinks) can be set in the file alone. `given` is
+    what the command line says, in tables as those of the file, with None for what it leaves open. Relative paths in the
+    file are relative to its folder, others to the working directory. Raises ConfigError with all faults at once.
+    """
+    content = {} if path is None else _anchored(_read(path), path.parent)
+    variables = variable_names()
+    faults: list[Fault] = []
+    set_by: dict[Key, str] = {}
+    for name in sorted(environ):
+        if name in variables and environ[name]:
+            set_by[variables[name]] = name
+            _put(content, variables[name], _parsed(environ[name]))
+        elif _is_unknown(name, variables):
+            faults.append(Fault(name, "there is no such setting", _meant(name, variables)))
+    for key, value in _given(given or {}):
+        set_by[key] = "--" + (key[0] if key[-1] == "name" else key[-1]).replace("_", "-")
+        _put(content, key, value)
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        faults += faults_of(error, Config, set_by)
+    if faults:
+        *others, last = faults
+        what = "; ".join([*map(str, others), last.found])
+        raise ConfigError(what if path is None else f"{path}: {what}", mend=last.mend, faults=tuple(map(str, faults)))
+    return config
+
+
+def example() -> str:
+    """Return the text of a configuration in which every setting is explained, and none is set."""
+    return Path(__file__).with_name("example.toml").read_text(encoding="utf-8")
+
+
+def variable_names() -> dict[str, tuple[str, ...]]:
+    """Return all variables that set something, each with the tables and the key that it sets."""
+    return {PREFIX + "__".join(path).upper(): path for path in _leaves(Config)}
+
+
+def _leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        tables = list(models_in(field.annotation))
+        if not tables:
+            yield (*above, name)
+        elif get_origin(field.annotation) is not tuple:
+            yield from _leaves(tables[0], (*above, name))
+
+
+def _is_unknown(name: str, variables: Mapping[str, object]) -> bool:
+    return name.startswith(PREFIX) and not name.startswith(OF_HOOKS) and name not in {*variables, *NO_SETTINGS}
+
+
+def _meant(name: str, variables: Iterable[str]) -> str:
+    if name.upper().startswith(_LISTS):
+        return "lists of tables are written into the file"
+    near = nearest(name[len(PREFIX) :].upper(), [known[len(PREFIX) :] for known in variables])
+    return f"did you mean {PREFIX}{near}?" if near else "unset it"
+
+
+def _parsed(text: str) -> object:
+    """Return `text` as the TOML value that it is, or as it is."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    *tables, key = path
+    for table in tables:
+        content = content.setdefault(table, {})
+        if not isinstance(content, dict):
+            return  # The file has something else where a table should be, which will be told.
+    content[key] = value
+
+
+def _given(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _given(value, (*above, key))
+        elif value is not None:
+            yield (*above, key), value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with open_regular(path, limit=_LIMIT) as file:
+            return tomllib.loads(file.read().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist", mend=f"write one: edge-cls config init {path}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", mend="save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})", mend="check its rights, or use sudo") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply", mend="write it anew: edge-cls config init") from None
+    except ValueError as error:  # with line and column
+        raise ConfigError(f"{path} is no TOML: {error}", mend="mend this line; strings stand in quotes") from None
+
+
+def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return `content` with its relative paths relative to `folder`."""
+    source = content.get("source")
+    places = [(content, key) for key in ("model", "labels", "memory")]
+    if isinstance(source, dict) and kind_of(str(source.get("name"))) == "file":
+        places.append((source, "name"))
+    for table, key in places:
+        if isinstance(table.get(key), str) and table[key].strip():
+            table[key] = str(folder / table[key])
+    return content

@@ -1,0 +1,83 @@
+"""Whether what a configuration names is there, as far as that can be seen without opening a camera or moving a pin."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_cls.config.faults import Fault
+from edge_cls.config.tables import CommandSink, Config, JsonLinesSink, StateFileSink, kind_of
+from edge_cls.files import open_regular
+
+_ANY_SIZE = 2**63
+_SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
+_OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
+"""Folders that systemd makes when it starts the service."""
+
+
+def missing(config: Config) -> Iterator[Fault]:
+    """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
+    for where, path in (("model", config.model), ("labels", config.labels)):
+        if path is not None and (trouble := _unreadable(path)):
+            yield Fault(where, trouble, "check the path and its rights")
+    if config.memory is not None and config.memory.is_dir():
+        yield Fault("memory", f"{config.memory} is a folder", "name a file in it")
+    name = config.source.name
+    if name is not None and kind_of(name) == "file" and not Path(name).exists() and not _matches(name):
+        mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
+        yield Fault("source.name", f"{name} does not exist", mend)
+    for number, sink in enumerate(config.sink, 1):
+        if isinstance(sink, CommandSink) and not _is_program(sink.argv[0]):
+            yield Fault(f"sink #{number}, argv", f"{sink.argv[0]} is no program", "check the path, or chmod +x it")
+
+
+def doubts(config: Config, file: Path) -> Iterator[Fault]:
+    """Yield what may be meant so, and probably is not. `file` is where the configuration was read."""
+    name = config.source.name
+    if name is None:
+        yield Fault("source.name", "no source is named", "name one here, or with --source")
+    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
+        yield Fault("source.name", "everybody may read the password in it", f"chmod 640 {file}")
+    if config.memory is None and config.panel is not None and config.panel.button:
+        yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
+    if config.memory is None and config.classes == "memory":
+        yield Fault("classes", "no class can be known without a memory", "set memory, or other classes")
+    for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
+        if is_set and config.model is None:
+            yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
+    for where, path in _written(config):
+        if path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
+            yield Fault(where, f"the folder {path.parent} does not exist", f"make it: mkdir -p {path.parent}")
+
+
+def _written(config: Config) -> Iterator[tuple[str, Path]]:
+    if config.memory is not None:
+        yield "memory", config.memory
+    for number, sink in enumerate(config.sink, 1):
+        if isinstance(sink, JsonLinesSink | StateFileSink):
+            yield f"sink #{number}, path", sink.path
+
+
+def _holds(file: Path, text: str) -> bool:
+    return text in file.read_text(encoding="utf-8", errors="replace")
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        open_regular(path, limit=_ANY_SIZE).close()
+    except FileNotFoundError:
+        return f"{path} does not exist"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    return None
+
+
+def _matches(pattern: str) -> bool:
+    return glob.has_magic(pattern) and any(True for _ in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - takes absolute ones
+
+
+def _is_program(path: str) -> bool:
+    return Path(path).is_file() and os.access(path, os.X_OK)

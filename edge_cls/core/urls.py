@@ -1,0 +1,19 @@
+"""What of a URL may be shown."""
+
+from __future__ import annotations
+
+import re
+
+
+def public_name(url: str) -> str:
+    """Return scheme, host and port of a URL. Cameras take passwords in each of the other parts.
+
+    >>> public_name("rtsp://admin:secret@camera.local:554/user=admin&password=secret")
+    'rtsp://camera.local:554'
+    """
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    # An @ after the authority may be that of a password with a slash in it, and then the host is none.
+    plain = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host) and "@" not in rest[len(authority) :]
+    return f"{scheme}://{host if plain else '...'}"

@@ -1,0 +1,103 @@
+"""Checks of cameras: those at the ribbon cable, which need picamera2, and those at USB."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from edge_cls.doctor.machine import Machine, text
+from edge_cls.doctor.report import Check, Needs, fail, ok, warn
+
+_APT = "usr/lib/python3/dist-packages"
+_LIST = """
+import json
+from picamera2 import Picamera2
+print("cameras", json.dumps([[camera["Model"], camera["Id"]] for camera in Picamera2.global_camera_info()]))
+"""
+
+
+def check_picamera2(machine: Machine, needs: Needs) -> Check:
+    """Tell whether picamera2 is there and visible from this environment."""
+    name = "picamera2"
+    if machine.importable("picamera2"):
+        return ok(name, f"picamera2 {machine.version('picamera2') or ''}".strip())
+    if not (machine.root / _APT / "picamera2").is_dir():
+        if needs.picamera2 or machine.is_pi:
+            report = fail if needs.picamera2 else warn
+            return report(name, "picamera2 is not installed", machine.apt_install("python3-picamera2"))
+        return ok(name, "not installed; it is needed for cameras at a Raspberry Pi's ribbon cable only")
+    report = fail if needs.picamera2 or machine.is_pi else warn
+    theirs = _system_python(machine)
+    if theirs is not None and theirs != machine.python:
+        return report(
+            name,
+            f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}",
+            f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}, and install edge-cls there",
+        )
+    if machine.opening:
+        return report(name, "apt's picamera2 is not visible from this venv", machine.opening)
+    return report(
+        name,
+        "apt's picamera2 is not visible from this Python",
+        "make a venv: /usr/bin/python3 -m venv --system-site-packages DIR, and install edge-cls there",
+    )
+
+
+def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
+    """Tell which cameras libcamera sees. None where picamera2 is absent, which is told already."""
+    name = "cameras"
+    if not machine.importable("picamera2"):
+        return None
+    child = machine.python_child(_LIST)
+    if child.status is None:
+        return fail(
+            name,
+            "libcamera does not answer: another process holds the camera, or its driver hangs",
+            "end the other process (sudo fuser -v /dev/media* /dev/video*), or: sudo reboot",
+        )
+    answer = [line for line in child.output.splitlines() if line.startswith("cameras ")]
+    if child.status != 0 or not answer:
+        mend = "sudo apt install --reinstall -y python3-picamera2 python3-libcamera"
+        if "numpy.dtype size changed" in child.errors:  # apt's libraries were built against apt's numpy
+            mend = f"{machine.pip} install 'numpy<2'"
+        return fail(name, f"picamera2 does not work: {child.last_line}", mend)
+    cameras = [f"{model} ({identity})" for model, identity in json.loads(answer[-1].removeprefix("cameras "))]
+    if cameras:
+        return ok(name, ", ".join(cameras))
+    mend = "switch off, push the ribbon cable in, contacts towards the board, and see: rpicam-hello --list-cameras"
+    return (fail if needs.picamera2 else warn)(name, "libcamera sees no camera", mend)
+
+
+def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
+    """Tell which cameras there are at USB, and whether this user may use them."""
+    name = "usb cameras"
+    cameras = {}
+    for entry in sorted((machine.root / "sys/class/video4linux").glob("video*")):
+        # The codecs and the image processor of a Pi are video devices too, and a camera has a second one for metadata.
+        if Path(os.path.realpath(entry / "device/subsystem")).name == "usb" and text(entry / "index") in ("", "0"):
+            cameras[machine.root / "dev" / entry.name] = text(entry / "name") or "a camera"
+    if not cameras:
+        if needs.v4l2:
+            return fail(name, "there is no USB camera", "plug it in, and see: lsusb; v4l2-ctl --list-devices")
+        return None
+    found = ", ".join(f"{camera} (/dev/{path.name})" for path, camera in cameras.items())
+    if not all(map(machine.may, cameras)):
+        return fail(
+            name,
+            f"{found}: this user may not use all of them",
+            f"sudo usermod -aG video {machine.user}, and log in again",
+        )
+    return ok(name, found)
+
+
+def _system_python(machine: Machine) -> tuple[int, int] | None:
+    """Return the version that /usr/bin/python3 is a link to."""
+    target = Path(os.path.realpath(machine.root / "usr/bin/python3")).name
+    match = re.fullmatch(r"python(\d+)\.(\d+)", target)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

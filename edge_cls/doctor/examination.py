@@ -1,0 +1,83 @@
+"""All the checks, in the order in which one would mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from edge_cls.doctor.cameras import check_picamera2, check_ribbon_cameras, check_usb_cameras
+from edge_cls.doctor.contents import check_configuration, check_contents, with_options
+from edge_cls.doctor.edge_tpu import check_edge_tpu, check_edge_tpu_library
+from edge_cls.doctor.health import check_clock, check_disk, check_power, check_temperature, check_wear
+from edge_cls.doctor.machine import Machine
+from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
+from edge_cls.doctor.report import Check, Level, Needs, warn
+from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
+from edge_cls.doctor.unit import check_service
+
+
+class _Fact(Protocol):
+    """A check of one fact; None where it does not matter to this machine."""
+
+    __name__: str
+
+    def __call__(self, machine: Machine, needs: Needs, /) -> Check | None: ...
+
+
+CHECKS: tuple[_Fact, ...] = (
+    check_system,
+    check_python,
+    check_interpreter,
+    check_opencv,
+    check_invoke,
+    check_picamera2,
+    check_ribbon_cameras,
+    check_usb_cameras,
+    check_pins,
+    check_pin_libraries,
+    check_pin_folder,
+    check_edge_tpu,
+    check_edge_tpu_library,
+    check_temperature,
+    check_power,
+    check_disk,
+    check_wear,
+    check_clock,
+    check_service,
+)
+_LIBRARIES = (check_interpreter, check_opencv, check_invoke)
+
+
+def examine(
+    machine: Machine, *, config: Path | None = None, model: Path | None = None, memory: Path | None = None
+) -> Iterator[Check]:
+    """Give what each check finds, as it is found. Nothing is changed, and nothing is waited for longer than 30 seconds.
+
+    `config`: the configuration file, that in /etc where it is None; `model` and `memory` instead of those it names.
+    """
+    configuration, needs = check_configuration(machine, config)
+    needs = with_options(needs, model, memory)
+    runs = True
+    for check in CHECKS:
+        found = _attempt(check, machine, needs)
+        if found is not None:
+            yield found
+        if check in _LIBRARIES:
+            runs = runs and found is not None and found.level is not Level.FAIL
+    yield configuration
+    if runs:
+        yield from check_contents(machine, needs)
+    else:  # broken libraries may end this process as they ended the child
+        yield warn(
+            "model", "not looked at, as the libraries do not work", "mend these first, and call the doctor again"
+        )
+
+
+def _attempt(check: _Fact, machine: Machine, needs: Needs) -> Check | None:
+    try:
+        return check(machine, needs)
+    except PermissionError as error:
+        return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", machine.as_root)
+    except OSError as error:  # devices come and go, and disks fail, while they are looked at
+        return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", "sudo dmesg | tail")

@@ -1,0 +1,133 @@
+"""Checks of what wears a device down: heat, a weak power supply, a full or worn disk, a clock that is off."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_cls.doctor.machine import Machine, text
+from edge_cls.doctor.report import Check, Needs, fail, ok, warn
+from edge_cls.system.thermal import Limit, temperature, throttled
+
+_STATE = Path("/var/lib/edge-cls")
+_HOT_C = 80.0
+_LITTLE, _NOTHING = 500 * 2**20, 50 * 2**20
+_WORN, _DEAD = 9, 11
+"""In tenths of a life, as eMMC tells it, plus 1: 9 is 80 to 90 %, 11 is over."""
+_AIR = "give it a heat sink, a fan, or more air"
+_REPLACE = "copy what is dear (edge-cls memory backup), and replace it"
+_POWER = "use the power supply that is made for the board, and a short cable"
+
+
+def check_temperature(machine: Machine, _: Needs) -> Check | None:
+    """Tell how hot the processor is. None where nobody knows."""
+    degrees = temperature(machine.root / "sys")
+    if degrees is None:
+        return None
+    if degrees >= _HOT_C:
+        return warn("temperature", f"{degrees:.0f} °C: the board slows itself down", _AIR)
+    return ok("temperature", f"{degrees:.0f} °C")
+
+
+def check_power(machine: Machine, _: Needs) -> Check | None:
+    """Tell whether a Raspberry Pi had too little voltage, or was slowed down by heat. None where nobody knows."""
+    name = "power"
+    flags = throttled(machine.root / "sys")
+    if flags is None:
+        return None
+    if Limit.UNDER_VOLTAGE in flags.now:
+        return fail(name, "the voltage is too low now", _POWER)
+    if Limit.UNDER_VOLTAGE in flags.happened:
+        return warn(name, "the voltage has been too low", _POWER)
+    if flags.now or flags.happened:
+        when = "is" if flags.now else "has been"
+        return warn(name, f"the processor {when} slowed down by its firmware", _AIR)
+    return ok(name, "the voltage is right")
+
+
+def check_disk(machine: Machine, needs: Needs) -> Check:
+    """Tell whether there is room for what is taught, and whether it can be written at all."""
+    name = "disk"
+    folder = _existing(machine.root / (needs.memory.absolute().parent if needs.memory else _STATE).relative_to("/"))
+    free, total = machine.free(folder)
+    shown = str(Path("/") / folder.relative_to(machine.root))
+    found = f"{free / 2**30:.1f} of {total / 2**30:.1f} GB are free at {shown}"
+    kind, options = _mount(machine, shown)
+    if "ro" in options:
+        report = fail if needs.memory else warn
+        return report(name, f"{shown} is mounted read-only: nothing taught can be kept", "sudo mount -o remount,rw /")
+    if kind == "overlay" and machine.is_pi:
+        mend = "sudo raspi-config nonint disable_overlayfs && sudo reboot"
+        return warn(name, f"{shown} is an overlay: what is taught is lost when the board is switched off", mend)
+    if free < _LITTLE:
+        return (fail if free < _NOTHING else warn)(name, found, "sudo apt clean && sudo journalctl --vacuum-size=50M")
+    return ok(name, found)
+
+
+def check_wear(machine: Machine, _: Needs) -> Check | None:
+    """Tell whether the file system has met errors, and how much life the eMMC says is left. None where nobody knows."""
+    name = "wear"
+    for errors in sorted((machine.root / "sys/fs/ext4").glob("*/errors_count")):
+        if (count := text(errors)) not in ("", "0"):
+            return fail(
+                name,
+                f"the file system on {errors.parent.name} has met {count} errors",
+                "copy what is dear (edge-cls memory backup), and restart with fsck.mode=force in cmdline.txt",
+            )
+    told = []
+    for card in sorted((machine.root / "sys/block").glob("mmcblk[0-9]")):
+        device = card / "device"
+        life = max((_hexadecimal(part) for part in text(device / "life_time").split()), default=0)
+        reserve = _hexadecimal(text(device / "pre_eol_info"))
+        kind = "eMMC" if text(device / "type") == "MMC" else "SD card"
+        found = f"{kind} {text(device / 'name')} ({card.name})"
+        if life >= _DEAD or reserve == 3:
+            return fail(name, f"{found} has lived longer than it was made for", _REPLACE)
+        if life >= _WORN or reserve == 2:
+            return warn(name, f"{found} is nearly worn out", _REPLACE)
+        used = f"has used {life * 10} % of its life at most" if life else "tells nothing of its wear"
+        told.append(f"{found} {used}")
+    return ok(name, ", ".join(told)) if told else None
+
+
+def check_clock(machine: Machine, _: Needs) -> Check:
+    """Tell whether the time is right: events and taught examples carry it."""
+    name = "clock"
+    now = datetime.fromtimestamp(machine.now, UTC)
+    found = f"{now:%Y-%m-%d %H:%M} UTC"
+    mend = "sudo timedatectl set-ntp true, and see: timedatectl"
+    if now.year < 2025:
+        return warn(name, f"{found} is long ago: the clock was never set", mend)
+    if (machine.root / "run/systemd/timesync/synchronized").exists():
+        return ok(name, f"{found}, synchronised")
+    off = machine.clock_off()
+    if off:
+        return warn(name, f"{found}, but not synchronised with any other clock", mend)
+    return ok(name, f"{found}, synchronised" if off is False else found)
+
+
+def _existing(folder: Path) -> Path:
+    """Return the nearest folder above that exists."""
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - which also asks what may not be seen
+        folder = folder.parent
+    return folder
+
+
+def _mount(machine: Machine, folder: str) -> tuple[str, list[str]]:
+    """Return the kind of the file system that `folder` is on, and its options."""
+    found = ("", ("", ""))
+    for line in machine.text("proc/self/mounts").splitlines():
+        _, place, kind, options, *_ = [*line.split(), "", "", "", ""]
+        # The innermost counts, and of those at the same place the last.
+        if f"{folder}/".startswith(f"{place.rstrip('/')}/") and len(place) >= len(found[0]):
+            found = place, (kind, options)
+    kind, options = found[1]
+    return kind, options.split(",")
+
+
+def _hexadecimal(digits: str) -> int:
+    try:
+        return int(digits, 16)
+    except ValueError:
+        return 0

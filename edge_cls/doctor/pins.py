@@ -1,0 +1,62 @@
+"""Checks of the pins: the device files, and the libraries that drive them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_cls.doctor.machine import Machine, numbers
+from edge_cls.doctor.report import Check, Needs, fail, ok, warn
+
+_BROKEN = (0, 2)
+"""lgpio before 0.2 lacks what gpiozero asks for, and pip takes 0.0.0.2 where PyPI has no wheel of a newer one."""
+_PACKAGES = ("python3-gpiozero", "python3-lgpio")
+
+
+def check_pins(machine: Machine, needs: Needs) -> Check | None:
+    """Tell whether there are pins, and this user may use them. None on a machine that has none and needs none."""
+    name = "gpio"
+    chips = sorted((machine.root / "dev").glob("gpiochip*"))
+    if not chips:
+        if not needs.gpio and not machine.is_pi:
+            return None
+        report = fail if needs.gpio else warn
+        return report(name, "there is no /dev/gpiochip*", "use a board with pins, or a configuration without any")
+    if not any(map(machine.may, chips)):
+        mend = f"sudo usermod -aG gpio {machine.user}, and log in again"
+        return (fail if needs.gpio else warn)(name, f"this user may not use /dev/{chips[0].name}", mend)
+    return ok(name, ", ".join(f"/dev/{chip.name}" for chip in chips))
+
+
+def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
+    """Tell whether gpiozero and lgpio load. None where there are no pins to be driven."""
+    name = "gpio libraries"
+    if not needs.gpio and not machine.is_pi:
+        return None
+    report = fail if needs.gpio else warn
+    lgpio = machine.version("lgpio")
+    mend = machine.apt_install(*_PACKAGES)
+    missing = [module for module in ("gpiozero", "lgpio") if not machine.importable(module)]
+    if lgpio is not None and numbers(lgpio) < _BROKEN:
+        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"{machine.pip} uninstall -y lgpio && {mend}")
+    if missing:
+        return report(name, f"{' and '.join(missing)} cannot be found", mend)
+    child = machine.python_child("import gpiozero, lgpio")
+    if child.status != 0:
+        return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", mend)
+    return ok(name, f"gpiozero {machine.version('gpiozero') or ''}, lgpio {lgpio or ''}")
+
+
+def check_pin_folder(machine: Machine, needs: Needs) -> Check | None:
+    """Tell whether lgpio can make its pipe, in the folder $LG_WD or else the working one."""
+    name = "lgpio folder"
+    if not needs.gpio and not machine.is_pi:
+        return None
+    setting = machine.environ.get("LG_WD")
+    folder = Path(setting) if setting else machine.folder
+    if folder.is_dir() and machine.may(folder):
+        return ok(name, str(folder))
+    return (fail if needs.gpio else warn)(
+        name,
+        f"lgpio cannot make its pipe in {folder}{' (LG_WD)' if setting else ''}",
+        "export LG_WD=/tmp",
+    )

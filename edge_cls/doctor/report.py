@@ -1,0 +1,53 @@
+"""What a check finds, and what the appliance needs of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Level(StrEnum):
+    """How bad it is: FAIL keeps the appliance from doing what it is set up for, or loses what it was taught."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One fact: what was `found`, and how to `mend` it, "" where there is nothing to."""
+
+    name: str
+    level: Level
+    found: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the device is set up for. What it needs and lacks is a FAIL; what it merely could have is none."""
+
+    picamera2: bool = False
+    v4l2: bool = False
+    gpio: bool = False
+    edge_tpu: bool = False
+    model: Path | None = None
+    labels: Path | None = None
+    memory: Path | None = None
+
+
+def ok(name: str, found: str) -> Check:
+    """Return a check that found nothing wrong."""
+    return Check(name, Level.OK, found)
+
+
+def warn(name: str, found: str, mend: str) -> Check:
+    """Return a check that found something to look after."""
+    return Check(name, Level.WARN, found, mend)
+
+
+def fail(name: str, found: str, mend: str) -> Check:
+    """Return a check that found something that has to be mended."""
+    return Check(name, Level.FAIL, found, mend)

@@ -1,0 +1,36 @@
+"""A check of the service: whether systemd knows it, and how it is."""
+
+from __future__ import annotations
+
+from edge_cls.doctor.machine import Machine
+from edge_cls.doctor.report import Check, Needs, fail, ok, warn
+
+_UNIT = "edge-cls.service"
+_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system")
+
+
+def check_service(machine: Machine, _: Needs) -> Check:
+    """Tell whether the service is installed, and runs."""
+    name = "service"
+    if not any((machine.root / folder / _UNIT).is_file() for folder in _FOLDERS):
+        return ok(name, "not installed; what runs by itself is: sudo edge-cls service install")
+    if not (machine.root / "run/systemd/system").is_dir():
+        return warn(name, "installed, but systemd does not run here", "boot a system with systemd")
+    child = machine.run(("systemctl", "show", _UNIT, "--property=ActiveState,SubState,Result,NRestarts,UnitFileState"))
+    state = dict(line.partition("=")[::2] for line in child.output.splitlines())
+    if child.status != 0 or "ActiveState" not in state:
+        return warn(name, f"installed, but systemd does not tell of it: {child.last_line}", f"systemctl status {_UNIT}")
+    if state["ActiveState"] == "failed":
+        return fail(name, f"failed ({state.get('Result', '')})", f"sudo journalctl -u {_UNIT} -n 50 --no-pager")
+    if state.get("SubState") == "auto-restart":
+        return fail(
+            name,
+            f"ends again and again ({state.get('Result', '')}), started {state.get('NRestarts', '')} times",
+            f"sudo journalctl -u {_UNIT} -n 50 --no-pager",
+        )
+    if state["ActiveState"] == "inactive":
+        return warn(name, "installed, not running", f"sudo systemctl enable --now {_UNIT}")
+    if state.get("UnitFileState") == "disabled":
+        return warn(name, "runs, but will not after the next start of the machine", f"sudo systemctl enable {_UNIT}")
+    times = state.get("NRestarts", "0")
+    return ok(name, f"{state['ActiveState']} ({state.get('SubState', '')}), restarted {times} times")

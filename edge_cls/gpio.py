@@ -1,0 +1,89 @@
+"""The one door to gpiozero: pins as inputs and outputs.
+
+Without `GPIOZERO_PIN_FACTORY` in the environment the pins are lgpio's, and no other library's is fallen back to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_cls.errors import ConfigError, MissingDependency, PanelError
+
+_INSTALL = (
+    "run 'sudo apt install python3-gpiozero python3-lgpio' and make the venv with --system-site-packages, "
+    "or, up to Python 3.12, 'pip install \"edge-cls[gpio]\"'"
+)
+
+try:
+    import gpiozero
+except ImportError as error:
+    raise MissingDependency("gpiozero is not installed", mend=_INSTALL) from error
+
+
+def claim_input(pin: int | str, *, pull_up: bool) -> gpiozero.DigitalInputDevice:
+    """Return the BCM pin as an input that is active when low (`pull_up`) or when high, with every edge, bounces too.
+
+    Raises MissingDependency without lgpio, ConfigError where there is no such pin or it is in use, and PanelError
+    where the pins cannot be had.
+    """
+    with _mended(pin):
+        _choose_pins()
+        return gpiozero.DigitalInputDevice(pin, pull_up=pull_up, bounce_time=None)
+
+
+def claim_output(pin: int | str, *, active_high: bool = True) -> gpiozero.DigitalOutputDevice:
+    """Return the BCM pin as an output that is off. Raises as `claim_input` does."""
+    with _mended(pin):
+        _choose_pins()
+        return gpiozero.DigitalOutputDevice(pin, active_high=active_high)
+
+
+def _choose_pins() -> None:
+    try:
+        if "GPIOZERO_PIN_FACTORY" in os.environ:
+            gpiozero.Device.ensure_pin_factory()
+        elif gpiozero.Device.pin_factory is None:
+            from gpiozero.pins.lgpio import LGPIOFactory
+
+            gpiozero.Device.pin_factory = LGPIOFactory()
+    except gpiozero.BadPinFactory as error:
+        raise ConfigError(str(error), mend="unset GPIOZERO_PIN_FACTORY, or give a name that gpiozero knows") from error
+    except (ImportError, AttributeError) as error:  # the lgpio 0.0.0.2 that pip takes where there is no wheel is empty
+        raise MissingDependency(f"the pins cannot be had: {error}", mend=_INSTALL) from error
+
+
+@contextmanager
+def _mended(pin: int | str) -> Iterator[None]:
+    try:
+        yield
+    except gpiozero.GPIOPinInUse as error:
+        raise ConfigError(f"pin {pin} is used twice: {error}", mend="give each button and light its own pin") from error
+    except gpiozero.PinFixedPull as error:
+        raise ConfigError(
+            str(error), mend="wire the button to ground and leave pull_up on, or use another pin"
+        ) from error
+    except gpiozero.PinInvalidPin as error:
+        raise ConfigError(str(error), mend="give the BCM number of a pin, 0 to 27; 'pinout' shows them") from error
+    except gpiozero.PinUnknownPi as error:
+        raise PanelError(f"no Raspberry Pi: {error}", mend="use a panel of kind 'keyboard' here") from error
+    except (gpiozero.GPIOZeroError, OSError) as error:
+        raise PanelError(f"pin {pin}: {error}", mend=_mend()) from error
+    except Exception as error:
+        # lgpio's errors have no other parent, and its name can only be known where it is installed.
+        if type(error).__module__ != "lgpio":
+            raise
+        raise PanelError(f"pin {pin}: {error}", mend=_mend()) from error
+
+
+def _mend() -> str:
+    chips = sorted(Path("/dev").glob("gpiochip*"))
+    if not chips:
+        return "this machine has no /dev/gpiochip0; use a panel of kind 'keyboard' here"
+    if not all(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
+        return "join the group gpio: 'sudo usermod -aG gpio $USER', and log in again"
+    if not os.access(os.environ.get("LG_WD", "."), os.W_OK):
+        return "lgpio writes into its working directory: set LG_WD to a folder that may be written"
+    return "check that no other program uses the pin: 'gpioinfo' names it"

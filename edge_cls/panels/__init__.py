@@ -1,0 +1,1 @@
+"""Where people teach: one file a kind."""

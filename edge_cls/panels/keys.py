@@ -1,0 +1,211 @@
+"""Where keys come from: a terminal, or a keypad that the kernel knows.
+
+A key's name is the lower-case character that it types, or one of NAMES. The digits of a numeric pad are those above the
+letters.
+"""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import math
+import os
+import re
+import struct
+import termios
+import tty
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from edge_cls.errors import PanelError
+
+# A key that is held repeats at the latest every 0.1 s (the Linux console: 10.9 a second) after its first pause.
+STILL_HELD_S = 0.2
+REOPEN_S = 2.0
+
+NAMES = ("enter", "space", "tab", "backspace", "esc", *(f"f{number}" for number in range(1, 13)))
+"""The names of keys that type no character of their own. A terminal does not tell of esc, nor of f1 to f12."""
+
+_NAMED = {"\n": "enter", "\r": "enter", " ": "space", "\t": "tab", "\x7f": "backspace", "\b": "backspace"}
+# What arrow and function keys send is not to be taken for the letters in it.
+_SEQUENCE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|O.|.)?")
+
+_EVENT = struct.Struct("llHHi")  # struct input_event: a time, the type, the code, the value
+_EV_SYN, _EV_KEY, _SYN_DROPPED = 0, 1, 3
+# Codes of linux/input-event-codes.h: from the first one on, a name each; `_` is a key without a name.
+_CODES = {
+    code: name
+    for first, names in (
+        (1, "esc 1 2 3 4 5 6 7 8 9 0 - = backspace tab q w e r t y u i o p [ ] enter _ a s d f g h j k l ; '"),
+        (43, "\\ z x c v b n m , . / _ * _ space"),
+        (59, "f1 f2 f3 f4 f5 f6 f7 f8 f9 f10"),
+        (71, "7 8 9 - 4 5 6 + 1 2 3 0 . _ _ _ f11 f12 _ _ _ _ _ _ _ enter _ /"),
+    )
+    for code, name in enumerate(names.split(), first)
+    if name != "_"
+}
+
+Edge = tuple[str, bool]
+"""The name of a key, and whether it went down."""
+
+
+class Keys(Protocol):
+    """Gives the edges of keys. Times are seconds of any clock."""
+
+    def fileno(self) -> int:
+        """Return what can be waited for; negative while there is nothing."""
+
+    def read(self, now: float) -> list[Edge]:
+        """Return what came, when `fileno` is readable."""
+
+    def due(self) -> float:
+        """Return when `advance` will have something to do; infinite where that takes another key."""
+
+    def advance(self, now: float) -> list[Edge]:
+        """Return what time alone brought."""
+
+    def close(self) -> None:
+        """Let go of the terminal or device. Closing twice is safe."""
+
+
+class Terminal:
+    """The keys typed into the terminal behind the descriptor `fd`, which shows them no more until `close`.
+
+    A terminal tells of no release: a key is up when it was not repeated for STILL_HELD_S. The first repetition comes
+    later than that, so it is a press of its own. Raises PanelError where `fd` is no terminal.
+    """
+
+    def __init__(self, fd: int) -> None:
+        try:
+            self._before = termios.tcgetattr(fd)
+            tty.setcbreak(fd, termios.TCSADRAIN)
+        except termios.error as error:
+            mend = "run it in a terminal, or name a keypad, such as device = '/dev/input/event0'"
+            raise PanelError("there is no terminal to read keys from", mend=mend) from error
+        # For whoever leaves without closing; the shell would be without an echo.
+        atexit.register(self._restore)
+        self._terminal = fd
+        self._fd = fd
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._down: dict[str, float] = {}  # the time of the latest repetition
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 after the terminal is gone."""
+        return self._fd
+
+    def read(self, now: float) -> list[Edge]:
+        """Return what was typed."""
+        try:
+            typed = os.read(self._fd, 1024)
+        except OSError:
+            typed = b""
+        if not typed:
+            self._fd = -1
+        text = _SEQUENCE.sub("", self._decoder.decode(typed))
+        edges = self.advance(now)
+        for character in text:
+            key = _NAMED.get(character, character.lower())
+            self._down[key] = now
+            edges.append((key, True))
+        return edges
+
+    def due(self) -> float:
+        """Return when the first of the keys will be taken for released."""
+        return min(self._down.values(), default=math.inf) + STILL_HELD_S
+
+    def advance(self, now: float) -> list[Edge]:
+        """Return the keys that are released."""
+        released = [key for key, last in self._down.items() if last + STILL_HELD_S <= now]
+        for key in released:
+            del self._down[key]
+        return [(key, False) for key in released]
+
+    def close(self) -> None:
+        """Give the terminal back as it was. Closing twice is safe."""
+        atexit.unregister(self._restore)
+        self._restore()
+
+    def _restore(self) -> None:
+        self._fd = -1
+        if self._before:
+            # A terminal that is gone needs no care.
+            with suppress(termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
+            self._before = []
+
+
+class Keypad:
+    """The keys of the input device at `path`, such as /dev/input/event0, or better one below /dev/input/by-id.
+
+    One that is unplugged is waited for. Raises PanelError where there is none to begin with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._down: set[str] = set()
+        self._reopen = math.inf
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            mend = "'ls -l /dev/input/by-id' names those that are there"
+            if isinstance(error, PermissionError):
+                mend = "join the group input: 'sudo usermod -aG input $USER', and log in again"
+            raise PanelError(f"the keypad {path} cannot be read: {error.strerror}", mend=mend) from error
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 while it is unplugged."""
+        return self._fd
+
+    def read(self, now: float) -> list[Edge]:
+        """Return the edges that came. Where it was unplugged, every key is released."""
+        try:
+            read = os.read(self._fd, 64 * _EVENT.size)
+        except BlockingIOError:
+            return []
+        except OSError:
+            read = b""
+        if not read:
+            self._let_go()
+            self._reopen = now + REOPEN_S
+            return self._released()
+        edges = []
+        for _, _, kind, code, value in _EVENT.iter_unpack(read[: len(read) // _EVENT.size * _EVENT.size]):
+            if kind == _EV_SYN and code == _SYN_DROPPED:
+                # Releases may be among what the kernel lost, and a key that hangs would teach for ever.
+                edges += self._released()
+            elif kind == _EV_KEY and code in _CODES and value in (0, 1):
+                (self._down.add if value else self._down.discard)(_CODES[code])
+                edges.append((_CODES[code], value == 1))
+        return edges
+
+    def due(self) -> float:
+        """Return when to look for it again."""
+        return self._reopen
+
+    def advance(self, now: float) -> list[Edge]:
+        """Look whether it is there again."""
+        if now >= self._reopen:
+            self._reopen = now + REOPEN_S
+            with suppress(OSError):
+                self._fd = self._open()
+                self._reopen = math.inf
+        return []
+
+    def close(self) -> None:
+        """Let go of the device. Closing twice is safe."""
+        self._let_go()
+        self._reopen = math.inf
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def _let_go(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _released(self) -> list[Edge]:
+        released = [(key, False) for key in sorted(self._down)]
+        self._down.clear()
+        return released

@@ -1,0 +1,61 @@
+"""What people at the panel want of the memory, done between two frames."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge_cls.classifier import Classifier
+from edge_cls.errors import EdgeClsError, one_line
+from edge_cls.memory.store import Memory, Operation
+from edge_cls.runtime.ports import Feedback, Wish
+
+BACKGROUND = "background"
+"""What is taught as what is there when nothing is."""
+
+
+def grant(wish: Wish, classifier: Classifier, state: str | None) -> Feedback:
+    """Do what `wish` asks for, and return what became of it, after the commit.
+
+    `state` is what the camera sees: that is what a wish to forget means which names no class.
+    """
+    label = BACKGROUND if wish.action == "background" else wish.label
+    if classifier.memory is None:
+        return Feedback("refused", label, "there is no memory to teach; set one (--memory)")
+    try:
+        match wish.action:
+            case "undo":
+                return _undo(classifier.memory)
+            case "forget":
+                return _forget(classifier.memory, label or state)
+            case _:
+                return _teach(wish, label or "", classifier)
+    except (EdgeClsError, OSError, sqlite3.Error) as error:
+        return Feedback("refused", label, one_line(str(error)))
+
+
+def _teach(wish: Wish, label: str, classifier: Classifier) -> Feedback:
+    if wish.frame is None:
+        return Feedback("refused", label, "the camera gives no frames")
+    taught = classifier.teach(label, wish.frame.image)
+    match taught.reception.verdict:
+        case "duplicate":
+            return Feedback("duplicate", label, f"{label}: nothing new")
+        case "conflict":
+            return Feedback("conflict", label, f"{label}: stored, but it looks like {taught.reception.looks_like}")
+        case _:
+            return Feedback("stored", label, f"{label}: {classifier.taught()[label]} taught")
+
+
+def _undo(memory: Memory) -> Feedback:
+    operation: Operation | None = memory.undo()
+    if operation is None:
+        return Feedback("refused", None, "there is nothing to undo")
+    return Feedback("stored", None, f"undone: {operation.kind}")
+
+
+def _forget(memory: Memory, label: str | None) -> Feedback:
+    if label is None:
+        return Feedback("refused", None, "there is no class before the camera to forget")
+    if not (count := memory.forget(label)):
+        return Feedback("refused", label, f"{label} was not taught")
+    return Feedback("stored", label, f"{label}: {count} forgotten; undo brings them back")

@@ -1,0 +1,186 @@
+"""A queue and a thread before a sink, so that a slow or dead one stops nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Literal
+
+from edge_cls.errors import EdgeClsError, one_line
+from edge_cls.runtime.messages import Event, Message, Result, Status
+from edge_cls.runtime.ports import Clock, Sink
+
+_log = logging.getLogger(__name__)
+_EXPENDABLE = (Result, Status, Event)
+"""What is dropped first, and what last."""
+
+
+class Outbox:
+    """Hands messages to `sink` in a thread of its own, in order, from a queue of at most `size`.
+
+    `dropped` counts what the queue had no room for, `failures` what the sink raised for; those messages are lost, and
+    the next one is tried as if nothing had been. With `essential` the first failure is the end: `offer` and `close`
+    raise it. `trouble` is one line while the sink fails or drops, and until nothing of the kind has happened for
+    `calm_s` seconds: a sink that fails every other message is one trouble with two lines in the log, not thousands.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        size: int = 256,
+        essential: bool = False,
+        name: str = "",
+        clock: Clock = time,
+        calm_s: float = 60.0,
+    ) -> None:
+        self.dropped = 0
+        self.failures = 0
+        self._sink = sink
+        self._wants = sink.wants
+        self._size = size
+        self._essential = essential
+        self._name = name or type(sink).__name__
+        self._clock = clock
+        self._calm_s = calm_s
+        self._changed = threading.Condition()
+        self._queue: deque[Message] = deque()
+        self._closing = False
+        self._given_up: Exception | None = None
+        self._troubles: dict[Literal["fails", "slow"], str] = {}
+        self._last_trouble = 0.0
+        self._lost_before = 0
+        self._works = True
+        self._thread = threading.Thread(target=self._work, name=f"sink {self._name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """What is amiss with the sink, on one line, which stays the same while that lasts."""
+        with self._changed:
+            return "; ".join(self._troubles.values()) or None
+
+    def offer(self, message: Message, *, wait: bool) -> None:
+        """Queue `message`, if the sink wants its kind.
+
+        Into a full queue it goes at once, in place of the oldest Result, or else Status, or else Event; with `wait`
+        it waits for room instead. Raises what an essential sink failed with.
+        """
+        if not isinstance(message, self._wants):
+            return
+        with self._changed:
+            while wait and len(self._queue) >= self._size and not self._closing and self._given_up is None:
+                self._changed.wait()
+            if self._given_up is not None:
+                raise self._given_up
+            told = None
+            if self._closing:
+                self.dropped += 1
+            else:
+                self._queue.append(message)
+                if len(self._queue) > self._size:
+                    told = self._drop()
+                self._changed.notify_all()
+        if told is not None:
+            _log.warning("%s", told)
+
+    def close(self, timeout_s: float | None) -> None:
+        """Deliver what is queued, for at most `timeout_s` seconds if any, and close the sink. Closing twice is safe.
+
+        A sink that hangs is left behind, with what was queued. Raises what an essential sink failed with, once.
+        """
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        with self._changed:
+            left = len(self._queue)
+            self.dropped += left
+            self._queue.clear()
+            failure = self._given_up
+        if self._thread.is_alive():
+            _log.warning("sink %s did not finish within %g s; %d messages were dropped", self._name, timeout_s, left)
+        elif self.failures or self.dropped:
+            _log.info("sink %s lost %d messages and dropped %d in all", self._name, self.failures, self.dropped)
+        if failure is not None:
+            raise failure
+
+    def _drop(self) -> str | None:
+        """Make room for one, and return a line for the log where that is news."""
+        for kind in _EXPENDABLE:
+            index = next((index for index, one in enumerate(self._queue) if isinstance(one, kind)), None)
+            if index is not None:
+                del self._queue[index]
+                break
+        news = self._begin("slow", f"sink {self._name} is too slow, and messages are dropped")
+        self.dropped += 1
+        return news
+
+    def _begin(self, kind: Literal["fails", "slow"], line: str) -> str | None:
+        """Note a trouble before it is counted, and return `line` where it is news."""
+        if not self._troubles:
+            self._lost_before = self.dropped + self.failures
+        self._last_trouble = self._clock.monotonic()
+        if kind in self._troubles:
+            return None
+        self._troubles[kind] = line
+        return line
+
+    def _work(self) -> None:
+        while self._given_up is None:
+            with self._changed:
+                if not self._queue and not self._closing:
+                    self._changed.wait(self._calm_left())
+                message = self._queue.popleft() if self._queue else None
+                if message is None and self._closing:
+                    break
+                self._changed.notify_all()
+            if message is not None:
+                self._guard(message)
+            self._settle()
+        self._guard(None)
+
+    def _guard(self, message: Message | None) -> None:
+        """Publish `message`, or close the sink where there is none, and take what it raises."""
+        try:
+            if message is None:
+                self._sink.close()
+            else:
+                self._sink.publish(message)
+            self._works = True
+        except Exception as error:  # noqa: BLE001 - a bug in one sink is no reason to stop the others
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        expected = isinstance(error, (OSError, EdgeClsError))
+        said = str(error) if expected else f"{type(error).__name__}: {error}"
+        with self._changed:
+            self._works = False
+            news = self._begin("fails", f"sink {self._name} fails: {one_line(said)}")
+            self.failures += 1
+            if self._essential and self._given_up is None:
+                self._given_up = error
+                self._queue.clear()
+            self._changed.notify_all()
+        # What an essential sink fails with is raised, and told by who catches it.
+        if news is not None and (not self._essential or not expected):
+            _log.warning("%s", news, exc_info=None if expected else error)
+
+    def _calm_left(self) -> float | None:
+        """Return after how many seconds without a message the trouble is over; None where only a message can tell."""
+        if not self._troubles or not self._works:
+            return None
+        return max(0.0, self._last_trouble + self._calm_s - self._clock.monotonic())
+
+    def _settle(self) -> None:
+        """End the trouble where the sink works, and has done so for long enough."""
+        with self._changed:
+            if self._calm_left() != 0.0 or len(self._queue) >= self._size:
+                return
+            self._troubles.clear()
+            lost = self.dropped + self.failures - self._lost_before
+        _log.info("sink %s works again; %d messages were lost", self._name, lost)

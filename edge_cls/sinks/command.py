@@ -1,0 +1,135 @@
+"""A program that is run for each event."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+
+from edge_cls.errors import OutputError, one_line
+from edge_cls.runtime.messages import Event, Message
+from edge_cls.runtime.ports import Clock
+
+_log = logging.getLogger(__name__)
+_TAIL = 4096
+"""Bytes of a program's output that are kept. It may print gigabytes."""
+
+
+class CommandHook:
+    """Runs the program `argv` for each event, without a shell, and waits for the end of it and of its output.
+
+    In the arguments after the first, `{kind}`, `{label}`, `{previous}`, `{score}` and `{timestamp}` are replaced; all
+    other braces stay. "Nothing known" is an empty label. The same values are in the environment, as
+    `EDGE_CLS_EVENT_KIND` and so on. An argument that begins with a label which begins with `-` would be an option:
+    it is refused, unless `--` comes before it; write `--label={label}`, or read the environment.
+
+    After `timeout_s` seconds the program is killed, with all that it started in its process group. Raises OutputError
+    where it cannot be started, is killed, or ends with another status than 0.
+    """
+
+    wants = (Event,)
+
+    def __init__(self, argv: Sequence[str], timeout_s: float, *, clock: Clock = time) -> None:
+        self._argv = tuple(argv)
+        self._timeout_s = timeout_s
+        self._clock = clock
+
+    def publish(self, message: Message) -> None:
+        """Run the program once."""
+        if not isinstance(message, Event):
+            return
+        values = _values(message)
+        arguments = self._arguments(values)
+        variables = {f"EDGE_CLS_EVENT_{name.upper()}": value for name, value in values.items()}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the owner's own program, and no shell
+                [self._argv[0], *map(_encoded, arguments)],
+                env={**os.environb, **{name.encode(): _encoded(value) for name, value in variables.items()}},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{self._argv[0]} cannot be started ({error.strerror})",
+                mend="check the path, that the file may be executed, and its first line if it is a script",
+            ) from error
+        with process:
+            self._finish(process)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _arguments(self, values: dict[str, str]) -> list[str]:
+        arguments: list[str] = []
+        for pattern in self._argv[1:]:
+            argument = re.sub(r"\{(kind|label|previous|score|timestamp)\}", lambda found: values[found[1]], pattern)
+            if argument.startswith("-") and not pattern.startswith("-") and "--" not in arguments:
+                raise OutputError(
+                    f"{self._argv[0]} would take the label in {argument!r} for an option, and was not run",
+                    mend='put "--" before it in argv, or let the program read EDGE_CLS_EVENT_LABEL',
+                )
+            arguments.append(argument)
+        return arguments
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for `process`, and kill it where that takes too long."""
+        deadline = self._clock.monotonic() + self._timeout_s
+        try:
+            last = one_line(_last_line(self._read(process, deadline)))
+            status = process.wait(max(0.0, deadline - self._clock.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise OutputError(
+                f"{self._argv[0]} did not end within {self._timeout_s:g} s and was killed",
+                mend="make it quicker, or raise timeout_s",
+            ) from None
+        finally:
+            # Nobody has waited for a program that is still to be killed, so its number is not another's by now.
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        _log.debug("%s ended with status %d: %s", self._argv[0], status, last)
+        if status:
+            ended = f"status {status}" if status > 0 else f"signal {-status}"
+            raise OutputError(
+                f"{self._argv[0]} ended with {ended}{f' ({last})' if last else ''}",
+                mend="run it by hand to see why",
+            )
+
+    def _read(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
+        """Return the end of the output once all of it has come. Raises TimeoutExpired."""
+        assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        tail = b""
+        while (left := deadline - self._clock.monotonic()) > 0 and select.select([process.stdout], [], [], left)[0]:
+            chunk = os.read(process.stdout.fileno(), 65536)
+            if not chunk:
+                return tail
+            tail = (tail + chunk)[-_TAIL:]
+        raise subprocess.TimeoutExpired(self._argv, self._timeout_s)
+
+
+def _values(event: Event) -> dict[str, str]:
+    return {
+        "kind": event.transition.kind,
+        "label": event.transition.label or "",
+        "previous": event.transition.previous or "",
+        "score": f"{event.transition.score:.6f}",
+        "timestamp": f"{event.frame.timestamp:.6f}",
+    }
+
+
+def _encoded(text: str) -> bytes:
+    """Return `text` as a program can get it: without the NUL and the half characters that no argument can hold."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace")
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,0 +1,35 @@
+"""An output pin that follows the state: a light, a relay."""
+
+from __future__ import annotations
+
+from edge_cls.gpio import claim_output
+from edge_cls.runtime.messages import Event, Message, Status
+
+
+class GpioOutput:
+    """On while the stable state is `label` and the camera runs. `pin` is a BCM number.
+
+    `active_high`: whether on is 3.3 V. Raises as `gpio.claim_output` does.
+    """
+
+    wants = (Event, Status)
+
+    def __init__(self, pin: int, label: str, *, active_high: bool = True) -> None:
+        self._label = label
+        self._device = claim_output(pin, active_high=active_high)
+
+    def publish(self, message: Message) -> None:
+        """Follow the state."""
+        if isinstance(message, Event):
+            self._turn(message.transition.label == self._label)
+        elif isinstance(message, Status):
+            self._turn(message.camera == "running" and message.state == self._label)
+
+    def close(self) -> None:
+        """Turn it off and let go of the pin. Closing twice is safe."""
+        if not self._device.closed:
+            self._turn(False)
+            self._device.close()
+
+    def _turn(self, on: bool) -> None:
+        self._device.value = on

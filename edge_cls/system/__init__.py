@@ -1,0 +1,1 @@
+"""What the appliance shares with the system that it runs on: systemd, the journal."""

@@ -1,0 +1,470 @@
+"""Each check, on machines that are well and on machines that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_cls.doctor.cameras import check_picamera2, check_ribbon_cameras, check_usb_cameras
+from edge_cls.doctor.edge_tpu import check_edge_tpu, check_edge_tpu_library
+from edge_cls.doctor.examination import CHECKS, examine
+from edge_cls.doctor.health import check_clock, check_disk, check_power, check_temperature, check_wear
+from edge_cls.doctor.machine import Outcome
+from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
+from edge_cls.doctor.report import Check, Level, Needs
+from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
+from edge_cls.doctor.unit import check_service
+from tests.doctor.machines import CAMERA, LIBRARIES, machine, pi_4, pi_5, usb_camera, workstation, write, zero_2
+
+NOTHING = Needs()
+ALL = Needs(picamera2=True, v4l2=True, gpio=True, edge_tpu=True)
+HANGS = Outcome(None, "", "")
+
+
+def failing(*lines: str) -> Outcome:
+    return Outcome(1, "", "\n".join(("Traceback (most recent call last):", *lines)))
+
+
+def without(*names: str) -> dict[str, str]:
+    return {name: version for name, version in LIBRARIES.items() if name not in names}
+
+
+def is_bad(check: Check | None, level: Level, *, found: str, mend: str) -> None:
+    assert check is not None
+    assert check.level is level
+    assert found in check.found
+    assert mend in check.mend
+
+
+def is_ok(check: Check | None, found: str = "") -> None:
+    assert check is not None
+    assert check.level is Level.OK, check
+    assert not check.mend
+    assert found in check.found
+
+
+@pytest.mark.parametrize("board", [pi_4, pi_5, zero_2])
+def test_a_raspberry_pi_that_is_well_is_ok_throughout(tmp_path: Path, board: Callable[[Path], Path]) -> None:
+    checks = list(examine(machine(board(tmp_path))))
+    assert [check for check in checks if check.level is not Level.OK] == []
+    names = [check.name for check in checks]
+    assert len(set(names)) == len(names)
+    assert {"system", "picamera2", "cameras", "gpio", "gpio libraries", "temperature", "wear", "model"} <= set(names)
+
+
+def test_a_workstation_needs_no_pins_and_no_cameras(tmp_path: Path) -> None:
+    libraries = without("picamera2", "gpiozero", "lgpio")
+    checks = list(examine(machine(workstation(tmp_path), installed=libraries, kernel="x86_64")))
+    assert [check for check in checks if check.level is not Level.OK] == []
+    assert not {"gpio", "gpio libraries", "cameras", "edge tpu"} & {check.name for check in checks}
+
+
+def test_on_an_empty_machine_nothing_fails_by_itself(tmp_path: Path) -> None:
+    """Files that are not there are no reason to stop."""
+    for needs in (NOTHING, ALL):
+        for check in CHECKS:
+            check(machine(tmp_path), needs)
+
+
+def test_what_is_broken_or_needed_says_how_to_mend_it(tmp_path: Path) -> None:
+    nobody = Outcome(127, "", "no such file")
+    broken = machine(tmp_path, installed={}, ends={"": nobody}, forbidden=lambda _: True, free=0, now=0.0)
+    found = [check(broken, ALL) for check in CHECKS]
+    assert all(check.mend for check in found if check is not None and check.level is not Level.OK)
+    assert sum(check is not None and check.level is Level.FAIL for check in found) >= 9
+
+
+def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
+    def unplugged(_: Path) -> tuple[int, int]:
+        raise OSError(5, "Input/output error")
+
+    checks = {check.name: check for check in examine(machine(pi_4(tmp_path), free=unplugged))}
+    is_bad(checks["disk"], Level.WARN, found="Input/output error", mend="dmesg")
+    assert "clock" in checks
+
+
+# --- software
+
+
+def test_a_32_bit_system_on_a_64_bit_board(tmp_path: Path) -> None:
+    found = check_system(machine(zero_2(tmp_path), bits=32), NOTHING)
+    is_bad(found, Level.WARN, found="Zero 2 W", mend="64-bit Raspberry Pi OS")
+    is_bad(
+        check_system(machine(tmp_path, kernel="armv7l", bits=32), NOTHING), Level.WARN, found="not tested", mend="64"
+    )
+    is_bad(
+        check_system(machine(tmp_path, kernel="armv6l", bits=32), NOTHING), Level.FAIL, found="no TFLite", mend="Zero 2"
+    )
+
+
+@pytest.mark.parametrize(("version", "level"), [((3, 10), "WARN"), ((3, 11), "OK"), ((3, 13), "OK"), ((3, 15), "WARN")])
+def test_pythons_that_are_tested(tmp_path: Path, version: tuple[int, int], level: str) -> None:
+    assert check_python(machine(tmp_path, python=version), NOTHING).level == level
+
+
+@pytest.mark.parametrize(
+    ("libraries", "level", "mend"),
+    [
+        ({"numpy": "2.2.0", "ai-edge-litert": "2.1.0"}, Level.OK, ""),
+        ({"numpy": "1.26.4", "tflite-runtime": "2.14.0"}, Level.OK, ""),
+        ({"numpy": "2.0.0", "tflite-runtime": "2.14.0"}, Level.FAIL, "pip install 'numpy<2'"),
+        ({"numpy": "2.0.0", "tflite-runtime": "2.14.0", "ai-edge-litert": "1.4.0"}, Level.OK, ""),
+        ({"numpy": "2.2.0"}, Level.FAIL, "pip install ai-edge-litert"),
+        ({}, Level.FAIL, "pip install numpy"),
+    ],
+)
+def test_interpreters_and_numpy(tmp_path: Path, libraries: dict[str, str], level: Level, mend: str) -> None:
+    check = check_interpreter(machine(tmp_path, installed=libraries), NOTHING)
+    is_bad(check, level, found="", mend=mend)
+
+
+def test_a_numpy_that_does_not_load(tmp_path: Path) -> None:
+    check = check_interpreter(machine(tmp_path, ends={"import numpy": failing("ImportError: libopenblas")}), NOTHING)
+    is_bad(check, Level.FAIL, found="libopenblas", mend="pip install --force-reinstall numpy==2.2.0")
+
+
+def test_two_opencvs_overwrite_each_other(tmp_path: Path) -> None:
+    both = LIBRARIES | {"opencv-python": "4.12.0.88"}
+    check = check_opencv(machine(tmp_path, installed=both), NOTHING)
+    mend = "-m pip uninstall -y opencv-python-headless opencv-python && "
+    is_bad(check, Level.FAIL, found="opencv-python-headless and opencv-python", mend=mend)
+
+
+def test_an_opencv_for_desktops_on_a_system_without_one(tmp_path: Path) -> None:
+    libraries = without("opencv-python-headless") | {"opencv-python": "4.12.0.88"}
+    ends = {"cv2": failing("ImportError: libxcb.so.1: cannot open shared object file: No such file or directory")}
+    check = check_opencv(machine(tmp_path, installed=libraries, ends=ends), NOTHING)
+    mend = "/home/ada/venv/bin/python -m pip uninstall -y opencv-python && "
+    is_bad(check, Level.FAIL, found="libxcb", mend=mend)
+
+
+def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
+    check = check_opencv(machine(tmp_path, ends={"cv2": Outcome(0, "4.9.0", "")}), NOTHING)
+    is_bad(check, Level.WARN, found="4.9.0", mend="pip install --upgrade")
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [(HANGS, "hangs"), (Outcome(-11, "", ""), "signal 11"), (failing("SystemError: no"), "SystemError: no")],
+)
+def test_an_interpreter_that_does_not_run(tmp_path: Path, ends: Outcome, found: str) -> None:
+    is_bad(check_invoke(machine(tmp_path, ends={"invoke": ends}), NOTHING), Level.FAIL, found=found, mend=" ")
+
+
+def test_no_model_is_loaded_by_libraries_that_do_not_work(tmp_path: Path) -> None:
+    broken = machine(pi_4(tmp_path), ends={"invoke": Outcome(-11, "", "")})
+    checks = {check.name: check for check in examine(broken, model=tmp_path / "absent.tflite")}
+    is_bad(checks["model"], Level.WARN, found="not looked at", mend="mend these first")
+
+
+# --- cameras
+
+NO_PICAMERA2 = without("picamera2")
+
+
+def apt(root: Path, python: str = "python3.11") -> Path:
+    """Write apt's picamera2, for the system's own Python."""
+    write(root, {"usr/lib/python3/dist-packages/picamera2/__init__.py": "", f"usr/bin/{python}": ""})
+    (root / "usr/bin/python3").symlink_to(python)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("needs", "level"), [(NOTHING, Level.WARN), (Needs(picamera2=True), Level.FAIL)], ids=["may", "must"]
+)
+def test_picamera2_is_not_installed(tmp_path: Path, needs: Needs, level: Level) -> None:
+    check = check_picamera2(machine(pi_4(tmp_path), installed=NO_PICAMERA2), needs)
+    is_bad(check, level, found="not installed", mend="sudo apt install -y python3-picamera2")
+
+
+def test_picamera2_is_hidden_from_the_venv(tmp_path: Path) -> None:
+    write(apt(pi_4(tmp_path)), {"home/ada/venv/pyvenv.cfg": "home = /usr/bin\ninclude-system-site-packages = false\n"})
+    check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
+    is_bad(check, Level.FAIL, found="not visible from this venv", mend=f"{tmp_path}/home/ada/venv/pyvenv.cfg")
+
+
+def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
+    import subprocess
+
+    settings = write(
+        tmp_path, {"home/ada/venv/pyvenv.cfg": "home = x\ninclude-system-site-packages = false\nversion = 3\n"}
+    )
+    check = check_picamera2(machine(apt(pi_4(settings)), installed=NO_PICAMERA2), NOTHING)
+    subprocess.run(["sh", "-c", check.mend], check=True)
+    mended = (tmp_path / "home/ada/venv/pyvenv.cfg").read_text()
+    assert mended == "home = x\ninclude-system-site-packages = true\nversion = 3\n"
+
+
+def test_picamera2_is_of_another_python_than_the_venv(tmp_path: Path) -> None:
+    write(apt(pi_4(tmp_path), "python3.13"), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = true\n"})
+    check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="/usr/bin/python3 -m venv --clear")
+
+
+def test_a_python_without_a_venv_does_not_see_picamera2(tmp_path: Path) -> None:
+    check = check_picamera2(machine(apt(pi_4(tmp_path)), installed=NO_PICAMERA2), NOTHING)
+    is_bad(check, Level.FAIL, found="not visible from this Python", mend="--system-site-packages")
+
+
+def test_the_cameras_that_libcamera_sees(tmp_path: Path) -> None:
+    noisy = Outcome(0, f"a greeting\n{CAMERA}", "[0:01] INFO Camera camera_manager.cpp:313 libcamera v0.4")
+    is_ok(check_ribbon_cameras(machine(tmp_path, ends={"picamera2": noisy}), ALL), "imx708")
+    assert check_ribbon_cameras(machine(tmp_path, installed=NO_PICAMERA2), ALL) is None
+
+
+@pytest.mark.parametrize(("needs", "level"), [(NOTHING, Level.WARN), (ALL, Level.FAIL)], ids=["may", "must"])
+def test_no_camera_at_the_ribbon(tmp_path: Path, needs: Needs, level: Level) -> None:
+    check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": Outcome(0, "cameras []\n", "")}), needs)
+    is_bad(check, level, found="sees no camera", mend="rpicam-hello --list-cameras")
+
+
+def test_a_camera_that_hangs_and_a_library_that_does_not_load(tmp_path: Path) -> None:
+    hung = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": HANGS}), NOTHING)
+    is_bad(hung, Level.FAIL, found="does not answer", mend="fuser")
+    numpy = failing("ValueError: numpy.dtype size changed, may indicate binary incompatibility.")
+    check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": numpy}), NOTHING)
+    is_bad(check, Level.FAIL, found="numpy.dtype size changed", mend="pip install 'numpy<2'")
+
+
+def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
+    usb_camera(pi_5(tmp_path), 8)
+    is_ok(check_usb_cameras(machine(tmp_path), ALL), "HD Webcam (/dev/video8)")
+    check = check_usb_cameras(machine(tmp_path), ALL)
+    assert check is not None
+    assert "video9" not in check.found
+    assert "pispbe" not in check.found
+
+
+def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
+    forbidden = machine(usb_camera(tmp_path), forbidden=lambda path: path.name == "video0")
+    is_bad(check_usb_cameras(forbidden, NOTHING), Level.FAIL, found="HD Webcam", mend="sudo usermod -aG video ada")
+
+
+def test_no_usb_camera(tmp_path: Path) -> None:
+    assert check_usb_cameras(machine(pi_5(tmp_path)), NOTHING) is None
+    is_bad(check_usb_cameras(machine(tmp_path), Needs(v4l2=True)), Level.FAIL, found="no USB camera", mend="lsusb")
+
+
+# --- pins
+
+
+def test_pins_want_the_group_gpio(tmp_path: Path) -> None:
+    forbidden: Any = machine(pi_4(tmp_path), forbidden=lambda path: path.name.startswith("gpiochip"))
+    is_bad(check_pins(forbidden, NOTHING), Level.WARN, found="/dev/gpiochip0", mend="sudo usermod -aG gpio ada")
+    is_bad(check_pins(forbidden, ALL), Level.FAIL, found="/dev/gpiochip0", mend="sudo usermod -aG gpio ada")
+
+
+def test_pins_that_are_needed_and_not_there(tmp_path: Path) -> None:
+    assert check_pins(machine(workstation(tmp_path)), NOTHING) is None
+    is_bad(check_pins(machine(tmp_path), ALL), Level.FAIL, found="no /dev/gpiochip", mend="board")
+
+
+def test_the_broken_lgpio_that_pip_takes(tmp_path: Path) -> None:
+    libraries = LIBRARIES | {"lgpio": "0.0.0.2"}
+    check = check_pin_libraries(machine(pi_4(tmp_path), installed=libraries), ALL)
+    is_bad(check, Level.FAIL, found="0.0.0.2", mend="pip uninstall -y lgpio")
+
+
+@pytest.mark.parametrize("name", ["gpiozero", "lgpio"])
+def test_a_library_of_the_pins_that_is_missing(tmp_path: Path, name: str) -> None:
+    check = check_pin_libraries(machine(pi_4(tmp_path), installed=without(name)), ALL)
+    is_bad(check, Level.FAIL, found=f"{name} cannot be found", mend=f"python3-{name}")
+
+
+def test_what_apt_installs_has_to_be_seen_as_well(tmp_path: Path) -> None:
+    write(pi_4(tmp_path), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = false\n"})
+    check = check_pin_libraries(machine(tmp_path, installed=without("lgpio")), ALL)
+    is_bad(check, Level.FAIL, found="lgpio", mend=" && sed -i 's/^\\(include-system-site-packages")
+
+
+def test_a_library_of_the_pins_that_does_not_load(tmp_path: Path) -> None:
+    ends = {"lgpio": failing("ImportError: liblgpio.so.1: cannot open shared object file")}
+    check = check_pin_libraries(machine(pi_4(tmp_path), ends=ends), NOTHING)
+    is_bad(check, Level.WARN, found="liblgpio.so.1", mend="sudo apt install")
+
+
+def test_lgpio_wants_a_folder_to_write_in(tmp_path: Path) -> None:
+    root = pi_4(tmp_path)
+    is_ok(check_pin_folder(machine(root), ALL), str(root))
+    gone = machine(root, environ={"LG_WD": str(root / "gone")})
+    is_bad(check_pin_folder(gone, ALL), Level.FAIL, found="gone (LG_WD)", mend="export LG_WD=")
+    read_only = machine(root, environ={}, forbidden=lambda path: path == root)
+    is_bad(check_pin_folder(read_only, NOTHING), Level.WARN, found="cannot make its pipe", mend="export LG_WD=")
+
+
+# --- Edge TPU
+
+
+def accelerator(root: Path, vendor: str = "1a6e", product: str = "089a") -> Path:
+    device = "sys/bus/usb/devices/2-1"
+    write(root, {f"{device}/idVendor": f"{vendor}\n", f"{device}/idProduct": f"{product}\n"})
+    return write(root, {f"{device}/busnum": "2\n", f"{device}/devnum": "3\n", "dev/bus/usb/002/003": ""})
+
+
+@pytest.mark.parametrize("ids", [("1a6e", "089a"), ("18d1", "9302")])
+def test_an_edge_tpu_at_usb(tmp_path: Path, ids: tuple[str, str]) -> None:
+    accelerator(tmp_path, *ids)
+    is_ok(check_edge_tpu(machine(tmp_path), NOTHING), "at USB")
+    forbidden = machine(tmp_path, forbidden=lambda path: str(path).endswith("bus/usb/002/003"))
+    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="may not", mend="sudo usermod -aG plugdev ada")
+
+
+def test_an_edge_tpu_on_pcie(tmp_path: Path) -> None:
+    device = "sys/bus/pci/devices/0000:01:00.0"
+    write(tmp_path, {f"{device}/vendor": "0x1ac1\n", f"{device}/device": "0x089a\n"})
+    is_bad(check_edge_tpu(machine(tmp_path), NOTHING), Level.FAIL, found="driver", mend="gasket-dkms")
+    write(tmp_path, {"dev/apex_0": ""})
+    is_ok(check_edge_tpu(machine(tmp_path), NOTHING), "/dev/apex_0")
+    forbidden = machine(tmp_path, forbidden=lambda path: path.name == "apex_0")
+    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="apex", mend="sudo usermod -aG apex ada")
+
+
+def test_no_edge_tpu(tmp_path: Path) -> None:
+    write(tmp_path, {"sys/bus/usb/devices/1-1/idVendor": "046d\n", "sys/bus/usb/devices/1-1/idProduct": "0825\n"})
+    assert check_edge_tpu(machine(tmp_path), NOTHING) is None
+    assert check_edge_tpu_library(machine(tmp_path), NOTHING) is None
+    is_bad(check_edge_tpu(machine(tmp_path), ALL), Level.FAIL, found="no Edge TPU", mend="lsusb")
+
+
+def test_the_library_of_the_edge_tpu_is_missing(tmp_path: Path) -> None:
+    gone = failing("OSError: libedgetpu.so.1: cannot open shared object file: No such file or directory")
+    broken = machine(accelerator(tmp_path), ends={"libedgetpu": gone})
+    is_bad(check_edge_tpu_library(broken, NOTHING), Level.WARN, found="libedgetpu.so.1", mend="libedgetpu1-std")
+    is_bad(check_edge_tpu_library(broken, ALL), Level.FAIL, found="libedgetpu.so.1", mend="libedgetpu1-std")
+
+
+@pytest.mark.parametrize(
+    ("version", "libraries", "level"),
+    [
+        ("16.0", {"ai-edge-litert": "2.1.0"}, Level.FAIL),
+        ("16.0", {"tflite-runtime": "2.12.0"}, Level.FAIL),
+        ("16.0", {"tflite-runtime": "2.5.0.post1"}, Level.OK),
+        ("16.0tf2.11.0-1", {"ai-edge-litert": "2.1.0"}, Level.FAIL),
+        ("16.0tf2.17.1-1", {"ai-edge-litert": "2.1.0"}, Level.OK),
+    ],
+)
+def test_a_library_of_the_edge_tpu_for_older_interpreters(
+    tmp_path: Path, version: str, libraries: dict[str, str], level: Level
+) -> None:
+    status = (
+        f"Package: bash\nVersion: 5.2\n\nPackage: libedgetpu1-std\nStatus: ok\nVersion: {version}\n\nPackage: zip\n"
+    )
+    write(accelerator(tmp_path), {"var/lib/dpkg/status": status})
+    check = check_edge_tpu_library(machine(tmp_path, installed=libraries), ALL)
+    assert check is not None
+    assert check.level is level
+    assert version in check.found
+
+
+# --- health
+
+
+def test_heat(tmp_path: Path) -> None:
+    assert check_temperature(machine(tmp_path), NOTHING) is None
+    is_ok(check_temperature(machine(pi_4(tmp_path)), NOTHING), "51 °C")
+    write(tmp_path, {"sys/class/thermal/thermal_zone0/temp": "80400"})
+    is_bad(check_temperature(machine(tmp_path), NOTHING), Level.WARN, found="80 °C", mend="heat sink")
+
+
+@pytest.mark.parametrize(
+    ("flags", "level", "mend"),
+    [
+        ("0", Level.OK, ""),
+        ("50005", Level.FAIL, "power supply"),
+        ("50000", Level.WARN, "power supply"),
+        ("80008", Level.WARN, "heat sink"),
+        ("40000", Level.WARN, "heat sink"),
+    ],
+)
+def test_the_power_supply(tmp_path: Path, flags: str, level: Level, mend: str) -> None:
+    write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": flags})
+    is_bad(check_power(machine(tmp_path), NOTHING), level, found="", mend=mend)
+
+
+def test_the_room_on_the_disk(tmp_path: Path) -> None:
+    assert check_disk(machine(pi_4(tmp_path)), NOTHING).level is Level.OK
+    is_bad(
+        check_disk(machine(tmp_path, free=400 * 2**20), NOTHING), Level.WARN, found="0.4 of 32.0 GB", mend="apt clean"
+    )
+    assert check_disk(machine(tmp_path, free=2**20), NOTHING).level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("mounts", "level"),
+    [
+        ("/dev/root / ext4 ro 0 0\n", Level.FAIL),
+        ("/dev/root / ext4 ro 0 0\n/dev/root / ext4 rw 0 0\n", Level.OK),
+        ("/dev/root / ext4 ro 0 0\n/dev/sda1 /var/lib ext4 rw 0 0\n", Level.OK),
+        ("/dev/root / ext4 rw 0 0\n/dev/sda1 /var/lib ext4 ro 0 0\n", Level.FAIL),
+        ("/dev/root / ext4 rw 0 0\n/dev/sda1 /var/library ext4 ro 0 0\n", Level.OK),
+        ("overlay / overlay rw,lowerdir=/lower 0 0\n", Level.WARN),
+        ("nonsense\n\n", Level.OK),
+    ],
+)
+def test_a_disk_that_keeps_nothing(tmp_path: Path, mounts: str, level: Level) -> None:
+    write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
+    check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
+    assert (check.level, bool(check.mend)) == (level, level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("life", "reserve", "level"),
+    [
+        ("0x01 0x02", "0x01", Level.OK),
+        ("0x02 0x09", "0x01", Level.WARN),
+        ("0x0b 0x01", "0x01", Level.FAIL),
+        ("0x01 0x01", "0x02", Level.WARN),
+        ("0x01 0x01", "0x03", Level.FAIL),
+        ("", "nonsense", Level.OK),
+    ],
+)
+def test_the_wear_of_an_emmc(tmp_path: Path, life: str, reserve: str, level: Level) -> None:
+    device = "sys/block/mmcblk0/device"
+    write(tmp_path, {f"{device}/type": "MMC", f"{device}/life_time": life, f"{device}/pre_eol_info": reserve})
+    is_bad(check_wear(machine(tmp_path), NOTHING), level, found="eMMC", mend="" if level is Level.OK else "backup")
+
+
+def test_a_file_system_that_has_met_errors(tmp_path: Path) -> None:
+    write(pi_4(tmp_path), {"sys/fs/ext4/mmcblk0p2/errors_count": "0\n"})
+    is_ok(check_wear(machine(tmp_path), NOTHING), "SD card SD32G")
+    write(tmp_path, {"sys/fs/ext4/mmcblk0p2/errors_count": "3\n"})
+    is_bad(
+        check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has met 3 errors", mend="fsck.mode=force"
+    )
+
+
+def test_the_clock(tmp_path: Path) -> None:
+    is_ok(check_clock(machine(tmp_path, clock_off=lambda: None), NOTHING), "2027-01-15")
+    is_bad(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), Level.WARN, found="not sync", mend="ntp")
+    is_bad(check_clock(machine(tmp_path, now=0.0), NOTHING), Level.WARN, found="1970", mend="ntp")
+    write(tmp_path, {"run/systemd/timesync/synchronized": ""})
+    is_ok(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), "synchronised")
+
+
+# --- service
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "mend"),
+    [
+        ("ActiveState=active\nSubState=running\nNRestarts=0\nUnitFileState=enabled", Level.OK, ""),
+        ("ActiveState=active\nSubState=running\nUnitFileState=disabled", Level.WARN, "systemctl enable"),
+        ("ActiveState=failed\nSubState=failed\nResult=exit-code", Level.FAIL, "journalctl -u edge-cls"),
+        ("ActiveState=activating\nSubState=auto-restart\nResult=watchdog\nNRestarts=9", Level.FAIL, "journalctl"),
+        ("ActiveState=activating\nSubState=start", Level.OK, ""),
+        ("ActiveState=inactive\nSubState=dead", Level.WARN, "systemctl enable --now"),
+        ("", Level.WARN, "systemctl status"),
+    ],
+)
+def test_the_service(tmp_path: Path, state: str, level: Level, mend: str) -> None:
+    root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
+    is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", mend=mend)
+
+
+def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:
+    is_ok(check_service(machine(tmp_path), NOTHING), "not installed")
+    write(tmp_path, {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
+    is_bad(check_service(machine(tmp_path), NOTHING), Level.WARN, found="systemd does not run", mend="systemd")

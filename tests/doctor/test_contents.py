@@ -1,0 +1,262 @@
+"""The device's own files are looked into and left as they are, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from edge_cls.doctor.contents import check_configuration, check_contents, with_options
+from edge_cls.doctor.report import Check, Level, Needs
+from edge_cls.memory.store import Memory
+from edge_cls.model import Model
+from edge_cls.model_file import read_model
+from tests import toy_model
+from tests.doctor.machines import machine, pi_4, write
+from tests.examples import make_version_1, teach
+
+
+def model_check(needs: Needs, tmp_path: Path) -> Check:
+    return next(check_contents(machine(tmp_path), needs))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files in a folder. In the -shm of a memory in use every reader signs, as it does with a lock."""
+    return {
+        file.name: b"" if file.name.endswith("-shm") else file.read_bytes()
+        for file in folder.iterdir()
+        if file.is_file()
+    }
+
+
+def memory_check(path: Path, model: Path, **changes: Any) -> Check:
+    """Return what is said of a memory, having made sure that nothing was done to it."""
+    before = contents(path.parent)
+    said, memory = check_contents(machine(path.parent, **changes), Needs(model=model, memory=path))
+    assert said.level is Level.OK
+    assert contents(path.parent) == before
+    assert memory.name == "memory"
+    return memory
+
+
+@pytest.fixture
+def taught(tmp_path: Path, tiny: Path) -> Path:
+    """A memory of two classes that goes with the tiny model, and has been closed."""
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "state/taught.db"
+    with Memory(path) as memory:
+        for seed, label in enumerate(("mug", "mug", "cup")):
+            teach(memory, label, space=Model(read_model(tiny)).space, seed=seed)
+    return path
+
+
+# --- configuration
+
+
+def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
+    check, needs = check_configuration(machine(pi_4(tmp_path)), None)
+    assert (check.level, needs) == (Level.OK, Needs())
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ('source.name = "picamera2:1"', Needs(picamera2=True)),
+        ('source.name = "v4l2:/dev/video2"', Needs(v4l2=True)),
+        ('source.name = "demo"', Needs()),
+        ('delegate = "edgetpu:usb:0"', Needs(edge_tpu=True)),
+        ('delegate = "auto"', Needs()),
+        ('panel.kind = "gpio"', Needs(gpio=True)),
+        ('panel.kind = "keyboard"', Needs()),
+        ('[[sink]]\nkind = "gpio"\npin = 4\nlabel = "mug"', Needs(gpio=True)),
+        ('memory = "/var/lib/t.db"\nmodel = "/m.tflite"', Needs(memory=Path("/var/lib/t.db"), model=Path("/m.tflite"))),
+    ],
+)
+def test_what_the_device_is_set_up_for(tmp_path: Path, text: str, needs: Needs) -> None:
+    """Told by the file in /etc, or by the one that is given."""
+    root = write(pi_4(tmp_path), {"etc/edge-cls/config.toml": text})
+    check, found = check_configuration(machine(root), None)
+    assert check.level is Level.OK, check.found
+    assert found == needs
+    assert check_configuration(machine(tmp_path), root / "etc/edge-cls/config.toml")[1] == needs
+
+
+def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> None:
+    file = write(tmp_path, {"config.toml": "modle = 1\n"}) / "config.toml"
+    check, needs = check_configuration(machine(tmp_path), file)
+    assert (check.level, needs) == (Level.FAIL, Needs())
+    assert "modle" in check.found
+    assert check.mend == "did you mean model?"
+    assert check_configuration(machine(tmp_path), tmp_path / "absent.toml")[0].level is Level.FAIL
+
+
+def test_variables_are_settings_too(tmp_path: Path) -> None:
+    environ = {"EDGE_CLS_DELEGATE": "edgetpu"}
+    assert check_configuration(machine(tmp_path, environ=environ), None)[1] == Needs(edge_tpu=True)
+
+
+# --- model
+
+
+def test_a_model_that_gives_what_it_gave(tmp_path: Path, tiny: Path) -> None:
+    for needs in (Needs(), Needs(model=tiny)):
+        check = model_check(needs, tmp_path)
+        assert check.level is Level.OK
+        assert "golden frames agree" in check.found
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text", 2000])
+def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int | None) -> None:
+    model = tmp_path / "bad.tflite"
+    if content is not None:
+        model.write_bytes(tiny.read_bytes()[:content] if isinstance(content, int) else content)
+    check = model_check(Needs(model=model), tmp_path)
+    assert check.level is Level.FAIL
+    assert "bad.tflite" in check.found
+    assert check.mend
+
+
+def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = read_model(tiny)
+    wrong = tuple(replace(golden, pixels_sha256="0" * 64) for golden in file.golden)
+    monkeypatch.setattr("edge_cls.model_file.read_model", lambda _: replace(file, golden=wrong))
+    check = model_check(Needs(model=tiny), tmp_path)
+    assert check.level is Level.FAIL
+    assert "golden frame 0" in check.found
+
+
+def test_labels_that_do_not_belong_to_the_model(tmp_path: Path) -> None:
+    model = tmp_path / "mean.tflite"
+    toy_model.write_mean_color(model)
+    labels = write(tmp_path, {"labels.txt": "one\ntwo\n"}) / "labels.txt"
+    check = model_check(Needs(model=model, labels=labels), tmp_path)
+    assert check.level is Level.FAIL
+    assert "2 labels" in check.found
+
+
+def test_a_model_for_the_edge_tpu_is_read_and_not_run(tmp_path: Path, tiny: Path) -> None:
+    check = model_check(Needs(model=tiny, edge_tpu=True), tmp_path)
+    assert check == Check("model", Level.OK, f"{tiny} can be read")
+
+
+def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "edge_cls.golden", None)
+    check = model_check(Needs(), tmp_path)
+    assert check.level is Level.FAIL
+    assert "libraries" in check.mend
+
+
+# --- memory
+
+
+def test_a_sound_memory(taught: Path, tiny: Path) -> None:
+    check = memory_check(taught, tiny)
+    assert check.level is Level.OK
+    assert "3 examples of 2 classes" in check.found
+
+
+def test_a_memory_that_is_in_use_is_seen_as_it_is_now(taught: Path, tiny: Path) -> None:
+    """What was taught last lies in the log beside the file."""
+    with Memory(taught) as memory:
+        teach(memory, "bowl", space=memory.space or "", seed=9)
+        assert taught.with_name("taught.db-wal").stat().st_size
+        check = memory_check(taught, tiny)
+    assert check.level is Level.OK
+    assert "4 examples of 3 classes" in check.found
+
+
+def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
+    content = bytearray(taught.read_bytes())
+    content[1024 * 3 : 1024 * 12] = bytes(1024 * 9)
+    taught.write_bytes(content)
+    check = memory_check(taught, tiny)
+    assert check.level is Level.FAIL
+    assert f"edge-cls memory check --repair --memory {taught}" in check.mend
+    assert "edge-cls-doctor" not in check.found
+
+
+@pytest.mark.parametrize("content", [b"text\n" * 1000, b"SQLite format 3\0" + bytes(3000)])
+def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> None:
+    taught.write_bytes(content)
+    check = memory_check(taught, tiny)
+    assert check.level is Level.FAIL
+    assert str(taught) in check.found
+    assert "edge-cls-doctor" not in check.found + check.mend
+
+
+def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE place (name TEXT)")
+    check = memory_check(tmp_path / "other.db", tiny)
+    assert check.level is Level.FAIL
+    assert check.found == f"{tmp_path / 'other.db'} is a database of another program"
+
+
+def test_a_memory_of_an_older_version_stays_one(tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "state").mkdir()
+    make_version_1(tmp_path / "state/old.db", 6, lambda number: b"jpeg %d" % number)
+    check = memory_check(tmp_path / "state/old.db", tiny)
+    assert "6 examples of 3 classes" in check.found
+
+
+def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Path) -> None:
+    model = tmp_path / "mean.tflite"
+    toy_model.write_mean_color(model)
+    check = memory_check(taught, model)
+    assert check.level is Level.FAIL
+    assert "another model" in check.found
+    assert check.mend == f"edge-cls memory reembed --memory {taught} --model {model}"
+
+
+def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a service with a user of its own. Root, who runs tests too, may look into everything."""
+
+    def refused(self: Path, mode: str = "r") -> NoReturn:
+        raise PermissionError(13, f"Permission denied ({mode})", str(self))
+
+    monkeypatch.setattr(Path, "open", refused)
+    _, check = check_contents(machine(taught.parent), Needs(model=tiny, memory=taught))
+    assert (check.level, check.mend) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
+    assert str(taught) in check.found
+
+
+def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> None:
+    check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
+    assert check.level is Level.WARN
+    assert "no room" in check.found
+    assert check.mend == f"TMPDIR={taught.parent} edge-cls doctor"
+
+
+def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> None:
+    needs = Needs(model=Path("a"), labels=Path("b"), memory=Path("c"))
+    assert with_options(needs, None, None) == needs
+    assert with_options(needs, Path("x"), None) == Needs(model=Path("x"), memory=Path("c"))
+    assert with_options(needs, None, Path("y")) == replace(needs, memory=Path("y"))
+
+
+def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:
+    assert memory_check(tmp_path / "new.db", tiny).level is Level.OK
+    check = memory_check(tmp_path / "new.db", tiny, forbidden=lambda path: path == tmp_path)
+    assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
+
+
+def test_a_memory_that_this_user_may_not_write(taught: Path, tiny: Path) -> None:
+    check = memory_check(taught, tiny, forbidden=lambda path: path == taught)
+    assert check.level is Level.WARN
+    assert "sudo chown ada" in check.mend
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_log_that_belongs_to_somebody_else(taught: Path, tiny: Path) -> None:
+    with Memory(taught) as memory:
+        teach(memory, "bowl", space=memory.space or "", seed=9)
+        shutil.chown(taught.with_name("taught.db-wal"), user=65534)
+        check = memory_check(taught, tiny)
+    assert check.level is Level.FAIL
+    assert f"sudo chown --reference={taught} {taught}-wal" in check.mend

@@ -1,0 +1,46 @@
+"""An engine for tests: it sees which number a frame was filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edge_cls.model import Inference
+from edge_cls.preprocess import Frame
+
+
+def image(number: int, side: int = 8) -> Frame:
+    """Return a frame filled with `number`."""
+    return np.full((side, side, 3), number, np.uint8)
+
+
+def images(count: int) -> list[Frame]:
+    """Return frames filled with 0, 1, 2, ..."""
+    return [image(number) for number in range(count)]
+
+
+class NumberEngine:
+    """Infers the number that a frame was filled with, after `before` was called with it."""
+
+    def __init__(self, before: Callable[[int], None] = lambda _: None) -> None:
+        self._before = before
+        self.buffers: set[int] = set()
+
+    def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
+        pixels = np.empty_like(frame) if into is None else into
+        np.copyto(pixels, frame)
+        self.buffers.add(pixels.ctypes.data)
+        return pixels
+
+    def infer(self, pixels: Frame) -> Inference:
+        number = int(pixels[0, 0, 0])
+        self._before(number)
+        assert (pixels == number).all(), "a buffer was written to while it was in use"
+        return Inference(None, np.array([number], np.float32))
+
+
+def number_of(inference: Inference) -> int:
+    """Return what NumberEngine has seen."""
+    assert inference.probability is not None
+    return int(inference.probability[0])

@@ -1,0 +1,122 @@
+"""A child process of test_endurance.py: very many frames through an appliance, and what that cost, as JSON."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge_cls.classifier import Classifier
+from edge_cls.core.smoothing import States
+from edge_cls.preprocess import Frame
+from edge_cls.runtime.appliance import Appliance
+from edge_cls.runtime.messages import Message, Origin, Result
+from edge_cls.runtime.outbox import Outbox
+from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.ports import CapturedFrame, Sink, Wish
+from edge_cls.sinks.json_lines import JsonLines
+from edge_cls.sinks.state_file import StateFile
+from edge_cls.testing import FakeSink, FakeSupervisor
+from tests.colors import COLORS, color_frame
+
+RATE = 30.0
+VISIT = 900
+"""Frames for which a colour is shown."""
+AT_ONCE = 10
+"""Measurements of which the lowest counts: a sink may have a file open for a moment."""
+
+
+class Endless:
+    """Colours by turns; a lesson and its undoing with every tenth; what the process takes, early and late."""
+
+    live = False
+
+    def __init__(self, frames: int, warm_up: int) -> None:
+        self._views = [[color_frame(name, seed, side=48) for seed in range(8)] for name in COLORS]
+        self._index = 0
+        self._frames = frames
+        self._warm_up = warm_up
+        self.measured: list[tuple[int, int]] = []
+        self.ask: Callable[[Wish], None] = print
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        index = self._index
+        if index in (self._warm_up, self._frames - AT_ONCE):
+            self.measured.append(_taken())
+        elif self._warm_up < index < self._warm_up + AT_ONCE or index > self._frames - AT_ONCE:
+            self.measured[-1] = min(self.measured[-1][0], (taken := _taken())[0]), min(self.measured[-1][1], taken[1])
+        if index == self._frames:
+            return None
+        self._index += 1
+        view = self._views[index // VISIT % len(COLORS)][index % 8]
+        image = np.empty_like(view) if into is None else into
+        np.copyto(image, view)
+        frame = CapturedFrame(Origin(index, index / RATE, index / RATE, "endless"), image)
+        if index % (10 * VISIT) == 0:
+            self.ask(Wish("teach", index / RATE, "lesson", CapturedFrame(frame.origin, view)))
+            self.ask(Wish("undo", index / RATE))
+        return frame
+
+    def close(self) -> None:
+        pass
+
+
+class Counting(FakeSink):
+    """Counts the results."""
+
+    wants = (Result,)  # type: ignore[assignment]
+    count = 0
+
+    def publish(self, message: Message) -> None:
+        self.count += 1
+
+
+class Silent(FakeSupervisor):
+    """Keeps nothing."""
+
+    def watchdog(self) -> None:
+        pass
+
+    def status(self, text: str) -> None:
+        pass
+
+
+def _taken() -> tuple[int, int]:
+    """Return the resident bytes, and the number of open files."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - opens nothing of its own
+
+
+def main(model: Path, folder: Path, frames: int, warm_up: int) -> None:
+    source, counting = Endless(frames, warm_up), Counting()
+    with Classifier(model, memory=folder / "taught.db", threads=1) as classifier:
+        pipeline = Pipeline(source, classifier, clock=time)
+        appliance = Appliance(source, pipeline, States(), clock=time, supervisor=Silent())
+        sinks: list[Sink] = [counting, JsonLines(folder / "events.jsonl"), StateFile(folder / "state.json")]
+        appliance.outboxes = [Outbox(sink) for sink in sinks]
+        source.ask = appliance.ask
+        done = appliance.run()
+        for outbox in appliance.outboxes:
+            outbox.close(60.0)
+    (rss, files), (rss_later, files_later) = source.measured
+    events = sum('"event"' in line for line in (folder / "events.jsonl").open())
+    print(  # noqa: T201 - this is what it is for
+        json.dumps(
+            {
+                "done": done, "counted": counting.count, "events": events,
+                "rss_growth": rss_later - rss, "files": files, "files_later": files_later,
+            }
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,31 @@
+"""Messages for the tests of sinks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edge_cls.classifier import Prediction, Score
+from edge_cls.core.smoothing import Transition
+from edge_cls.runtime.messages import Event, Origin, Result, Status
+
+
+def origin(number: int) -> Origin:
+    return Origin(number, 1.7e9 + number, float(number), "photo.jpg")
+
+
+def event(
+    number: int,
+    label: str | None = "mug",
+    *,
+    previous: str | None = None,
+    kind: Literal["entered", "left", "changed"] = "entered",
+) -> Event:
+    return Event(origin(number), Transition(kind, label, previous, 0.9, float(number), number - 0.5, 6), 0.01)
+
+
+def result(number: int, *scores: Score, unknown: bool = False, state: str | None = None) -> Result:
+    return Result(origin(number), Prediction(scores, unknown=unknown), 0.023, state)
+
+
+def status(number: int, *troubles: str, state: str | None = None) -> Status:
+    return Status(1.7e9 + number, "running", "picamera2 640x480", state, troubles)

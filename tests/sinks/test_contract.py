@@ -1,0 +1,229 @@
+"""What every sink promises, alone and behind its queue."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edge_cls.classifier import Prediction, Score
+from edge_cls.core.smoothing import Transition
+from edge_cls.errors import EdgeClsError
+from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.outbox import Outbox
+from edge_cls.runtime.ports import Sink
+from edge_cls.sinks.command import CommandHook
+from edge_cls.sinks.json_lines import JsonLines
+from edge_cls.sinks.live import LiveView
+from edge_cls.sinks.state_file import StateFile
+from edge_cls.sinks.text import TextLines
+from edge_cls.testing import FakeSink
+
+PATIENCE = 30.0
+"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sink, what has arrived where it writes to, and how to break and mend that.
+
+    `keeps`: how many events can be seen there. `failed` waits until a failure behind its back has happened.
+    """
+
+    sink: Sink
+    text: Callable[[], str]
+    wreck: Callable[[], object] = lambda: None
+    mend: Callable[[], object] = lambda: None
+    keeps: int = 5
+    failed: Callable[[], object] = lambda: None
+
+    @property
+    def told(self) -> list[int]:
+        """The numbers of the events that can be seen, in order."""
+        return list(dict.fromkeys(map(int, re.findall(r"label-(\d+)", self.text()))))
+
+
+class Stream(io.StringIO):
+    """A stream that fails while it is `broken`."""
+
+    broken = False
+
+    def write(self, text: str) -> int:
+        if self.broken:
+            raise OSError(5, "Input/output error")
+        return super().write(text)
+
+    def set_broken(self, broken: bool) -> None:
+        self.broken = broken
+
+
+def fake(_: Path) -> Case:
+    sink = FakeSink()
+    return Case(sink, lambda: " ".join(str(event.transition.label) for event in sink.events))
+
+
+def json_stream(_: Path) -> Case:
+    stream = Stream()
+    sink = JsonLines(stream, wants=(Result, Event, Status))
+    return Case(sink, stream.getvalue, lambda: stream.set_broken(True), lambda: stream.set_broken(False))
+
+
+def text_lines(_: Path) -> Case:
+    stream = Stream()
+    return Case(
+        TextLines(stream, wants=(Result, Event)),
+        stream.getvalue,
+        lambda: stream.set_broken(True),
+        lambda: stream.set_broken(False),
+    )
+
+
+def json_file(folder: Path) -> Case:
+    path, aside = folder / "events.jsonl", folder / "aside"
+
+    def wreck() -> None:
+        path.rename(aside)
+        path.mkdir()
+
+    def mend() -> None:
+        path.rmdir()
+        aside.rename(path)
+
+    return Case(JsonLines(path), path.read_text, wreck, mend)
+
+
+def state_file(folder: Path) -> Case:
+    path = folder / "state.json"
+
+    def wreck() -> None:
+        path.unlink(missing_ok=True)
+        path.mkdir()
+
+    return Case(StateFile(path), path.read_text, wreck, path.rmdir, keeps=1)
+
+
+def command(folder: Path) -> Case:
+    script, output = folder / "on event", folder / "output"
+
+    def write() -> None:
+        script.write_text(f'#!/bin/sh\necho "$1" "$EDGE_CLS_EVENT_KIND" >> "{output}"\n')
+        script.chmod(0o755)
+
+    write()
+    return Case(CommandHook([str(script), "{label}"], PATIENCE), output.read_text, script.unlink, write)
+
+
+def live(_: Path) -> Case:
+    stream = Stream()
+    view = LiveView(Console(file=stream, force_terminal=True, width=80, height=40))
+
+    def text() -> str:
+        page = Console(record=True, file=io.StringIO(), width=80, height=40)
+        page.print(view.page())
+        return "\n".join(line for line in page.export_text().splitlines() if "entered" in line)
+
+    def failed() -> None:
+        with view._changed:
+            assert view._changed.wait_for(lambda: view._failure is not None, PATIENCE)
+
+    return Case(view, text, lambda: stream.set_broken(True), lambda: stream.set_broken(False), failed=failed)
+
+
+CASES = (fake, json_stream, json_file, text_lines, command, state_file, live)
+
+
+@pytest.fixture(params=CASES, ids=lambda make: make.__name__)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    make: Callable[[Path], Case] = request.param
+    return make(tmp_path)
+
+
+@pytest.fixture(params=[make for make in CASES if make is not fake], ids=lambda make: make.__name__)
+def breakable(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    make: Callable[[Path], Case] = request.param
+    return make(tmp_path)
+
+
+def event(number: int) -> Event:
+    return Event(
+        Origin(number, 1.7e9 + number, float(number), "photo.jpg"),
+        Transition("entered", f"label-{number}", None, 0.9, float(number), number - 0.5, 6),
+        0.01,
+    )
+
+
+def others(number: int) -> list[Message]:
+    prediction = Prediction((Score("mug \x1b[31m", 0.9),), unknown=False)
+    origin = Origin(number, 1.7e9 + number, float(number), "photo.jpg")
+    status = Status(1.7e9 + number, "running", "", None, ("hot",))
+    return [Result(origin, prediction, 0.01), Result(origin, Prediction((), unknown=True), 0.01), status]
+
+
+def test_every_kind_that_is_wanted_is_taken_and_order_is_kept(case: Case) -> None:
+    for number in range(5):
+        for message in (*others(number), event(number)):
+            if isinstance(message, case.sink.wants):
+                case.sink.publish(message)
+    case.sink.close()
+    assert case.told == list(range(5))[-case.keeps :]
+
+
+def test_events_are_wanted_by_all(case: Case) -> None:
+    assert Event in case.sink.wants
+    case.sink.close()
+
+
+def test_closing_twice_is_safe_also_when_nothing_was_published(case: Case) -> None:
+    case.sink.close()
+    case.sink.close()
+
+
+def test_a_failure_is_told_as_one_and_the_next_message_goes_through(breakable: Case) -> None:
+    breakable.sink.publish(event(0))
+    for number in (1, 2):
+        breakable.wreck()
+        with pytest.raises((OSError, EdgeClsError)):
+            publish_until_told(breakable, event(number))
+        breakable.mend()
+    breakable.sink.publish(event(3))
+    breakable.sink.publish(event(4))
+    breakable.sink.close()
+    assert breakable.told[-1] == 4
+
+
+def publish_until_told(case: Case, message: Message) -> None:
+    """A view draws behind its caller's back, and tells at the next message."""
+    case.sink.publish(message)
+    case.failed()
+    case.sink.publish(message)
+
+
+def test_behind_its_queue_all_arrives_in_order(case: Case) -> None:
+    outbox = Outbox(case.sink)
+    for number in range(5):
+        for message in (*others(number), event(number)):
+            outbox.offer(message, wait=False)
+    outbox.close(PATIENCE)
+    assert case.told == list(range(5))[-case.keeps :]
+    assert (outbox.dropped, outbox.failures, outbox.trouble) == (0, 0, None)
+
+
+def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(breakable: Case) -> None:
+    breakable.sink.publish(event(0))
+    breakable.wreck()
+    outbox = Outbox(breakable.sink, size=1)
+    outbox.offer(event(1), wait=True)
+    breakable.failed()
+    for _ in range(3):  # when the third is queued, the first has been tried
+        outbox.offer(event(2), wait=True)
+    breakable.mend()
+    outbox.offer(event(3), wait=True)
+    outbox.close(PATIENCE)
+    assert outbox.failures >= 1
+    assert outbox.dropped == 0
+    assert breakable.told[-1] == 3

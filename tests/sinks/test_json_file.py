@@ -1,0 +1,154 @@
+"""JSON lines in a file that is rotated, torn, or on a disk that fills up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_cls.errors import OutputError
+from edge_cls.runtime.outbox import Outbox
+from edge_cls.sinks.json_lines import JsonLines
+from tests.sinks.messages import event
+
+PATIENCE = 30.0
+"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+
+
+def frames(path: Path) -> list[int]:
+    return [json.loads(line)["frame"] for line in path.read_text().splitlines()]
+
+
+def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    for number in range(3):
+        sink = JsonLines(path)
+        sink.publish(event(number))
+        sink.close()
+    assert frames(path) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("remove", [Path.unlink, lambda path: path.rename(path.with_suffix(".1"))])
+def test_a_rotated_file_is_followed(tmp_path: Path, remove: Callable[[Path], object]) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = JsonLines(path)
+    sink.publish(event(0))
+    remove(path)
+    sink.publish(event(1))
+    assert frames(path) == [1]
+    remove(path)
+    path.write_text("")  # logrotate's "create"
+    sink.publish(event(2))
+    sink.publish(event(3))
+    sink.close()
+    assert frames(path) == [2, 3]
+
+
+def test_a_truncated_file_goes_on_from_its_beginning(tmp_path: Path) -> None:
+    """As logrotate's "copytruncate" leaves it: no hole of zeros."""
+    path = tmp_path / "events.jsonl"
+    sink = JsonLines(path)
+    sink.publish(event(0))
+    os.truncate(path, 0)
+    sink.publish(event(1))
+    sink.close()
+    assert frames(path) == [1]
+
+
+def test_half_a_line_of_a_killed_process_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event": "entered", "fra')
+    sink = JsonLines(path)
+    sink.publish(event(1))
+    sink.close()
+    torn, whole = path.read_text().splitlines()
+    assert torn == '{"event": "entered", "fra'
+    assert json.loads(whole)["frame"] == 1
+
+
+def test_no_file_is_made_before_there_is_something_to_tell(tmp_path: Path) -> None:
+    sink = JsonLines(tmp_path / "events.jsonl")
+    sink.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_told_with_its_mend(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"events.jsonl cannot be written \(No such file.*make its folder"):
+        JsonLines(tmp_path / "nowhere" / "events.jsonl").publish(event(0))
+
+
+def test_files_stay_few_however_often_it_fails(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    sink = JsonLines(path)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a name each is enough
+    for number in range(50):
+        sink.publish(event(number))
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(OutputError):
+            sink.publish(event(number))
+        path.rmdir()
+    sink.close()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - likewise
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a real disk of a size, or changes its size."""
+    mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
+    if os.geteuid() != 0 or mount is None or umount is None:
+        pytest.skip("mounting a small disk needs root")
+    place.mkdir()
+
+    def resize(size: str) -> Path:
+        options = f"size={size},remount" if place.is_mount() else f"size={size}"
+        done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"mounting is not allowed here: {done.stderr.decode()}")
+        return place
+
+    yield resize
+    if place.is_mount():
+        subprocess.run([umount, place], check=True)
+
+
+def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk: Callable[[str], Path]) -> None:
+    path = small_disk("64k") / "events.jsonl"
+    outbox = Outbox(JsonLines(path), size=1, name="card")
+    sent = 0
+    while outbox.failures < 10:
+        outbox.offer(event(sent), wait=True)
+        sent += 1
+    assert outbox.trouble is not None
+    assert "No space left on device" in outbox.trouble
+    small_disk("1m")
+    # The one that is queued and the one in hand may yet have failed; of these none.
+    for number in range(sent, sent + 100):
+        outbox.offer(event(number), wait=True)
+    outbox.close(PATIENCE)
+    whole = []
+    for line in path.read_text().splitlines():
+        try:
+            whole.append(json.loads(line)["frame"])
+        except json.JSONDecodeError:
+            assert '{"event"'.startswith(line[:8])  # the beginning of the first line that did not fit
+    assert len(whole) == sent + 100 - outbox.failures
+    assert whole == sorted(whole)
+    assert whole[-100:] == list(range(sent, sent + 100))
+
+
+def test_a_read_only_disk_is_told(small_disk: Callable[[str], Path]) -> None:
+    folder = small_disk("64k")
+    sink = JsonLines(folder / "events.jsonl")
+    small_disk("64k,ro")
+    with pytest.raises(OutputError, match="Read-only file system"):
+        sink.publish(event(0))
+    small_disk("64k,rw")
+    sink.publish(event(1))
+    sink.close()
+    assert frames(folder / "events.jsonl") == [1]
