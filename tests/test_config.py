@@ -261,7 +261,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, told: 
 @pytest.mark.parametrize("value", ["0x" + "f" * 5000, "{ " + "a." * 5000 + "a = 1 }"], ids=["number", "table"])
 def test_a_value_that_python_cannot_show_is_refused(tmp_path: Path, value: str) -> None:
     (fault,) = faults(tmp_path, f"head = {value}")
-    assert fault.startswith("head: this is a ")
+    assert re.match("head: .* is a (whole number|table), not a text; ", fault)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -83,10 +83,10 @@ def main() -> None:
             # Here, where a failure can still be told, and not at the interpreter's end.
             sys.stdout.flush()
     except EdgeClsError as error:
-        typer.echo(f"error: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except MemoryError:
-        typer.echo("error: there is not enough memory for this; close other programs, or give smaller files", err=True)
+        _complain("there is not enough memory for this; close other programs, or give smaller files")
         sys.exit(1)
     except KeyboardInterrupt:
         # Typer says the same where it is already at work: it is what a shell expects of a program that Ctrl-C ended.
@@ -97,8 +97,15 @@ def main() -> None:
         if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
             # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
             what = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
-            typer.echo(f"error: {one_line(what)}; check the disk, and the rights of the file", err=True)
+            _complain(f"{one_line(what)}; check the disk, and the rights of the file")
         sys.exit(1)
+
+
+def _complain(what: str) -> None:
+    # Inside, because hardly any run has an error.
+    from edge_cls.system.logs import error_prefix
+
+    typer.echo(f"{error_prefix(os.environ)}error: {what}", err=True)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:

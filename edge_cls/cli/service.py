@@ -19,7 +19,7 @@ def install(
     """Install the service, to be started at every boot. What it lacks is made: a user, a configuration."""
     import grp
 
-    from edge_cls.errors import one_line
+    from edge_cls.config import example
     from edge_cls.system import installation, unit
 
     text = unit.render(unit.template(), command=unit.own_command(), folders=unit.own_folders())
@@ -28,11 +28,11 @@ def install(
         return
     _require_root("install --now" if now else "install")
     user = unit.render_user({group.gr_name for group in grp.getgrall()})
-    new = installation.install(unit=text, user=user, config=_EXAMPLE, now=now)
-    config = one_line(str("/" / installation.CONFIG))
+    new = installation.install(unit=text, user=user, config=example(), now=now)
     if new:
-        typer.echo(f"wrote {config}: say there which camera, then: systemctl reload-or-restart edge-cls")
-    typer.echo(f"installed{' and started' if now else ''}; see: edge-cls service status")
+        typer.echo(f"installed; name the camera in /{installation.CONFIG}, then: sudo systemctl start edge-cls")
+    else:
+        typer.echo(f"installed{' and started' if now else ''}; see: edge-cls service status")
 
 
 @service.command()
@@ -66,7 +66,7 @@ def status(as_json: JsonOption = False) -> None:
     else:
         result = "" if now.result == "success" else f", {now.result}"
         typer.echo(f"{now.active} ({now.sub}{result}), {now.enabled}")
-        if now.text:
+        if now.text and now.pid:
             typer.echo(f"says:     {now.text}")
         typer.echo(f"process:  {now.pid or 'none'}")
         typer.echo(f"restarts: {now.restarts}")
@@ -84,9 +84,6 @@ def logs(
 
     installation.require_systemd()
     raise typer.Exit(installation.show_log(lines=lines, follow=follow))
-
-
-_EXAMPLE = '[source]\nname = "picamera2"\n'
 
 
 def _require_root(words: str) -> None:

@@ -50,8 +50,8 @@ def require_systemd() -> None:
 def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("/"), call: Call = call) -> bool:
     """Write unit, user and, where there is none, the configuration, and let systemd start the service at boot.
 
-    With `now` it is started, or started anew, at once; that is not waited for, as the camera may be long in coming.
-    Returns whether `config` was written.
+    With `now` it is started, or started anew, at once, unless nobody could say yet which camera it has. That is not
+    waited for, as the camera may be long in coming. Returns whether `config` was written.
     """
     _write(root / _USER, user)
     call("systemd-sysusers", str(root / _USER))
@@ -64,7 +64,7 @@ def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("
     _write(root / _UNIT, unit)
     call("systemctl", "daemon-reload")
     call("systemctl", "enable", UNIT)
-    if now:
+    if now and not new:
         call("systemctl", "restart", "--no-block", UNIT)
     return new
 

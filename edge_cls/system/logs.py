@@ -35,6 +35,11 @@ def set_up(environ: Mapping[str, str]) -> None:
     logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else level)
 
 
+def error_prefix(environ: Mapping[str, str]) -> str:
+    """Return what a line on stderr begins with that is an error: the journal takes its level from there."""
+    return "<3>" if _is_journal(environ.get("JOURNAL_STREAM", ""), sys.stderr) else ""
+
+
 def _is_journal(name: str, stream: TextIO) -> bool:
     """Return whether `stream` is the one that systemd named in JOURNAL_STREAM; children may have another one."""
     try:

@@ -55,8 +55,10 @@ def system(tmp_path: Path) -> System:
     return System(tmp_path)
 
 
-def test_installing_writes_three_files_and_enables_the_unit(system: System) -> None:
-    assert system.install()
+def test_installing_writes_three_files_and_enables_the_unit_which_waits_for_its_camera_to_be_named(
+    system: System,
+) -> None:
+    assert system.install(now=True)
     assert system.files() == {
         "etc/systemd/system/edge-cls.service": "[Service]\n",
         "etc/sysusers.d/edge-cls.conf": "u edge-cls\n",

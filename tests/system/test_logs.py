@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_cls.system import logs
+from tests.commands import COMMAND
 
 Fields = dict[str, str]
 log = logging.getLogger("edge_cls.test")
@@ -125,14 +127,23 @@ def test_without_the_journal_the_line_is_on_stderr_with_its_priority(
 def test_in_a_terminal_there_are_plain_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"JOURNAL_STREAM": name} if name else {})
     log.debug("not asked for")
-    log.info("camera \x1b[31m open", extra={"EDGE_CLS_CAMERA": "demo"})
-    log.warning("camera gone")
+    log.info("not amiss")
+    log.warning("camera \x1b[31m gone", extra={"EDGE_CLS_CAMERA": "demo"})
     logging.getLogger("picamera2").info("not ours")
     logging.getLogger("picamera2").warning("theirs")
-    assert capsys.readouterr() == ("", "info: camera \\x1b[31m open\nwarning: camera gone\nwarning: theirs\n")
+    assert capsys.readouterr() == ("", "warning: camera \\x1b[31m gone\nwarning: theirs\n")
 
 
 def test_the_variable_brings_details(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"EDGE_CLS_DEBUG": "1"})
     log.debug("details")
     assert capsys.readouterr().err == "debug: details\n"
+
+
+def test_an_error_that_ends_a_command_is_one_in_the_journal_too(tmp_path: Path) -> None:
+    with (tmp_path / "stderr").open("a") as stderr:
+        status = os.fstat(stderr.fileno())
+        name = f"{status.st_dev}:{status.st_ino}"
+        words = [COMMAND, "memory", "list", "--memory", "/does/not/exist"]
+        subprocess.run(words, stderr=stderr, env=os.environ | {"JOURNAL_STREAM": name}, check=False)
+    assert (tmp_path / "stderr").read_text().startswith("<3>error: ")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.systemd.machine import Machine
-from tests.systemd.situation import NetworkCamera, install, teach
+from tests.systemd.situation import NetworkCamera, install
 
 HERE = Path(__file__).parent
 
@@ -25,7 +25,7 @@ def root(shared: Path) -> Path:
     root = Path(os.environ.get("SYSTEMD_ROOT") or cache / "edge-cls/testbed/systemd")
     if not (root / "usr/lib/systemd/systemd").exists():
         root.parent.mkdir(parents=True, exist_ok=True)
-        words = ["bash", shared / "testbed/systemd.sh", "setup", root]
+        words = ["bash", str(shared / "testbed/systemd.sh"), "setup", str(root)]
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             shutil.rmtree(root, ignore_errors=True)
@@ -63,9 +63,9 @@ def camera(machine: Machine) -> Iterator[NetworkCamera]:
 @pytest.fixture
 def service(machine: Machine, camera: NetworkCamera) -> Iterator[Machine]:
     """The machine with the service installed, working, and taught three classes; all of it is removed again."""
+    machine.forget_log()
     camera.switch_on()
-    install(machine)
-    teach(machine)
+    install(machine, taught=True)
     machine.wait_for("ActiveState", "active")
     yield machine
     machine.edge_cls("service", "uninstall", "--purge")

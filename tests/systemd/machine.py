@@ -89,14 +89,23 @@ class Machine:
         """What systemd says of the service."""
         return self.good("systemctl", "show", SERVICE, "--value", f"--property={name}").strip()
 
+    def now(self) -> float:
+        """What systemd's monotonic clock says, in seconds."""
+        return float(self.good("python3", "-c", "import time; print(time.monotonic())"))
+
     def moment(self, name: str) -> float:
         """When something befell the service, by systemd's own monotonic clock, in seconds."""
         return int(self.property(f"{name}TimestampMonotonic")) / 1e6
 
     def log(self, *matches: str) -> list[dict[str, str]]:
-        """The entries of the service's journal, since boot."""
-        text = self.good("journalctl", "--quiet", "--boot", "--output=json", f"--unit={SERVICE}", *matches)
+        """The entries of the service's journal."""
+        self.good("journalctl", "--sync")
+        text = self.good("journalctl", "--quiet", "--output=json", f"--unit={SERVICE}", *matches)
         return [json.loads(line) for line in text.splitlines()]
+
+    def forget_log(self) -> None:
+        """Empty the journal: what was is not what will be."""
+        self.good("journalctl", "--quiet", "--rotate", "--vacuum-size=1")
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         """Return once `holds`; tell what the service said last where that never comes."""

@@ -10,7 +10,7 @@ import numpy as np
 from edge_cls.images import encode_jpeg
 from edge_cls.preprocess import Frame
 from tests.scenes import scene
-from tests.systemd.machine import Machine
+from tests.systemd.machine import SERVICE, Machine
 
 PORT = 8899
 CLASSES = {"mug": 1, "cup": 2, "plate": 3}
@@ -31,6 +31,7 @@ max_fps = 10.0
 kind = "state_file"
 """
 
+_LEARNT = "/opt/learnt.db"
 _SCENE = "/opt/scene.jpg"
 _CAMERA = "network-camera.service"
 
@@ -62,14 +63,20 @@ def photo(seed: int, shade: float = 1.0) -> bytes:
     return encode_jpeg(frame)
 
 
-def install(machine: Machine, config: str = CONFIG) -> None:
-    """Install the service with `config` and start it."""
+def install(machine: Machine, config: str = CONFIG, *, taught: bool = False) -> None:
+    """Install the service with `config` and start it; `taught`: with the classes."""
     machine.write("/etc/edge-cls/config.toml", config)
-    machine.edge_cls("service", "install", "--now")
+    machine.edge_cls("service", "install")
+    if taught and machine.run("test", "-e", _LEARNT).returncode:
+        _teach(machine)
+        machine.edge_cls("memory", "backup", _LEARNT, "--memory", MEMORY)
+    elif taught:
+        machine.good("install", "--owner=edge-cls", "--group=edge-cls", "-D", _LEARNT, MEMORY)
+    machine.good("systemctl", "start", "--no-block", SERVICE)
 
 
-def teach(machine: Machine) -> None:
-    """Teach the classes, as the service's user, while the service may be at work."""
+def _teach(machine: Machine) -> None:
+    """Teach the classes, as the service's user."""
     for label, seed in CLASSES.items():
         for number, shade in enumerate((0.7, 0.8, 0.9, 1.0, 1.1)):
             machine.write(f"/opt/photos/{label}/{number}.jpg", photo(seed, shade))

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.systemd
 @pytest.fixture
 def purged(machine: Machine) -> Iterator[Machine]:
     """The machine without the service, at the end as at the beginning."""
+    machine.forget_log()
     yield machine
     machine.edge_cls("service", "uninstall", "--purge")
 
@@ -29,11 +30,7 @@ def test_it_waits_for_a_camera_that_is_missing_at_boot_and_is_ready_with_the_fir
         lambda: "trying again" in purged.property("StatusText"), "STATUS= says that the camera is missing"
     )
     began = purged.moment("InactiveExit")
-
-    def uptime() -> float:
-        return float(purged.good("cat", "/proc/uptime").split()[0])
-
-    purged.wait_until(lambda: uptime() > began + 8, "it waits for longer than it has to start in")
+    purged.wait_until(lambda: purged.now() > began + 8, "it waits for longer than it has to start in")
     assert (purged.property("ActiveState"), purged.property("SubState")) == ("activating", "start")
     camera.switch_on()
     purged.wait_for("ActiveState", "active")
@@ -163,11 +160,9 @@ def test_it_stops_within_two_seconds_and_cleanly(service: Machine, camera: Netwo
 def test_it_stops_within_two_seconds_while_the_camera_is_gone(purged: Machine) -> None:
     install(purged)
     purged.wait_until(lambda: "trying again" in purged.property("StatusText"), "it waits for the camera")
-    before = purged.moment("InactiveExit")
+    asked = purged.now()
     purged.good("systemctl", "stop", SERVICE)
-    assert purged.moment("InactiveEnter") > before
-    stopping = next(entry for entry in purged.log("_PID=1") if entry["MESSAGE"].startswith("Stopping"))
-    assert purged.moment("InactiveEnter") - int(stopping["__MONOTONIC_TIMESTAMP"]) / 1e6 <= 2.0
+    assert purged.moment("InactiveEnter") - asked <= 2.0
     assert purged.property("Result") == "success"
 
 

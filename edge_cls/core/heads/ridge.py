@@ -80,7 +80,9 @@ class Ridge:
         """Forget the example at `index`."""
         last = len(self._examples) - 1
         self._weights = None
-        if self._landmarks is not None:
+        if last == 0:  # what is left is singular
+            self.fit()
+        elif self._landmarks is not None:
             if last == LIMIT or not self._landmarks.forget(index):
                 self.fit()
         elif not last:
