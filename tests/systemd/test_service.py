@@ -73,6 +73,8 @@ def test_hung_it_is_started_anew_by_the_watchdog(service: Machine, camera: Netwo
     service.wait_for("NRestarts", "1")
     service.wait_for("ActiveState", "active")
     assert any("Watchdog timeout" in entry["MESSAGE"] for entry in service.log("_PID=1"))
+    # Where each of its threads was.
+    assert any("Current thread" in entry["MESSAGE"] or "Thread 0x" in entry["MESSAGE"] for entry in service.log())
     recognises(service, camera, "cup")
 
 
