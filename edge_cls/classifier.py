@@ -134,12 +134,14 @@ class Classifier:
         self.learner = Learner(
             head=head, false_accept=false_accept, stranger=STRANGER if stranger is None else stranger
         )
-        self.memory = None if memory is None else Memory(Path(memory))
-        if self.memory is not None:
-            with contextlib.ExitStack() as on_failure:
+        self.memory: Memory | None = None
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self.model.close)
+            if memory is not None:
+                self.memory = Memory(Path(memory))
                 on_failure.callback(self.memory.close)
                 self._recall(self.memory)
-                on_failure.pop_all()
+            on_failure.pop_all()
         self._study = Study(self.learner) if study_beside and self.memory is not None else None
 
     def classify(self, frame: Frame) -> Prediction:

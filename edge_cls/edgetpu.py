@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import MissingDependency, ModelError
 from edge_cls.interpreter import Interpreter, edge_tpu_options, needs_edge_tpu
-from edge_cls.model_file import ModelFile, read_model, sha256
+from edge_cls.model_file import ModelFile, read_model
 from edge_cls.probe import probe
 
 STEADY = 1000
@@ -161,9 +161,7 @@ def _check_twins(file: ModelFile, twin: ModelFile, labels: tuple[str, ...]) -> N
 
 def _meaning(file: ModelFile) -> Manifest | None:
     """Return the manifest but for the hash of the network, in which alone a model and its compiled self differ."""
-    if file.manifest is None:
-        return None
-    return replace(file.manifest, flatbuffer_sha256="", space=file.manifest.space or sha256(file.network))
+    return None if file.manifest is None else replace(file.manifest, flatbuffer_sha256="")
 
 
 def _shape(network: Interpreter | _Device) -> list[Any]:

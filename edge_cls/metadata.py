@@ -12,7 +12,6 @@ import flatbuffers
 from edge_cls.core.flatbuffer import Table
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError
-from edge_cls.graph import tensor_info, unpack
 from edge_cls.metadata_schema import (
     LABELS_OF_AXIS,
     RGB,
@@ -32,6 +31,8 @@ _VERSION, _BUFFERS, _METADATA, _SLOTS = 0, 4, 6, 10
 
 def describe(network: bytes, manifest: Manifest, labels: tuple[str, ...]) -> Metadata:
     """Return the metadata of a model of ours. Raises ModelError where the network is damaged."""
+    from edge_cls.graph import tensor_info, unpack  # inside: whoever only runs a model needs not TFLite's whole schema
+
     contract = manifest.preprocessing
     model = unpack(network, manifest.name)
     outputs = [tensor_info(model, index).name for index in model.subgraphs[0].outputs]

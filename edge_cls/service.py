@@ -119,6 +119,11 @@ class Service:
                 f"{new.source.name} cannot take the place of {old.source.name} while it runs", mend="start it again"
             )
         renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
+        if renewed and "none" not in (old.delegate, new.delegate):
+            raise ConfigError(
+                "the Edge TPU in use serves one model at a time",
+                mend="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
+            )
         classifier = self._open_classifier(new) if renewed else self.classifier
         try:
             self._adapt(new)

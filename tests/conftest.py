@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +56,13 @@ def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
+        root, ours = logging.getLogger(), logging.getLogger("edge_cls")
+        handlers, levels = list(root.handlers), (root.level, ours.level)
         with pytest.raises(SystemExit) as ended:
             main()
+        root.handlers = handlers
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
         return Done(int(ended.value.code or 0), *capfd.readouterr())
 
     return run

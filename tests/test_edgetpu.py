@@ -372,6 +372,28 @@ def test_two_that_are_not_the_same_model_are_refused(
     assert device.opened == []
 
 
+def test_a_compiled_model_that_is_asked_for_alone_is_not_compared(device: Device, plain: Path) -> None:
+    change(plain, OTHERS["labels"])
+    with Classifier(twin(plain), delegate="edgetpu") as classifier:
+        assert classifier.classify(BLUE).label == "blue"
+    assert device.runs == 1
+
+
+def test_a_failure_on_the_cpu_is_an_error_and_not_one_more_reason(
+    device: Device, plain: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    device.absent = True
+    with Classifier(plain, delegate="auto") as classifier:
+
+        def invoke(_: StandIn) -> None:
+            raise RuntimeError("no memory")
+
+        monkeypatch.setattr(StandIn, "invoke", invoke)
+        with pytest.raises(ModelError, match=r"tiny\.tflite fails when it runs"):
+            classifier.classify(BLUE)
+        assert caplog.messages == [classifier.model.trouble]
+
+
 def test_two_with_other_outputs_are_refused(device: Device, plain: Path, shared: Path) -> None:
     device.network = (shared / "models" / "mobilenet_v1_0.25_128_quant.tflite").read_bytes()
     with pytest.raises(ModelError, match="not the same model: they have other inputs and outputs"):

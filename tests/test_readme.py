@@ -48,7 +48,7 @@ def blocks(language: str) -> list[str]:
 def test_every_command_and_the_python_of_the_readme_work(photos: Path) -> None:
     environment = os.environ | {"XDG_CACHE_HOME": str(photos / "cache")}
     lines = [line for block in blocks("bash") for line in block.splitlines()]
-    assert len(lines) == 19
+    assert len(lines) == 22
     outputs = {}
     for line in lines:
         command = [COMMAND, *shlex.split(line)[1:]]

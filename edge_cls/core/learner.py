@@ -67,16 +67,14 @@ class Learner:
     def fit(self, lessons: Iterable[Lesson]) -> None:
         """Learn `lessons` and nothing else."""
         self._examples = Examples()
+        self._ids: list[str] = []
+        self._index: dict[str, int] = {}
         self._openset: OpenSet | None = None
         self._choice: Choice | None = None
         self._plan: Plan | None = None
         self._head: Head | None = None
-        lessons = list(lessons)
         for lesson in lessons:
-            self.check(lesson.label)
-        self._examples.extend((lesson.embedding, lesson.label) for lesson in lessons)
-        self._ids = [lesson.id for lesson in lessons]
-        self._index = {identity: index for index, identity in enumerate(self._ids)}
+            self.add(lesson)
 
     def copy(self) -> Learner:
         """Return a learner of the same examples, which shares nothing with this one and has nothing worked out yet."""

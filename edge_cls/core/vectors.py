@@ -44,6 +44,11 @@ class Vectors:
         return self._count
 
     @property
+    def dim(self) -> int:
+        """How many numbers a vector has; 0 where there is none."""
+        return self._blocks[0].shape[1] if self._blocks else 0
+
+    @property
     def norms(self) -> Vector:
         """The Euclidean length of each vector, float32 (n,)."""
         return self._facts[2, : self._count]

@@ -14,6 +14,7 @@ from edge_cls.sources.picamera2 import Picamera2Source
 from tests.camera.virtual import CAMERA
 from tests.sources.test_contract import (  # noqa: F401 - they run here as well, with the fixtures below
     Stage,
+    check_no_pixels_are_allocated,
     test_a_buffer_of_another_shape_is_left_alone,
     test_a_buffer_of_the_right_shape_is_used_and_the_frame_before_stays,
     test_a_buffer_with_gaps_between_its_rows_is_left_alone,
@@ -45,3 +46,7 @@ def adapter(request: pytest.FixtureRequest, stage: Stage, library: Any) -> Itera
 @pytest.fixture
 def source(adapter: FrameSource) -> FrameSource:
     return adapter
+
+
+def test_after_the_first_frames_no_pixels_are_allocated(source: FrameSource) -> None:
+    check_no_pixels_are_allocated(source)

@@ -69,6 +69,22 @@ def test_between_the_two_limits_nothing_changes() -> None:
     assert play(States(), steady({"cup": 0.9}, 5) + steady({"cup": 0.45, "mug": 0.55}, 9))[1:] == []
 
 
+def test_exactly_at_the_limits_a_class_may_begin_and_stays() -> None:
+    states = States(smoothing_s=0, enter=0.6, leave=0.4)
+    assert labels(play(states, steady({"cup": 0.6}, 1) + steady({"cup": 0.4}, 3))) == [("entered", "cup")]
+
+
+def test_of_two_that_are_equal_the_state_stays() -> None:
+    states = States(smoothing_s=0)
+    both = steady({"mug": 0.2, "cup": 0.9}, 1) + steady({"mug": 0.9, "cup": 0.9}, 3)
+    assert labels(play(states, both)) == [("entered", "cup")]
+
+
+def test_at_a_thousand_frames_a_second_a_class_can_begin() -> None:
+    told = play(States(), steady({"cup": 0.9}, 1, fps=2000) + steady({"mug": 0.9}, 2, fps=2000))
+    assert labels(told) == [("entered", "cup"), ("changed", "mug")]
+
+
 def test_a_class_that_is_not_ahead_does_not_take_over() -> None:
     told = play(States(), steady({"cup": 0.9}, 3) + steady({"cup": 0.9, "mug": 0.8}, 3))
     assert labels(told) == [("entered", "cup")]

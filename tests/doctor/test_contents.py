@@ -92,7 +92,7 @@ def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> 
     check, needs = check_configuration(machine(tmp_path), file)
     assert (check.level, needs) == (Level.FAIL, Needs())
     assert "modle" in check.found
-    assert "edge-cls config check" in check.mend
+    assert check.mend == "did you mean model?"
     assert check_configuration(machine(tmp_path), tmp_path / "absent.toml")[0].level is Level.FAIL
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from edge_cls.errors import SourceError
+from edge_cls.preprocess import Frame
 from edge_cls.runtime.ports import FrameSource
 from edge_cls.sources.images import ImagesSource
 from edge_cls.sources.oriented import Oriented
@@ -178,6 +180,27 @@ def test_a_buffer_with_gaps_between_its_rows_is_left_alone(adapter: FrameSource)
     assert frame is not None
     assert frame.image is not buffer
     assert frame.image.flags.c_contiguous
+
+
+def check_no_pixels_are_allocated(source: FrameSource) -> None:
+    """Check that no read takes new memory for pixels, once the first ones have set their buffers up."""
+    buffer: Frame | None = None
+    for index in range(FRAMES):
+        if index == FRAMES - 1:
+            tracemalloc.start()
+        frame = source.read(buffer)
+        assert frame is not None
+        buffer = frame.image
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < frame.image.nbytes / 2
+
+
+@pytest.mark.parametrize("make", [video, stream, v4l2, oriented])
+def test_after_the_first_frames_no_pixels_are_allocated(make: Callable[[Stage], FrameSource], stage: Stage) -> None:
+    source = make(stage)
+    check_no_pixels_are_allocated(source)
+    source.close()
 
 
 @pytest.mark.parametrize("make", RED)

@@ -174,7 +174,7 @@ def test_a_camera_that_fails_is_told_and_can_be_opened_again(world: World, failu
 def test_a_torn_frame_is_told_and_its_request_goes_back(world: World) -> None:
     source = opened(world)
     world.torn = True
-    with pytest.raises(SourceError, match=r"gave 468480 bytes for 640 x 480 BGR888; check"):
+    with pytest.raises(SourceError, match=r"gave a torn frame: 468480 bytes for 640 x 480 BGR888"):
         source.read()
     assert not world.lent
     world.torn = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from edge_cls.errors import SourceError
 from edge_cls.sources.stream import StreamSource, public_name
 from edge_cls.testing import FakeClock
 from tests.colors import COLORS, color_frame
+from tests.sources.fake_capture import FakeVideoCapture
 from tests.sources.mjpeg_server import MjpegServer
 
 PATIENCE = 30.0
@@ -63,6 +65,15 @@ def test_a_stream_that_stalls_is_told() -> None:
         with pytest.raises(SourceError, match=r"gave no frame for 0\.5 s"):
             read_on(source)
         source.close()
+
+
+def test_ffmpeg_is_told_how_long_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = type("Stream", (FakeVideoCapture,), {})
+    monkeypatch.setattr("cv2.VideoCapture", fake)
+    StreamSource("rtsp://camera/1", clock=FakeClock(), stall_s=2.5).close()
+    url, backend, options = fake.asked
+    assert (url, backend) == ("rtsp://camera/1", cv2.CAP_FFMPEG)
+    assert options == [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 2500, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 2500]
 
 
 def test_a_server_that_never_answers_is_given_up(capfd: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,8 @@ def test_without_the_journal_the_line_is_on_stderr_with_its_priority(
 @pytest.mark.parametrize("name", ["", "1:2"])
 def test_in_a_terminal_there_are_plain_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"JOURNAL_STREAM": name} if name else {})
-    log.info("not asked for")
+    log.debug("not asked for")
+    log.info("not amiss")
     log.warning("camera \x1b[31m gone", extra={"EDGE_CLS_CAMERA": "demo"})
     logging.getLogger("picamera2").info("not ours")
     logging.getLogger("picamera2").warning("theirs")

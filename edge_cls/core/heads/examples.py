@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,7 +41,7 @@ class Examples:
         self.vectors = Vectors()
         self.classes: list[str] = []
         self._targets = np.empty(0, np.intp)
-        self._cosines = np.empty((0, 0), np.float32)
+        self._cosines: Vector | None = None
         self._distances: dict[Metric, Vector] = {}
         self._groups: list[NDArray[np.intp]] | None = None
 
@@ -63,10 +62,16 @@ class Examples:
     def cosines(self) -> Vector:
         """The cosine of the angle of each pair, float32 (n, n), 1 of an example with itself.
 
-        Raises ValueError above LIMIT.
+        Worked out when they are first asked for, and kept up to date from then on. Raises ValueError above LIMIT.
         """
         if len(self) > LIMIT:
             raise ValueError(f"the cosines of {len(self)} examples are not kept, only those of up to {LIMIT}")
+        if self._cosines is None:
+            units = np.empty((len(self), self.vectors.dim), np.float32)
+            for chunk in self.chunks():
+                units[chunk] = self.units(chunk)
+            self._cosines = units @ units.T
+            np.fill_diagonal(self._cosines, 1.0)  # also of a vector without direction
         return self._cosines[: len(self), : len(self)]
 
     def distances(self, metric: Metric) -> Vector:
@@ -97,22 +102,24 @@ class Examples:
     def append(self, embedding: QuantizedVector, label: str) -> None:
         """Add one. Raises ValueError for a vector of another dimension than the first."""
         count = len(self)
-        self._enter(embedding, label)
-        if count < LIMIT:
-            if count == len(self._cosines):
-                room = min(max(16, 2 * count), LIMIT)
-                larger = np.empty((room, room), np.float32)
-                larger[:count, :count] = self._cosines[:count, :count]
-                self._cosines = larger
-            self._cosines[count, : count + 1] = self.vectors.cosines(self.vectors[count])
-            self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
-            self._cosines[count, count] = 1.0  # also of a vector without direction
-
-    def extend(self, taught: Iterable[tuple[QuantizedVector, str]]) -> None:
-        """Add many, which are compared all at once. Raises as `append` does."""
-        for embedding, label in taught:
-            self._enter(embedding, label)
-        self._compare()
+        self.vectors.append(embedding)
+        self._distances, self._groups = {}, None
+        if label not in self.classes:
+            self.classes.append(label)
+        if count == len(self._targets):
+            self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
+        self._targets[count] = self.classes.index(label)
+        if self._cosines is None or count >= LIMIT:
+            self._cosines = None
+            return
+        if count == len(self._cosines):
+            room = min(max(16, 2 * count), LIMIT)
+            larger = np.empty((room, room), np.float32)
+            larger[:count, :count] = self._cosines[:count, :count]
+            self._cosines = larger
+        self._cosines[count, : count + 1] = self.vectors.cosines(self.vectors[count])
+        self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
+        self._cosines[count, count] = 1.0
 
     def remove(self, index: int) -> None:
         """Forget the example at `index`: the last one takes its place. A class without examples goes too."""
@@ -120,13 +127,11 @@ class Examples:
         self._distances, self._groups = {}, None
         gone = self._targets[index]
         self._targets[index] = self._targets[last]
-        if last < LIMIT:
+        if self._cosines is not None:
             self._cosines[index, :last] = self._cosines[last, :last]
             self._cosines[:last, index] = self._cosines[:last, last]
             self._cosines[index, index] = 1.0
         self.vectors.remove(index)
-        if last == LIMIT:
-            self._compare()
         if gone not in self.targets:
             del self.classes[gone]
             self._targets[self._targets > gone] -= 1
@@ -158,10 +163,8 @@ class Examples:
         chosen = Examples()
         chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
         chosen._targets = self.targets[indices]
-        if len(self) <= LIMIT:
-            chosen._cosines = self.cosines[indices][:, indices]
-        else:
-            chosen._compare()
+        if self._cosines is not None:
+            chosen._cosines = self._cosines[indices[:, None], indices]
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:
@@ -184,23 +187,6 @@ class Examples:
             found.append(np.flatnonzero(group))
         self._groups = found
         return found
-
-    def _enter(self, embedding: QuantizedVector, label: str) -> None:
-        count = len(self)
-        self.vectors.append(embedding)
-        self._distances, self._groups = {}, None
-        if label not in self.classes:
-            self.classes.append(label)
-        if count == len(self._targets):
-            self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
-        self._targets[count] = self.classes.index(label)
-
-    def _compare(self) -> None:
-        """Work out the cosines of all pairs, unless there are too many."""
-        if 0 < len(self) <= LIMIT:
-            units = self.units(np.arange(len(self)))
-            self._cosines = units @ units.T
-            np.fill_diagonal(self._cosines, 1.0)
 
 
 def _bit_reversed(position: int) -> float:
