@@ -151,6 +151,14 @@ def test_a_reload_of_nonsense_changes_nothing(service: Machine, camera: NetworkC
     assert (service.property("MainPID"), service.property("ActiveState")) == (process, "active")
 
 
+def test_a_reload_that_comes_too_early_does_not_end_it(service: Machine) -> None:
+    before = service.property("MainPID")
+    service.good("systemctl", "restart", "--no-block", SERVICE)
+    service.wait_until(lambda: service.property("MainPID") not in ("0", before), "it starts")
+    service.run("systemctl", "kill", "--kill-whom=main", "--signal=HUP", SERVICE)
+    service.wait_for("ActiveState", "active")
+
+
 def test_it_stops_within_two_seconds_and_cleanly(service: Machine, camera: NetworkCamera) -> None:
     recognises(service, camera, "mug")
     service.good("systemctl", "stop", SERVICE)
