@@ -22,7 +22,8 @@ PYTHON = "/opt/venv/bin/python"
 def requirements() -> list[str]:
     """Return what is installed in the root: what the device needs, Picamera2, and what the tests need."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], "picamera2", "pytest>=8.2", "hypothesis>=6.100", "threadpoolctl"]
+    device = [*project["dependencies"], *project["optional-dependencies"]["gpio"]]
+    return [*device, "picamera2", "pytest>=8.2", "hypothesis>=6.100", "threadpoolctl"]
 
 
 @pytest.fixture(scope="module")

@@ -6,32 +6,21 @@ import difflib
 import glob
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
 from edge_cls.sources.images import ImagesSource
 from edge_cls.sources.oriented import WHOLE, Oriented, Region
+from edge_cls.sources.picamera2 import Picamera2Source
 from edge_cls.sources.stream import SCHEMES, StreamSource, public_name
 from edge_cls.sources.v4l2 import V4l2Source
 from edge_cls.sources.video import VideoSource
 
 NAMES = ("picamera2", "v4l2:0", "demo")
 """What a source is called that is no file, device or URL."""
-_DEVICES = ("/dev/video", "/dev/v4l/")
 _OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
-
-
-def is_live(spec: str) -> bool:
-    """Return whether `spec` names what goes on while nobody reads: a camera, a stream, or the demo."""
-    kind, _, which = spec.partition(":")
-    return (
-        spec in ("picamera2", "demo")
-        or spec.startswith(_DEVICES)
-        or (kind in ("picamera2", "v4l2") and bool(which))
-        or (kind in SCHEMES and which.startswith("//"))
-    )
 
 
 def open_source(
@@ -54,26 +43,26 @@ def open_source(
     (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
     where there is no such source, and ConfigError for an option that it does not have.
     """
-    kind, _, which = (f"v4l2:{spec}" if spec.startswith(_DEVICES) else spec).partition(":")
+    kind, which = _parse(spec)
+    if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
+        raise SourceError(f"{_shown(spec)} does not exist", mend=_meant(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:
         if name not in _OPTIONS.get(kind, ()):
             raise ConfigError(f"{_shown(spec)} has no {name} to choose", mend=f"leave {name} away")
     source: FrameSource
-    if spec == "picamera2" or (kind == "picamera2" and which):
-        # Inside, as the next one but one: their libraries are not on every device.
-        from edge_cls.sources.picamera2 import Picamera2Source
-
-        source = Picamera2Source(which or "0", clock=clock, stall_s=stall_s, **options)
-    elif kind == "v4l2" and which:
+    if kind == "picamera2":
+        source = Picamera2Source(which, clock=clock, stall_s=stall_s, **options)
+    elif kind == "v4l2":
         source = V4l2Source(which, clock=clock, stall_s=stall_s, **options)
-    elif spec == "demo":
+    elif kind == "stream":
+        source = StreamSource(spec, clock=clock, stall_s=stall_s)
+    elif kind == "demo":
+        # Inside, because scikit-image is not on every device.
         from edge_cls.sources.demo import DemoSource
 
         source = DemoSource(clock=clock)
-    elif kind in SCHEMES and which.startswith("//"):
-        source = StreamSource(spec, clock=clock, stall_s=stall_s)
     else:
         source = _files(spec, clock)
     if rotation == 0 and not mirror and roi in (None, WHOLE):
@@ -85,18 +74,33 @@ def open_source(
         raise
 
 
+def is_live(spec: str) -> bool:
+    """Return whether `spec` names a camera or the demo, which may not be there yet, and no recording."""
+    return _parse(spec)[0] != "files"
+
+
+def _parse(spec: str) -> tuple[Literal["picamera2", "v4l2", "stream", "demo", "files"], str]:
+    """Return what kind of source `spec` names, and which one of them."""
+    kind, _, which = (f"v4l2:{spec}" if spec.startswith(("/dev/video", "/dev/v4l/")) else spec).partition(":")
+    if spec == "picamera2" or (kind == "picamera2" and which):
+        return "picamera2", which or "0"
+    if kind == "v4l2" and which:
+        return "v4l2", which
+    if kind in SCHEMES and which.startswith("//"):
+        return "stream", spec
+    return ("demo" if spec == "demo" else "files"), spec
+
+
 def _files(spec: str, clock: Clock) -> FrameSource:
     path = Path(spec)
     if path.is_dir():
         return ImagesSource.below(path, clock=clock)
     if path.exists():
         return ImagesSource([path], clock=clock) if path.suffix.lower() in SUFFIXES else VideoSource(path, clock=clock)
-    if glob.has_magic(spec) and "://" not in spec:
-        matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))  # noqa: PTH207 - takes absolute ones
-        if not matches:
-            raise SourceError(f"no file matches {spec}", mend="check the pattern")
-        return ImagesSource(matches, clock=clock)
-    raise SourceError(f"{_shown(spec)} does not exist", mend=_meant(spec))
+    matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))  # noqa: PTH207 - takes absolute ones
+    if not matches:
+        raise SourceError(f"no file matches {spec}", mend="check the pattern")
+    return ImagesSource(matches, clock=clock)
 
 
 def _shown(spec: str) -> str:

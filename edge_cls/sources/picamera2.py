@@ -7,7 +7,7 @@ import functools
 import gc
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,17 +26,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (640, 480)
-_FAULTS = (
-    RuntimeError,
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    BufferError,
-    CancelledError,
-)
+_FAULTS = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, BufferError, CancelledError)
 """What Picamera2 and libcamera raise: for a camera that went away in the middle of something, nearly anything."""
 _CABLE = "check the camera and its cable: rpicam-hello --list-cameras"
 
@@ -141,8 +131,8 @@ class Picamera2Source:
     ) -> tuple[Stream, Stream | None]:
         camera = self._camera
         configuration = camera.create_video_configuration(
-            main={"size": tuple(size), "format": "BGR888"},
-            lores=lores and {"size": tuple(lores), "format": "YUV420"},
+            main={"size": size, "format": "BGR888"},
+            lores=lores and {"size": lores, "format": "YUV420"},
             raw=None,
         )
         # From 1280 x 720 Picamera2 would take BT.709, and our conversion is that of BT.601.
@@ -161,9 +151,8 @@ class Picamera2Source:
                 f"{self._name} gives {small} as lores, another aspect ratio than {main}",
                 mend="choose sizes of the same ratio, for example size = [1280, 960] and lores = [320, 240]",
             )
-        adjusted = (main.width, main.height) != tuple(size) or (
-            small is not None and (small.width, small.height) != lores
-        )
+        asked = {size, lores} - {None}
+        adjusted = {(stream.width, stream.height) for stream in (main, small) if stream} != asked
         log.log(
             logging.WARNING if adjusted else logging.INFO,
             "%s gives %s%s%s",
@@ -175,13 +164,22 @@ class Picamera2Source:
         return main, small
 
     def _check_controls(self, fps: float | None, controls: Mapping[str, Any]) -> None:
-        known = sorted(self._camera.camera_controls)
+        limits = self._camera.camera_controls
+        known = sorted(limits)
         if fps is not None and "FrameDurationLimits" not in known:
             raise SourceError(f"{self._name} lets nobody choose its frame rate", mend="leave fps away")
         if unknown := sorted(set(controls) - set(known)):
             raise SourceError(
                 f"{self._name} has no control {', '.join(unknown)}", mend=f"use some of: {', '.join(known)}"
             )
+
+        # libcamera would refuse these too, but the next camera that this process starts would then kill it.
+        for name, value in controls.items():
+            if not _suits(value, limits[name]):
+                raise SourceError(
+                    f"{self._name} cannot take {value!r} for its control {name}",
+                    mend=f"give a value like its limits, which are {limits[name][0]} and {limits[name][1]}",
+                )
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -200,6 +198,25 @@ class Picamera2Source:
                     f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", mend=_CABLE
                 )
             return use(mapped.array, stream)
+
+
+def _suits(value: object, limits: Sequence[Any]) -> bool:
+    """Return whether `value`, or each part of a list, is of the type of a control's least, largest and default value.
+
+    What is between them is libcamera's to say: some values outside have a meaning of their own.
+    """
+    return _is_like(value, limits) or (isinstance(value, list | tuple) and all(_is_like(v, limits) for v in value))
+
+
+def _is_like(value: object, limits: Sequence[Any]) -> bool:
+    like = next((limit for limit in limits if limit is not None), None)
+    if isinstance(like, tuple):  # a rectangle or a size
+        return isinstance(value, list | tuple) and len(value) == len(like) and all(isinstance(n, int) for n in value)
+    if isinstance(like, float):
+        return isinstance(value, int | float)
+    if isinstance(like, int):
+        return isinstance(value, int) and abs(value) <= max([2**31 - 1, *(abs(limit) for limit in limits if limit)])
+    return True
 
 
 class _Detail:

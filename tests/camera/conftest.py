@@ -27,7 +27,7 @@ def half_and_half(left: tuple[int, int, int]) -> Frame:
     return photo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def library() -> Any:
     """The real module picamera2, as far as Picamera2Source needs it, before a virtual camera that shows the PALETTE."""
     if not PHOTOS.is_dir():

@@ -122,7 +122,9 @@ def test_opening_again_and_again_keeps_the_number_of_file_descriptors(library: A
 def test_a_camera_is_free_again_after_settings_that_it_refuses(library: Any) -> None:
     with pytest.raises(SourceError, match=r"has no control AfMode; use some of: .*FrameDurationLimits"):
         opened(library, controls={"AfMode": 2})
-    source = opened(library, fps=30.0)
+    with pytest.raises(SourceError, match="cannot take 'no number' for its control FaceDetectMode; give a value like"):
+        opened(library, controls={"FaceDetectMode": "no number"})
+    source = opened(library, fps=30.0, controls={"FaceDetectMode": 0})
     source.read()
     source.close()
 

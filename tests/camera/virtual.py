@@ -13,14 +13,17 @@ from edge_cls.preprocess import Frame
 CAMERA = "Frames"
 """What libcamera calls the camera that shows photos."""
 PHOTOS = Path("/opt/frames")
-"""Where they lie: 000.jpg, 001.jpg, ... It reads them when the first camera of a process is looked for."""
+"""Where they lie: 000.jpg, 001.jpg, ..."""
 SIZE = (640, 480)
 FEWEST = 5
 """With fewer photos every virtual camera hangs."""
 
 
 def show(photos: list[Frame]) -> None:
-    """Put `photos` of 480 x 640 pixels before the camera, one a frame, over and over."""
+    """Put `photos` of 480 x 640 pixels before the camera, a frame shows one of them.
+
+    They are seen by the next camera that is opened while this process has none open.
+    """
     assert len(photos) >= FEWEST
     for old in PHOTOS.glob("*.jpg"):
         old.unlink()

@@ -61,7 +61,11 @@ class World:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.cameras = [{"Model": "imx708", "Id": "/base/i2c@80000/imx708@1a", "Num": 0}]
-        self.controls = {"AfMode": (0, 2, 0), "ExposureTime": (1, 66666, 20000), "FrameDurationLimits": (100, 10**9, 0)}
+        self.controls: dict[str, tuple[Any, Any, Any]] = {
+            "AfMode": (0, 2, 0),
+            "ExposureTime": (1, 66666, 20000),
+            "FrameDurationLimits": (100, 10**9, 0),
+        }
         self.formats: Mapping[str, str] = {}
         self.largest = (4608, 2592)
         self.lores_ratio = 1.0

@@ -12,7 +12,7 @@ from edge_cls.errors import ConfigError, SourceError
 from edge_cls.runtime.ports import FrameSource
 from edge_cls.sources import opening
 from edge_cls.sources.images import ImagesSource
-from edge_cls.sources.opening import open_source
+from edge_cls.sources.opening import is_live, open_source
 from edge_cls.sources.oriented import Oriented
 from edge_cls.sources.video import VideoSource
 from edge_cls.testing import FakeClock, FakeSource
@@ -86,6 +86,28 @@ def test_a_network_camera_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, u
     assert (source.which, source.options) == (url, {"stall_s": 3.0})
 
 
+@pytest.mark.parametrize(
+    ("spec", "live"),
+    [
+        ("picamera2", True),
+        ("picamera2:imx708", True),
+        ("v4l2:0", True),
+        ("/dev/video2", True),
+        ("rtsp://camera/1", True),
+        ("http://camera/video", True),
+        ("demo", True),
+        ("clip.mp4", False),
+        ("photos", False),
+        ("photos/*.jpg", False),
+        ("picamra2", False),
+        ("v4l2", False),
+        ("rtps://camera/1", False),
+    ],
+)
+def test_what_is_a_camera_is_known_from_its_name_alone(spec: str, live: bool) -> None:
+    assert is_live(spec) is live
+
+
 def test_the_demo_is_named_demo() -> None:
     pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[demo]")
     source = open_source("demo", clock=FakeClock())
@@ -115,6 +137,11 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
     with pytest.raises(SourceError, match=message) as refused:
         open_source(spec, clock=FakeClock())
     assert "secret" not in str(refused.value)
+
+
+def test_a_misspelt_name_is_told_before_its_options() -> None:
+    with pytest.raises(SourceError, match=r"did you mean 'picamera2'?"):
+        open_source("picamra2", clock=FakeClock(), size=(640, 480))
 
 
 @pytest.mark.usefixtures("here")

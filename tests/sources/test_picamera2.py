@@ -126,6 +126,37 @@ def test_a_control_that_the_camera_does_not_have_is_refused_with_those_that_it_h
     assert not world.acquired
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("AfMode", 2, "continuous"),
+        ("AfMode", 0, 1.5),
+        ("AfMode", 1, None),
+        ("AfMode", 1, 10**12),
+        ("AeEnable", False, "no"),
+        ("FrameDurationLimits", [40000, 40000], [40000, 0.5]),
+        ("FrameDurationLimits", 10**9, [[1, 2]]),
+        ("LensPosition", 2, "near"),
+        ("ColourGains", [1.5, 2], [1.5, "2"]),
+        ("ScalerCrop", [0, 0, 640, 480], [0, 0, 640]),
+        ("AfWindows", [[0, 0, 64, 48], [64, 48, 64, 48]], [0, 0, 64, 0.5]),
+    ],
+)
+def test_a_value_of_another_type_never_reaches_libcamera(world: World, name: str, good: Any, bad: Any) -> None:
+    world.controls |= {
+        "AeEnable": (False, True, True),
+        "LensPosition": (0.0, 32.0, 1.0),
+        "ColourGains": (0.0, 32.0, None),
+        "ScalerCrop": ((0, 0, 64, 64), (0, 0, 4608, 2592), (0, 0, 4608, 2592)),
+        "AfWindows": ((0, 0, 0, 0), (65535, 65535, 65535, 65535), (0, 0, 0, 0)),
+    }
+    opened(world, controls={name: good}).close()
+    assert world.set == {name: good}
+    with pytest.raises(SourceError, match=f"cannot take .* for its control {name}; give a value like its limits"):
+        opened(world, controls={name: bad})
+    assert not world.acquired
+
+
 def test_a_frame_rate_that_cannot_be_chosen_is_refused(world: World) -> None:
     del world.controls["FrameDurationLimits"]
     with pytest.raises(SourceError, match="lets nobody choose its frame rate; leave fps away"):

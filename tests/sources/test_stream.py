@@ -68,10 +68,12 @@ def test_a_stream_that_stalls_is_told() -> None:
 
 
 def test_ffmpeg_is_told_how_long_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = type("Stream", (FakeVideoCapture,), {})
-    monkeypatch.setattr("cv2.VideoCapture", fake)
+    class Stream(FakeVideoCapture):
+        pass
+
+    monkeypatch.setattr("cv2.VideoCapture", Stream)
     StreamSource("rtsp://camera/1", clock=FakeClock(), stall_s=2.5).close()
-    url, backend, options = fake.asked
+    url, backend, options = Stream.asked
     assert (url, backend) == ("rtsp://camera/1", cv2.CAP_FFMPEG)
     assert options == [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 2500, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 2500]
 
