@@ -196,7 +196,8 @@ class Model:
     def _tensor(self, pixels: Frame) -> NDArray[Any]:
         if self.input.dtype == np.float32:
             return (pixels.astype(np.float32) - np.float32(self.contract.mean)) / np.float32(self.contract.std)
-        return pixels if self._values is None else self._values[pixels]
+        # Every byte has its value, and to clip is cheaper than to check.
+        return pixels if self._values is None else self._values.take(pixels, mode="clip")
 
     def _values_of_bytes(self) -> NDArray[Any] | None:
         """Return what the input takes for each of the 256 bytes of a pixel, None where it is the byte itself.

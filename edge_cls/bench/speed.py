@@ -15,6 +15,7 @@ from edge_cls.core.smoothing import States
 from edge_cls.interpreter import Interpreter
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.appliance import Appliance
+from edge_cls.runtime.messages import Result
 from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import Clock
@@ -91,7 +92,7 @@ class _Bench:
         self._beats: list[float] = []
 
     def __enter__(self) -> _Bench:
-        self._outbox = Outbox(JsonLines(Path(os.devnull), raw=True))
+        self._outbox = Outbox(JsonLines(Path(os.devnull), wants=(Result,)))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -71,6 +71,9 @@ def bench_pipeline(
     import tempfile
     import time
 
+    from edge_cls.cli.native_libraries import spare_the_interpreter
+
+    spare_the_interpreter()
     from edge_cls.bench import footprint, material, speed
     from edge_cls.classifier import Classifier
     from edge_cls.cli.native_stderr import quiet_native_libraries

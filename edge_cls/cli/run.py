@@ -74,6 +74,9 @@ def run(
     """
     import time
 
+    from edge_cls.cli.native_libraries import spare_the_interpreter
+
+    spare_the_interpreter()
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.config import DEFAULT_FILE, load
     from edge_cls.service import Service
