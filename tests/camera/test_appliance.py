@@ -60,12 +60,13 @@ class Stage:
     def __init__(self, library: Any) -> None:
         self.label = LABELS[0]
         self.openings = 0
+        self.camera: Any = None
         self._library = library
 
     def library(self) -> Any:
         stage, real = self, self._library.Picamera2
 
-        class Opened(real):  # type: ignore[misc, name-defined] # its class is known in the root alone
+        class Opened(real):  # type: ignore[misc, valid-type] # its class is known in the root alone
             @staticmethod
             def global_camera_info() -> Any:
                 # This starts libcamera where no camera is open, and then the photos are read.
