@@ -99,18 +99,19 @@ class Service:
         finally:
             self.classifier.close()
 
-    def reload(self) -> None:
+    def reload(self) -> str | None:
         """Read the configuration again and replace what it changes. One that makes no sense leaves all as it was.
 
         What is being seen, and the evidence for it, stay. The source may become another camera, but a camera does not
-        become a recording.
+        become a recording. Returns why it was refused, if it was.
         """
         try:
             self._become(self._reading())
         except (EdgeClsError, OSError) as error:
             log.error("the new configuration is refused, the old one stays: %s", error)
-        else:
-            log.info("the configuration was read again")
+            return f"the new configuration is refused: {error}"
+        log.info("the configuration was read again")
+        return None
 
     def _become(self, new: Config) -> None:
         old = self.config

@@ -23,7 +23,7 @@ def requirements() -> list[str]:
     """Return what is installed in the root: what the device needs, Picamera2, and what the tests need."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     device = [*project["dependencies"], *project["optional-dependencies"]["gpio"]]
-    return [*device, "picamera2", "pytest>=8.2", "hypothesis>=6.100", "threadpoolctl"]
+    return [*device, "picamera2", "gpiozero>=2.0.1", "pytest>=8.2", "hypothesis>=6.100", "threadpoolctl"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,16 @@ def install(root: Path) -> None:
         pytest.skip(f"the packages in the testbed's root cannot be brought up to date: {done.stdout.strip()}")
 
 
-def test_the_tests_of_the_camera_pass_in_its_root(script: Path, root: Path) -> None:
+def put_photos(shared: Path, root: Path) -> None:
+    """Put two photos of things where tests/camera/test_appliance.py looks for them."""
+    known = root / "opt" / "known"
+    known.mkdir(exist_ok=True)
+    for label, kind in (("first", "glass"), ("second", "metal")):
+        shutil.copyfile(sorted((shared / "data" / "trash6" / kind).glob("*.jpg"))[0], known / f"{label}.jpg")
+
+
+def test_the_tests_of_the_camera_pass_in_its_root(script: Path, root: Path, shared: Path) -> None:
+    put_photos(shared, root)
     command = [PYTHON, "-m", "pytest", "--rootdir=/src", "-c", "/src/pyproject.toml", "-p", "no:cacheprovider"]
     inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "LIBCAMERA_LOG_LEVELS=*:FATAL", *command, "-v", "/src/tests/camera"]
     done = run(["bash", str(script), "run", str(root), *inside], SRC=str(REPOSITORY))

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 def quiet_native_libraries() -> Iterator[None]:
     """Show only what Python writes to stderr: TensorFlow and LiteRT greet everyone with lines that look like errors.
 
-    EDGE_CLS_DEBUG=1 shows them.
+    EDGE_CLS_DEBUG=1 shows them, and so does the journal: nothing else tells what libcamera says of a camera that is not
+    found, nor where the process was when the watchdog aborted it.
     """
-    if os.environ.get("EDGE_CLS_DEBUG"):
+    from edge_cls.system.logs import is_journal
+
+    if os.environ.get("EDGE_CLS_DEBUG") or is_journal(os.environ):
         yield
         return
     original, python_stderr = os.dup(2), sys.stderr

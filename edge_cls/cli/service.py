@@ -22,11 +22,12 @@ def install(
     from edge_cls.config import example
     from edge_cls.system import installation, unit
 
+    if not dry_run:
+        _require_root("install --now" if now else "install")
     text = unit.render(unit.template(), command=unit.own_command(), folders=unit.own_folders())
     if dry_run:
         typer.echo(text, nl=False)
         return
-    _require_root("install --now" if now else "install")
     user = unit.render_user({group.gr_name for group in grp.getgrall()})
     new = installation.install(unit=text, user=user, config=example(), now=now)
     if new:

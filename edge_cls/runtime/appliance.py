@@ -33,7 +33,8 @@ class Appliance:
 
     Whatever fails meanwhile is said, in the log and in the status, and tried again: frames go on being classified with
     what was known. `reload` is called, between two frames, after each `ask_reload`; it may replace the engine of the
-    pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel.
+    pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel, and
+    returns why it did not.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Appliance:
         *,
         clock: Clock,
         supervisor: Supervisor,
-        reload: Callable[[], None] = lambda: None,
+        reload: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.states = states
         self.outboxes: Sequence[Outbox] = ()
@@ -60,6 +61,7 @@ class Appliance:
         self._wishes: deque[Wish] = deque()
         self._stopping = self._reload_wanted = self._ready = False
         self._memory_trouble: str | None = None
+        self._refused: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
         self._told: tuple[CameraState, tuple[str, ...]] | None = None
         if self._camera is not None:
@@ -137,9 +139,12 @@ class Appliance:
             self._answer(feedback)
         if self._reload_wanted:
             self._reload_wanted = False
-            self._supervisor.reloading()
-            self._reload()
-            self._supervisor.ready()
+            # Nobody is told of a reload who was not told of the beginning.
+            if self._ready:
+                self._supervisor.reloading()
+            self._refused = self._reload()
+            if self._ready:
+                self._supervisor.ready()
             self._told = None  # there may be new sinks
         if self._camera is not None:
             self._look_at(self._camera)
@@ -188,7 +193,9 @@ class Appliance:
             self._memory_trouble, self._retry_after = None, _FIRST_RETRY
 
     def _tell(self, transition: Transition, origin: Origin, latency: float) -> None:
-        log.info("%s %s (%.2f)", transition.kind, transition.label or transition.previous, transition.score)
+        label = transition.label or transition.previous
+        fields = {"EDGE_CLS_EVENT": transition.kind, "EDGE_CLS_LABEL": label}
+        log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
         self._offer(Event(origin, transition, latency))
 
     def _answer(self, feedback: Feedback) -> None:
@@ -213,7 +220,12 @@ class Appliance:
 
     def _troubles(self) -> list[str]:
         pace = self._pipeline.pace
-        troubles = [self._memory_trouble, self._pipeline.engine.model.trouble, None if pace is None else pace.reason]
+        troubles = [
+            self._refused,
+            self._memory_trouble,
+            self._pipeline.engine.model.trouble,
+            None if pace is None else pace.reason,
+        ]
         troubles += [outbox.trouble for outbox in self.outboxes]
         return [trouble for trouble in troubles if trouble]
 

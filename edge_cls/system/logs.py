@@ -25,7 +25,7 @@ def set_up(environ: Mapping[str, str]) -> None:
     """
     handler: logging.Handler
     level = logging.WARNING
-    if _is_journal(environ.get("JOURNAL_STREAM", ""), sys.stderr):
+    if is_journal(environ):
         handler, level = JournalHandler(JOURNAL), logging.INFO
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
@@ -35,18 +35,18 @@ def set_up(environ: Mapping[str, str]) -> None:
     logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else level)
 
 
-def error_prefix(environ: Mapping[str, str]) -> str:
-    """Return what a line on stderr begins with that is an error: the journal takes its level from there."""
-    return "<3>" if _is_journal(environ.get("JOURNAL_STREAM", ""), sys.stderr) else ""
-
-
-def _is_journal(name: str, stream: TextIO) -> bool:
-    """Return whether `stream` is the one that systemd named in JOURNAL_STREAM; children may have another one."""
+def is_journal(environ: Mapping[str, str]) -> bool:
+    """Return whether stderr is the journal that systemd names in JOURNAL_STREAM; a child may have another stderr."""
     try:
-        status = os.fstat(stream.fileno())
+        status = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):  # it is closed, or no file at all
         return False
-    return name == f"{status.st_dev}:{status.st_ino}"
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def error_prefix(environ: Mapping[str, str]) -> str:
+    """Return what a line on stderr begins with that is an error: the journal takes its level from there."""
+    return "<3>" if is_journal(environ) else ""
 
 
 class _Plain(logging.Formatter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import sys
 import sysconfig
 from collections.abc import Collection, Iterable
@@ -15,8 +16,11 @@ GROUPS = ("video", "render", "gpio", "input", "plugdev")
 """Who may use cameras and their buffers, pins, a keypad, an Edge TPU. No machine has to have them all."""
 
 _COMMAND = "/opt/edge-cls/bin/edge-cls"
-_HIDDEN = tuple(Path(path) for path in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108 - none is used
-"""What ProtectHome=tmpfs and PrivateTmp put empty folders in place of."""
+_ELSEWHERE = "install edge-cls elsewhere: python3 -m venv /opt/edge-cls"
+_HOME = Path("/home")
+"""ProtectHome=tmpfs puts an empty folder in its place, where other folders can be shown ..."""
+_CLOSED = tuple(Path(path) for path in ("/root", "/run", "/tmp", "/var/tmp"))  # noqa: S108 - none is used
+"""... and, as PrivateTmp does, one in the place of these, where they cannot, or would be gone after the next boot."""
 
 
 def template() -> str:
@@ -33,7 +37,9 @@ def own_command() -> Path:
     """Return the `edge-cls` of this Python."""
     command = Path(sysconfig.get_path("scripts")) / "edge-cls"
     if not command.is_file():
-        raise ServiceError(f"there is no {command}", mend="install edge-cls into an environment: python3 -m venv")
+        raise ServiceError(
+            f"there is no {command}", mend="install edge-cls into an environment: python3 -m venv /opt/edge-cls"
+        )
     return command
 
 
@@ -49,12 +55,18 @@ def render(text: str, *, command: Path, folders: Iterable[Path]) -> str:
     Of /home the service sees those folders alone, read only, however private the home around them is. Raises
     ServiceError where the service could not reach one of them.
     """
-    shown = _outermost(folder for folder in folders if any(folder.is_relative_to(hidden) for hidden in _HIDDEN))
-    for path in (command, *shown):
+    folders = list(folders)
+    shown = _outermost(folder for folder in folders if folder.is_relative_to(_HOME))
+    for path in (command, *folders):
         if not re.fullmatch(r"[\w/.+@-]+", str(path), re.ASCII):
-            raise ServiceError(f"systemd would misread the path {path}", mend="install edge-cls below /opt")
-        if path.stat().st_mode & 0o005 != 0o005:
-            raise ServiceError(f"the service's user may not enter {path}", mend=f"run: chmod -R o+rX {path}")
+            raise ServiceError(f"systemd would misread the path {path}", mend=_ELSEWHERE)
+        if any(path.is_relative_to(closed) for closed in _CLOSED):
+            raise ServiceError(f"the service cannot see {path}", mend=_ELSEWHERE)
+        for place in (path, *path.parents):
+            if place.is_relative_to(_HOME) and not any(place.is_relative_to(folder) for folder in shown):
+                break  # the service sees a folder of this name that systemd makes
+            if not place.stat().st_mode & stat.S_IXOTH:
+                raise ServiceError(f"the service's user may not enter {place}", mend=f"run: chmod -R o+rX {place}")
     binds = "".join(f"BindReadOnlyPaths={folder}\n" for folder in shown)
     line = "ProtectHome=tmpfs\n"
     return text.replace(_COMMAND, str(command)).replace(line, line + binds)

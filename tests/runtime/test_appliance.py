@@ -488,12 +488,36 @@ def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Cl
 def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> None:
     rig = Rig(Colours(["red"] * 5), colours)
     reloaded: list[int] = []
-    rig.appliance._reload = lambda: reloaded.append(rig.appliance.done)
-    rig.appliance.ask_reload()
+
+    def refuse() -> str:
+        reloaded.append(rig.appliance.done)
+        return "no such key"
+
+    rig.appliance._reload = refuse
+    watchdog = rig.supervisor.watchdog
+
+    def ask_once() -> None:
+        watchdog()
+        if not reloaded:
+            rig.appliance.ask_reload()
+
+    rig.supervisor.watchdog = ask_once  # type: ignore[method-assign]
     rig.run()
-    assert len(reloaded) == 1
+    assert reloaded == [1]
+    # Until a good one, the status says that it was refused.
+    assert rig.statuses[-1].troubles == ("no such key",)
     heard = [kind for kind, _ in rig.supervisor.heard if kind in ("reloading", "ready")]
     assert heard[heard.index("reloading") :][:2] == ["reloading", "ready"]
+
+
+def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
+    rig = Rig(Colours([]), colours)
+    reloaded: list[bool] = []
+    rig.appliance._reload = lambda: reloaded.append(True)
+    rig.appliance.ask_reload()
+    rig.appliance._between_frames()
+    assert reloaded
+    assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.heard}
 
 
 def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:

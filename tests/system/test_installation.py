@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import ServiceError
-from edge_cls.system import installation
+from edge_cls.system import installation, unit
 from edge_cls.system.installation import CONFIG
 from tests.commands import EdgeCls
 
@@ -204,7 +204,9 @@ def test_without_root_the_line_to_type_is_told(words: str, edge_cls: EdgeCls, mo
     assert done.stderr.endswith(f"/edge-cls service {words}\n")
 
 
-def test_a_dry_run_prints_the_unit_and_asks_for_nothing(edge_cls: EdgeCls) -> None:
+def test_a_dry_run_prints_the_unit_and_asks_for_nothing(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit, "own_command", lambda: Path("/usr/bin/env"))
+    monkeypatch.setattr(unit, "own_folders", lambda: [Path("/usr")])
     done = edge_cls("service", "install", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nType=notify\n" in done.stdout

@@ -21,7 +21,10 @@ def settings(text: str, name: str) -> list[str]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Path:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The command of an environment which the service can see."""
+    monkeypatch.setattr(unit, "_CLOSED", ())
+    monkeypatch.setattr(unit, "_HOME", tmp_path)
     command = tmp_path / "venv/bin/edge-cls"
     command.parent.mkdir(parents=True)
     command.touch(0o755)
@@ -53,22 +56,21 @@ def test_systemd_finds_it_little_exposed(rendered: Path) -> None:
 
 
 def test_the_shipped_file_becomes_the_unit_of_this_command(command: Path) -> None:
-    text = unit.render(unit.template(), command=command, folders=[])
+    text = unit.render(unit.template(), command=command, folders=[Path("/usr")])
     assert settings(text, "ExecStart") == [f"{command} run --config /etc/edge-cls/config.toml"]
     assert text.replace(str(command), "/opt/edge-cls/bin/edge-cls") == unit.template()
 
 
-def test_of_home_only_the_folders_are_shown_that_it_needs(
-    command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("command")
+def test_of_home_only_the_folders_are_shown_that_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
-    monkeypatch.setattr(unit, "_HIDDEN", (home,))
+    monkeypatch.setattr(unit, "_HOME", home)
     folders = [home / "pi/venv", home / "pi/venv/lib/python3.13/site-packages", home / "pi/python", Path("/usr")]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     # The home itself may be closed to all others.
     (home / "pi").chmod(0o700)
-    text = unit.render(unit.template(), command=command, folders=folders)
+    text = unit.render(unit.template(), command=home / "pi/venv", folders=folders)
     assert settings(text, "BindReadOnlyPaths") == [str(home / "pi/python"), str(home / "pi/venv")]
 
 
@@ -77,6 +79,12 @@ def test_a_folder_closed_to_the_service_is_refused(command: Path) -> None:
     venv.chmod(0o700)
     with pytest.raises(ServiceError, match=f"may not enter {venv}; run: chmod -R o\\+rX {venv}"):
         unit.render(unit.template(), command=command, folders=[venv])
+
+
+@pytest.mark.parametrize("folder", ["/root/venv", "/tmp/venv"])  # noqa: S108 - none is used
+def test_a_folder_that_the_service_cannot_see_is_refused(folder: str) -> None:
+    with pytest.raises(ServiceError, match=f"cannot see {folder}; install edge-cls elsewhere"):
+        unit.render(unit.template(), command=Path("/usr/bin/env"), folders=[Path(folder)])
 
 
 @pytest.mark.parametrize("name", ["my venv", "50%", "a\nUser=root", "a:b", '"', "Küche"])

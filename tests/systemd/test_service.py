@@ -21,6 +21,17 @@ def purged(machine: Machine) -> Iterator[Machine]:
     machine.edge_cls("service", "uninstall", "--purge")
 
 
+def test_freshly_installed_it_is_not_started_before_its_camera_is_named(purged: Machine, camera: NetworkCamera) -> None:
+    assert "name the camera in /etc/edge-cls/config.toml" in purged.edge_cls("service", "install", "--now")
+    assert (purged.property("UnitFileState"), purged.property("ActiveState")) == ("enabled", "inactive")
+    camera.switch_on()
+    purged.write("/etc/edge-cls/config.toml", CONFIG)
+    # There may be a password in it.
+    assert purged.good("stat", "--format=%U %G %a", "/etc/edge-cls/config.toml").split() == ["root", "edge-cls", "640"]
+    purged.edge_cls("service", "install", "--now")
+    purged.wait_for("ActiveState", "active")
+
+
 def test_it_waits_for_a_camera_that_is_missing_at_boot_and_is_ready_with_the_first_frame(
     purged: Machine, camera: NetworkCamera
 ) -> None:
@@ -73,6 +84,8 @@ def test_hung_it_is_started_anew_by_the_watchdog(service: Machine, camera: Netwo
     service.wait_for("NRestarts", "1")
     service.wait_for("ActiveState", "active")
     assert any("Watchdog timeout" in entry["MESSAGE"] for entry in service.log("_PID=1"))
+    # Where each of its threads was.
+    assert any("Current thread" in entry["MESSAGE"] or "Thread 0x" in entry["MESSAGE"] for entry in service.log())
     recognises(service, camera, "cup")
 
 
@@ -149,6 +162,14 @@ def test_a_reload_of_nonsense_changes_nothing(service: Machine, camera: NetworkC
     assert (service.property("MainPID"), service.property("ActiveState")) == (process, "active")
 
 
+def test_a_reload_that_comes_too_early_does_not_end_it(service: Machine) -> None:
+    before = service.property("MainPID")
+    service.good("systemctl", "restart", "--no-block", SERVICE)
+    service.wait_until(lambda: service.property("MainPID") not in ("0", before), "it starts")
+    service.run("systemctl", "kill", "--kill-whom=main", "--signal=HUP", SERVICE)
+    service.wait_for("ActiveState", "active")
+
+
 def test_it_stops_within_two_seconds_and_cleanly(service: Machine, camera: NetworkCamera) -> None:
     recognises(service, camera, "mug")
     service.good("systemctl", "stop", SERVICE)
@@ -178,6 +199,8 @@ def test_the_log_has_levels_and_the_status_speaks(service: Machine, camera: Netw
     entries = service.log("SYSLOG_IDENTIFIER=edge-cls", "LOGGER=edge_cls.runtime.appliance")
     assert any(entry["PRIORITY"] == "6" and "mug" in entry["MESSAGE"] for entry in entries)
     assert "mug" in service.edge_cls("service", "logs")
+    # systemd took every line of the unit.
+    assert service.log("_PID=1", "PRIORITY=4") == service.log("_PID=1", "PRIORITY=3") == []
     status = json.loads(service.edge_cls("service", "status", "--json"))
     assert (status["active"], status["text"]) == ("active", "camera: running")
     service.good("systemctl", "stop", SERVICE)
