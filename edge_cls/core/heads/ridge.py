@@ -85,8 +85,6 @@ class Ridge:
         elif self._landmarks is not None:
             if last == LIMIT or not self._landmarks.forget(index):
                 self.fit()
-        elif not last:
-            self.fit()  # nothing is left, and the only example has 0 on B's diagonal
         elif self._width is not None:
             order = np.arange(last + 2)
             order[index] = last
