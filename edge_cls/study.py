@@ -10,6 +10,8 @@ from dataclasses import replace
 from edge_cls.core.learner import Judgement, Learner
 from edge_cls.core.quantization import QuantizedVector
 
+_PATIENCE = 1.0
+
 
 class Study:
     """Judges by a copy of `learner` that was prepared in a thread of its own, while the next copy is being prepared.
@@ -59,11 +61,11 @@ class Study:
             self._check()
 
     def close(self) -> None:
-        """End the thread, after its round. Closing twice is safe."""
+        """End the thread. A round that is not done in a second ends with the process. Closing twice is safe."""
         with self._turn:
             self._closed = True
             self._turn.notify_all()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
 
     @property
     def _over(self) -> bool:
