@@ -17,7 +17,7 @@ class Transition:
 
     `label` is the state from now on, `previous` the one before; None is "nothing known". `score` is the smoothed score
     of the label that came or, with `left`, that went. The evidence: `frames` frames since `since`, the time of the
-    first of them, in seconds of the monotonic clock; `at` is the time of the last one.
+    first of them, in seconds, as `States.update` was told it; `at` is the time of the last one.
     """
 
     kind: Literal["entered", "left", "changed"]
@@ -70,7 +70,7 @@ class States:
         self._frames = 0
 
     def update(self, scores: Mapping[str, float], *, unknown: bool, at: float) -> Transition | None:
-        """Take in the scores of a frame, in [0, 1], captured at `at`, in seconds of the monotonic clock.
+        """Take in the scores of a frame, in [0, 1], of the moment `at`, in seconds since whatever.
 
         A frame that is `unknown` speaks for no class. Where `at` repeats, no time has passed; where it goes back, what
         was about to be told must hold anew.

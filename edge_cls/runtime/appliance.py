@@ -114,7 +114,7 @@ class Appliance:
         prediction = inferred.engine.decide(inferred.inference)
         judged = now()
         origin, states = inferred.origin, self.states
-        transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.captured)
+        transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)
         smoothed = now()
         latency = smoothed - origin.captured
         self._offer(Result(origin, prediction, latency, states.state))

@@ -13,13 +13,20 @@ from edge_cls.core.smoothing import Transition
 class Origin:
     """Which frame it was: its number from 0, when it was captured, and what it is a picture of or from.
 
-    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock.
+    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock. `position`: where in a recording
+    that has a time of its own it lies, in seconds; a video may be read faster than it happened.
     """
 
     index: int
     timestamp: float
     captured: float
     source: str
+    position: float | None = None
+
+    @property
+    def moment(self) -> float:
+        """When what it shows happened, in seconds since something: what states go by."""
+        return self.captured if self.position is None else self.position
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from edge_cls.runtime.messages import Event, Message, Result
 def fields(message: Message) -> dict[str, object]:
     """Return the fields of a result, an event (it has `"event"`) or a status (it has `"status"`).
 
-    Times of day are in seconds since 1970. `since_s` is how many seconds of evidence came before the decision.
+    Times of day are in seconds since 1970. `since_s` is how many seconds of evidence came before the decision,
+    `position_s`, of an event in a video, where in it.
     """
     if isinstance(message, Result):
         return _result(message)
@@ -49,7 +50,7 @@ def _result(result: Result) -> dict[str, object]:
 
 def _event(event: Event) -> dict[str, object]:
     transition = event.transition
-    return {
+    line: dict[str, object] = {
         "event": transition.kind,
         "label": transition.label,
         "previous": transition.previous,
@@ -61,3 +62,6 @@ def _event(event: Event) -> dict[str, object]:
         "source": event.frame.source,
         "latency_ms": round(event.latency * 1000, 3),
     }
+    if event.frame.position is not None:
+        line["position_s"] = round(event.frame.position, 3)
+    return line

@@ -16,6 +16,8 @@ from edge_cls.sources.capture import Decoder
 class VideoSource:
     """Every frame of the video at `path`, as fast as they are asked for. An animated GIF is a video too.
 
+    The position of a frame is by the rate that the file tells; one that tells none has no positions.
+
     Raises SourceError where it is missing or no video.
     """
 
@@ -31,6 +33,7 @@ class VideoSource:
         if not self._capture.isOpened():
             raise SourceError(f"{path} is no video that OpenCV can read", mend="convert it to MP4 (H.264)")
         self._decoder = Decoder(self._capture)
+        self._fps = self._capture.get(cv2.CAP_PROP_FPS)
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None after the last. Raises SourceError for a video without any frame."""
@@ -42,7 +45,8 @@ class VideoSource:
             if self._index == 0:
                 raise SourceError(f"{self._path} holds no frame that can be decoded", mend="convert it to MP4 (H.264)")
             return None
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path)), image)
+        position = self._index / self._fps if self._fps > 0 else None
+        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path), position), image)
         self._index += 1
         return frame
 

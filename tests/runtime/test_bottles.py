@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 
 from edge_cls.classifier import Classifier, Prediction
+from edge_cls.config import load
 from edge_cls.core.smoothing import States, Transition
 from edge_cls.preprocess import Frame
+from edge_cls.service import Service, Shown
+from edge_cls.testing import FakeSink, FakeSupervisor
 
 FPS = 29.83
 FRAMES = 1189
@@ -131,3 +134,30 @@ def test_the_changes_are_those_that_a_person_sees(
     assert [told[0].label, *(label for _, _, label in place.changes)] == [one.label for one in told if one.label]
     # A hand may be nothing known for a while, and only a hand.
     assert sum(one.label is None for one in told) <= sum(after == "bottles" for _, _, after in place.changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLACES)
+def test_the_whole_appliance_tells_them_too(shared: Path, tmp_path: Path, name: str) -> None:
+    clip, place, memory, seen = shared / "videos" / "bottle-detection.mp4", PLACES[name], tmp_path / "m.db", FakeSink()
+    if not clip.is_file():
+        pytest.skip(f"{clip} is not there")
+    kept = dict(enumerate(pictures(clip)))
+    with Classifier(memory=memory) as classifier:
+        for label, frames in (("empty", place.empty), ("bottles", place.bottles)):
+            for at in frames:
+                classifier.teach(label, cut(kept[at], place.region))
+    config = {"source": {"name": str(clip), "roi": list(place.region)}, "memory": str(memory)}
+    service = Service(
+        lambda: load(None, environ={}, given=config),
+        show=lambda _: Shown(seen),
+        supervisor=FakeSupervisor(),
+        make_memory=False,
+    )
+    assert service.run() == FRAMES
+    labels = [event.transition.label for event in seen.events]
+    assert [label for label in labels if label] == ["bottles", *(label for _, _, label in place.changes)]
+    times = [event.frame.position or 0.0 for event in seen.events]
+    assert np.diff([0.0, *times]).min() >= 0.5
+    for event in seen.events[1:]:
+        assert any(start <= event.frame.index <= end + LATENCY * FPS for start, end, _ in place.changes)
