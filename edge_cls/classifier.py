@@ -27,13 +27,15 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError, SpaceMismatch
 from edge_cls.files import open_regular
 from edge_cls.memory.store import Example, Memory
-from edge_cls.model import Inference, Model
+from edge_cls.model import Model, Outputs
 from edge_cls.model_file import read_model
 from edge_cls.preprocess import Frame
 from edge_cls.study import Study
 
 Classes = Literal["model", "memory", "both"]
 """Whose classes count."""
+RANKED = 100
+"""How many of a model's own classes are told of a frame at most. All others have a score below a hundredth."""
 _MAX_LABELS_FILE = 2**20
 
 
@@ -46,7 +48,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a frame shows: the classes in falling order of score, and whether it is none of them.
+    """What a frame shows: the classes in falling order of score, the best RANKED, and whether it is none of them.
 
     With `unknown` the scores still tell the nearest classes. A classifier without any class has no predictions.
     `value` is the number that a regression reads off the frame.
@@ -153,9 +155,9 @@ class Classifier:
         """Return the pixels of an RGB frame that enter the model, written into `into` where its shape fits."""
         return self.model.prepare(frame, into)
 
-    def infer(self, pixels: Frame) -> Inference:
-        """Return what the model says of pixels that `prepare` gave: one invoke."""
-        return self.model.invoke(pixels)
+    def infer(self, pixels: Frame) -> Outputs:
+        """Return the raw outputs of the model for pixels that `prepare` gave: one invoke, and nothing else."""
+        return self.model.run(pixels)
 
     def follow(self) -> None:
         """Learn what was taught, moved or forgotten since the last look, here or by another process.
@@ -183,8 +185,9 @@ class Classifier:
         if self._study is not None:
             self._study.settle()
 
-    def decide(self, inference: Inference) -> Prediction:
-        """Return what an inference shows, by what is known: the memory's file is not looked at."""
+    def decide(self, outputs: Outputs) -> Prediction:
+        """Return what raw outputs mean, by what is known: the memory's file is not looked at."""
+        inference = self.model.interpret(outputs)
         taught = None
         if self._classes != "model" and len(self.learner) and inference.embedding is not None:
             taught = self._by_memory(inference.embedding)
@@ -255,8 +258,10 @@ class Classifier:
         return Prediction(_ranked(judgement.scores), judgement.unknown, judgement.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
-        order = np.argsort(-probability, kind="stable")
-        # A model may have a thousand classes, so no work of Python's own goes into each.
+        # A model may have a thousand classes, and most of them have nothing to do with the frame.
+        best = np.sort(np.argpartition(-probability, RANKED)[:RANKED]) if len(probability) > RANKED else slice(None)
+        order = np.arange(len(probability))[best]
+        order = order[np.argsort(-probability[order], kind="stable")]
         ranked = zip(self._labels[order].tolist(), probability[order].tolist(), strict=True)
         predictions = tuple(map(Score._make, ranked))
         manifest = self.model.file.manifest

@@ -27,6 +27,9 @@ CROP_SIDE = 256
 CROP_BYTES = 24 * 1024
 _ROUNDING = 0.01
 
+Outputs = list[NDArray[Any]]
+"""The raw outputs of a network, in its order, without the batch axis."""
+
 
 @dataclass(frozen=True, eq=False)
 class Inference:
@@ -100,15 +103,14 @@ class Model:
 
     def infer(self, frame: Frame) -> Inference:
         """Return the outputs for an RGB frame of any size."""
-        return self.invoke(self.prepare(frame))
+        return self.interpret(self.run(self.prepare(frame)))
 
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
         """Return the pixels of an RGB frame that enter the model, in `into` where its shape fits. See `preprocess`."""
         return preprocess(frame, self.contract, into)
 
-    def invoke(self, pixels: Frame) -> Inference:
-        """Return the outputs for pixels that `prepare` gave."""
-        outputs = self.run(pixels)
+    def interpret(self, outputs: Outputs) -> Inference:
+        """Return what `run` gave as embedding and probabilities."""
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
 
     def crop(self, frame: Frame) -> bytes:
@@ -129,7 +131,7 @@ class Model:
             raise ModelError(f"{self._name} has no embedding to teach with", mend="teach without --model")
         return embedding
 
-    def run(self, pixels: Frame) -> list[NDArray[Any]]:
+    def run(self, pixels: Frame) -> Outputs:
         """Return the raw outputs, in the model's order, for pixels that `prepare` gave."""
         with self._one_at_a_time:
             return self._interpreter.invoke(self._tensor(pixels))
@@ -139,13 +141,13 @@ class Model:
         if isinstance(self._interpreter, EdgeTpuInterpreter):
             self._interpreter.close()
 
-    def _to_embedding(self, outputs: list[NDArray[Any]]) -> QuantizedVector | None:
+    def _to_embedding(self, outputs: Outputs) -> QuantizedVector | None:
         if self._embedding is None:
             return None
         tensor = self.outputs[self._embedding]
         return quantize_vector(outputs[self._embedding].reshape(-1), tensor.scale, tensor.zero_point)
 
-    def _to_probability(self, outputs: list[NDArray[Any]]) -> NDArray[np.float32] | None:
+    def _to_probability(self, outputs: Outputs) -> NDArray[np.float32] | None:
         if self._probability is None:
             return None
         tensor, values = self.outputs[self._probability], outputs[self._probability].reshape(-1)

@@ -105,10 +105,10 @@ def test_to_decide_does_not_look_at_the_memory_and_to_follow_does(tiny: Path, me
         assert watching.prepare(color_frame("red", 9), into) is into
         np.testing.assert_array_equal(into, pixels)
         teaching.teach("rose", color_frame("red"))
-        inference = watching.infer(pixels)
-        assert watching.decide(inference).label == "red"
+        outputs = watching.infer(pixels)
+        assert watching.decide(outputs).label == "red"
         watching.follow()
-        assert watching.decide(inference).label == "rose"
+        assert watching.decide(outputs).label == "rose"
 
 
 def test_one_thread_may_infer_while_another_teaches(tiny: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,14 +123,15 @@ def test_one_thread_may_infer_while_another_teaches(tiny: Path, memory: Path, mo
 
     with Classifier(tiny, memory=memory) as classifier, ThreadPoolExecutor(1) as thread:
         pixels = classifier.prepare(color_frame("blue", 9))
-        expected = classifier.infer(pixels).probability
+        expected = classifier.infer(pixels)
         monkeypatch.setattr(Interpreter, "invoke", watched)
-        beside = thread.submit(lambda: [classifier.infer(pixels).probability for _ in range(20)])
+        beside = thread.submit(lambda: [classifier.infer(pixels) for _ in range(20)])
         for seed in range(5):
             classifier.teach("rose", color_frame("red", seed))
             together.reset()
-        for probability in beside.result():
-            np.testing.assert_array_equal(probability, expected)
+        for outputs in beside.result():
+            for output, same in zip(outputs, expected, strict=True):
+                np.testing.assert_array_equal(output, same)
 
 
 def test_without_any_class_everything_is_unknown(backbone: Path) -> None:

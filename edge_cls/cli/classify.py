@@ -18,7 +18,7 @@ def classify(
         Path | None,
         typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
+    top: Annotated[int, typer.Option(min=1, max=100, help="How many classes to show.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
     """Say what photos show, with a model's own classes."""

@@ -111,7 +111,7 @@ class Appliance:
         now, add = self._clock.monotonic, self._pipeline.stages.add
         self._follow()
         began = now()
-        prediction = inferred.engine.decide(inferred.inference)
+        prediction = inferred.engine.decide(inferred.outputs)
         judged = now()
         origin, states = inferred.origin, self.states
         transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)

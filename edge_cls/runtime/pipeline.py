@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from edge_cls.model import Inference
+from edge_cls.model import Outputs
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.pace import Pace
@@ -35,8 +35,8 @@ class Engine(Protocol):
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
         """Return the pixels that enter the model, written into `into` where its shape fits."""
 
-    def infer(self, pixels: Frame) -> Inference:
-        """Return the outputs for prepared pixels."""
+    def infer(self, pixels: Frame) -> Outputs:
+        """Return the raw outputs for prepared pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Inferred(Generic[EngineT]):
 
     origin: Origin
     engine: EngineT
-    inference: Inference
+    outputs: Outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,8 +225,8 @@ class Pipeline(Generic[EngineT]):
         live = self._source.live
         while (prepared := self._prepared.take()) is not None:
             began = now()
-            inference = prepared.engine.infer(prepared.pixels)
+            outputs = prepared.engine.infer(prepared.pixels)
             self.stages.add("invoke", now() - began)
             self._free.append(prepared.pixels)
-            if self._inferred.put(Inferred(prepared.origin, prepared.engine, inference), wait=not live) is not None:
+            if self._inferred.put(Inferred(prepared.origin, prepared.engine, outputs), wait=not live) is not None:
                 self.dropped += 1

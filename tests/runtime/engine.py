@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge_cls.model import Inference
+from edge_cls.model import Outputs
 from edge_cls.preprocess import Frame
 
 
@@ -33,14 +33,13 @@ class NumberEngine:
         self.buffers.add(pixels.ctypes.data)
         return pixels
 
-    def infer(self, pixels: Frame) -> Inference:
+    def infer(self, pixels: Frame) -> Outputs:
         number = int(pixels[0, 0, 0])
         self._before(number)
         assert (pixels == number).all(), "a buffer was written to while it was in use"
-        return Inference(None, np.array([number], np.float32))
+        return [np.array([number])]
 
 
-def number_of(inference: Inference) -> int:
+def number_of(outputs: Outputs) -> int:
     """Return what NumberEngine has seen."""
-    assert inference.probability is not None
-    return int(inference.probability[0])
+    return int(outputs[0][0])

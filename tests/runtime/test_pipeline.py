@@ -34,13 +34,13 @@ def take_all(running: Pipeline[NumberEngine]) -> Iterator[Inferred[NumberEngine]
 
 def numbers(source: FrameSource, engine: NumberEngine | None = None) -> list[int]:
     with pipeline(source, engine) as running:
-        return [number_of(inferred.inference) for inferred in take_all(running)]
+        return [number_of(inferred.outputs) for inferred in take_all(running)]
 
 
 def test_every_frame_of_a_recording_is_inferred_in_order() -> None:
     source = FakeSource(images(100))
     with pipeline(source) as running:
-        seen = [(inferred.origin.index, number_of(inferred.inference)) for inferred in take_all(running)]
+        seen = [(inferred.origin.index, number_of(inferred.outputs)) for inferred in take_all(running)]
     assert seen == [(number, number) for number in range(100)]
     assert running.dropped == 0
     assert source.closed
@@ -83,8 +83,8 @@ def test_of_a_live_source_the_newest_frame_wins() -> None:
         last = running.take(PATIENCE)
     assert first is not None
     assert last is not None
-    assert number_of(first.inference) == 0
-    assert (last.origin.index, number_of(last.inference)) == (3, 3)
+    assert number_of(first.outputs) == 0
+    assert (last.origin.index, number_of(last.outputs)) == (3, 3)
     assert running.dropped == 2
 
 
@@ -94,7 +94,7 @@ def test_leaving_ends_even_an_endless_source() -> None:
         with pipeline(source) as running:
             inferred = running.take(PATIENCE)
         assert inferred is not None
-        assert number_of(inferred.inference) == 7
+        assert number_of(inferred.outputs) == 7
         assert source.closed
 
 
@@ -108,7 +108,7 @@ def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
     source = FakeSource(images(5), failure=SourceError("the camera is gone", mend="plug it in"))
     seen: list[int] = []
     with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
-        seen.extend(number_of(inferred.inference) for inferred in take_all(running))
+        seen.extend(number_of(inferred.outputs) for inferred in take_all(running))
     assert seen == [0, 1, 2, 3, 4]
     assert source.closed
 
@@ -243,7 +243,7 @@ def test_the_engine_may_be_replaced_between_frames() -> None:
             seen.append(inferred)
             if len(seen) == 10:
                 running.engine = second
-    assert [number_of(one.inference) for one in seen] == list(range(50))
+    assert [number_of(one.outputs) for one in seen] == list(range(50))
     switch = [one.engine is second for one in seen]
     assert switch == sorted(switch)
     assert switch[-1]
@@ -255,7 +255,7 @@ def paced(source: FrameSource, max_fps: float) -> tuple[list[int], float]:
     clock = FakeClock(now=0.0)
     pace = Pace(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
     with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
-        seen = [number_of(inferred.inference) for inferred in take_all(running)]
+        seen = [number_of(inferred.outputs) for inferred in take_all(running)]
     return seen, clock.monotonic()
 
 
@@ -294,6 +294,6 @@ def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
     seen = []
     with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
         for inferred in take_all(running):
-            seen.append(number_of(inferred.inference))
+            seen.append(number_of(inferred.outputs))
             settled.set()
     assert seen == [0, 4, 8]

@@ -154,7 +154,7 @@ def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Seq
         with Pipeline(tour, classifier, clock=time) as pipeline:
             while (inferred := pipeline.take()) is not None:
                 name, moment = tour.views[inferred.origin.index]
-                seen.append(_Seen(name, int(moment), classifier.decide(inferred.inference)))
+                seen.append(_Seen(name, int(moment), classifier.decide(inferred.outputs)))
                 display.advance(task)
         seconds = time.monotonic() - started
     return seen, len(seen) / seconds
