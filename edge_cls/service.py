@@ -28,6 +28,8 @@ from edge_cls.system.thermal import temperature, under_voltage
 log = logging.getLogger(__name__)
 
 _OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
+_PATIENCE_WITH_WRITERS = 0.5
+"""Seconds that frames wait for another process that writes into the memory; then a lesson is refused."""
 _PATIENCE = 1.0
 """Seconds that all sinks together have to deliver what is queued when they are closed."""
 
@@ -63,10 +65,11 @@ class Service:
         self.config = reading()
         self._live = is_live(_source_name(self.config))
         self._adapters: dict[object, Outbox | Panel] = {}
+        self._source: FrameSource | None = None
         self.classifier = self._open_classifier(self.config)
         try:
             if self._live:
-                self._source: FrameSource = Camera(self._opener(self.config), clock=clock)
+                self._source = Camera(self._opener(self.config), clock=clock)
             else:
                 self._source = self._opener(self.config)()
             self.pipeline = Pipeline(self._source, self.classifier, clock=clock, pace=self._pace(self.config))
@@ -81,6 +84,8 @@ class Service:
             self._adapt(self.config)
         except BaseException:
             self.close()
+            if self._source is not None:
+                self._source.close()
             raise
 
     def run(self, max_frames: int | None = None) -> int:
@@ -187,6 +192,8 @@ class Service:
             study_beside=True,
             delegate=config.delegate,
         )
+        if classifier.memory is not None:
+            classifier.memory.wait_at_most(_PATIENCE_WITH_WRITERS)
         try:
             check_golden(classifier.model)
         except BaseException:

@@ -49,8 +49,8 @@ class Study:
             self._turn.wait_for(lambda: self._judging is not None or self._over)
             self._check()
             judging, behind = self._judging, self._studied < self._taught
-        if judging is None:
-            raise ValueError("a study that was closed before its first round cannot judge")
+        if judging is None:  # closed before its first round
+            return self._learner.judge(embedding)
         judgement = judging.judge(embedding)
         return _without_forgotten(judgement, self._learner) if behind else judgement
 

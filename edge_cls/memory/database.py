@@ -11,6 +11,8 @@ from urllib.parse import quote
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory import schema
 
+PATIENCE = 10.0
+"""Seconds that another process may write until one that waits is told."""
 _STORED = "what was taught before is safe"
 _CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
@@ -34,8 +36,9 @@ class Database:
     no memory of edge-cls or cannot be opened, NoDatabase and DamagedFile where it may once have been one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_s: float = PATIENCE) -> None:
         self.path = path
+        self._patience_s = patience_s
         with self.explained():
             self.connection = self._open()
         self.inode = inode_of(path)
@@ -58,7 +61,10 @@ class Database:
 
     def _prepared(self, mode: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"file:{quote(str(self.path.absolute()))}?mode={mode}", uri=True, isolation_level=None, timeout=10
+            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=self._patience_s,
         )
         try:
             self._prepare(connection, writing=mode == "rwc")
@@ -158,6 +164,11 @@ class Database:
             self.connection = self._open()
         self._closed_by_failure = False
         return True
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than so for another process that is writing."""
+        self._patience_s = seconds
+        self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
     def close(self) -> None:
         """Close the file. Closing twice is safe."""

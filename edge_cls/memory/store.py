@@ -14,7 +14,7 @@ from typing import Self
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import journal, reembedding, upkeep
-from edge_cls.memory.database import DamagedFile, Database, Inode, NoDatabase, inode_of
+from edge_cls.memory.database import PATIENCE, DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
@@ -38,6 +38,7 @@ class Memory:
         self._seen: tuple[str, int] = ("", 0)
         self._version = -1
         self._own_change = False
+        self._patience_s = PATIENCE
         inode = inode_of(path)
         try:
             self._database = Database(path)
@@ -251,6 +252,11 @@ class Memory:
         self._recover(inode)
         return self.recovered
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than so for another process that is writing: then a change raises MemoryFileError."""
+        self._patience_s = seconds
+        self._database.wait_at_most(seconds)
+
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
         self._database.close()
@@ -318,5 +324,5 @@ class Memory:
                 f"{self.path} is damaged, and what it holds cannot be saved ({error.strerror})",
                 mend="free some space, or copy it to another disk",
             ) from error
-        self._database = Database(self.path)
+        self._database = Database(self.path, patience_s=self._patience_s)
         self._version = -1  # nothing of the new file has been seen

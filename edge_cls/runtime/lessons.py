@@ -6,6 +6,7 @@ import sqlite3
 
 from edge_cls.classifier import Classifier
 from edge_cls.errors import EdgeClsError, one_line
+from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.store import Memory, Operation
 from edge_cls.runtime.ports import Feedback, Wish
 
@@ -29,6 +30,9 @@ def grant(wish: Wish, classifier: Classifier, state: str | None) -> Feedback:
                 return _forget(classifier.memory, label or state)
             case _:
                 return _teach(wish, label or "", classifier)
+    except DamagedFile:
+        classifier.memory.repair()
+        return Feedback("refused", label, f"{classifier.memory.recovered}; try again")
     except (EdgeClsError, OSError, sqlite3.Error) as error:
         return Feedback("refused", label, one_line(str(error)))
 

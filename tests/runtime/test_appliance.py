@@ -17,6 +17,7 @@ import pytest
 from edge_cls.classifier import Classifier
 from edge_cls.core.smoothing import States
 from edge_cls.errors import OutputError, SourceError
+from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.appliance import HUNG, Appliance
@@ -221,6 +222,43 @@ def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytes
     hanging.set()
 
 
+def test_frames_may_change_their_size_on_the_way(colours: Classifier) -> None:
+    sizes = (40, 64, 33, 200, 40, 8)
+    rig = Rig(FakeSource(color_frame("red", side=side) for side in sizes), colours)
+    rig.run()
+    assert [result.prediction.label for result in rig.seen.results] == ["red"] * len(sizes)
+
+
+def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours: Classifier) -> None:
+    """A thousand frames as fast as they can be read, then the camera ends."""
+    rig = Rig(Colours(["red"] * 999 + ["blue"], live=True), colours)
+    rig.run()
+    told = [result.frame.index for result in rig.seen.results]
+    assert told == sorted(set(told))
+    assert told[-1] == 999
+    assert rig.seen.results[-1].prediction.label == "blue"
+    assert rig.pipeline.dropped == 1000 - len(told)
+
+
+def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(
+    colours: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_cls.runtime.appliance.TICK", 0.0)
+    clock, openings = FakeClock(), itertools.count(1)
+    stalled = SourceError("no frame for 10 s", mend="check the cable")
+
+    def opener() -> FrameSource:
+        if next(openings) == 50:
+            rig.appliance.stop()
+        return FakeSource([], live=True, failure=stalled)
+
+    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    rig.run()
+    assert next(openings) > 50
+    assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
+    assert ("ready", "") not in rig.supervisor.heard
+
+
 def test_the_wall_clock_may_jump_back_and_forth(colours: Classifier) -> None:
     class Jumping(FakeClock):
         def __init__(self) -> None:
@@ -406,6 +444,37 @@ def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
     (feedback,) = rig.ask(wish(frame=color_frame("red")))
     assert feedback.kind == "refused"
     assert len(rig.seen.results) == 5
+
+
+def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_go_on(teachable: Classifier) -> None:
+    memory = teachable.memory
+    assert memory is not None
+    memory.wait_at_most(0.0)
+    with contextlib.closing(sqlite3.connect(memory.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        rig = Rigged(Colours(["red"] * 5), teachable)
+        (feedback,) = rig.ask(wish(frame=color_frame("red")))
+        assert feedback.kind == "refused"
+        assert "locked by another process" in feedback.detail
+        assert len(rig.seen.results) == 5
+        other.execute("ROLLBACK")
+    assert kinds(Rigged(Colours(["red"]), teachable).ask(wish(frame=color_frame("red")))) == ["stored"]
+
+
+def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = teachable.memory
+    assert memory is not None
+
+    def damaged(*_: object, **__: object) -> str:
+        monkeypatch.undo()
+        raise DamagedFile("it is damaged", mend="repair it")
+
+    monkeypatch.setattr(memory, "add", damaged)
+    heard = Rigged(Colours(["red"]), teachable).ask(*[wish(frame=color_frame("red"))] * 2)
+    assert kinds(heard) == ["refused", "stored"]
+    assert "the memory was damaged" in heard[0].detail
 
 
 # The memory
