@@ -240,19 +240,25 @@ def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours:
     assert rig.pipeline.dropped == 1000 - len(told)
 
 
-def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(
-    colours: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge_cls.runtime.appliance.TICK", 0.0)
-    clock, openings = FakeClock(), itertools.count(1)
+def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classifier) -> None:
+    clock, openings, told = FakeClock(), itertools.count(1), threading.Event()
     stalled = SourceError("no frame for 10 s", mend="check the cable")
 
+    class Told(FakeSupervisor):
+        def status(self, text: str) -> None:
+            super().status(text)
+            if "trying again" in text:
+                told.set()
+
     def opener() -> FrameSource:
-        if next(openings) == 50:
+        if (opening := next(openings)) == 2:
+            assert told.wait(PATIENCE)
+        if opening == 50:
             rig.appliance.stop()
         return FakeSource([], live=True, failure=stalled)
 
     rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    rig.supervisor = rig.appliance._supervisor = Told()
     rig.run()
     assert next(openings) > 50
     assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
