@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,26 @@ def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         return Done(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a real disk of a size, or changes its size."""
+    mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
+    if os.geteuid() != 0 or mount is None or umount is None:
+        pytest.skip("mounting a small disk needs root")
+    place.mkdir()
+
+    def resize(size: str) -> Path:
+        options = f"size={size},remount" if place.is_mount() else f"size={size}"
+        done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"mounting is not allowed here: {done.stderr.decode()}")
+        return place
+
+    yield resize
+    if place.is_mount():
+        subprocess.run([umount, place], check=True)
 
 
 @pytest.fixture

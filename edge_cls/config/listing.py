@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from edge_cls.config.loading import variable_names
-from edge_cls.config.tables import Config, kind_of
+from edge_cls.config.tables import Config
+from edge_cls.core.source_names import parse_source
 from edge_cls.core.urls import public_name
 
 
@@ -36,7 +37,7 @@ def settings(config: Config, *, environ: Mapping[str, str]) -> list[Setting]:
 def without_secrets(config: Config) -> Config:
     """Return `config` with what may be shown of a source's URL: its host."""
     name = config.source.name
-    if name is None or kind_of(name) != "url" or public_name(name) == name:
+    if name is None or parse_source(name)[0] != "stream" or public_name(name) == name:
         return config
     source = config.source.model_copy(update={"name": f"{public_name(name)}/***"})
     return config.model_copy(update={"source": source})

@@ -10,7 +10,8 @@ from typing import Any, get_origin
 from pydantic import BaseModel, ValidationError
 
 from edge_cls.config.faults import Fault, Key, faults_of, models_in, nearest
-from edge_cls.config.tables import Config, kind_of
+from edge_cls.config.tables import Config
+from edge_cls.core.source_names import parse_source
 from edge_cls.errors import ConfigError
 from edge_cls.files import open_regular
 
@@ -133,8 +134,10 @@ def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return `content` with its relative paths relative to `folder`."""
     source = content.get("source")
     places = [(content, key) for key in ("model", "labels", "memory")]
-    if isinstance(source, dict) and kind_of(str(source.get("name"))) == "file":
-        places.append((source, "name"))
+    if isinstance(source, dict):
+        name = str(source.get("name"))
+        if parse_source(name)[0] == "files" and "://" not in name:
+            places.append((source, "name"))
     for table, key in places:
         if isinstance(table.get(key), str) and table[key].strip():
             table[key] = str(folder / table[key])

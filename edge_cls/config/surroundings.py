@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.config.faults import Fault
-from edge_cls.config.tables import CommandSink, Config, JsonLinesSink, StateFileSink, kind_of
+from edge_cls.config.tables import CommandSink, Config, JsonLinesSink, StateFileSink
+from edge_cls.core.source_names import parse_source
 from edge_cls.files import open_regular
 
 _ANY_SIZE = 2**63
@@ -26,7 +27,7 @@ def missing(config: Config) -> Iterator[Fault]:
     if config.memory is not None and config.memory.is_dir():
         yield Fault("memory", f"{config.memory} is a folder", "name a file in it")
     name = config.source.name
-    if name is not None and kind_of(name) == "file" and not Path(name).exists() and not _matches(name):
+    if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
         yield Fault("source.name", f"{name} does not exist", mend)
     for number, sink in enumerate(config.sink, 1):
@@ -39,7 +40,12 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
     name = config.source.name
     if name is None:
         yield Fault("source.name", "no source is named", "name one here, or with --source")
-    elif kind_of(name) == "url" and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
+    elif (
+        parse_source(name)[0] == "stream"
+        and _SECRET.search(name)
+        and file.stat().st_mode & 0o004
+        and _holds(file, name)
+    ):
         yield Fault("source.name", "everybody may read the password in it", f"chmod 640 {file}")
     if config.memory is None and config.panel is not None and config.panel.button:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")

@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.labels import check_label
+from edge_cls.core.source_names import OPTIONS, parse_source
 from edge_cls.errors import ConfigError
 
-_OPTIONS = {"picamera2": ("size", "lores", "fps", "controls"), "v4l2": ("size", "fps")}
 """What can be asked of cameras, and of nothing else."""
 
 
@@ -91,16 +91,6 @@ _Pin = Annotated[int, Field(ge=0, le=27)]
 _Roi = Annotated[tuple[float, float, float, float], _List, AfterValidator(_check_roi)]
 
 
-def kind_of(source: str) -> str:
-    """Return what kind of source a name means: picamera2, v4l2, demo, url or file."""
-    if source.startswith(("/dev/video", "/dev/v4l/")):
-        return "v4l2"
-    kind, _, rest = source.partition(":")
-    if rest.startswith("//"):
-        return "url"
-    return kind if kind in _OPTIONS or source == "demo" else "file"
-
-
 class _Table(BaseModel):
     """A table of the file."""
 
@@ -124,8 +114,8 @@ class Source(_Table):
     @classmethod
     def _check_camera(cls, value: object, info: ValidationInfo) -> object:
         name = info.data.get("name")
-        able = [kind for kind, options in _OPTIONS.items() if info.field_name in options]
-        if name is not None and value and kind_of(name) not in able:
+        able = [kind for kind, options in OPTIONS.items() if info.field_name in options]
+        if name is not None and value and parse_source(name)[0] not in able:
             raise ConfigError(
                 f"only {' and '.join(able)} can be asked for it", mend="leave it out, or choose another source"
             )

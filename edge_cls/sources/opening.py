@@ -6,21 +6,22 @@ import difflib
 import glob
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from edge_cls.core.source_names import OPTIONS, SCHEMES, parse_source
+from edge_cls.core.urls import public_name
 from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
 from edge_cls.sources.images import ImagesSource
 from edge_cls.sources.oriented import WHOLE, Oriented, Region
 from edge_cls.sources.picamera2 import Picamera2Source
-from edge_cls.sources.stream import SCHEMES, StreamSource, public_name
+from edge_cls.sources.stream import StreamSource
 from edge_cls.sources.v4l2 import V4l2Source
 from edge_cls.sources.video import VideoSource
 
 NAMES = ("picamera2", "v4l2:0", "demo")
 """What a source is called that is no file, device or URL."""
-_OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
 
 
 def open_source(
@@ -43,13 +44,13 @@ def open_source(
     (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
     where there is no such source, and ConfigError for an option that it does not have.
     """
-    kind, which = _parse(spec)
+    kind, which = parse_source(spec)
     if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
         raise SourceError(f"{_shown(spec)} does not exist", mend=_meant(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:
-        if name not in _OPTIONS.get(kind, ()):
+        if name not in OPTIONS.get(kind, ()):
             raise ConfigError(f"{_shown(spec)} has no {name} to choose", mend=f"leave {name} away")
     source: FrameSource
     if kind == "picamera2":
@@ -76,19 +77,7 @@ def open_source(
 
 def is_live(spec: str) -> bool:
     """Return whether `spec` names a camera or the demo, which may not be there yet, and no recording."""
-    return _parse(spec)[0] != "files"
-
-
-def _parse(spec: str) -> tuple[Literal["picamera2", "v4l2", "stream", "demo", "files"], str]:
-    """Return what kind of source `spec` names, and which one of them."""
-    kind, _, which = (f"v4l2:{spec}" if spec.startswith(("/dev/video", "/dev/v4l/")) else spec).partition(":")
-    if spec == "picamera2" or (kind == "picamera2" and which):
-        return "picamera2", which or "0"
-    if kind == "v4l2" and which:
-        return "v4l2", which
-    if kind in SCHEMES and which.startswith("//"):
-        return "stream", spec
-    return ("demo" if spec == "demo" else "files"), spec
+    return parse_source(spec)[0] != "files"
 
 
 def _files(spec: str, clock: Clock) -> FrameSource:

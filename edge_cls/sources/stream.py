@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import cv2
 
+from edge_cls.core.urls import public_name
 from edge_cls.errors import SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder
-
-SCHEMES = ("rtsp", "http", "https")
-
-
-def public_name(url: str) -> str:
-    """Return what may be shown of a URL: scheme, host and port. Cameras take passwords in each of the other parts.
-
-    >>> public_name("rtsp://admin:secret@camera.local:554/user=admin&password=secret")
-    'rtsp://camera.local:554'
-    """
-    scheme, _, rest = url.partition("://")
-    authority, after = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr] # always matches
-    host = authority.rpartition("@")[2]
-    # An @ after the authority may be that of a password with a slash in it, and then the host is none.
-    plain = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host) and "@" not in after
-    return f"{scheme}://{host if plain else '...'}"
 
 
 class StreamSource:

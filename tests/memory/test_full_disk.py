@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,26 +32,6 @@ def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
 def path(tmp_path: Path) -> Path:
     """Where a memory may be made."""
     return tmp_path / "taught.db"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a real disk of a size, or changes its size."""
-    mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
-    if os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("mounting a small disk needs root")
-    place.mkdir()
-
-    def resize(size: str) -> Path:
-        options = f"size={size},remount" if place.is_mount() else f"size={size}"
-        done = subprocess.run([mount, "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip(f"mounting is not allowed here: {done.stderr.decode()}")
-        return place
-
-    yield resize
-    if place.is_mount():
-        subprocess.run([umount, place], check=True)
 
 
 def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Callable[[str], Path]) -> None:

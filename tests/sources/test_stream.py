@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_cls.core.urls import public_name
 from edge_cls.errors import SourceError
-from edge_cls.sources.stream import StreamSource, public_name
+from edge_cls.sources.stream import StreamSource
 from edge_cls.testing import FakeClock
 from tests.colors import COLORS, color_frame
 from tests.sources.fake_capture import FakeVideoCapture

@@ -1,0 +1,27 @@
+"""What the name of a source means, without opening it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["picamera2", "v4l2", "stream", "demo", "files"]
+
+SCHEMES = ("rtsp", "http", "https")
+OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
+"""What may be chosen of the frames of a kind; of the other kinds nothing."""
+
+
+def parse_source(name: str) -> tuple[Kind, str]:
+    """Return what kind of source `name` means, and which one of them.
+
+    >>> parse_source("picamera2"), parse_source("/dev/video2")
+    (('picamera2', '0'), ('v4l2', '/dev/video2'))
+    """
+    kind, _, which = (f"v4l2:{name}" if name.startswith(("/dev/video", "/dev/v4l/")) else name).partition(":")
+    if name == "picamera2" or (kind == "picamera2" and which):
+        return "picamera2", which or "0"
+    if kind == "v4l2" and which:
+        return "v4l2", which
+    if kind in SCHEMES and which.startswith("//"):
+        return "stream", name
+    return ("demo" if name == "demo" else "files"), name
