@@ -15,6 +15,7 @@ from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
+    from edge_cls.runtime.ports import Feedback
     from edge_cls.service import Service, Shown
 
 
@@ -107,7 +108,7 @@ def run(
             make_memory=file is not None,
         )
         _introduce(service)
-        with _signals_heeded(service):
+        with _signals_heeded(service, reloads=file is not None):
             service.run(max_frames)
 
 
@@ -130,10 +131,14 @@ def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | N
         from edge_cls.sinks.live import LiveView
 
         view = LiveView(Console())
-        return Shown(view, lambda feedback: view.note(f"{feedback.kind}: {feedback.detail}"))
+        return Shown(view, lambda feedback: view.note(_line(feedback)))
     if quiet and not events and not sys.stdout.isatty():
         return None
     return Shown(TextLines(sys.stdout, wants=wanted))
+
+
+def _line(feedback: Feedback) -> str:
+    return feedback.detail if feedback.kind == "stored" else f"{feedback.kind}: {feedback.detail}"
 
 
 def _introduce(service: Service) -> None:
@@ -145,12 +150,15 @@ def _introduce(service: Service) -> None:
 
 
 @contextlib.contextmanager
-def _signals_heeded(service: Service) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again."""
+def _signals_heeded(service: Service, *, reloads: bool) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again, or end it likewise.
+
+    Without a configuration SIGHUP means what it always did: the terminal is gone.
+    """
     import signal
 
     stop, reload = service.appliance.stop, service.appliance.ask_reload
-    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload if reloads else stop}
     before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
     try:
         yield

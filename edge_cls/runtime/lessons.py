@@ -54,7 +54,7 @@ def _undo(memory: Memory) -> Feedback:
     operation: Operation | None = memory.undo()
     if operation is None:
         return Feedback("refused", None, "there is nothing to undo")
-    return Feedback("stored", None, f"undone: {operation.kind}")
+    return Feedback("stored", None, f"undone: {operation}")
 
 
 def _forget(memory: Memory, label: str | None) -> Feedback:

@@ -101,3 +101,15 @@ def test_signals_reload_and_end_a_camera_in_good_order(folder: Path, camera: Mjp
     assert (running.returncode, errors) == (0, "")
     assert '"status": "ended"' in rest
     assert "entered" not in rest
+
+
+def test_without_a_configuration_a_terminal_that_is_gone_ends_the_run(folder: Path, camera: MjpegServer) -> None:
+    running = subprocess.Popen(
+        [COMMAND, "run", "--source", camera.url, "--model", "tiny.tflite", "--json"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    running.send_signal(signal.SIGHUP)
+    _, errors = running.communicate()
+    assert (running.returncode, errors) == (0, "")
