@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_cls.core.debounce import Debouncer, Press, Release, Repeat
@@ -57,6 +57,8 @@ def reference(signal: Sequence[bool]) -> list[Told]:
             if not (tick < len(signal) and believed and repeat <= tick and signal[tick] == believed):
                 continue
         if believed and repeat <= tick:
+            # Two windows, one behind the other, may have hidden more than one: the last of them is told.
+            repeat += (tick - repeat) // REPEAT * REPEAT
             told.append(Repeat(repeat))
             repeat += REPEAT
         tick += 1
@@ -67,6 +69,7 @@ edges = st.lists(st.integers(0, 120), max_size=16, unique=True).map(sorted)
 
 
 @given(edges)
+@example([0, 1, 2, 3, 4, 100, 101, 104, 105])
 def test_it_tells_what_a_walk_over_the_samples_tells(edges: list[int]) -> None:
     assert played(edges, advanced_at=range(140)) == reference(levels(edges, 140))
 
