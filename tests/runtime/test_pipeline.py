@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge_cls.classifier import Classifier
 from edge_cls.errors import ModelError, SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
@@ -297,3 +300,24 @@ def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
             seen.append(number_of(inferred.outputs))
             settled.set()
     assert seen == [0, 4, 8]
+
+
+def test_nothing_of_a_frames_size_is_allocated_after_the_first_frames(tiny: Path) -> None:
+    class Large(Filling):
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            if (number := next(self._numbers, None)) is None:
+                return None
+            frame = np.empty((480, 640, 3), np.uint8) if into is None else into
+            frame[:] = number % 256
+            return CapturedFrame(Origin(number, 0.0, 0.0, "fake"), frame)
+
+    with Classifier(tiny) as classifier, Pipeline(Large(60), classifier, clock=FakeClock()) as running:
+        for _ in range(20):
+            running.take(PATIENCE)
+        tracemalloc.start()
+        while (inferred := running.take(PATIENCE)) is not None:
+            classifier.decide(inferred.outputs)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert inferred is None
+    assert peak < 480 * 640 * 3 / 4
