@@ -297,3 +297,11 @@ def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Ri
     rig = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
     with pytest.raises(OutputError, match="nobody reads"):
         rig.service.run()
+
+
+def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
+    build: Callable[..., Rig], tiny: Path, photos: Path
+) -> None:
+    rig = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
+    assert rig.service.run() == 30
+    assert "on the CPU, not on the Edge TPU" in rig.supervisor.statuses[0]
