@@ -48,7 +48,7 @@ test-lowest:  ## all tests with the lowest version of every dependency that pypr
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
 	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.100' 'jax>=0.7'
+	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.136' 'jax>=0.7' 'gpiozero>=2.0.1' 'faiss-cpu>=1.9'
 	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...

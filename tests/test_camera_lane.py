@@ -23,7 +23,7 @@ def requirements() -> list[str]:
     """Return what is installed in the root: what the device needs, Picamera2, and what the tests need."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     device = [*project["dependencies"], *project["optional-dependencies"]["gpio"]]
-    return [*device, "picamera2", "gpiozero>=2.0.1", "pytest>=8.2", "hypothesis>=6.100", "threadpoolctl"]
+    return [*device, "picamera2", "gpiozero>=2.0.1", "pytest>=8.2", "hypothesis>=6.136", "threadpoolctl"]
 
 
 @pytest.fixture(scope="module")
