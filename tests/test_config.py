@@ -490,7 +490,7 @@ def valid(draw: st.DrawFn) -> dict[str, Any]:
         rotation=st.sampled_from([0, 90, 180, 270]),
         mirror=st.booleans(),
         roi=st.sampled_from([[0.0, 0.0, 1.0, 1.0], [0.25, 0.5, 1 / 3, 0.5]]),
-        stall_s=seconds,
+        stall_s=st.floats(0.1, 20.0),
         controls=st.dictionaries(texts, value | st.lists(value, max_size=3), max_size=3),
     )
     panel = st.fixed_dictionaries(

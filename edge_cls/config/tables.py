@@ -107,7 +107,8 @@ class Source(_Table):
     rotation: Literal[0, 90, 180, 270] = 0
     mirror: bool = False
     roi: _Roi = (0.0, 0.0, 1.0, 1.0)
-    stall_s: _Positive = 10.0
+    # systemd's watchdog waits for 30 seconds, and a camera has to be found out before.
+    stall_s: Annotated[float, Field(gt=0, le=20)] = 10.0
     controls: Annotated[dict[str, Any], AfterValidator(_check_controls)] = {}
 
     @field_validator("size", "lores", "fps", "controls")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.core.smoothing import States, Transition
-from edge_cls.errors import MemoryFileError, SourceError, one_line
+from edge_cls.errors import EdgeClsError, MemoryFileError, SourceError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.runtime.camera import Camera, CameraState
 from edge_cls.runtime.lessons import grant
@@ -84,9 +85,13 @@ class Appliance:
                     self._between_frames()
                 self._supervisor.stopping()
                 self._stop_camera()
+        except (EdgeClsError, OSError) as error:
+            with contextlib.suppress(EdgeClsError, OSError):  # it may be a sink that failed
+                self._tell_end(str(error))
+            raise
         finally:
             self._stop_camera()
-        self._offer(Status(self._clock.time(), "ended", "ended", self.states.state, tuple(self._troubles())))
+        self._tell_end("ended")
         return self.done
 
     def stop(self) -> None:
@@ -217,6 +222,9 @@ class Appliance:
         self._told = camera, troubles
         self._supervisor.status("; ".join([f"camera: {camera.detail}", *troubles]))
         self._offer(Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles))
+
+    def _tell_end(self, detail: str) -> None:
+        self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._troubles())))
 
     def _troubles(self) -> list[str]:
         pace = self._pipeline.pace

@@ -322,6 +322,14 @@ def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours
         outbox.close(PATIENCE)
 
 
+def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 3, failure=GONE), colours)
+    with pytest.raises(SourceError, match="the camera is gone"):
+        rig.run()
+    assert len(rig.seen.results) == 3
+    assert (rig.statuses[-1].camera, rig.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
+
+
 def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(tiny.read_bytes())
