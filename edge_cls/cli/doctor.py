@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption, MemoryIfAnyOption
+from edge_cls.cli.options import ConfigOption, JsonOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
     from edge_cls.doctor.report import Check
@@ -19,15 +19,7 @@ _COLORS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 
 
 def doctor(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            readable=False,
-            envvar="EDGE_CLS_CONFIG",
-            help="The configuration file.",
-            show_default="/etc/edge-cls/config.toml",
-        ),
-    ] = None,
+    config: ConfigOption = None,
     model: Annotated[
         Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the configuration's")
     ] = None,

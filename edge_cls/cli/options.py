@@ -15,5 +15,11 @@ MemoryIfAnyOption = Annotated[Path | None, _MEMORY]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(readable=False, envvar="EDGE_CLS_CONFIG", help="The configuration, a TOML file.", show_default=False),
+    typer.Option(
+        "--config",
+        readable=False,
+        envvar="EDGE_CLS_CONFIG",
+        help="The configuration, a TOML file.",
+        show_default="/etc/edge-cls/config.toml",
+    ),
 ]

@@ -220,8 +220,9 @@ class Appliance:
         if self._told == (camera, troubles):
             return
         self._told = camera, troubles
-        self._supervisor.status("; ".join([f"camera: {camera.detail}", *troubles]))
-        self._offer(Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles))
+        status = Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles)
+        self._supervisor.status(str(status))
+        self._offer(status)
 
     def _tell_end(self, detail: str) -> None:
         self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._troubles())))

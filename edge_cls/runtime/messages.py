@@ -62,6 +62,9 @@ class Status:
     state: str | None = None
     troubles: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return "; ".join([f"camera: {self.detail}", *self.troubles])
+
 
 Message = Result | Event | Status
 CHANGES = (Event, Status)

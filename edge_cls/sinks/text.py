@@ -23,7 +23,7 @@ class TextLines:
         elif isinstance(message, Event):
             self._stream.write(f"{message.frame.index:6d}  {change_of(message)}\n")
         else:
-            self._stream.write(one_line("; ".join([f"camera: {message.detail}", *message.troubles])) + "\n")
+            self._stream.write(one_line(str(message)) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
