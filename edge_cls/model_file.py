@@ -32,6 +32,7 @@ GOLDEN = "golden.json"
 _MAX_FILE = 128 * 2**20
 """Several times the largest image classifiers in int8. It lies in memory up to three times."""
 _MAX_MEMBER = 16 * 2**20
+_EMPTY_ARCHIVE = b"PK\x05\x06" + bytes(18)
 _MAX_MEMBERS = 1000
 _manifests = TypeAdapter(Manifest)
 _goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
@@ -137,7 +138,8 @@ def _open_archive(path: Path, content: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return zipfile.ZipFile(io.BytesIO(), "w")
+        # Opened to be read: one to be written would write its end when it is collected, into what is closed by then.
+        return zipfile.ZipFile(io.BytesIO(_EMPTY_ARCHIVE))
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
