@@ -56,18 +56,13 @@ class Camera:
         """Return the next frame, numbered through all openings; None once the camera is stopping."""
         while not self._stopping:
             try:
-                frame = self._read(into)
+                return self._read(into)
             except SourceError as error:
-                self._close_source()
-                self._tell("down", f"{error}; trying again")
-                self._back_off()
-                continue
-            self.alive = self._clock.monotonic()
-            self._wait = FIRST_WAIT
-            self._tell("running", "running")
-            frame = replace(frame, origin=replace(frame.origin, index=self._index))
-            self._index += 1
-            return frame
+                trouble = str(error)
+            # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
+            self._close_source()
+            self._tell("down", f"{trouble}; trying again")
+            self._back_off()
         return None
 
     def stop(self) -> None:
@@ -94,6 +89,11 @@ class Camera:
             raise SourceError(
                 f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", mend="check its settings"
             )
+        self.alive = self._clock.monotonic()
+        self._wait = FIRST_WAIT
+        self._tell("running", "running")
+        frame = replace(frame, origin=replace(frame.origin, index=self._index))
+        self._index += 1
         return frame
 
     def _close_source(self) -> None:

@@ -73,6 +73,7 @@ class Picamera2Source:
         stall_s: float = 10.0,
         library: Any = None,
     ) -> None:
+        gc.collect()  # What an opening that failed left behind: until now its exception held it.
         self._library = library or _import_picamera2()
         self._clock = clock
         self._stall_s = stall_s

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 
 from edge_cls.errors import SourceError
 from edge_cls.preprocess import Frame
+from edge_cls.runtime.camera import Camera
 from edge_cls.sources.opening import open_source
 from edge_cls.sources.oriented import Oriented
 from edge_cls.sources.picamera2 import Picamera2Source
-from tests.camera.conftest import PALETTE
-from tests.camera.virtual import CAMERA
+from tests.camera.conftest import PALETTE, half_and_half
+from tests.camera.virtual import CAMERA, FEWEST, show
 
 pytestmark = [
     pytest.mark.camera,
@@ -99,6 +102,51 @@ def test_a_camera_that_is_closed_under_us_is_told_and_works_when_it_is_opened_ag
     again.close()
     with pytest.raises(SourceError, match="is closed"):
         again.read()
+
+
+def test_nothing_is_left_of_a_camera_that_could_not_be_started(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[Any]] = []
+
+    def fail(camera: Any) -> None:
+        made.append(weakref.ref(camera))
+        raise RuntimeError("Failed to start camera")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(library.Picamera2, "start", fail)
+        with pytest.raises(SourceError, match="cannot be started"):
+            opened(library)
+    with contextlib.closing(opened(library)) as source:
+        assert [camera() for camera in made] == [None]
+        assert color_of(source.read().image) in PALETTE
+
+
+def test_nothing_is_left_of_a_camera_that_was_closed_amid_a_frame(library: Any) -> None:
+    colors = ("red", "blue", "green")
+    openings: list[weakref.ref[Any]] = []
+    real = library.MappedArray
+
+    def open_it() -> Picamera2Source:
+        assert [camera() for camera in openings] == [None] * len(openings)
+        assert len(openings) < len(colors)
+        source = opened(library)
+        openings.append(weakref.ref(source._camera))
+        return source
+
+    class Closing(real):  # type: ignore[misc, valid-type] # its class is known in the root alone
+        def __init__(self, request: Any, *args: Any, **options: Any) -> None:
+            library.MappedArray = real
+            request.picam2.close()
+            super().__init__(request, *args, **options)
+
+    with contextlib.closing(Camera(open_it, clock=time)) as camera:
+        for color in colors:
+            # libcamera reads the photos when it starts: where all is freed that held the one that ran before.
+            show([half_and_half(PALETTE[color])] * FEWEST)
+            frame = camera.read()
+            assert frame is not None
+            assert color_of(frame.image) == color
+            library.MappedArray = Closing
+    assert len(openings) == len(colors)
 
 
 def test_a_camera_in_use_is_told_and_goes_on_for_its_user(library: Any, source: Picamera2Source) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from edge_cls.errors import ConfigError, MissingDependency, SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.camera import FIRST_WAIT, LONGEST_WAIT, Camera
-from edge_cls.runtime.ports import FrameSource
+from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import image, images
 
@@ -51,6 +52,29 @@ def test_a_camera_that_fails_is_closed_and_opened_again() -> None:
     camera.close()
     assert second.closed
     camera.close()
+
+
+def test_nothing_of_a_call_that_failed_is_held_when_the_camera_is_closed() -> None:
+    """A traceback would keep the driver's buffers from being freed, which the next opening may need."""
+    held: list[weakref.ref[Buffer]] = []
+    free: list[bool] = []
+
+    class Buffer:
+        pass
+
+    class Failing(FakeSource):
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            buffer = Buffer()
+            held.append(weakref.ref(buffer))
+            raise SourceError("torn", mend="m")
+
+        def close(self) -> None:
+            free.extend(there() is None for there in held)
+
+    clock = FakeClock()
+    camera = Camera(Openings(clock, Failing([], live=True), live(images(1))), clock=clock)
+    assert camera.read() is not None
+    assert free == [True]
 
 
 def test_it_waits_longer_each_time_but_never_gives_up() -> None:
