@@ -10,7 +10,7 @@ demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in d
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
-	$(BIN)/pytest -m "not tensorflow and not bad_input and not mediapipe and not slow and not camera and not systemd"
+	$(BIN)/pytest -n auto -m "not tensorflow and not bad_input and not mediapipe and not slow and not camera and not systemd"
 
 check: lint test  ## before every commit
 

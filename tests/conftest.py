@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gpiozero
 import pytest
+from gpiozero.pins.mock import MockFactory
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
 from edge_cls.cli import main
+from tests.colors import color_frame
 from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
+from tests.sources.mjpeg_server import MjpegServer
 
 # Tests assert no durations, and a red run is about the change, not about the day's random numbers.
 settings.register_profile(
@@ -100,3 +104,19 @@ def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with FileServer(b"") as server:
         yield server
+
+
+@pytest.fixture
+def red_camera() -> Iterator[MjpegServer]:
+    """A network camera that sees red."""
+    with MjpegServer([color_frame("red", side=64)]) as server:
+        yield server
+
+
+@pytest.fixture
+def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
+    """Pins that tests drive."""
+    factory = MockFactory()
+    monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
+    yield factory
+    factory.close()

@@ -74,23 +74,6 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def camera() -> Iterator[MjpegServer]:
-    """A network camera that sees red."""
-    with MjpegServer([color_frame("red", side=64)]) as server:
-        yield server
-
-
-@pytest.fixture
-def pins() -> Iterator[MockFactory]:
-    """Pins that tests drive."""
-    before = gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory = MockFactory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.close()
-    gpiozero.Device.pin_factory = before
-
-
 def at_once() -> dict[str, float]:
     """States that follow every frame."""
     return {"smoothing_s": 0.0, "dwell_s": 0.0}
@@ -114,7 +97,7 @@ def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
     assert len(rig.seen.results) == 30
 
 
-def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, camera: MjpegServer) -> None:
+def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
     """The stream is cut after five results, and served again at the same port."""
     again: list[MjpegServer] = []
 
@@ -122,11 +105,11 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, ca
         def publish(self, message: Message) -> None:
             super().publish(message)
             if isinstance(message, Result) and len(self.results) == 5:
-                camera.die()
-                again.append(MjpegServer([color_frame("blue", side=64)], port=camera.port))
+                red_camera.die()
+                again.append(MjpegServer([color_frame("blue", side=64)], port=red_camera.port))
 
     sink = Cutting()
-    rig = build({"model": str(tiny), "source": {"name": camera.url}, "states": at_once()}, sink=sink)
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()}, sink=sink)
 
     def stop_at_blue() -> None:
         if sink.results and sink.results[-1].prediction.label == "blue":
@@ -174,10 +157,10 @@ def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Rig], ph
 
 
 def test_what_changed_is_replaced_and_what_is_seen_stays(
-    build: Callable[..., Rig], tiny: Path, camera: MjpegServer, tmp_path: Path
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
-    rig = build({"model": str(tiny), "source": {"name": camera.url}, "states": at_once(), "sink": [one]})
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
     service, appliance = rig.service, rig.service.appliance
     kept = appliance.outboxes[-1]
     appliance.states.update({"red": 0.9}, unknown=False, at=1.0)
@@ -196,9 +179,9 @@ def test_what_changed_is_replaced_and_what_is_seen_stays(
     assert service.classifier is before, "nothing of it has changed"
 
 
-def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, camera: MjpegServer) -> None:
+def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
     rig = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
-    rig.reload(source={"name": camera.url})
+    rig.reload(source={"name": red_camera.url})
     source = rig.service._source
     assert isinstance(source, Camera)
     assert source.read() is not None
@@ -220,12 +203,12 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
     build: Callable[..., Rig],
     tiny: Path,
     tmp_path: Path,
-    camera: MjpegServer,
+    red_camera: MjpegServer,
     caplog: pytest.LogCaptureFixture,
     change: dict[str, Any],
 ) -> None:
     sink = {"kind": "state_file", "path": str(tmp_path / "state.json")}
-    rig = build({"model": str(tiny), "source": {"name": camera.url}, "sink": [sink]})
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
     appliance, classifier, config = rig.service.appliance, rig.service.classifier, rig.service.config
     outboxes = list(appliance.outboxes)
     # Somebody else has a pin of the panel.
@@ -240,20 +223,20 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
 
 
 @pytest.mark.usefixtures("pins")
-def test_a_pin_may_change_its_purpose(build: Callable[..., Rig], tiny: Path, camera: MjpegServer) -> None:
+def test_a_pin_may_change_its_purpose(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
     def panel(button: int, light: int) -> dict[str, Any]:
         return {
             "kind": "gpio", "button": [{"pin": button, "label": "mug"}], "led": [{"pin": light, "label": "mug"}]
         }  # fmt: skip
 
-    rig = build({"model": str(tiny), "source": {"name": camera.url}, "panel": panel(5, 6)})
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "panel": panel(5, 6)})
     rig.reload(panel=panel(6, 5))
     assert rig.service.config.panel is not None
     assert rig.service.config.panel.button[0].pin == 6
 
 
 def test_a_button_teaches_what_the_camera_sees(
-    build: Callable[..., Rig], tiny: Path, tmp_path: Path, camera: MjpegServer, pins: MockFactory
+    build: Callable[..., Rig], tiny: Path, tmp_path: Path, red_camera: MjpegServer, pins: MockFactory
 ) -> None:
     pressed = False
 
@@ -267,7 +250,7 @@ def test_a_button_teaches_what_the_camera_sees(
 
     memory = tmp_path / "taught.db"
     config = {
-        "model": str(tiny), "source": {"name": camera.url}, "memory": str(memory), "states": at_once(),
+        "model": str(tiny), "source": {"name": red_camera.url}, "memory": str(memory), "states": at_once(),
         "panel": {"kind": "gpio", "debounce_s": 0.0, "button": [{"pin": 17, "label": "mug"}]},
     }  # fmt: skip
     sink = Pressing()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import logging
 import math
 import os
 import re
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_cls.errors import PanelError
+
+log = logging.getLogger(__name__)
 
 # A key that is held repeats at the latest every 0.1 s (the Linux console: 10.9 a second) after its first pause.
 STILL_HELD_S = 0.2
@@ -81,7 +84,7 @@ class Terminal:
             self._before = termios.tcgetattr(fd)
             tty.setcbreak(fd, termios.TCSADRAIN)
         except termios.error as error:
-            mend = "run it in a terminal, or name a keypad, such as device = '/dev/input/event0'"
+            mend = "run it in a terminal, or name a keypad, such as device = '/dev/input/by-id/usb-NAME-event-kbd'"
             raise PanelError("there is no terminal to read keys from", mend=mend) from error
         # For whoever leaves without closing; the shell would be without an echo.
         atexit.register(self._restore)
@@ -136,9 +139,9 @@ class Terminal:
 
 
 class Keypad:
-    """The keys of the input device at `path`, such as /dev/input/event0, or better one below /dev/input/by-id.
+    """The keys of the input device at `path`: one below /dev/input/by-id keeps its name when others are plugged in.
 
-    One that is unplugged is waited for. Raises PanelError where there is none to begin with.
+    One that is not there, or is unplugged, is waited for. Raises PanelError where it may not be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -147,8 +150,12 @@ class Keypad:
         self._reopen = math.inf
         try:
             self._fd = self._open()
+        except FileNotFoundError:
+            log.warning("waiting for the keypad %s; 'ls -l /dev/input/by-id' names those that are there", path)
+            self._fd = -1
+            self._reopen = -math.inf
         except OSError as error:
-            mend = "'ls -l /dev/input/by-id' names those that are there"
+            mend = "give an input device, such as one below /dev/input/by-id"
             if isinstance(error, PermissionError):
                 mend = "join the group input: 'sudo usermod -aG input $USER', and log in again"
             raise PanelError(f"the keypad {path} cannot be read: {error.strerror}", mend=mend) from error
@@ -166,6 +173,7 @@ class Keypad:
         except OSError:
             read = b""
         if not read:
+            log.warning("the keypad %s is gone; waiting for it", self._path)
             self._let_go()
             self._reopen = now + REOPEN_S
             return self._released()
@@ -190,6 +198,7 @@ class Keypad:
             with suppress(OSError):
                 self._fd = self._open()
                 self._reopen = math.inf
+                log.info("the keypad %s is there", self._path)
         return []
 
     def close(self) -> None:

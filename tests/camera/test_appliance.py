@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gpiozero
 import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
@@ -43,15 +42,6 @@ def scene(label: str) -> list[Frame]:
         view = photo[top : top + SIZE[1], left : left + SIZE[0]] * (0.9 + 0.03 * number)
         views.append(np.clip(view, 0, 255).astype(np.uint8))
     return views
-
-
-@pytest.fixture
-def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
-    """Pins that the test drives."""
-    factory = MockFactory()
-    monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
-    yield factory
-    factory.close()
 
 
 class Stage:

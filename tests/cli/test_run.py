@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.colors import color_frame
 from tests.commands import COMMAND, EdgeCls, good
 from tests.sources.mjpeg_server import MjpegServer
-
-
-@pytest.fixture
-def camera() -> Iterator[MjpegServer]:
-    """A network camera that sees red."""
-    with MjpegServer([color_frame("red", side=64)]) as server:
-        yield server
 
 
 def write_config(folder: Path, text: str) -> Path:
@@ -79,11 +70,11 @@ def test_a_bad_configuration_ends_with_78_and_one_line(edge_cls: EdgeCls, folder
     assert "states.sourze" in done.stderr
 
 
-def test_signals_reload_and_end_a_camera_in_good_order(folder: Path, camera: MjpegServer) -> None:
+def test_signals_reload_and_end_a_camera_in_good_order(folder: Path, red_camera: MjpegServer) -> None:
     events = folder / "events.jsonl"
 
     sink = f'[[sink]]\nkind = "json_lines"\npath = "{events}"\nraw = true\n'
-    config = write_config(folder, f'[source]\nname = "{camera.url}"\n{sink}')
+    config = write_config(folder, f'[source]\nname = "{red_camera.url}"\n{sink}')
     running = subprocess.Popen(
         [COMMAND, "run", "--config", str(config), "--events", "--json"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -103,9 +94,9 @@ def test_signals_reload_and_end_a_camera_in_good_order(folder: Path, camera: Mjp
     assert "entered" not in rest
 
 
-def test_without_a_configuration_a_terminal_that_is_gone_ends_the_run(folder: Path, camera: MjpegServer) -> None:
+def test_without_a_configuration_a_terminal_that_is_gone_ends_the_run(folder: Path, red_camera: MjpegServer) -> None:
     running = subprocess.Popen(
-        [COMMAND, "run", "--source", camera.url, "--model", "tiny.tflite", "--json"],
+        [COMMAND, "run", "--source", red_camera.url, "--model", "tiny.tflite", "--json"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert running.stdout is not None

@@ -230,10 +230,19 @@ def test_releases_that_the_kernel_lost_are_made_up_for(keypad: KeypadRig) -> Non
     assert keypad.keys.seen.get(timeout=PATIENCE) == [("m", False)]
 
 
-def test_a_keypad_that_is_not_there_is_told_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PanelError, match=r"event7 cannot be read: No such file.*; 'ls -l /dev/input/by-id' names"):
-        Keypad(tmp_path / "event7")
+def test_a_keypad_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "event7"
+    keys = Keypad(path)
+    assert f"waiting for the keypad {path}; 'ls -l /dev/input/by-id' names" in caplog.text
+    assert keys.advance(100.0) == []
+    assert (keys.due(), keys.fileno()) == (100.0 + REOPEN_S, -1)
+    os.mkfifo(path)
+    keys.advance(100.0 + REOPEN_S)
+    assert keys.fileno() >= 0
+    keys.close()
 
+
+def test_a_keypad_that_may_not_be_read_is_told_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
