@@ -26,7 +26,7 @@ from edge_cls.core.openset import STRANGER
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError, SpaceMismatch
 from edge_cls.files import open_regular
-from edge_cls.memory.store import Example, Memory
+from edge_cls.memory.store import Changes, Example, Memory
 from edge_cls.model import Model, Outputs
 from edge_cls.model_file import read_model
 from edge_cls.preprocess import Frame
@@ -137,6 +137,7 @@ class Classifier:
             head=head, false_accept=false_accept, stranger=STRANGER if stranger is None else stranger
         )
         self.memory: Memory | None = None
+        self._behind = False  # the memory has changes that the learner does not know
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.model.close)
             if memory is not None:
@@ -166,19 +167,12 @@ class Classifier:
         """
         if self.memory is None:
             return
+        behind, self._behind = self._behind, True  # until all of it is learnt: what was told once is not told again
         changes = self.memory.changes()
-        if not (changes.reload or changes.removed or changes.upserted):
-            return
-        with self._study.changing() if self._study else contextlib.nullcontext():
-            if changes.reload:
-                self._recall(self.memory)
-                return
-            for identity in changes.removed:
-                self.learner.remove(identity)
-            for example in changes.upserted:
-                if example.id in self.learner:
-                    self.learner.remove(example.id)
-                self.learner.add(_lesson(example))
+        if behind or changes.reload or changes.removed or changes.upserted:
+            with self._study.changing() if self._study else contextlib.nullcontext():
+                self._learn(changes, self.memory, anew=behind or changes.reload)
+        self._behind = False
 
     def settle(self) -> None:
         """Return once frames are judged by all that `follow` learnt."""
@@ -249,6 +243,17 @@ class Classifier:
                 mend="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
             )
         self.learner.fit(map(_lesson, examples))
+
+    def _learn(self, changes: Changes, memory: Memory, *, anew: bool) -> None:
+        if anew or memory.space != self.model.space:
+            self._recall(memory)
+            return
+        # What came and went since the last look was never learnt.
+        for identity in (*changes.removed, *(example.id for example in changes.upserted)):
+            if identity in self.learner:
+                self.learner.remove(identity)
+        for example in changes.upserted:
+            self.learner.add(_lesson(example))
 
     def _judge(self, embedding: QuantizedVector) -> Judgement:
         return (self._study or self.learner).judge(embedding)

@@ -53,7 +53,7 @@ def resize(frame: Frame, width: int, height: int, into: Frame | None = None) -> 
         if factor > 1:
             return _shrink(frame, factor, into)
         if into is None:
-            return np.ascontiguousarray(frame)
+            return frame.copy()  # the caller may write into the frame, or into this
         np.copyto(into, frame)
         return into
     if factor > 1:

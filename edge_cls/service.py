@@ -172,7 +172,8 @@ class Service:
     def _close_adapter(self, key: object, until: float) -> None:
         adapter = self._adapters.pop(key)
         if isinstance(adapter, Outbox):
-            # Of a recording everything is told, however slow who reads it.
-            adapter.close(max(0.0, until - self._clock.monotonic()) if self._live else None)
+            # Of a recording everything is told, however slow who reads it, unless somebody wants it to stop.
+            in_haste = self._live or self.appliance.stopping
+            adapter.close(max(0.0, until - self._clock.monotonic()) if in_haste else None)
         else:
             adapter.close()

@@ -299,6 +299,63 @@ def test_the_same_frame_is_stored_once_and_named(tiny: Path, memory: Path) -> No
         assert classifier.taught() == {"rose": 1, "tulip": 1}
 
 
+def test_what_came_and_went_between_two_looks_is_no_matter(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
+        watching.teach("rose", color_frame("red"))
+        teaching.teach("tulip", color_frame("blue"))
+        assert teaching.memory is not None
+        teaching.memory.undo()
+        watching.follow()
+        assert watching.taught() == {"rose": 1}
+
+
+def test_vectors_of_another_backbone_are_never_learnt(tiny: Path, memory: Path) -> None:
+    """Not at the second look either, which tells of the newest ones alone."""
+    alien = QuantizedVector(np.ones(8, np.int8), 1.0, 0)
+    with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
+        classifier.teach("rose", plain("red"))
+        other.reembed("another", lambda _: alien)
+        for _ in range(2):
+            with pytest.raises(SpaceMismatch):
+                classifier.follow()
+            other.add("tulip", alien, space="another", crop=b"", taught_at=1.0)
+        assert classifier.taught() == {"rose": 1}
+
+
+def test_nor_into_a_memory_that_was_empty(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
+        other.add("tulip", QuantizedVector(np.ones(8, np.int8), 1.0, 0), space="another", crop=b"", taught_at=1.0)
+        with pytest.raises(SpaceMismatch):
+            classifier.follow()
+        assert classifier.taught() == {}
+
+
+def test_changes_that_could_not_be_learnt_are_learnt_later(
+    tiny: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryFileError("a bad moment", mend="wait")
+
+    with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
+        teaching.teach("rose", plain("red"))
+        with monkeypatch.context() as bad:
+            bad.setattr(watching.learner, "add", fail)
+            with pytest.raises(MemoryFileError):
+                watching.follow()
+        watching.follow()
+        assert watching.taught() == {"rose": 1}
+
+
+def test_a_label_that_a_regression_cannot_read_leaves_what_it_knew(tiny: Path, memory: Path) -> None:
+    with Classifier(tiny, memory=memory, head="knn-regression") as gauge, Classifier(tiny, memory=memory) as other:
+        gauge.teach("1", plain("red"))
+        other.teach("mug", plain("blue"))
+        for _ in range(2):
+            with pytest.raises(LabelError, match="is no number"):
+                gauge.follow()
+        assert gauge.taught() == {"1": 1}
+
+
 def test_a_memory_that_becomes_one_of_another_backbone_ends_the_run(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier:
         classifier.teach("rose", plain("red"))

@@ -116,7 +116,7 @@ FAULTS = {
     "[states]\nbackground = 'x'": "states.background: 'x' is a text, not a list; write it in brackets: [...]",
     # what is out of range
     "threads = 0": "threads: 0 is not at least 1; write a number that is at least 1",
-    "[limits]\nmax_fps = 0": "limits.max_fps: 0 is not above 0; write a number that is above 0",
+    "[limits]\nmax_fps = 0.05": "limits.max_fps: 0.05 is not at least 0.1; write a number that is at least 0.1",
     "[source]\nsize = [640, -1]": "source.size #2: -1 is not above 0; write a number that is above 0",
     "[source]\nsize = [1, 2, 3]": "source.size: it has too many values; write 2 of them",
     "[source]\nroi = [0.5, 0, 0.6, 1]": "source.roi: [0.5, 0.0, 0.6, 1.0] is not inside the frame; write left, top, "
@@ -531,7 +531,7 @@ def valid(draw: st.DrawFn) -> dict[str, Any]:
             delegate=st.sampled_from(["none", "auto", "edgetpu", "edgetpu:usb:0"]),
             source=source,
             states=some(smoothing_s=seconds, dwell_s=seconds, background=st.lists(labels, max_size=3)),
-            limits=some(max_fps=seconds, hot_c=st.floats(1, 125)),
+            limits=some(max_fps=st.floats(0.1, 1000), hot_c=st.floats(1, 125)),
             panel=panel | keyboard,
             sink=st.lists(sink, max_size=4),
         )

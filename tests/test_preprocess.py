@@ -75,6 +75,12 @@ def test_a_frame_of_the_models_size_is_taken_as_it_is() -> None:
     np.testing.assert_array_equal(preprocess(frame, Preprocessing(32, 32)), frame)
 
 
+@pytest.mark.parametrize(("width", "height"), [(32, 32), (32, 40), (40, 32), (64, 64), (50, 70)])
+def test_a_frame_may_be_written_over_while_the_model_looks_at_it(width: int, height: int) -> None:
+    frame = synthetic_frame(width, height)
+    assert not np.shares_memory(preprocess(frame, Preprocessing(32, 32)), frame)
+
+
 @given(SIDE, SIDE, TARGET, TARGET)
 def test_the_same_bytes_are_written_into_a_given_array(width: int, height: int, to_width: int, to_height: int) -> None:
     frame, contract = synthetic_frame(width, height), Preprocessing(to_width, to_height)

@@ -58,7 +58,7 @@ def run(
         int | None, typer.Option(min=1, max=64, help="Threads of the interpreter.", show_default=False)
     ] = None,
     max_fps: Annotated[
-        float | None, typer.Option(min=0.001, help="At most so many frames a second.", show_default=False)
+        float | None, typer.Option(min=0.1, help="At most so many frames a second.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
     events: Annotated[

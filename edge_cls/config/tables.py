@@ -144,7 +144,8 @@ class States(_Table):
 class Limits(_Table):
     """How fast and how hot it may go; None: as fast as it goes."""
 
-    max_fps: _Positive | None = None
+    # The watchdog waits 30 s for a frame.
+    max_fps: Annotated[float, Field(ge=0.1)] | None = None
     hot_c: Annotated[float, Field(gt=0, le=125)] = 80.0
 
 

@@ -65,7 +65,10 @@ class Learner:
         self.fit(())
 
     def fit(self, lessons: Iterable[Lesson]) -> None:
-        """Learn `lessons` and nothing else."""
+        """Learn `lessons` and nothing else. Raises as `add` does, with all as it was."""
+        lessons = list(lessons)
+        for lesson in lessons:
+            self.check(lesson.label)
         self._examples = Examples()
         self._ids: list[str] = []
         self._index: dict[str, int] = {}

@@ -170,6 +170,10 @@ class Database:
         self._patience_s = seconds
         self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
+    def open_later(self, inode: Inode | None) -> None:
+        """Let the next who follows the file open it again, which was `inode` when it was closed."""
+        self.inode, self._closed_by_failure = inode, True
+
     def close(self) -> None:
         """Close the file. Closing twice is safe."""
         self.inode = None

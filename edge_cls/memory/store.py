@@ -249,7 +249,11 @@ class Memory:
         """Put the file aside, save what can be read of it into a new one, and return what was lost. See `recovered`."""
         inode = self._database.inode
         self._database.close()
-        self._recover(inode)
+        try:
+            self._recover(inode)
+        except BaseException:
+            self._database.open_later(inode)
+            raise
         return self.recovered
 
     def wait_at_most(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.core.smoothing import States, Transition
-from edge_cls.errors import EdgeClsError, MemoryFileError, SourceError, one_line
+from edge_cls.errors import EdgeClsError, LabelError, MemoryFileError, SourceError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.runtime.camera import Camera, CameraState
 from edge_cls.runtime.lessons import grant
@@ -60,7 +60,7 @@ class Appliance:
         self._supervisor = supervisor
         self._reload = reload
         self._wishes: deque[Wish] = deque()
-        self._stopping = self._reload_wanted = self._ready = False
+        self.stopping = self._reload_wanted = self._ready = False
         self._memory_trouble: str | None = None
         self._refused: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
@@ -76,7 +76,7 @@ class Appliance:
         self._tell_status()
         try:
             with self._pipeline:
-                while not self._stopping and (max_frames is None or self.done < max_frames):
+                while not self.stopping and (max_frames is None or self.done < max_frames):
                     inferred = self._pipeline.take(TICK)
                     if inferred is not None:
                         self._judge(inferred)
@@ -95,9 +95,11 @@ class Appliance:
         return self.done
 
     def stop(self) -> None:
-        """End the run, from any thread or a signal handler."""
-        self._stopping = True
+        """End the run, from any thread or a signal handler. What is not told at once is dropped."""
+        self.stopping = True
         self._pipeline.wake()
+        for outbox in self.outboxes:
+            outbox.hurry()
 
     def ask_reload(self) -> None:
         """Read the configuration again before the next frame, from any thread or a signal handler."""
@@ -137,7 +139,7 @@ class Appliance:
         self._supervisor.watchdog()
 
     def _between_frames(self) -> None:
-        while self._wishes:
+        for _ in range(len(self._wishes)):  # and not of those that come meanwhile: frames go on
             wish = self._wishes.popleft()
             feedback = grant(wish, self._pipeline.engine, self.states.state)
             log.info("%s: %s, %s", wish.action, feedback.kind, one_line(feedback.detail))
@@ -187,7 +189,7 @@ class Appliance:
                     classifier.memory.repair()
                     log.warning("%s", classifier.memory.recovered)
                 classifier.follow()
-        except MemoryFileError as error:
+        except (MemoryFileError, LabelError) as error:
             if self._memory_trouble is None:
                 log.warning("%s; going on with what was known", error)
             self._memory_trouble = str(error)

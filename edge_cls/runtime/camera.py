@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from edge_cls.errors import SourceError
+from edge_cls.errors import EdgeClsError, SourceError
 from edge_cls.images import MIN_SIDE
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
@@ -17,7 +17,7 @@ from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds until a camera is opened again: doubled after each attempt that gave no frame."""
+"""Seconds until a camera is opened again: doubled after each attempt that gave no frames for at least as long."""
 _SLICE = 0.25
 
 
@@ -30,24 +30,25 @@ class CameraState:
 
 
 class Camera:
-    """The live source that `opener` opens, opened again after each SourceError.
+    """The live source that `opener` opens, opened again after each failure.
 
     Reading waits until there is a frame, or the camera is closed. `state` may be read from any thread, as may `alive`,
     the monotonic time of the last sign of life: a frame, or an attempt to open it. `changed` is called, in the reading
     thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no
-    waiting mends (a missing library, a wrong setting) are raised.
+    waiting mends (a missing library, a wrong setting) are raised by the first `opener` before its first frame.
     """
 
     live = True
 
     def __init__(self, opener: Callable[[], FrameSource], *, clock: Clock) -> None:
-        self.opener = opener
+        self.opener = self._first = opener
         self.changed: Callable[[], None] = lambda: None
         self.state = CameraState("opening", "opening the camera")
         self.alive = clock.monotonic()
         self._clock = clock
         self._source: FrameSource | None = None
         self._opened_by: Callable[[], FrameSource] | None = None
+        self._opened_at = 0.0
         self._wait = FIRST_WAIT
         self._index = 0
         self._stopping = False
@@ -57,7 +58,10 @@ class Camera:
         while not self._stopping:
             try:
                 return self._read(into)
-            except SourceError as error:
+            except EdgeClsError as error:
+                # What a first start meets is for a person to mend; later there is nobody, but a reload may come.
+                if not isinstance(error, SourceError) and not self._index and self._opened_by is self._first:
+                    raise
                 trouble = str(error)
             # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
             self._close_source()
@@ -81,6 +85,7 @@ class Camera:
             self.alive = self._clock.monotonic()
             self._opened_by = self.opener
             self._source = self.opener()
+            self._opened_at = self._clock.monotonic()
         frame = self._source.read(into)
         if frame is None:
             raise SourceError("the camera gives no more frames", mend="check that it is plugged in")
@@ -90,7 +95,9 @@ class Camera:
                 f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", mend="check its settings"
             )
         self.alive = self._clock.monotonic()
-        self._wait = FIRST_WAIT
+        # One that fails after a few frames again and again is no better than one that gives none.
+        if self.alive - self._opened_at >= self._wait:
+            self._wait = FIRST_WAIT
         self._tell("running", "running")
         frame = replace(frame, origin=replace(frame.origin, index=self._index))
         self._index += 1

@@ -23,16 +23,17 @@ def grant(wish: Wish, classifier: Classifier, state: str | None) -> Feedback:
     if classifier.memory is None:
         return Feedback("refused", label, "there is no memory to teach; set one (--memory)")
     try:
-        match wish.action:
-            case "undo":
-                return _undo(classifier.memory)
-            case "forget":
-                return _forget(classifier.memory, label or state)
-            case _:
-                return _teach(wish, label or "", classifier)
-    except DamagedFile:
-        classifier.memory.repair()
-        return Feedback("refused", label, f"{classifier.memory.recovered}; try again")
+        try:
+            match wish.action:
+                case "undo":
+                    return _undo(classifier.memory)
+                case "forget":
+                    return _forget(classifier.memory, label or state)
+                case _:
+                    return _teach(wish, label or "", classifier)
+        except DamagedFile:
+            classifier.memory.repair()
+            return Feedback("refused", label, f"{classifier.memory.recovered}; try again")
     except (EdgeClsError, OSError, sqlite3.Error) as error:
         return Feedback("refused", label, one_line(str(error)))
 

@@ -47,7 +47,7 @@ class Outbox:
         self._calm_s = calm_s
         self._changed = threading.Condition()
         self._queue: deque[Message] = deque()
-        self._closing = False
+        self._closing = self._in_haste = False
         self._given_up: Exception | None = None
         self._troubles: dict[Literal["fails", "slow"], str] = {}
         self._last_trouble = 0.0
@@ -66,12 +66,12 @@ class Outbox:
         """Queue `message`, if the sink wants its kind.
 
         Into a full queue it goes at once, in place of the oldest Result, or else Status, or else Event; with `wait`
-        it waits for room instead. Raises what an essential sink failed with.
+        it waits for room instead, unless there is haste. Raises what an essential sink failed with.
         """
         if not isinstance(message, self._wants):
             return
         with self._changed:
-            while wait and len(self._queue) >= self._size and not self._closing and self._given_up is None:
+            while wait and len(self._queue) >= self._size and not self._in_haste and self._given_up is None:
                 self._changed.wait()
             if self._given_up is not None:
                 raise self._given_up
@@ -86,6 +86,12 @@ class Outbox:
         if told is not None:
             _log.warning("%s", told)
 
+    def hurry(self) -> None:
+        """Wait for room no more, from any thread or a signal handler."""
+        with self._changed:
+            self._in_haste = True
+            self._changed.notify_all()
+
     def close(self, timeout_s: float | None) -> None:
         """Deliver what is queued, for at most `timeout_s` seconds if any, and close the sink. Closing twice is safe.
 
@@ -94,7 +100,7 @@ class Outbox:
         with self._changed:
             if self._closing:
                 return
-            self._closing = True
+            self._closing = self._in_haste = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
         with self._changed:

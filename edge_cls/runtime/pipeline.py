@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 STOP = 1.0
 """Seconds that a thread has to end."""
+STALE = 2.0
+"""Seconds after which the newest frame is of the past: what is there now may be something else."""
+_SLICE = 0.25
 T = TypeVar("T")
 EngineT = TypeVar("EngineT", bound="Engine")
 
@@ -66,6 +69,12 @@ class Handoff(Generic[T]):
         self._item: T | None = None
         self._woken = False
         self.closed = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no item is left, and none will come."""
+        with self._changed:
+            return self.closed and self._item is None
 
     def put(self, item: T, *, wait: bool) -> T | None:
         """Hand over `item`. Returns what it replaced; once the hand-off is closed, that is the item itself."""
@@ -123,6 +132,7 @@ class Pipeline(Generic[EngineT]):
         self._clock = clock
         self._failure: BaseException | None = None
         self._latest: CapturedFrame | None = None
+        self._latest_at = 0.0
         self._latest_lock = threading.Lock()
         self._free: deque[Frame] = deque()
         self._prepared: Handoff[_Prepared[EngineT]] = Handoff()
@@ -136,7 +146,7 @@ class Pipeline(Generic[EngineT]):
     @property
     def ended(self) -> bool:
         """Whether the source has ended, and all has been taken that came of it."""
-        return self._inferred.closed
+        return self._inferred.exhausted
 
     def take(self, timeout: float | None = None) -> Inferred[EngineT] | None:
         """Return the next inference; None after `timeout` seconds, when woken, or when the source has ended.
@@ -144,7 +154,7 @@ class Pipeline(Generic[EngineT]):
         An error of the source or of the engine is raised here, after what came before it has been taken.
         """
         inferred = self._inferred.take(timeout)
-        if inferred is None and self._inferred.closed and self._failure is not None:
+        if inferred is None and self.ended and self._failure is not None:
             raise self._failure
         return inferred
 
@@ -153,9 +163,9 @@ class Pipeline(Generic[EngineT]):
         self._inferred.wake()
 
     def snapshot(self) -> CapturedFrame | None:
-        """Return a copy of the newest frame, in as many pixels as the source has; None before the first."""
+        """Return a copy of the newest frame, in as many pixels as the source has; None without one, or a STALE one."""
         with self._latest_lock:
-            if self._latest is None:
+            if self._latest is None or (self._source.live and self._clock.monotonic() - self._latest_at > STALE):
                 return None
             frame = self._latest
             image = frame.image.copy() if frame.detail is None else frame.detail().copy()
@@ -204,11 +214,11 @@ class Pipeline(Generic[EngineT]):
                 return
             self.stages.add("capture", now() - began)
             with self._latest_lock:
-                previous, self._latest = self._latest, frame
+                previous, self._latest, self._latest_at = self._latest, frame, now()
             spare = None if previous is None else previous.image
             if self.pace is not None:
-                if not live:
-                    self._clock.sleep(self.pace.wait_s(now()))
+                while not live and not self._prepared.closed and (early := self.pace.wait_s(now())) > 0:
+                    self._clock.sleep(min(early, _SLICE))
                 if not self.pace.due(frame.origin.captured if live else now()) and live:
                     continue
             began = now()

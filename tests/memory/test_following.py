@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import MemoryFileError
-from edge_cls.memory import reembedding
+from edge_cls.memory import reembedding, store
 from edge_cls.memory.store import Memory
 from tests.examples import embed, teach
 
@@ -159,6 +160,20 @@ def test_a_file_that_cannot_be_opened_when_it_takes_the_place_is_tried_again(rea
             reader.changes()
     sound.replace(reader.path)
     assert reader.changes().reload
+
+
+def test_a_repair_that_found_no_room_is_made_later(reader: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(store, "recover", full)
+        with pytest.raises(OSError, match="No space left"):
+            reader.repair()
+    assert reader.changes().reload
+    assert [example.label for example in reader.examples()] == ["mug"]
+    reader.repair()
+    assert reader.recovered
 
 
 def test_what_was_repaired_is_read_whole(reader: Memory) -> None:

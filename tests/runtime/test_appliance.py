@@ -446,6 +446,36 @@ def test_wishes_do_not_pile_up(teachable: Classifier) -> None:
     assert [feedback.detail for feedback in heard].count("too much at once") == 4
 
 
+def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> None:
+    """Each wish is granted so slowly that the next one is there before."""
+    rig = Rig(Colours(["red"] * 5), teachable)
+    done: list[int] = []
+
+    def hear(_: Feedback) -> None:
+        done.append(rig.appliance.done)
+        if len(done) < 100:
+            rig.appliance.ask(wish("undo", None))
+
+    rig.appliance.heard = hear
+    rig.appliance.ask(wish("undo", None))
+    rig.run()
+    assert set(done) >= {1, 2, 3, 4}
+
+
+def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> str:
+        raise DamagedFile("it is damaged", mend="make room")
+
+    monkeypatch.setattr(teachable.memory, "add", damaged)
+    monkeypatch.setattr(teachable.memory, "repair", damaged)
+    rig = Rigged(Colours(["red"] * 5), teachable)
+    (feedback,) = rig.ask(wish(frame=color_frame("red")))
+    assert (feedback.kind, feedback.detail) == ("refused", "it is damaged; make room")
+    assert len(rig.seen.results) == 5
+
+
 def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
     teachable: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,6 +582,20 @@ def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> 
     # It can be taught again.
     teachable.teach("mug", color_frame("red"))
     assert labels_in(memory.path) == ["mug"]
+
+
+def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "taught.db"
+
+    def teach() -> None:
+        with Classifier(tiny, memory=memory) as other:
+            other.teach("mug", color_frame("red"))
+
+    with Classifier(tiny, memory=memory, head="knn-regression") as gauge:
+        rig = Rig(FakeSource(during(10, {5: teach})), gauge)
+        rig.run()
+    assert len(rig.seen.results) == 10
+    assert "'mug' is no number" in rig.statuses[-1].troubles[0]
 
 
 def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:

@@ -79,15 +79,26 @@ def test_nothing_of_a_call_that_failed_is_held_when_the_camera_is_closed() -> No
 
 def test_it_waits_longer_each_time_but_never_gives_up() -> None:
     clock = FakeClock()
-    openings = Openings(clock, *[GONE] * 40, live(images(1)), *[GONE] * 2, live(images(1)))
+    openings = Openings(clock, *[GONE] * 40, live(images(2)), live(images(1)))
     camera = Camera(openings, clock=clock)
     assert camera.read() is not None
     waits = [later - earlier for earlier, later in itertools.pairwise(openings.at)]
     assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
     assert set(waits[8:]) == {LONGEST_WAIT}
-    # A frame is a new beginning.
+    # One that gave frames for longer than that is a new beginning.
+    clock.sleep(LONGEST_WAIT)
     assert camera.read() is not None
-    assert openings.at[41] - openings.at[40] == FIRST_WAIT
+    assert camera.read() is not None
+    assert openings.at[41] - openings.at[40] == pytest.approx(LONGEST_WAIT + FIRST_WAIT)
+
+
+def test_one_that_fails_after_a_frame_each_time_is_opened_ever_more_seldom() -> None:
+    clock = FakeClock()
+    openings = Openings(clock, *[live(images(1)) for _ in range(12)])
+    camera = Camera(openings, clock=clock)
+    for _ in range(12):
+        assert camera.read() is not None
+    assert openings.at[-1] - openings.at[-2] == LONGEST_WAIT
 
 
 def test_a_camera_that_ends_is_opened_again() -> None:
@@ -133,6 +144,29 @@ def test_what_no_waiting_mends_is_raised(error: Exception) -> None:
     clock = FakeClock()
     with pytest.raises(type(error)):
         Camera(Openings(clock, error), clock=clock).read()
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such control", mend="m"), MissingDependency("x", mend="m")])
+def test_what_comes_up_while_it_runs_is_told_and_tried_again(error: Exception) -> None:
+    """Nobody is there to mend it, and the process would not be started again."""
+    clock = FakeClock()
+    camera = Camera(Openings(clock, live(images(1)), error, live(images(1))), clock=clock)
+    assert camera.read() is not None
+    told: list[str] = []
+    camera.changed = lambda: told.append(camera.state.detail)
+    assert camera.read() is not None
+    assert f"{error}; trying again" in told
+
+
+def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:
+    clock, second = FakeClock(), live(images(1))
+
+    def fail() -> FrameSource:
+        camera.opener = Openings(clock, ConfigError("no such control", mend="m"), second)
+        raise GONE
+
+    camera = Camera(fail, clock=clock)
+    assert camera.read() is not None
 
 
 def test_a_device_that_cannot_even_be_closed_is_opened_again() -> None:

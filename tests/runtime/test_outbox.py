@@ -194,6 +194,19 @@ def test_who_waits_for_room_is_let_go_when_the_outbox_closes(held: HeldSink) -> 
     assert outbox.dropped == 2
 
 
+def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink) -> None:
+    outbox = held_outbox(held, size=1)
+    outbox.offer(result(1), wait=True)
+    waiter = threading.Thread(target=outbox.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
+    waiter.start()
+    outbox.hurry()
+    waiter.join(PATIENCE)
+    assert not waiter.is_alive()
+    held.release.set()
+    outbox.close(PATIENCE)
+    assert [number_of(message) for message in held.messages] == [0, 2]
+
+
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OutputError("full", mend="make room")])
 def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)

@@ -16,7 +16,7 @@ from edge_cls.errors import ModelError, SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.pace import Pace
-from edge_cls.runtime.pipeline import Handoff, Inferred, Pipeline
+from edge_cls.runtime.pipeline import STALE, STOP, Handoff, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import NumberEngine, image, images, number_of
@@ -214,6 +214,42 @@ def test_a_snapshot_is_a_copy_of_the_newest_frame() -> None:
         assert running.snapshot() is None
 
 
+def test_a_frame_of_the_past_is_no_snapshot() -> None:
+    """A camera may stall for many seconds until it is known to be down."""
+    stalled, over = threading.Event(), threading.Event()
+
+    def camera() -> Iterator[Frame]:
+        yield image(1)
+        stalled.set()
+        over.wait(PATIENCE)
+
+    clock = FakeClock()
+    with Pipeline(FakeSource(camera(), live=True), NumberEngine(), clock=clock) as running:
+        assert stalled.wait(PATIENCE)
+        clock.sleep(STALE)
+        assert running.snapshot() is not None
+        clock.sleep(0.1)
+        assert running.snapshot() is None
+        over.set()
+
+
+def test_the_last_frame_of_a_recording_is_not_lost_to_whoever_was_woken_before_it() -> None:
+    arrived = threading.Event()
+
+    def infer(_: int) -> None:
+        assert arrived.wait(PATIENCE)
+
+    with pipeline(FakeSource(images(1)), NumberEngine(infer)) as running:
+        running.wake()
+        assert running.take(PATIENCE) is None
+        arrived.set()
+        for thread in running._threads:
+            thread.join(PATIENCE)
+        assert not running.ended
+        assert running.take(PATIENCE) is not None
+        assert running.ended
+
+
 def test_there_is_no_snapshot_before_the_first_frame() -> None:
     assert pipeline(FakeSource([])).snapshot() is None
 
@@ -266,6 +302,29 @@ def test_a_recording_is_slowed_down_and_loses_nothing() -> None:
     seen, seconds = paced(FakeSource(images(11)), 5.0)
     assert seen == list(range(11))
     assert seconds == pytest.approx(2.0)
+
+
+def test_leaving_does_not_wait_for_the_next_frame_of_a_slow_recording(caplog: pytest.LogCaptureFixture) -> None:
+    class Waiting(FakeClock):
+        def sleep(self, seconds: float, /) -> None:
+            slept.append(seconds)
+            waiting.set()
+            left.wait(PATIENCE)
+            super().sleep(seconds)
+
+    slept: list[float] = []
+    waiting, left = threading.Event(), threading.Event()
+    clock = Waiting(now=0.0)
+    pace = Pace(max_fps=0.1, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    source = FakeSource(images(3))
+    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+        assert waiting.wait(PATIENCE)
+        running._prepared.close()
+        left.set()
+    assert source.closed
+    assert len(slept) == 1
+    assert slept[0] < STOP
+    assert "does not end" not in caplog.text
 
 
 def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
