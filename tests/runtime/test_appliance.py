@@ -162,6 +162,7 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classi
 def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> None:
     clock = FakeClock()
     wait, gone = threading.Event(), threading.Event()
+    at_the_fault: list[CapturedFrame | None] = []
 
     def opener() -> FrameSource:
         if not gone.is_set():
@@ -179,6 +180,7 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
         def publish(self, message: Message) -> None:
             super().publish(message)
             if isinstance(message, Status) and message.camera == "down":
+                at_the_fault.append(rig.pipeline.snapshot())
                 wait.set()
 
     class Captured(Camera):
@@ -204,6 +206,7 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
     )
     rig.run(max_frames=22)
     assert rig.events[:2] == [("entered", "red"), ("left", None)]
+    assert at_the_fault == [None], "a button would teach the past"
 
 
 def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,8 +456,7 @@ def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> No
 
     def hear(_: Feedback) -> None:
         done.append(rig.appliance.done)
-        if len(done) < 100:
-            rig.appliance.ask(wish("undo", None))
+        rig.appliance.ask(wish("undo", None))
 
     rig.appliance.heard = hear
     rig.appliance.ask(wish("undo", None))
@@ -547,7 +549,9 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
         away.rename(path)
         clock.sleep(60)
 
-    rig = Rig(FakeSource(during(60, {20: take_away, 40: bring_back})), teachable, clock=clock)
+    # Away for so long that many tries fail, the longest pause between which is 30 s.
+    minutes = {number: lambda: clock.sleep(60) for number in range(21, 40)}
+    rig = Rig(FakeSource(during(60, {20: take_away, **minutes, 40: bring_back})), teachable, clock=clock)
     rig.run()
     # Classified all the time, by what was known.
     assert {result.prediction.label for result in rig.seen.results} == {"mug"}
@@ -657,3 +661,40 @@ def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> No
     rig.run()
     assert source.closed
     assert rig.supervisor.heard[-1] == ("stopping", "")
+
+
+def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifier) -> None:
+    rig, late = Rig(Colours(["red"] * 5), colours), FakeSink()
+
+    def reload() -> None:
+        rig.outboxes.append(Outbox(late))
+
+    rig.appliance._reload = reload
+    rig.appliance.ask_reload()
+    rig.run()
+    assert isinstance(late.messages[0], Status)
+    assert late.messages[0].camera == "running"
+
+
+def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Classifier) -> None:
+    read_ahead = threading.Event()
+
+    class Slow(FakeSink):
+        def publish(self, message: Message) -> None:
+            assert read_ahead.wait(PATIENCE)
+            super().publish(message)
+
+    rig, slow = Rig(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
+    rig.outboxes.append(Outbox(slow, size=1))
+    rig.run()
+    assert len(slow.results) == 20
+
+
+def test_a_camera_that_is_down_does_not_delay_the_end(colours: Classifier, caplog: pytest.LogCaptureFixture) -> None:
+    def opener() -> FrameSource:
+        raise GONE
+
+    rig = Rig(Camera(opener, clock=(clock := FakeClock())), colours, clock=clock)
+    rig.supervisor.watchdog = rig.appliance.stop  # type: ignore[method-assign]
+    rig.run()
+    assert "does not end" not in caplog.text

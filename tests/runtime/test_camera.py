@@ -169,10 +169,11 @@ def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:
     assert camera.read() is not None
 
 
-def test_a_device_that_cannot_even_be_closed_is_opened_again() -> None:
+@pytest.mark.parametrize("error", [OSError("No such device"), RuntimeError("not acquired")])
+def test_a_device_that_cannot_even_be_closed_is_opened_again(error: Exception) -> None:
     class Stuck(FakeSource):
         def close(self) -> None:
-            raise OSError("No such device")
+            raise error
 
     clock = FakeClock()
     camera = Camera(Openings(clock, Stuck([], live=True, failure=GONE), live(images(1))), clock=clock)

@@ -187,3 +187,11 @@ def test_a_source_is_closed_where_its_orientation_makes_no_sense(monkeypatch: py
     with pytest.raises(ConfigError):
         open_source("v4l2:0", clock=FakeClock(), rotation=45)
     assert [source.closed for source in opened] == [True]
+
+
+def test_all_that_can_be_chosen_of_a_raspberry_pi_camera_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "Picamera2Source", Opened)
+    chosen = {"size": (640, 480), "lores": (320, 240), "fps": 15.0, "controls": {"AfMode": 2}, "stall_s": 3.0}
+    source = open_source("picamera2:imx708", clock=FakeClock(), **chosen)  # type: ignore[arg-type]
+    assert isinstance(source, Opened)
+    assert (source.which, source.options) == ("imx708", chosen)

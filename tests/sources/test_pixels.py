@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_cls.preprocess import Frame
+from edge_cls.sources import pixels
 from edge_cls.sources.pixels import FORMATS, buffer_size, copied, to_rgb
 
 EVEN = st.integers(4, 24).map(lambda half: 2 * half)
@@ -94,3 +95,10 @@ def test_a_copy_goes_into_the_buffer_where_it_fits() -> None:
     assert copied(image, buffer) is buffer
     assert (buffer == 7).all()
     assert copied(image, np.zeros((5, 4, 3), np.uint8)).shape == (4, 5, 3)
+
+
+def test_a_buffer_whose_rows_lie_apart_is_not_written_into() -> None:
+    apart = np.zeros((8, 16, 3), np.uint8)[:, ::2]
+    frame = pixels.frame_buffer(apart, 8, 8)
+    assert frame is not apart
+    assert frame.flags.c_contiguous

@@ -99,3 +99,10 @@ def test_the_same_moment_of_the_demo_looks_the_same() -> None:
 def test_a_list_of_no_photos_is_refused() -> None:
     with pytest.raises(SourceError, match="there is no image to read"):
         ImagesSource([], clock=FakeClock())
+
+
+def test_the_position_of_a_frame_is_by_the_rate_that_the_video_tells(tmp_path: Path) -> None:
+    source = VideoSource(write_video(tmp_path / "red.avi"), clock=FakeClock())
+    read = [source.read() for _ in range(3)]
+    source.close()
+    assert [frame and frame.origin.position for frame in read] == pytest.approx([0.0, 0.04, 0.08])
