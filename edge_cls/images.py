@@ -49,6 +49,8 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
                 pixels = _to_rgb(image)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist", mend="check the path") from None
+    except IsADirectoryError:
+        raise ImageError(f"{name} is a folder", mend=f"name the photos in it: {name}/*.jpg") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name) from None
     except UnidentifiedImageError:

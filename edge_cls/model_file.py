@@ -195,15 +195,21 @@ def _append_zip(buffer: io.BytesIO, files: Mapping[str, bytes]) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut.
+
+    A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

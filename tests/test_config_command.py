@@ -61,7 +61,7 @@ def test_init_does_not_take_a_broken_link_for_nothing(edge_cls: EdgeCls, here: P
     ("file", "told"),
     [
         ("no/config.toml", "error: the folder no does not exist; make it: mkdir -p no\n"),
-        (".", "error: . exists; replace it with --force, or check it: edge-cls config check .\n"),
+        (".", "error: . is a folder; name a file: config.toml\n"),
     ],
 )
 def test_init_makes_no_folder(edge_cls: EdgeCls, here: Path, file: str, told: str) -> None:
@@ -73,8 +73,7 @@ def test_init_makes_no_folder(edge_cls: EdgeCls, here: Path, file: str, told: st
 def test_init_does_not_replace_a_folder(edge_cls: EdgeCls, here: Path) -> None:
     (here / "folder").mkdir()
     done = edge_cls("config", "init", "folder", "--force")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: folder cannot be written (Is a directory); ")
+    assert (done.returncode, done.stderr) == (1, "error: folder is a folder; name a file: folder/config.toml\n")
 
 
 def test_check_tells_each_fault_on_a_line_of_its_own(edge_cls: EdgeCls, here: Path) -> None:

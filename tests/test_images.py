@@ -152,7 +152,7 @@ def cut(suffix: str) -> Callable[[Path], None]:
 
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _: None, "does not exist; check the path"),
-    "a folder": (lambda path: path.mkdir(), "cannot be decoded"),
+    "a folder": (lambda path: path.mkdir(), r"is a folder; name the photos in it: .*/\*\.jpg"),
     "empty": (lambda path: path.write_bytes(b""), "is no image of a known kind"),
     "a text": (lambda path: path.write_text("no photo"), "is no image of a known kind; use JPEG, PNG, WebP or BMP"),
     "a JPEG cut off": (cut(".jpg"), "cannot be decoded .*; replace or remove the file"),

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -71,6 +72,9 @@ def _options(
 
 def main() -> None:
     """Run the command line. An error that a person can mend is one line on stderr, and the exit code of its class."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started it has closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it is for as long as the process lives
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name that is no UTF-8 is printed escaped, as JSON escapes it too.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -37,6 +37,8 @@ def init(
     path = file or DEFAULT_FILE
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist", mend=f"make it: mkdir -p {path.parent}")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", mend=f"name a file: {path / DEFAULT_FILE.name}")
     if not force and (path.exists() or path.is_symlink()):
         raise OutputError(f"{path} exists", mend=f"replace it with --force, or check it: edge-cls config check {path}")
     write_whole(path, example().encode())

@@ -118,7 +118,8 @@ class States:
         current = None if self.state is None else self.scores.get(self.state, 0.0)
         if best is not None and self.scores[best] >= self._enter and (current is None or self.scores[best] > current):
             return None if best in self._background else best
-        return None if current is None or current < self._leave else self.state
+        # It may have become background by new rules.
+        return None if current is None or current < self._leave or self.state in self._background else self.state
 
     def _become(self, label: str | None, at: float) -> Transition:
         previous, self.state = self.state, label

@@ -25,7 +25,8 @@ class VideoSource:
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         if not path.is_file():
-            raise SourceError(f"{path} does not exist", mend="name a video, an image, a folder, a pattern or 'demo'")
+            what = "is no regular file" if path.exists() else "does not exist"
+            raise SourceError(f"{path} {what}", mend="name a video, an image, a folder, a pattern or 'demo'")
         self._path = path
         self._clock = clock
         self._index = 0

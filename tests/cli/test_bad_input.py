@@ -123,3 +123,14 @@ def test_a_label_that_is_refused_leaves_no_example(edge_cls: EdgeCls, folder: Pa
     done = edge_cls("teach", "two\nlines", "red.png", "--memory", "kept.db", "--model", "mean.tflite")
     assert done.returncode == 1
     assert not (folder / "kept.db").exists() or labels_in(folder / "kept.db") == []
+
+
+@pytest.mark.parametrize("command", ["config show", "classify tiny.tflite red.png", "classify tiny.tflite no.jpg"])
+def test_who_has_closed_our_outputs_is_told_nothing(folder: Path, command: str) -> None:
+    """As a shell does with >&-, and a careless parent."""
+    closing = ["sh", "-c", f'exec "$0" {command} >&-', COMMAND]
+    done = subprocess.run(closing, cwd=folder, stderr=subprocess.PIPE, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == (1 if "no.jpg" in command else 0)
+    both = subprocess.run(["sh", "-c", f'exec "$0" {command} >&- 2>&-', COMMAND], cwd=folder, check=False)
+    assert both.returncode == done.returncode == (1 if "no.jpg" in command else 0)

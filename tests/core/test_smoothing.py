@@ -109,6 +109,15 @@ def test_background_is_nothing() -> None:
     assert labels(told) == [("entered", "cup"), ("left", None)]
 
 
+def test_what_becomes_background_has_left() -> None:
+    before, after = States(), States(background=("table",))
+    play(before, steady({"table": 0.9}, 3))
+    assert before.state == "table"
+    after.go_on_from(before)
+    told = [after.update({"table": 0.9}, unknown=False, at=3 + 0.1 * step) for step in range(1, 20)]
+    assert [one.label for one in told if one] == [None]
+
+
 def test_without_smoothing_and_dwell_each_frame_decides() -> None:
     states = States(smoothing_s=0, dwell_s=0)
     frames = [*steady({"a": 0.7}, 0.05), *steady({"b": 0.7}, 0.05), *steady({"b": 0.39}, 0.05)]
