@@ -232,10 +232,7 @@ class Classifier:
     def _recall(self, memory: Memory) -> None:
         examples = memory.examples()
         if examples and not self.model.teachable:
-            raise SpaceMismatch(
-                f"{memory.path} holds taught examples, but {self.model.file.path} has no embedding",
-                mend="use the model as it was taught, without --labels, or another memory file",
-            )
+            raise no_embedding(memory.path, self.model.file.path)
         if examples and memory.space != self.model.space:
             raise SpaceMismatch(
                 f"{memory.path} was taught with another backbone ({str(memory.space)[:12]}) "
@@ -280,6 +277,14 @@ def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
 
 def _lesson(example: Example) -> Lesson:
     return Lesson(example.id, example.label, example.embedding)
+
+
+def no_embedding(memory: Path, model: Path) -> SpaceMismatch:
+    """Return what is wrong with a memory of examples beside a model that has no embedding to compare them by."""
+    return SpaceMismatch(
+        f"{memory} holds taught examples, but {model} has no embedding",
+        mend="use the model as it was taught, without --labels, or another memory file",
+    )
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from edge_cls.files import open_regular
 
 _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
-_OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
+OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
 """Folders that systemd makes when it starts the service."""
 
 
@@ -55,7 +55,7 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
         if is_set and config.model is None:
             yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
     for where, path in _written(config):
-        if path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
+        if path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
             yield Fault(where, f"the folder {path.parent} does not exist", f"make it: mkdir -p {path.parent}")
 
 

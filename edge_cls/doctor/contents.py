@@ -69,7 +69,10 @@ def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
 
 
 def _check_model(needs: Needs) -> tuple[Check, str | None]:
-    """Return whether the model can be read and gives what it gave where it was made; and its embedding space."""
+    """Return whether the model can be read and gives what it gave where it was made; and its embedding space.
+
+    The space is "" where the model has no embedding, and None where nobody can tell.
+    """
     from edge_cls.builtin import builtin_file
     from edge_cls.classifier import read_labels
     from edge_cls.golden import check_golden
@@ -81,7 +84,7 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
         path = needs.model or builtin_file(_BACKBONE)
         file = read_model(path)
         if needs.edge_tpu:  # which runs nowhere else
-            return ok(name, f"{path} can be read"), file.manifest.space if file.manifest else None
+            return ok(name, f"{path} can be read"), (file.manifest.space or None) if file.manifest else None
         model = Model(file, labels=() if needs.labels is None else read_labels(needs.labels))
         check_golden(model)
     except EdgeClsError as error:
@@ -89,29 +92,34 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
     frames = len(file.golden)
     golden = f"its {frames} golden frames agree" if frames else "it has no golden frames"
     shown = path if needs.model else "the built-in backbone"
-    return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else None
+    return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else ""
 
 
 def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
     """Look into a copy: opening the file itself would bring it up to date, or mend it, under a service at work."""
     from edge_cls.builtin import builtin_file
+    from edge_cls.classifier import no_embedding
+    from edge_cls.config.surroundings import OF_THE_SERVICE
     from edge_cls.memory.store import Memory
     from edge_cls.memory.upkeep import copy_untouched
 
     name = "memory"
     if not path.exists():
+        if path.parent in OF_THE_SERVICE and not path.parent.exists():
+            return ok(name, f"{path} does not exist yet: the service makes its folder at its first start")
         if not (path.parent.is_dir() and machine.may(path.parent)):
             return fail(name, f"{path} cannot be made", f"sudo install -d -o {machine.user} {path.parent}")
         return ok(name, f"{path} does not exist yet: what is taught first makes it")
     # SQLite writes a log and an index beside the file; whoever made them last owns them. Root gives them back merely by
     # reading, so this comes first.
     files = [path, *(log for suffix in ("-wal", "-shm") if (log := path.with_name(path.name + suffix)).exists())]
-    if strange := [file for file in files if file.stat().st_uid != path.stat().st_uid]:
-        return fail(
-            name,
-            f"{strange[0]} belongs to another user than the memory itself",
-            f"sudo chown --reference={path} {' '.join(map(str, strange))}",
-        )
+    # What lies in the folder of a service is the service's; in one of root's it may be anybody's.
+    like = path.parent if path.parent.stat().st_uid else path
+    if strange := [file for file in files if file.stat().st_uid != like.stat().st_uid]:
+        whose = "the memory itself" if like == path else "its folder"
+        which = " ".join(map(str, strange)) if like == path else f"{path}*"
+        mend = f"sudo chown --reference={like} {which}"
+        return fail(name, f"{strange[0]} belongs to another user than {whose}", mend)
     path.open("rb").close()  # whether it may be read at all
     size = sum(file.stat().st_size for file in files)
     if size > machine.free(Path(tempfile.gettempdir()))[0]:
@@ -129,11 +137,15 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     found = f"{path}, {sum(taught.values())} examples of {len(taught)} classes"
     if faults:
         return fail(name, f"{found}: {faults[0]}", f"edge-cls memory check --repair --memory {path}")
-    if theirs is not None and space is not None and theirs != space:
+    model = needs.model or builtin_file(_BACKBONE)
+    if taught and space == "":
+        mismatch = no_embedding(path, model)
+        return fail(name, mismatch.what, mismatch.mend)
+    if theirs is not None and space and theirs != space:
         return fail(
             name,
             f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
-            f"edge-cls memory reembed --memory {path} --model {needs.model or builtin_file(_BACKBONE)}",
+            f"edge-cls memory reembed --memory {path} --model {model}",
         )
     if not all(map(machine.may, [path.parent, *files])):
         mend = f"teach as its owner, or: sudo chown {machine.user} {path}*"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.memory import schema
-from edge_cls.memory.database import Database, Inode, inode_of
+from edge_cls.memory.database import Database, Inode, give_rights_of, inode_of
 from edge_cls.memory.records import Recovery, vector_crc
 from edge_cls.memory.salvage import Value, table_rows
 from edge_cls.memory.upkeep import free_name, sync_folder
@@ -26,8 +26,9 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
     """Put the damaged file `path` aside and save what can be read of it into a new one of that name.
 
     None where `path` is no longer the file of that `inode`: another process has been here. Every example is saved whose
-    row can be read and whose vector or crop is what was written; the history is not. Raises OSError where the disk has
-    no room for the new file; then everything is as it was.
+    row can be read and whose vector or crop is what was written; the history is not. The new file belongs to whom the
+    old one does, also where root mends it for a service. Raises OSError where the disk has no room for the new file;
+    then everything is as it was.
     """
     with _alone_with(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
         if inode_of(path) != inode:
@@ -43,6 +44,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
         with target.change() as connection:
             kept, lost, without_vector = _save(copy, connection)
         target.close()
+        give_rights_of(path.stat(), saved)
         aside = free_name(path, "damaged")
         for suffix in ("", *_SIDE_FILES):
             if (source := path.with_name(path.name + suffix)).exists():

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory import schema
-from edge_cls.memory.database import DamagedFile, Database, explain
+from edge_cls.memory.database import DamagedFile, Database, explain, give_rights_of, make_for_folder
 from edge_cls.memory.records import vector_crc
 
 
@@ -58,6 +58,7 @@ def backup(database: Database, path: Path) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _explained(path):
         try:
+            make_for_folder(part)
             with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
                 database.connection.backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
@@ -168,6 +169,7 @@ def restore(database: Database, path: Path) -> Path:
                 connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))
             kept = free_name(database.path, "before-restore")
             backup(database, kept)
+            give_rights_of(database.path.stat(), kept)
             with database.explained():
                 copy.connection.backup(database.connection)
         finally:

@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from edge_cls.classifier import Classifier
 from edge_cls.doctor.contents import check_configuration, check_contents, with_options
 from edge_cls.doctor.report import Check, Level, Needs
+from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.store import Memory
 from edge_cls.model import Model
 from edge_cls.model_file import read_model
@@ -214,6 +216,36 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     assert check.mend == f"edge-cls memory reembed --memory {taught} --model {model}"
 
 
+def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Path) -> None:
+    """The model is sound, and 'run' refuses the two together."""
+    model = tmp_path / "mean.tflite"
+    toy_model.write_mean_color(model)
+    labels = write(tmp_path, {"labels.txt": "red\ngreen\nblue\n"}) / "labels.txt"
+    needs = Needs(model=model, labels=labels, memory=taught)
+    said, memory = check_contents(machine(tmp_path), needs)
+    with pytest.raises(SpaceMismatch) as refused:
+        Classifier(model, labels=labels, memory=taught)
+    assert (said.level, memory.level) == (Level.OK, Level.FAIL)
+    assert (memory.found, memory.mend) == (refused.value.what, refused.value.mend)
+    with Memory(taught) as emptied:
+        for label in ("mug", "cup"):
+            emptied.forget(label)
+    assert [check.level for check in check_contents(machine(tmp_path), needs)] == [Level.OK, Level.OK]
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_of_a_model_that_says_nothing_of_its_embedding_a_memory_is_not_blamed(
+    taught: Path, tiny: Path, tmp_path: Path, cut: bool
+) -> None:
+    model = tmp_path / "model.tflite"
+    toy_model.write_mean_color(model)
+    if cut:
+        model.write_bytes(tiny.read_bytes()[:2000])
+    needs = Needs(model=model, edge_tpu=not cut, memory=taught)
+    said, memory = check_contents(machine(tmp_path), needs)
+    assert (said.level, memory.level) == (Level.FAIL if cut else Level.OK, Level.OK)
+
+
 def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As that of a service with a user of its own. Root, who runs tests too, may look into everything."""
 
@@ -246,6 +278,22 @@ def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:
     assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
 
 
+def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "edge-cls"
+    needs = Needs(model=tiny, memory=state / "taught.db")
+    _, check = check_contents(machine(tmp_path), needs)
+    assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {state}")
+    monkeypatch.setattr("edge_cls.config.surroundings.OF_THE_SERVICE", (state,))
+    _, check = check_contents(machine(tmp_path), needs)
+    assert check.level is Level.OK
+    assert "first start" in check.found
+    state.mkdir()  # then it counts who may write there
+    _, check = check_contents(machine(tmp_path, forbidden=lambda path: path == state), needs)
+    assert check.level is Level.FAIL
+
+
 def test_a_memory_that_this_user_may_not_write(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny, forbidden=lambda path: path == taught)
     assert check.level is Level.WARN
@@ -260,3 +308,19 @@ def test_a_log_that_belongs_to_somebody_else(taught: Path, tiny: Path) -> None:
         check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
     assert f"sudo chown --reference={taught} {taught}-wal" in check.mend
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: Path) -> None:
+    os.chown(taught.parent, 65534, 65534)
+    check = memory_check(taught, tiny)
+    assert check.level is Level.FAIL
+    assert check.found == f"{taught} belongs to another user than its folder"
+    assert check.mend == f"sudo chown --reference={taught.parent} {taught}*"
+    shutil.chown(taught, user=65534)
+    assert memory_check(taught, tiny).level is Level.OK
+    with Memory(taught) as memory:
+        teach(memory, "bowl", space=memory.space or "", seed=9)
+        os.chown(taught.with_name("taught.db-shm"), 0, 0)
+        check = memory_check(taught, tiny)
+    assert check.found == f"{taught}-shm belongs to another user than its folder"
