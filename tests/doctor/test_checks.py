@@ -201,7 +201,16 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
 def test_picamera2_is_of_another_python_than_the_venv(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path), "python3.13"), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = true\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
-    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="/usr/bin/python3 -m venv --clear")
+    mend = f"/usr/bin/python3 -m venv --clear --system-site-packages {tmp_path}/home/ada/venv, and install"
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend=mend)
+
+
+def test_no_folder_but_a_venv_is_to_be_cleared(tmp_path: Path) -> None:
+    apt(pi_4(tmp_path), "python3.13")
+    check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2, prefix=tmp_path / "usr/local"), NOTHING)
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="make a venv: /usr/bin/python3 -m venv")
+    assert check is not None
+    assert "--clear" not in check.mend
 
 
 def test_a_python_without_a_venv_does_not_see_picamera2(tmp_path: Path) -> None:
