@@ -419,6 +419,14 @@ def test_a_disk_that_keeps_nothing(tmp_path: Path, mounts: str, level: Level) ->
     assert (check.level, bool(check.mend)) == (level, level is not Level.OK)
 
 
+@pytest.mark.parametrize("place", ["/", "/var/lib"])
+def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, place: str) -> None:
+    mounts = f"/dev/root / ext4 rw 0 0\n/dev/sda1 {place} ext4 ro 0 0\n"
+    write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
+    check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
+    assert check.mend == f"sudo mount -o remount,rw {place}"
+
+
 @pytest.mark.parametrize(
     ("life", "reserve", "level"),
     [
@@ -463,7 +471,13 @@ def test_the_clock(tmp_path: Path) -> None:
         ("ActiveState=active\nSubState=running\nUnitFileState=disabled", Level.WARN, "systemctl enable"),
         ("ActiveState=failed\nSubState=failed\nResult=exit-code", Level.FAIL, "journalctl -u edge-cls"),
         ("ActiveState=activating\nSubState=auto-restart\nResult=watchdog\nNRestarts=9", Level.FAIL, "journalctl"),
-        ("ActiveState=activating\nSubState=start", Level.OK, ""),
+        (
+            "ActiveState=activating\nSubState=auto-restart-queued\nResult=watchdog\nNRestarts=9",
+            Level.FAIL,
+            "journalctl",
+        ),
+        ("ActiveState=activating\nSubState=start\nNRestarts=0", Level.OK, ""),
+        ("ActiveState=activating\nSubState=start\nNRestarts=4711", Level.WARN, "journalctl"),
         ("ActiveState=inactive\nSubState=dead", Level.WARN, "systemctl enable --now"),
         ("", Level.WARN, "systemctl status"),
     ],
@@ -471,6 +485,14 @@ def test_the_clock(tmp_path: Path) -> None:
 def test_the_service(tmp_path: Path, state: str, level: Level, mend: str) -> None:
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", mend=mend)
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "failed"])
+def test_what_the_service_says_of_itself_is_told(tmp_path: Path, state: str) -> None:
+    root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
+    shown = Outcome(0, f"ActiveState={state}\nNRestarts=2\nStatusText=waiting: no /dev/video0", "")
+    check = check_service(machine(root, ends={"StatusText": shown}), NOTHING)
+    assert "waiting: no /dev/video0" in check.found
 
 
 def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:
