@@ -11,6 +11,7 @@ from edge_cls.doctor.machine import Machine, text
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 
 _APT = "usr/lib/python3/dist-packages"
+_NEW_VENV = "make a venv: /usr/bin/python3 -m venv --system-site-packages DIR, and install edge-cls there"
 _LIST = """
 import json
 from picamera2 import Picamera2
@@ -31,18 +32,14 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
     report = fail if needs.picamera2 or machine.is_pi else warn
     theirs = _system_python(machine)
     if theirs is not None and theirs != machine.python:
-        return report(
-            name,
-            f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}",
-            f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}, and install edge-cls there",
-        )
+        found = f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}"
+        if machine.in_venv:  # --clear would empty any folder: /usr/local is the prefix of a Python too
+            mend = f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}"
+            return report(name, found, f"{mend}, and install edge-cls there")
+        return report(name, found, _NEW_VENV)
     if machine.opening:
         return report(name, "apt's picamera2 is not visible from this venv", machine.opening)
-    return report(
-        name,
-        "apt's picamera2 is not visible from this Python",
-        "make a venv: /usr/bin/python3 -m venv --system-site-packages DIR, and install edge-cls there",
-    )
+    return report(name, "apt's picamera2 is not visible from this Python", _NEW_VENV)
 
 
 def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:

@@ -53,10 +53,11 @@ def check_disk(machine: Machine, needs: Needs) -> Check:
     free, total = machine.free(folder)
     shown = str(Path("/") / folder.relative_to(machine.root))
     found = f"{free / 2**30:.1f} of {total / 2**30:.1f} GB are free at {shown}"
-    kind, options = _mount(machine, shown)
+    place, kind, options = _mount(machine, shown)
     if "ro" in options:
         report = fail if needs.memory else warn
-        return report(name, f"{shown} is mounted read-only: nothing taught can be kept", "sudo mount -o remount,rw /")
+        mend = f"sudo mount -o remount,rw {place}"
+        return report(name, f"{shown} is mounted read-only: nothing taught can be kept", mend)
     if kind == "overlay" and machine.is_pi:
         mend = "sudo raspi-config nonint disable_overlayfs && sudo reboot"
         return warn(name, f"{shown} is an overlay: what is taught is lost when the board is switched off", mend)
@@ -114,16 +115,16 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _mount(machine: Machine, folder: str) -> tuple[str, list[str]]:
-    """Return the kind of the file system that `folder` is on, and its options."""
+def _mount(machine: Machine, folder: str) -> tuple[str, str, list[str]]:
+    """Return where the file system that `folder` is on is mounted, its kind, and its options."""
     found = ("", ("", ""))
     for line in machine.text("proc/self/mounts").splitlines():
         _, place, kind, options, *_ = [*line.split(), "", "", "", ""]
         # The innermost counts, and of those at the same place the last.
         if f"{folder}/".startswith(f"{place.rstrip('/')}/") and len(place) >= len(found[0]):
             found = place, (kind, options)
-    kind, options = found[1]
-    return kind, options.split(",")
+    place, (kind, options) = found
+    return place, kind, options.split(",")
 
 
 def _hexadecimal(digits: str) -> int:

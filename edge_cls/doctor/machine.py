@@ -21,6 +21,7 @@ from pathlib import Path
 
 _LIMIT_S = 30.0
 """Loading an interpreter on a Zero 2 W takes a few seconds, a camera that is well a few more."""
+_SETTINGS = "pyvenv.cfg"
 _TIME_ERROR = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
 
@@ -95,9 +96,14 @@ class Machine:
         return f"sudo {self.prefix}/bin/edge-cls doctor"
 
     @property
+    def in_venv(self) -> bool:
+        """Whether `prefix` is a venv, which may be made anew, and no folder of the system."""
+        return (self.prefix / _SETTINGS).is_file()
+
+    @property
     def opening(self) -> str:
         """The command that lets this venv see the system's packages, as apt installs them; "" where it does already."""
-        settings = self.prefix / "pyvenv.cfg"
+        settings = self.prefix / _SETTINGS
         if re.search(r"(?mi)^include-system-site-packages\s*=\s*false", text(settings)):
             return f"sed -i 's/^\\(include-system-site-packages *=\\).*/\\1 true/' {settings}"
         return ""

@@ -80,17 +80,22 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send `record`; the address is looked up each time, for the journal may start anew."""
-        message = self.format(record)
         try:
-            self._socket.sendto(_datagram(record, message[:_MESSAGE_LIMIT]), self._address)
-        except OSError:
-            # The journal reads stderr too, and knows its priority by this prefix.
-            print(f"<{_priority(record)}>{one_line(message)}", file=sys.stderr)  # noqa: T201 - the last resort
+            self._send(record, self.format(record))
+        except Exception:  # noqa: BLE001 - as logging's own handlers: what cannot be told ends nobody's work
+            self.handleError(record)
 
     def close(self) -> None:
         """Let go of the socket."""
         self._socket.close()
         super().close()
+
+    def _send(self, record: logging.LogRecord, message: str) -> None:
+        try:
+            self._socket.sendto(_datagram(record, message[:_MESSAGE_LIMIT]), self._address)
+        except OSError:
+            # The journal reads stderr too, and knows its priority by this prefix.
+            print(f"<{_priority(record)}>{one_line(message)}", file=sys.stderr)  # noqa: T201 - the last resort
 
 
 def _priority(record: logging.LogRecord) -> int:

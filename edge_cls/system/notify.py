@@ -14,13 +14,16 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_WATCHDOG_S = 30.0
 _SEND_TIMEOUT_S = 1.0
+_STATUS_LIMIT = 1000
+"""In characters, of four bytes at most: systemd ignores a message of over 4096 bytes."""
 
 
 class Notifier:
     """Tells the service manager at `address` how the service is. Silent where that is None.
 
-    A message that cannot be sent is a line in the log, and hurts nothing else. All methods are for one thread.
-    `watchdog_s`: for how long the manager waits for a sign of life.
+    A message that cannot be sent is a line in the log, the first of several in a row, and hurts nothing else: that it
+    is ready, and its status, are told with the next sign of life. All methods are for one thread. `watchdog_s`: for
+    how long the manager waits for such a sign.
     """
 
     def __init__(self, address: str | None, *, watchdog_s: float = _DEFAULT_WATCHDOG_S, clock: Clock) -> None:
@@ -28,7 +31,9 @@ class Notifier:
         self._watchdog_s = watchdog_s
         self._clock = clock
         self._started = False
-        self._told = ""
+        self._status = ""
+        self._owed: dict[str, str] = {}
+        self._heard = True
         self._next_beat = clock.monotonic()
 
     @classmethod
@@ -42,14 +47,16 @@ class Notifier:
     def ready(self) -> None:
         """Say that the service has started, or that what `reloading` announced is done."""
         self._started = True
-        self._send("READY=1")
+        self._tell("READY", "1")
 
     def status(self, text: str) -> None:
-        """Say in one line how the service is. The same line is told once."""
+        """Say in one line how the service is, of a long one the beginning. The same line is told once."""
         line = one_line(text)
-        if line != self._told:
-            self._told = line
-            self._send(f"STATUS={line}")
+        if len(line) > _STATUS_LIMIT:
+            line = f"{line[: _STATUS_LIMIT - 3]}..."
+        if line != self._status:
+            self._status = line
+            self._tell("STATUS", line)
 
     def watchdog(self) -> None:
         """Give a sign of life. Call it at every progress: it is sent four times in `watchdog_s` at most.
@@ -60,7 +67,9 @@ class Notifier:
         if now < self._next_beat:
             return
         self._next_beat = now + self._watchdog_s / 4
-        self._send("WATCHDOG=1" if self._started else f"EXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1e6)}")
+        sign = "WATCHDOG=1" if self._started else f"EXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1e6)}"
+        if self._send("\n".join([*self._owed.values(), sign])):
+            self._owed.clear()
 
     def reloading(self) -> None:
         """Say that the configuration is being read again; `ready` says that this is over, however it went."""
@@ -70,13 +79,26 @@ class Notifier:
         """Say that the service is ending."""
         self._send("STOPPING=1")
 
-    def _send(self, message: str) -> None:
+    def _tell(self, name: str, value: str) -> None:
+        """Send what must not get lost; it is owed where it could not be sent."""
+        # A queue that is full holds up each attempt: the next one is that of the watchdog.
+        message = f"{name}={value}"
+        self._owed.pop(name, None)
+        if not self._send(message):
+            self._owed[name] = message
+
+    def _send(self, message: str) -> bool:
+        """Return whether `message` was sent, or nobody wants it."""
         if self._address is None:
-            return
+            return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
                 out.settimeout(_SEND_TIMEOUT_S)
                 out.connect(self._address)
                 out.send(message.encode())
         except OSError as error:
-            _log.debug("systemd was not told %r: %s", message, error)
+            _log.log(logging.WARNING if self._heard else logging.DEBUG, "systemd was not told %r: %s", message, error)
+            self._heard = False
+            return False
+        self._heard = True
+        return True

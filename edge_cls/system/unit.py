@@ -12,11 +12,13 @@ from pathlib import Path
 import edge_cls
 from edge_cls.errors import ServiceError
 
-GROUPS = ("video", "render", "gpio", "input", "plugdev")
-"""Who may use cameras and their buffers, pins, a keypad, an Edge TPU. No machine has to have them all."""
+GROUPS = ("video", "render", "gpio", "input", "plugdev", "apex")
+"""Who may use cameras and their buffers, pins, a keypad, an Edge TPU (USB; PCIe). No machine has to have them all."""
 
 _COMMAND = "/opt/edge-cls/bin/edge-cls"
-_ELSEWHERE = "install edge-cls elsewhere: python3 -m venv /opt/edge-cls"
+_VENV = "/usr/bin/python3 -m venv /opt/edge-cls"
+"""Not just python3, which may be the very one that the service cannot see."""
+_ELSEWHERE = f"install edge-cls elsewhere: {_VENV}"
 _HOME = Path("/home")
 """ProtectHome=tmpfs puts an empty folder in its place, where other folders can be shown ..."""
 _CLOSED = tuple(Path(path) for path in ("/root", "/run", "/tmp", "/var/tmp"))  # noqa: S108 - none is used
@@ -37,9 +39,7 @@ def own_command() -> Path:
     """Return the `edge-cls` of this Python."""
     command = Path(sysconfig.get_path("scripts")) / "edge-cls"
     if not command.is_file():
-        raise ServiceError(
-            f"there is no {command}", mend="install edge-cls into an environment: python3 -m venv /opt/edge-cls"
-        )
+        raise ServiceError(f"there is no {command}", mend=f"install edge-cls into an environment: {_VENV}")
     return command
 
 

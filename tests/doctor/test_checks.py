@@ -201,7 +201,16 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
 def test_picamera2_is_of_another_python_than_the_venv(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path), "python3.13"), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = true\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
-    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="/usr/bin/python3 -m venv --clear")
+    mend = f"/usr/bin/python3 -m venv --clear --system-site-packages {tmp_path}/home/ada/venv, and install"
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend=mend)
+
+
+def test_no_folder_but_a_venv_is_to_be_cleared(tmp_path: Path) -> None:
+    apt(pi_4(tmp_path), "python3.13")
+    check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2, prefix=tmp_path / "usr/local"), NOTHING)
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="make a venv: /usr/bin/python3 -m venv")
+    assert check is not None
+    assert "--clear" not in check.mend
 
 
 def test_a_python_without_a_venv_does_not_see_picamera2(tmp_path: Path) -> None:
@@ -410,6 +419,14 @@ def test_a_disk_that_keeps_nothing(tmp_path: Path, mounts: str, level: Level) ->
     assert (check.level, bool(check.mend)) == (level, level is not Level.OK)
 
 
+@pytest.mark.parametrize("place", ["/", "/var/lib"])
+def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, place: str) -> None:
+    mounts = f"/dev/root / ext4 rw 0 0\n/dev/sda1 {place} ext4 ro 0 0\n"
+    write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
+    check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
+    assert check.mend == f"sudo mount -o remount,rw {place}"
+
+
 @pytest.mark.parametrize(
     ("life", "reserve", "level"),
     [
@@ -454,7 +471,13 @@ def test_the_clock(tmp_path: Path) -> None:
         ("ActiveState=active\nSubState=running\nUnitFileState=disabled", Level.WARN, "systemctl enable"),
         ("ActiveState=failed\nSubState=failed\nResult=exit-code", Level.FAIL, "journalctl -u edge-cls"),
         ("ActiveState=activating\nSubState=auto-restart\nResult=watchdog\nNRestarts=9", Level.FAIL, "journalctl"),
-        ("ActiveState=activating\nSubState=start", Level.OK, ""),
+        (
+            "ActiveState=activating\nSubState=auto-restart-queued\nResult=watchdog\nNRestarts=9",
+            Level.FAIL,
+            "journalctl",
+        ),
+        ("ActiveState=activating\nSubState=start\nNRestarts=0", Level.OK, ""),
+        ("ActiveState=activating\nSubState=start\nNRestarts=4711", Level.WARN, "journalctl"),
         ("ActiveState=inactive\nSubState=dead", Level.WARN, "systemctl enable --now"),
         ("", Level.WARN, "systemctl status"),
     ],
@@ -462,6 +485,14 @@ def test_the_clock(tmp_path: Path) -> None:
 def test_the_service(tmp_path: Path, state: str, level: Level, mend: str) -> None:
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", mend=mend)
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "failed"])
+def test_what_the_service_says_of_itself_is_told(tmp_path: Path, state: str) -> None:
+    root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
+    shown = Outcome(0, f"ActiveState={state}\nNRestarts=2\nStatusText=waiting: no /dev/video0", "")
+    check = check_service(machine(root, ends={"StatusText": shown}), NOTHING)
+    assert "waiting: no /dev/video0" in check.found
 
 
 def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -121,6 +122,27 @@ def test_without_the_journal_the_line_is_on_stderr_with_its_priority(
     (tmp_path / "journal").unlink()
     log.error("no\ncamera")
     assert capsys.readouterr().err == "<3>no camera\n"
+
+
+def test_a_line_that_makes_no_sense_hurts_only_itself(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
+    # pytest's own handler lets the test fail for such a line.
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logs.JournalHandler)]
+    for count in ("ten", 10):
+        handlers[0].handle(log.makeRecord("camera", logging.ERROR, __file__, 1, "%d frames", (count,), None))
+    assert journal.entry()["MESSAGE"] == "10 frames"
+    assert "Message: '%d frames'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("journal")
+def test_without_journal_and_stderr_the_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "journal").unlink()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering=1) as broken:  # noqa: PTH123 - a pipe has no path
+        monkeypatch.setattr("sys.stderr", broken)
+        log.error("no camera")
+        with contextlib.suppress(BrokenPipeError):
+            broken.close()
 
 
 @pytest.mark.parametrize("name", ["", "1:2"])

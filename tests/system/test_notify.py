@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -115,19 +116,53 @@ def test_without_systemd_it_is_silent(say: Callable[[Notifier], None], monkeypat
 def test_a_manager_that_is_gone_hurts_nothing(
     say: Callable[[Notifier], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
-    say(Notifier(str(tmp_path / "gone"), clock=time))
-    assert "systemd was not told" in caplog.text
+    notifier = Notifier(str(tmp_path / "gone"), clock=time)
+    say(notifier)
+    say(notifier)
+    assert [(record.levelname, "systemd was not told" in record.message) for record in caplog.records] == [
+        ("WARNING", True)
+    ]
 
 
-def test_a_manager_that_does_not_read_hurts_nothing(
+def test_what_a_manager_did_not_read_is_told_with_the_next_sign_of_life(
     manager: Manager, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_cls.system.notify._SEND_TIMEOUT_S", 0.0)
-    caplog.set_level("DEBUG")
-    notifier = Notifier(manager.address, clock=time)
-    for index in range(10_000):
-        notifier.status(str(index))
-        if "systemd was not told" in caplog.text:
-            return
-    pytest.fail("the queue of the socket is never full")
+    clock = FakeClock()
+    notifier = Notifier(manager.address, watchdog_s=8.0, clock=clock)
+    index = 0
+    while not caplog.records:
+        notifier.status(str(index := index + 1))
+        assert index < 10_000, "the queue of the socket is never full"
+    notifier.ready()
+    notifier.watchdog()
+    manager.heard()
+    notifier.status("running")
+    clock.sleep(2.0)
+    notifier.watchdog()
+    clock.sleep(2.0)
+    notifier.watchdog()
+    assert manager.heard() == ["STATUS=running", "READY=1\nWATCHDOG=1", "WATCHDOG=1"]
+
+
+def test_a_status_that_was_not_read_is_told_as_it_is_by_then(tmp_path: Path) -> None:
+    clock = FakeClock()
+    notifier = Notifier(str(tmp_path / "notify"), watchdog_s=8.0, clock=clock)
+    for text in ("waiting", "Käse", "Käse"):
+        notifier.status(text)
+    with contextlib.closing(Manager(str(tmp_path / "notify"))) as manager:
+        notifier.status("Käse")
+        notifier.watchdog()
+        assert manager.heard() == ["STATUS=Käse\nEXTEND_TIMEOUT_USEC=8000000"]
+
+
+def test_a_status_is_never_too_long_for_systemd(tmp_path: Path) -> None:
+    notifier = Notifier(str(tmp_path / "notify"), clock=FakeClock())
+    notifier.status("📷" * 5000)
+    notifier.ready()
+    with contextlib.closing(Manager(str(tmp_path / "notify"))) as manager:
+        notifier.watchdog()
+        (message,) = manager.heard()
+    status, *others = message.splitlines()
+    assert len(message.encode()) <= 4096
+    assert (status, others) == (f"STATUS={'📷' * 997}...", ["READY=1", "WATCHDOG=1"])

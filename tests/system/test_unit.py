@@ -74,6 +74,16 @@ def test_of_home_only_the_folders_are_shown_that_it_needs(tmp_path: Path, monkey
     assert settings(text, "BindReadOnlyPaths") == [str(home / "pi/python"), str(home / "pi/venv")]
 
 
+def test_groups_of_devices_that_come_with_a_module_are_known_before_the_service_starts() -> None:
+    modules = {"video4linux": "videodev", "media": "videodev", "drm": "drm", "usb_device": "usbcore", "apex": "apex"}
+    built_in = {"dma_heap", "gpiochip", "input"}
+    allowed = {line.split()[0] for line in settings(unit.template(), "DeviceAllow")}
+    assert allowed == {f"char-{group}" for group in modules.keys() | built_in} | {"/dev/gpiomem"}
+    for when in ("Wants", "After"):
+        (units,) = settings(unit.template(), when)
+        assert set(units.split()) == {f"modprobe@{module}.service" for module in modules.values()}
+
+
 def test_a_folder_closed_to_the_service_is_refused(command: Path) -> None:
     venv = command.parents[1]
     venv.chmod(0o700)
@@ -83,7 +93,7 @@ def test_a_folder_closed_to_the_service_is_refused(command: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["/root/venv", "/tmp/venv"])  # noqa: S108 - none is used
 def test_a_folder_that_the_service_cannot_see_is_refused(folder: str) -> None:
-    with pytest.raises(ServiceError, match=f"cannot see {folder}; install edge-cls elsewhere"):
+    with pytest.raises(ServiceError, match=f"cannot see {folder}; .* elsewhere: /usr/bin/python3 -m"):
         unit.render(unit.template(), command=Path("/usr/bin/env"), folders=[Path(folder)])
 
 
@@ -94,11 +104,12 @@ def test_a_path_that_systemd_would_misread_is_refused(name: str, tmp_path: Path)
 
 
 def test_the_user_joins_the_groups_that_are_there_and_makes_none() -> None:
-    lines = unit.render_user({"video", "gpio", "audio"}).splitlines()
+    lines = unit.render_user({"video", "gpio", "apex", "audio"}).splitlines()
     assert lines == [
         'u edge-cls - "edge-cls camera appliance" /var/lib/edge-cls',
         "m edge-cls video",
         "m edge-cls gpio",
+        "m edge-cls apex",
     ]
 
 
