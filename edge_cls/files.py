@@ -1,7 +1,8 @@
-"""Files that are safe to read whole."""
+"""Files that are safe to read whole, and files that are written whole."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -9,6 +10,8 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
+
+from edge_cls.errors import OutputError
 
 ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
 """What `zipfile` raises for a member that is damaged, or packed in a way it does not know."""
@@ -27,3 +30,27 @@ def open_regular(path: Path, *, limit: int) -> io.BufferedReader:
     if status.st_size > limit:
         raise OSError(errno.EFBIG, f"Larger than {limit // 2**20} MiB", str(path))
     return path.open("rb")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut.
+
+    A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror})", mend="free some space, or choose another place"
+        ) from error

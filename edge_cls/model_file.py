@@ -7,10 +7,8 @@ network ends.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,8 +19,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from edge_cls.core.golden import GoldenFrame
 from edge_cls.core.labels import format_labels, parse_labels
 from edge_cls.core.manifest import Manifest
-from edge_cls.errors import LabelError, ModelError, OutputError
-from edge_cls.files import ZIP_FAULTS, open_regular
+from edge_cls.errors import LabelError, ModelError
+from edge_cls.files import ZIP_FAULTS, open_regular, write_whole
 from edge_cls.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
@@ -192,30 +190,6 @@ def _append_zip(buffer: io.BytesIO, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             # A ZipInfo of its own has the year 1980 and not the time of day, which would change the bytes.
             archive.writestr(zipfile.ZipInfo(name), data)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut.
-
-    A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
-    """
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror})", mend="free some space, or choose another place"
-        ) from error
 
 
 def sha256(content: bytes) -> str:

@@ -32,7 +32,7 @@ def init(
     """Write an example in which every setting is explained, and none is set."""
     from edge_cls.config import DEFAULT_FILE, example
     from edge_cls.errors import OutputError, one_line
-    from edge_cls.model_file import write_whole
+    from edge_cls.files import write_whole
 
     path = file or DEFAULT_FILE
     if not path.parent.is_dir():

@@ -19,7 +19,8 @@ def export_labels(
     """Write the labels inside a model, one a line."""
     from edge_cls.core.labels import format_labels
     from edge_cls.errors import ModelError
-    from edge_cls.model_file import read_model, write_whole
+    from edge_cls.files import write_whole
+    from edge_cls.model_file import read_model
 
     labels = read_model(model).labels
     if not labels:

@@ -75,11 +75,19 @@ def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
         # The codecs and the image processor of a Pi are video devices too, and a camera has a second one for metadata.
         if Path(os.path.realpath(entry / "device/subsystem")).name == "usb" and text(entry / "index") in ("", "0"):
             cameras[machine.root / "dev" / entry.name] = text(entry / "name") or "a camera"
-    if not cameras:
-        if needs.v4l2:
-            return fail(name, "there is no USB camera", "plug it in, and see: lsusb; v4l2-ctl --list-devices")
-        return None
+    missing = ""
+    if needs.v4l2 is not None:
+        device = machine.root / needs.v4l2.relative_to("/")
+        if not device.exists():
+            missing = f"there is no {needs.v4l2}"
+        elif (target := Path(os.path.realpath(device))) not in cameras:
+            cameras[target] = "a camera that is not at USB"
     found = ", ".join(f"{camera} (/dev/{path.name})" for path, camera in cameras.items())
+    if missing:
+        there = f"; there is {found}" if found else ", nor a USB camera"
+        return fail(name, missing + there, "plug it in, and see: lsusb; v4l2-ctl --list-devices")
+    if not cameras:
+        return None
     if not all(map(machine.may, cameras)):
         return fail(
             name,

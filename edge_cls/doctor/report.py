@@ -27,10 +27,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Needs:
-    """What the device is set up for. What it needs and lacks is a FAIL; what it merely could have is none."""
+    """What the device is set up for. What it needs and lacks is a FAIL; what it merely could have is none.
+
+    `v4l2`: the device file of its camera, absolute.
+    """
 
     picamera2: bool = False
-    v4l2: bool = False
+    v4l2: Path | None = None
     gpio: bool = False
     edge_tpu: bool = False
     model: Path | None = None

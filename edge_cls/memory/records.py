@@ -89,20 +89,27 @@ class Merged:
 class Recovery:
     """What became of a damaged memory: where it lies now, and how many examples were `kept` and, at least, `lost`.
 
-    `without_vector` of those kept need 'memory reembed'.
+    `without_vector` of those kept need 'memory reembed'. `unnamed` are the labels, made up, of classes whose names are
+    lost.
     """
 
     put_aside: Path
     kept: int
     lost: int
     without_vector: int
+    unnamed: tuple[str, ...]
 
     def __str__(self) -> str:
         lost = f"at least {self.lost} lost" if self.lost else "none is known to be lost"
-        again = f" ({self.without_vector} of them need 'edge-cls memory reembed')" if self.without_vector else ""
-        return (
-            f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}; it lies in {self.put_aside}"
-        )
+        again = ""
+        if self.without_vector:
+            again = f" ({self.without_vector} of them need 'edge-cls memory reembed --model MODEL')"
+        told = f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}"
+        told += f"; it lies in {self.put_aside}"
+        if self.unnamed:
+            names = ", ".join(map(repr, self.unnamed))
+            told += f"; these classes lost their names: {names}: give them new ones with 'edge-cls memory relabel'"
+        return told
 
 
 def vector_of(values: bytes, scale: float, zero_point: int) -> QuantizedVector:

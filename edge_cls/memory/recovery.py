@@ -42,7 +42,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         target = Database(saved)
         with target.change() as connection:
-            kept, lost, without_vector = _save(copy, connection)
+            kept, lost, without_vector, unnamed = _save(copy, connection)
         target.close()
         give_rights_of(path.stat(), saved)
         aside = free_name(path, "damaged")
@@ -53,7 +53,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         saved.replace(path)
         sync_folder(path)
-    return Recovery(aside, kept, lost, without_vector)
+    return Recovery(aside, kept, lost, without_vector, unnamed)
 
 
 def is_ours(path: Path) -> bool:
@@ -78,8 +78,11 @@ def _alone_with(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int]:
-    """Write what can be read to `target`; return how many live examples were kept, how many lost, and lack a vector."""
+def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int, tuple[str, ...]]:
+    """Write what can be read to `target`.
+
+    Returns how many live examples were kept, how many were lost, how many lack a vector, and the labels made up.
+    """
     examples: dict[int, list[Value]] = {}
     labels: dict[Value, str] = {}
     spaces: dict[Value, str] = {}
@@ -99,6 +102,7 @@ def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int]:
     for space in found:
         target.execute("INSERT INTO space VALUES (?, ?)", (space, spaces.get(space, f"unknown {space!r}")))
     kept = without_vector = 0
+    unnamed: set[str] = set()
     for number, row in sorted(examples.items()):
         *known, crc, crop = row[1:]
         crop = crop if isinstance(crop, bytes) and zlib.crc32(crop) == crc else None
@@ -107,6 +111,8 @@ def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int]:
         if crop is None and vector is None and not deleted:
             continue
         label = labels.get(row[2], f"recovered {row[2]!r}")
+        if row[2] not in labels and not deleted:
+            unnamed.add(label)
         target.execute("INSERT OR IGNORE INTO class VALUES (?, ?, ?)", (row[2], label, row[3]))
         target.execute(
             "INSERT OR IGNORE INTO example VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -123,7 +129,7 @@ def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int]:
     )
     (saved,) = target.execute("SELECT count(*) FROM example").fetchone()
     highest = max([0, *examples, *(example for example, _ in vectors if isinstance(example, int))])
-    return kept, highest - saved, without_vector
+    return kept, highest - saved, without_vector, tuple(sorted(unnamed))
 
 
 def _is_vector(row: list[Value]) -> bool:

@@ -293,7 +293,7 @@ class Memory:
             if self._has_vectors():
                 raise SpaceMismatch(
                     f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
-                    mend="run 'edge-cls memory reembed' with the model that you want to use",
+                    mend="run 'edge-cls memory reembed --model' with the model that you want to use",
                 )
             connection.execute("UPDATE state SET space = ?", (writer.space_number(space),))
         return writer.space_number(space)

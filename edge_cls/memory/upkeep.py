@@ -49,7 +49,7 @@ def _faults(database: Database) -> list[str]:
             "SELECT id FROM example WHERE deleted_at IS NULL AND NOT EXISTS (SELECT * FROM embedding"
             " WHERE embedding.example = number AND space = (SELECT space FROM state))"
         ):
-            faults.append(f"example {identity} has no vector: run 'edge-cls memory reembed'")
+            faults.append(f"example {identity} has no vector: run 'edge-cls memory reembed --model MODEL'")
     return faults
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_cls.model_file import write_whole
+from edge_cls.files import write_whole
 from edge_cls.runtime.messages import Event, Message, Result, Status
 from edge_cls.sinks.fields import as_line, fields
 

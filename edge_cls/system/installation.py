@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_cls.errors import ServiceError
+from edge_cls.files import write_whole
 
 UNIT = "edge-cls.service"
 CONFIG = Path("etc/edge-cls/config.toml")
@@ -78,18 +80,26 @@ def uninstall(*, purge: bool, root: Path = Path("/"), call: Call = call) -> None
     if purge:
         for folder in (root / _OVERRIDES, (root / CONFIG).parent, root / _STATE):
             if folder.exists():
-                shutil.rmtree(folder)
+                _remove(folder)
         if (root / _USER).exists():
             call("userdel", "edge-cls")
             (root / _USER).unlink()
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text)
-    new.chmod(0o644)
-    new.replace(path)
+    write_whole(path, text.encode())
+    path.chmod(0o644)  # systemd and those who ask it read it, whatever root's umask
+
+
+def _remove(folder: Path) -> None:
+    """Remove `folder`. What is a link goes with what it points to; where something is mounted stays an empty folder."""
+    try:
+        shutil.rmtree(folder.resolve())
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+    if folder.is_symlink():
+        folder.unlink()
 
 
 def show_log(*, lines: int, follow: bool) -> int:

@@ -20,7 +20,7 @@ from edge_cls.doctor.unit import check_service
 from tests.doctor.machines import CAMERA, LIBRARIES, machine, pi_4, pi_5, usb_camera, workstation, write, zero_2
 
 NOTHING = Needs()
-ALL = Needs(picamera2=True, v4l2=True, gpio=True, edge_tpu=True)
+ALL = Needs(picamera2=True, v4l2=Path("/dev/video8"), gpio=True, edge_tpu=True)
 HANGS = Outcome(None, "", "")
 
 
@@ -254,7 +254,31 @@ def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
 
 def test_no_usb_camera(tmp_path: Path) -> None:
     assert check_usb_cameras(machine(pi_5(tmp_path)), NOTHING) is None
-    is_bad(check_usb_cameras(machine(tmp_path), Needs(v4l2=True)), Level.FAIL, found="no USB camera", mend="lsusb")
+    wanted = Needs(v4l2=Path("/dev/video2"))
+    found = "there is no /dev/video2, nor a USB camera"
+    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, mend="lsusb")
+    usb_camera(tmp_path, 8)
+    found = "there is no /dev/video2; there is HD Webcam (/dev/video8)"
+    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, mend="lsusb")
+
+
+def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) -> None:
+    """As a loopback is, and a camera at the ribbon cable that v4l2 is to read."""
+    root = write(pi_5(tmp_path), {"dev/video30": ""})
+    wanted = Needs(v4l2=Path("/dev/video30"))
+    is_ok(check_usb_cameras(machine(root), wanted), "not at USB (/dev/video30)")
+    forbidden = machine(root, forbidden=lambda path: path.name == "video30")
+    is_bad(check_usb_cameras(forbidden, wanted), Level.FAIL, found="may not use", mend="video")
+
+
+def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
+    root = usb_camera(pi_5(tmp_path), 8)
+    (root / "dev/v4l/by-id").mkdir(parents=True)
+    (root / "dev/v4l/by-id/usb-cam").symlink_to("../../video8")
+    check = check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/v4l/by-id/usb-cam")))
+    is_ok(check, "HD Webcam (/dev/video8)")
+    assert check is not None
+    assert check.found.count("/dev/") == 1
 
 
 # --- pins

@@ -70,7 +70,9 @@ def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
     ("text", "needs"),
     [
         ('source.name = "picamera2:1"', Needs(picamera2=True)),
-        ('source.name = "v4l2:/dev/video2"', Needs(v4l2=True)),
+        ('source.name = "v4l2:/dev/video2"', Needs(v4l2=Path("/dev/video2"))),
+        ('source.name = "v4l2:2"', Needs(v4l2=Path("/dev/video2"))),
+        ('source.name = "/dev/v4l/by-id/usb-cam"', Needs(v4l2=Path("/dev/v4l/by-id/usb-cam"))),
         ('source.name = "demo"', Needs()),
         ('delegate = "edgetpu:usb:0"', Needs(edge_tpu=True)),
         ('delegate = "auto"', Needs()),

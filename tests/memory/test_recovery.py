@@ -64,7 +64,8 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
             lost = len(before) - len(kept)
             assert lost <= 15, page  # as many rows as a page has room for
             wrong = [kept[identity] for identity in kept if kept[identity] != before[identity]]
-            assert all(label.startswith("recovered ") for label in wrong), page
+            assert {*wrong} == {*(recovery.unnamed if recovery else ())}, page
+            assert all(label.startswith("recovered ") and repr(label) in str(recovery) for label in wrong), page
             for example in after:
                 assert example.embedding.values.tolist() in (vector(seed).values.tolist() for seed in range(COUNT))
             # What is left has no fault but vectors that want to be made anew.
@@ -83,7 +84,7 @@ def test_what_has_lost_its_vector_gets_one_from_its_crop(path: Path) -> None:
         assert len(memory.examples()) < COUNT - 1
         assert memory.recovered is not None
         assert memory.recovered.without_vector > 0
-        assert "memory reembed" in str(memory.recovered)
+        assert "memory reembed --model" in str(memory.recovered)
         space = memory.space
         assert space is not None
         assert memory.reembed(space, lambda _: vector(9)) >= memory.recovered.without_vector

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,6 +108,49 @@ def test_a_purge_leaves_nothing(system: System) -> None:
         system.uninstall(purge=True)
     assert system.files() == {}
     assert system.calls[-1] == "userdel edge-cls"
+
+
+def test_a_purge_takes_what_a_link_points_to(system: System) -> None:
+    elsewhere = system.root / "mnt/card/edge-cls"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "taught.db").touch()
+    (system.root / "var/lib").mkdir(parents=True)
+    (system.root / "var/lib/edge-cls").symlink_to(elsewhere)
+    system.install()
+    system.uninstall(purge=True)
+    assert not elsewhere.exists()
+    assert not (system.root / "var/lib/edge-cls").is_symlink()
+
+
+def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = system.root / "var/lib/edge-cls"
+    state.mkdir(parents=True)
+    (state / "taught.db").touch()
+    system.install()
+
+    def rmdir(path: str, *, dir_fd: int | None = None, true: Callable[..., None] = os.rmdir) -> None:
+        if str(path).endswith("edge-cls") and Path(path) == state:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        true(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    system.uninstall(purge=True)
+    assert list(state.iterdir()) == []
+    assert system.calls[-1] == "userdel edge-cls"
+
+
+def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System) -> None:
+    old = os.umask(0o077)
+    try:
+        system.install()
+    finally:
+        os.umask(old)
+    modes = {name: (system.root / name).stat().st_mode & 0o777 for name in system.files()}
+    assert modes == {
+        "etc/systemd/system/edge-cls.service": 0o644,
+        "etc/sysusers.d/edge-cls.conf": 0o644,
+        "etc/edge-cls/config.toml": 0o640,
+    }
 
 
 def test_a_command_that_fails_is_told_with_its_own_words() -> None:

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from sklearn.datasets import load_digits
 
 from edge_cls.classifier import Classifier, Prediction
-from edge_cls.model_file import write_whole
+from edge_cls.files import write_whole
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.pipeline import Pipeline

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import dequantize
 from edge_cls.errors import OutputError
+from edge_cls.files import write_whole
 from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import sha256, write_whole
+from edge_cls.model_file import sha256
 from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.dataset import Photo
 from edge_cls_tools.pixels import Advance, batches

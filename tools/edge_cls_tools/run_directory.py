@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
-from edge_cls.model_file import write_whole
+from edge_cls.files import write_whole
 from edge_cls_tools.models.keras_file import load_keras
 from edge_cls_tools.pixels import Pixels
 

@@ -43,7 +43,7 @@ def show(
     import json
 
     from edge_cls.errors import one_line
-    from edge_cls.model_file import write_whole
+    from edge_cls.files import write_whole
 
     with opened(memory) as taught:
         if what.strip() in taught.classes():

@@ -49,7 +49,7 @@ def write_arrays(records: Iterable[Record], path: Path) -> None:
     if len(dims) > 1:
         raise MemoryFileError(
             f"the embeddings have different dimensions ({', '.join(map(str, sorted(dims)))})",
-            mend="run 'edge-cls memory reembed', or export --as dataset",
+            mend="run 'edge-cls memory reembed --model MODEL', or export --as dataset",
         )
     none = QuantizedVector(np.zeros(dims.pop() if dims else 0, np.int8), 1.0, 0)
     vectors = [row.embedding or none for row in rows]

@@ -49,7 +49,7 @@ def check(
         with progress_display() as display:
             diagnosis = diagnose(data, display, judge=labels)
             if report:
-                from edge_cls.model_file import write_whole
+                from edge_cls.files import write_whole
                 from edge_cls_tools.report.dataset_page import dataset_page
 
                 write_whole(report, dataset_page(diagnosis))

@@ -18,7 +18,7 @@ def demo(
     from dataclasses import asdict
 
     with quiet_native_libraries():
-        from edge_cls.model_file import write_whole
+        from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.demo import run_demo
 

@@ -47,7 +47,7 @@ def evaluate(
     """Measure an int8 model on photos it has not learnt from."""
     with quiet_native_libraries():
         from edge_cls.classifier import read_labels
-        from edge_cls.model_file import write_whole
+        from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.evaluation.answers import ask, load_classifier, photos_for, unseen
         from edge_cls_tools.evaluation.comparison import ask_too, check_same_labels

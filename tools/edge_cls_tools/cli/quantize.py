@@ -39,7 +39,7 @@ def quantize(
     import json
 
     with quiet_native_libraries():
-        from edge_cls.model_file import write_whole
+        from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.int8.quantization import quantize as convert
 

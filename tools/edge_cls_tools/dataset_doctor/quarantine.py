@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_cls.errors import DatasetError, OutputError
-from edge_cls.model_file import write_whole
+from edge_cls.files import write_whole
 from edge_cls_tools.dataset_doctor.findings import Finding
 
 JOURNAL = "journal.jsonl"

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from edge_cls.errors import OutputError
-from edge_cls.model_file import sha256, write_whole
+from edge_cls.files import write_whole
+from edge_cls.model_file import sha256
 from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.int8.conversion import METHOD, convert
 from edge_cls_tools.models.backbones import Backbone

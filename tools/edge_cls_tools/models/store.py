@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edge_cls.builtin import builtin_file
 from edge_cls.errors import ModelError
+from edge_cls.files import write_whole
 from edge_cls.importing.importer import import_model
-from edge_cls.model_file import write_whole
 from edge_cls_tools.cache_folder import cache_folder
 from edge_cls_tools.models.download import Progress, download, inspect, silent
 from edge_cls_tools.models.registry import KnownModel, PublishedClassifier, Shipped

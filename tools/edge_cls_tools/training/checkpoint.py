@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.errors import ConfigError
-from edge_cls.model_file import write_whole
+from edge_cls.files import write_whole
 
 Arrays = Sequence[NDArray[Any]]
 
