@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from edge_cls.config import Config, example, load
+from edge_cls.config import Config, example, load, surroundings
 from tests.commands import EdgeCls, good
 
 
@@ -150,8 +151,6 @@ DOUBTS = {
     "other classes",
     "source.name = 'demo'\npanel = { kind = 'keyboard', button = [{ key = 'a', label = 'a' }] }": "panel.button: "
     "nothing can be taught without a memory; set memory",
-    "source.name = 'rtsp://me:secret@cam/'": "source.name: everybody may read the password in it; chmod 640 "
-    "config.toml",
     "source.name = 'demo'\nsink = [{ kind = 'state_file', path = '/no/x' }]": "sink #1, path: the folder /no does not "
     "exist; make it: mkdir -p /no",
 }
@@ -162,6 +161,29 @@ def test_what_is_probably_not_meant_is_a_warning(edge_cls: EdgeCls, here: Path, 
     (here / "config.toml").write_text(text)
     (here / "config.toml").chmod(0o644)
     assert checked(edge_cls("config", "check", "config.toml")) == (0, ["config.toml is sound"], [f"warning: {told}"])
+
+
+def test_a_file_with_a_password_stays_readable_for_who_needs_it(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = here / "config.toml"
+    file.write_text("source.name = 'rtsp://me:secret@cam/'")
+    file.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(file, 1000, 1000)
+    told = "warning: source.name: everybody may read the password in it; "
+    assert edge_cls("config", "check", "config.toml").stderr == f"{told}chmod 640 config.toml\n"
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", file)
+    mend = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
+    assert edge_cls("config", "check", "config.toml").stderr == told + mend
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of root")
+def test_a_file_of_root_is_given_to_the_service_wherever_it_is(edge_cls: EdgeCls, here: Path) -> None:
+    (here / "config.toml").write_text("source.name = 'rtsp://me:secret@cam/'")
+    (here / "config.toml").chmod(0o644)
+    told = edge_cls("config", "check", "config.toml").stderr
+    assert told.endswith("; chown root:edge-cls config.toml && chmod 640 config.toml\n")
 
 
 def test_a_password_that_few_may_read_or_that_is_elsewhere_is_no_doubt(

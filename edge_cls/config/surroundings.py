@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.config.faults import Fault
+from edge_cls.config.loading import DEFAULT_FILE
 from edge_cls.config.tables import CommandSink, Config, JsonLinesSink, StateFileSink
 from edge_cls.core.source_names import parse_source
 from edge_cls.files import open_regular
@@ -46,7 +47,7 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
         and file.stat().st_mode & 0o004
         and _holds(file, name)
     ):
-        yield Fault("source.name", "everybody may read the password in it", f"chmod 640 {file}")
+        yield Fault("source.name", "everybody may read the password in it", _closing(file))
     if config.memory is None and config.panel is not None and config.panel.button:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
     if config.memory is None and config.classes == "memory":
@@ -65,6 +66,17 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
     for number, sink in enumerate(config.sink, 1):
         if isinstance(sink, JsonLinesSink | StateFileSink):
             yield f"sink #{number}, path", sink.path
+
+
+def _of_service(file: Path) -> bool:
+    return file.resolve() == DEFAULT_FILE
+
+
+def _closing(file: Path) -> str:
+    """Return the command that lets none but its user read `file`: the service, or the person whose it is."""
+    theirs = file.stat().st_uid != 0 and not _of_service(file)
+    # Of root's group the service's user is none.
+    return f"chmod 640 {file}" if theirs else f"chown root:edge-cls {file} && chmod 640 {file}"
 
 
 def _holds(file: Path, text: str) -> bool:
