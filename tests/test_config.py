@@ -129,8 +129,8 @@ FAULTS = {
     "characters",
     "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number that is at "
     "most 27",
-    "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
-    "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
+    "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: it is no absolute path; begin it with /",
+    "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: it is no absolute path; begin it with /",
     "[[sink]]\nkind = 'command'\nargv = []": "sink #1, argv: it is no command; write the absolute path of a program, "
     "and its arguments",
     "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: it is no command; write the absolute path of a "
@@ -422,7 +422,17 @@ def test_the_listing_tells_where_each_setting_comes_from(tmp_path: Path) -> None
     assert set(origins.values()) == {"EDGE_CLS_SOURCE__NAME", "file", "default"}
 
 
-@pytest.mark.parametrize("url", ["rtsp://me:secret@cam:554/a", "http://cam/?password=secret", "rtsp://cam/secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://me:secret@cam:554/a",
+        "http://cam/?password=secret",
+        "rtsp://cam/secret",
+        "RTSP://me:secret@cam",
+        "rtps://me:secret@cam",
+        "secret@rtsp://cam",
+    ],
+)
 def test_no_password_is_listed(url: str) -> None:
     config = load(None, environ={}, given={"source": {"name": url}})
     assert "secret" not in as_toml(settings(without_secrets(config), environ={}))
@@ -434,6 +444,12 @@ def test_no_password_is_listed(url: str) -> None:
     [
         "source = 'rtsp://me:secret@cam/'",
         "threads = ['rtsp://cam/?password=secret']",
+        "threads = { a = 'rtsp://cam/?password=secret' }",
+        "threads = 'rtsp://me:my secret@cam/'",
+        'threads = "rtsp://me:\'secret@cam/"',
+        "head = 'rtsp://me:secret@cam/'",
+        "delegate = 'rtsp://me:secret@cam/'",
+        "sink = [{ kind = 'state_file', path = 'rtsp://me:secret@cam/' }]",
         "[source]\nname = 'rtsp://me:secret@cam/'\nfps = 3",
         "[source]\nname = 'rtsp://me:secret@cam/\\u0000'".replace("'", '"'),
     ],

@@ -119,6 +119,16 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("name", ["rtps://me:secret@cam/", "me:secret@rtsp://cam/"])
+def test_check_does_not_tell_the_password_in_an_address_that_is_misspelt(
+    edge_cls: EdgeCls, here: Path, name: str
+) -> None:
+    (here / "config.toml").write_text(f"source.name = '{name}'")
+    code, (told,), _ = checked(edge_cls("config", "check", "config.toml"))
+    assert (code, "secret" in told) == (78, False)
+    assert "://cam does not exist; " in told
+
+
 def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
     for name in ("a.tflite", "a.txt", "1.png"):
         (here / name).write_text("")

@@ -12,6 +12,7 @@ from edge_cls.config.faults import Fault
 from edge_cls.config.loading import DEFAULT_FILE
 from edge_cls.config.tables import CommandSink, Config, JsonLinesSink, StateFileSink
 from edge_cls.core.source_names import parse_source
+from edge_cls.core.urls import showable
 from edge_cls.files import open_regular
 
 _ANY_SIZE = 2**63
@@ -30,7 +31,7 @@ def missing(config: Config) -> Iterator[Fault]:
     name = config.source.name
     if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
-        yield Fault("source.name", f"{name} does not exist", mend)
+        yield Fault("source.name", f"{showable(name)} does not exist", mend)
     for number, sink in enumerate(config.sink, 1):
         if isinstance(sink, CommandSink) and not _is_program(sink.argv[0]):
             yield Fault(f"sink #{number}, argv", f"{sink.argv[0]} is no program", "check the path, or chmod +x it")
@@ -41,12 +42,7 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
     name = config.source.name
     if name is None:
         yield Fault("source.name", "no source is named", "name one here, or with --source")
-    elif (
-        parse_source(name)[0] == "stream"
-        and _SECRET.search(name)
-        and file.stat().st_mode & 0o004
-        and _holds(file, name)
-    ):
+    elif "://" in name and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
         yield Fault("source.name", "everybody may read the password in it", _closing(file))
     if config.memory is None and config.panel is not None and config.panel.button:
         yield Fault("panel.button", "nothing can be taught without a memory", "set memory")

@@ -15,9 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.labels import check_label
 from edge_cls.core.source_names import OPTIONS, parse_source
+from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
-
-"""What can be asked of cameras, and of nothing else."""
 
 
 def _check_text(text: str) -> str:
@@ -34,19 +33,21 @@ def _check_path(path: Path) -> Path:
 
 def _check_absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ConfigError(f"{str(path)!r} is no absolute path", mend="begin it with /")
+        raise ConfigError("it is no absolute path", mend="begin it with /")
     return path
 
 
 def _check_head(head: str) -> str:
     if head not in HEADS:
-        raise ConfigError(f"there is no head {head!r}", mend=f"use one of {', '.join(HEADS)}")
+        raise ConfigError(f"there is no head {showable(head)!r}", mend=f"use one of {', '.join(HEADS)}")
     return head
 
 
 def _check_delegate(delegate: str) -> str:
     if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
-        raise ConfigError(f"there is no delegate {delegate!r}", mend="use none, auto, edgetpu or edgetpu:usb:0")
+        raise ConfigError(
+            f"there is no delegate {showable(delegate)!r}", mend="use none, auto, edgetpu or edgetpu:usb:0"
+        )
     return delegate
 
 

@@ -12,16 +12,16 @@ OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "
 
 
 def parse_source(name: str) -> tuple[Kind, str]:
-    """Return what kind of source `name` means, and which one of them.
+    """Return what kind of source `name` means, and which one of them; of a stream the URL, as FFmpeg knows it.
 
-    >>> parse_source("picamera2"), parse_source("/dev/video2")
-    (('picamera2', '0'), ('v4l2', '/dev/video2'))
+    >>> parse_source("picamera2"), parse_source("/dev/video2"), parse_source("RTSP://Camera/1")
+    (('picamera2', '0'), ('v4l2', '/dev/video2'), ('stream', 'rtsp://Camera/1'))
     """
     kind, _, which = (f"v4l2:{name}" if name.startswith(("/dev/video", "/dev/v4l/")) else name).partition(":")
     if name == "picamera2" or (kind == "picamera2" and which):
         return "picamera2", which or "0"
     if kind == "v4l2" and which:
         return "v4l2", which
-    if kind in SCHEMES and which.startswith("//"):
-        return "stream", name
+    if kind.lower() in SCHEMES and which.startswith("//"):
+        return "stream", f"{kind.lower()}:{which}"
     return ("demo" if name == "demo" else "files"), name
