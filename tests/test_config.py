@@ -135,6 +135,10 @@ FAULTS = {
     "and its arguments",
     "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: it is no command; write the absolute path of a "
     "program, and its arguments",
+    "[source]\nname = 'v4l2:x'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
+    "v4l2:/dev/video0",
+    "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
+    "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
     # what does not go together
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is above enter, which is 0.3; make it at most as large",
     "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 can be asked for it; leave it out, "
@@ -166,6 +170,8 @@ BUTTONS = {
     "a key",
     "kind = 'keyboard'|key = 'a', label = 'a'|key = 'A', label = 'b'": "panel.button: the key 'a' is used twice; give "
     "each button a key of its own",
+    "kind = 'keyboard'|key = 'ctrl', label = 'a'": "panel.button #1, key: there is no key 'ctrl'; give a character, or "
+    "one of enter, space, tab, backspace, esc, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12",
     "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.led: pin 1 is used twice; give each button, "
     "light and output a pin of its own",
     "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each button, light "

@@ -104,6 +104,12 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         [[sink]]
         kind = "command"
         argv = ["/nowhere"]
+        [[sink]]
+        kind = "state_file"
+        path = "/"
+        [[sink]]
+        kind = "json_lines"
+        path = "/usr"
         """
     )
     code, faults, _ = checked(edge_cls("config", "check", str(here / "config.toml")))
@@ -112,6 +118,8 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         f"model: {here}/no.tflite does not exist; check the path and its rights",
         f"labels: {here}/folder cannot be read (Is a directory); check the path and its rights",
         f"memory: {here}/folder is a folder; name a file in it",
+        "sink #2, path: / is a folder; name a file in it",
+        "sink #3, path: /usr is a folder; name a file in it",
         f"source.name: {here}/picamera does not exist; name a camera (picamera2, v4l2:0, rtsp://...), demo, or a "
         "file or "
         "folder that exists",

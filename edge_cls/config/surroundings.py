@@ -26,8 +26,9 @@ def missing(config: Config) -> Iterator[Fault]:
     for where, path in (("model", config.model), ("labels", config.labels)):
         if path is not None and (trouble := _unreadable(path)):
             yield Fault(where, trouble, "check the path and its rights")
-    if config.memory is not None and config.memory.is_dir():
-        yield Fault("memory", f"{config.memory} is a folder", "name a file in it")
+    for where, path in _written(config):
+        if path.is_dir():
+            yield Fault(where, f"{path} is a folder", "name a file in it")
     name = config.source.name
     if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
@@ -60,7 +61,7 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
     if config.memory is not None:
         yield "memory", config.memory
     for number, sink in enumerate(config.sink, 1):
-        if isinstance(sink, JsonLinesSink | StateFileSink):
+        if isinstance(sink, JsonLinesSink | StateFileSink) and sink.path.is_absolute():  # not on standard output
             yield f"sink #{number}, path", sink.path
 
 

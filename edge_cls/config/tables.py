@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge_cls.core.heads.selection import HEADS
+from edge_cls.core.key_names import check_key
 from edge_cls.core.labels import check_label
-from edge_cls.core.source_names import OPTIONS, parse_source
+from edge_cls.core.source_names import OPTIONS, check_source, parse_source
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
 
@@ -101,7 +102,7 @@ class _Table(BaseModel):
 class Source(_Table):
     """Where frames come from. `name` may be absent where the command line gives it."""
 
-    name: _Text | None = None
+    name: Annotated[_Text, AfterValidator(check_source)] | None = None
     size: _Size | None = None
     lores: _Size | None = None
     fps: _Positive | None = None
@@ -163,6 +164,8 @@ class Button(_Table):
     def _check_key(cls, key: str | None, info: ValidationInfo) -> str | None:
         if "pin" in info.data and (key is None) == (info.data["pin"] is None):
             raise ConfigError("a button has either a pin or a key", mend="give one of the two")
+        if key is not None:
+            check_key(key)
         return key
 
     @field_validator("action")

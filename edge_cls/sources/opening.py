@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_cls.core.source_names import OPTIONS, SCHEMES, parse_source
+from edge_cls.core.source_names import OPTIONS, SCHEMES, check_source, parse_source
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images import SUFFIXES
@@ -42,9 +42,9 @@ def open_source(
     `picamera2`, `picamera2:1`, `picamera2:imx708` (a number, or a part of the model's name or id), `v4l2:0`,
     `/dev/video2`, `rtsp://...`, `http://...`, `demo`, an image, a folder or pattern of images, or a video. `size`
     (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
-    where there is no such source, and ConfigError for an option that it does not have.
+    where there is no such source, and ConfigError for a name that none can have, or an option that it does not have.
     """
-    kind, which = parse_source(spec)
+    kind, which = parse_source(check_source(spec))
     if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
         raise SourceError(f"{showable(spec)} does not exist", mend=_meant(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}

@@ -145,6 +145,19 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("v4l2:x", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
+        ("http://:8080/", "a stream needs a host; write http://HOST/..."),
+    ],
+)
+def test_a_name_that_no_machine_has_is_a_setting_that_makes_no_sense(spec: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_source(spec, clock=FakeClock())
+    assert str(refused.value) == message
+
+
 def test_a_misspelt_name_is_told_before_its_options() -> None:
     with pytest.raises(SourceError, match=r"did you mean 'picamera2'?"):
         open_source("picamra2", clock=FakeClock(), size=(640, 480))
