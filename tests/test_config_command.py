@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.config import Config, example, load, surroundings
+from edge_cls.system import unit
 from tests.commands import EdgeCls, good
 
 
@@ -194,6 +195,71 @@ def test_a_file_with_a_password_stays_readable_for_who_needs_it(
     monkeypatch.setattr(surroundings, "DEFAULT_FILE", file)
     mend = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
     assert edge_cls("config", "check", "config.toml").stderr == told + mend
+
+
+OUT_OF_REACH = {
+    "model = '/home/me/a.tflite'": "model: the service does not see /home/me/a.tflite; put it below /var/lib/edge-cls",
+    "labels = '/root/a.txt'\nmodel = '/opt/a.tflite'": "labels: the service does not see /root/a.txt; put it below "
+    "/var/lib/edge-cls",
+    "source.name = '/var/tmp/*.png'": "source.name: the service does not see /var/tmp/*.png; put it below "
+    "/var/lib/edge-cls",
+    "memory = '/home/me/a.db'": "memory: the service does not see /home/me/a.db; put it below /var/lib/edge-cls",
+    "memory = '/opt/a.db'": "memory: the service may not write /opt/a.db; choose a place below /var/lib/edge-cls",
+    "sink = [{ kind = 'command', argv = ['/home/me/a'] }]": "sink #1, argv: the service does not see /home/me/a; put "
+    "it below /var/lib/edge-cls",
+    "sink = [{ kind = 'json_lines', path = '/var/log/a' }]": "sink #1, path: the service may not write /var/log/a; "
+    "choose a place below /var/lib/edge-cls",
+    "panel.kind = 'keyboard'": "panel.device: the service has no terminal to read keys from; name a keypad: device = "
+    '"/dev/input/by-id/usb-NAME-event-kbd"',
+}
+
+
+@pytest.mark.parametrize(("text", "told"), OUT_OF_REACH.items(), ids=list(OUT_OF_REACH))
+def test_what_the_service_does_not_see_or_may_not_write_is_a_doubt_of_its_configuration_alone(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    file = here / "config.toml"
+    file.write_text(f"source.name = 'demo'\n{text}" if "source" not in text else text)
+    _, _, elsewhere = checked(edge_cls("config", "check", "config.toml"))
+    assert not any("the service" in warning for warning in elsewhere)
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", file)
+    assert checked(edge_cls("config", "check", "config.toml"))[2] == [f"warning: {told}"]
+
+
+def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(surroundings, "_HIDDEN", (Path("/home"),))
+    (here / "a.tflite").symlink_to("/home/me/a.tflite")
+    (here / "config.toml").write_text("source.name = 'demo'\nmodel = 'a.tflite'")
+    (told,) = checked(edge_cls("config", "check", "config.toml"))[2]
+    assert told.startswith("warning: model: the service does not see ")
+
+
+def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(unit, "own_folders", lambda: [here])
+    (here / "a.tflite").touch()
+    (here / "config.toml").write_text(
+        """
+        model = "a.tflite"
+        memory = "/var/lib/edge-cls/taught.db"
+        source.name = "demo"
+        panel = { kind = "keyboard", device = "/dev/input/event0" }
+        [[sink]]
+        kind = "json_lines"
+        [[sink]]
+        kind = "json_lines"
+        path = "/dev/null"
+        [[sink]]
+        kind = "state_file"
+        [[sink]]
+        kind = "command"
+        argv = ["/bin/sh"]
+        """
+    )
+    good(edge_cls("config", "check", "config.toml"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of root")

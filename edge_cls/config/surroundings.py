@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from edge_cls.config.faults import Fault
@@ -19,6 +19,10 @@ _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
 _OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
 """Folders that systemd makes when it starts the service."""
+# What ProtectHome and PrivateTmp of the unit put empty folders in the place of ...
+_HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
+# ... and what ProtectSystem=strict leaves to be written.
+_WRITABLE = (*_OF_THE_SERVICE, Path("/dev"))
 
 
 def missing(config: Config) -> Iterator[Fault]:
@@ -38,8 +42,11 @@ def missing(config: Config) -> Iterator[Fault]:
             yield Fault(f"sink #{number}, argv", f"{sink.argv[0]} is no program", "check the path, or chmod +x it")
 
 
-def doubts(config: Config, file: Path) -> Iterator[Fault]:
-    """Yield what may be meant so, and probably is not. `file` is where the configuration was read."""
+def doubts(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[Fault]:
+    """Yield what may be meant so, and probably is not.
+
+    `file` is where the configuration was read. `shown`: the folders of a home that the unit shows to the service.
+    """
     name = config.source.name
     if name is None:
         yield Fault("source.name", "no source is named", "name one here, or with --source")
@@ -52,9 +59,44 @@ def doubts(config: Config, file: Path) -> Iterator[Fault]:
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
         if is_set and config.model is None:
             yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
+    out_of_reach = list(_out_of_reach(config, shown)) if _of_service(file) else []
+    yield from out_of_reach
+    told = {fault.where for fault in out_of_reach}
     for where, path in _written(config):
-        if path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
+        if where not in told and path.parent not in _OF_THE_SERVICE and not path.parent.is_dir():
             yield Fault(where, f"the folder {path.parent} does not exist", f"make it: mkdir -p {path.parent}")
+
+
+def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
+    """Yield what a person has and the service has not, as its unit shuts it off."""
+    written = dict(_written(config))
+    for where, path in (dict(_named(config)) | written).items():
+        real = Path(os.path.realpath(path))
+        # A link is of no use where it leads out of sight, nor where it lies there itself.
+        if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
+            yield Fault(where, f"the service does not see {path}", "put it below /var/lib/edge-cls")
+        elif where in written and not _is_below(real, _WRITABLE):
+            yield Fault(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
+    if config.panel is not None and config.panel.kind == "keyboard" and config.panel.device is None:
+        mend = 'name a keypad: device = "/dev/input/by-id/usb-NAME-event-kbd"'
+        yield Fault("panel.device", "the service has no terminal to read keys from", mend)
+
+
+def _is_below(path: Path, folders: Collection[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _named(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield the files that are read."""
+    for where, path in (("model", config.model), ("labels", config.labels)):
+        if path is not None:
+            yield where, path
+    name = config.source.name
+    if name is not None and parse_source(name)[0] == "files" and "://" not in name:
+        yield "source.name", Path(name)
+    for number, sink in enumerate(config.sink, 1):
+        if isinstance(sink, CommandSink):
+            yield f"sink #{number}, argv", Path(sink.argv[0])
 
 
 def _written(config: Config) -> Iterator[tuple[str, Path]]:
