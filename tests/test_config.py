@@ -124,6 +124,10 @@ FAULTS = {
     "[source]\nroi = [0, 0, 0, 1]": "source.roi: [0.0, 0.0, 0.0, 1.0] is not inside the frame; write left, top, width "
     "and height as fractions of the frame",
     "[source]\nname = ' '": "source.name: it names nothing; write a name, or leave the key out",
+    "model = ''": "model: it names nothing; write a name, or leave the key out",
+    "labels = ' '": "labels: it names nothing; write a name, or leave the key out",
+    "[panel]\nkind = 'keyboard'\ndevice = ''": "panel.device: it names nothing; write a name, or leave the key out",
+    "[[sink]]\nkind = 'json_lines'\npath = ''": "sink #1, path: it names nothing; write a name, or leave the key out",
     'memory = "/a\\u0000"': "memory: it names nothing; write a name, or leave the key out",
     "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
     "characters",

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.key_names import check_key
@@ -27,8 +27,10 @@ def _check_text(text: str) -> str:
     return text
 
 
-def _check_path(path: Path) -> Path:
-    _check_text(str(path))
+def _check_path(path: object) -> object:
+    # Before it is a Path, of which an empty one is the working folder.
+    if isinstance(path, str):
+        _check_text(path)
     return path
 
 
@@ -80,7 +82,7 @@ def _check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 # TOML has its own types, so nothing is converted (a number in quotes is a text), but lists are tuples here.
 _List = Field(strict=False)
-_FilePath = Annotated[Path, Field(strict=False), AfterValidator(_check_path)]
+_FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path)]
 _AbsolutePath = Annotated[_FilePath, AfterValidator(_check_absolute)]
 _Text = Annotated[str, AfterValidator(_check_text)]
 _Label = Annotated[str, AfterValidator(check_label)]
