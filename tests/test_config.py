@@ -337,6 +337,8 @@ VARIABLES = {
     "EDGE_CLS_MEMRY": "there is no such setting; did you mean EDGE_CLS_MEMORY?",
     "EDGE_CLS_memory": "there is no such setting; did you mean EDGE_CLS_MEMORY?",
     "EDGE_CLS_SOURCE_NAME": "there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?",
+    "EDGE_CLS_SOURCE": "there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?",
+    "EDGE_CLS_limits": "there is no such setting; did you mean EDGE_CLS_LIMITS__MAX_FPS?",
     "EDGE_CLS_SINK": "there is no such setting; lists of tables are written into the file",
     "EDGE_CLS_PANEL__BUTTON__PIN": "there is no such setting; lists of tables are written into the file",
     "EDGE_CLS_QQQQ": "there is no such setting; unset it",

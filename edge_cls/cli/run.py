@@ -85,7 +85,8 @@ def run(
     from edge_cls.system.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
-    if source is None and file is None and "EDGE_CLS_SOURCE__NAME" not in os.environ:
+    # Where a variable of the source is misspelt, its fault says more.
+    if source is None and file is None and not any(name.startswith("EDGE_CLS_SOURCE") for name in os.environ):
         raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
         "source": {"name": source},
