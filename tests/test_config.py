@@ -176,14 +176,20 @@ BUTTONS = {
     "each button a key of its own",
     "kind = 'keyboard'|key = 'ctrl', label = 'a'": "panel.button #1, key: there is no key 'ctrl'; give a character, or "
     "one of enter, space, tab, backspace, esc, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12",
-    "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.led: pin 1 is used twice; give each button, "
+    "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.button: pin 1 is used twice; give each button, "
     "light and output a pin of its own",
-    "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each button, light "
-    "and output a pin of its own",
+    "kind = 'gpio', led = [{ pin = 1, label = 'a' }]|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each "
+    "button, light and output a pin of its own",
+    "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.feedback_led: pin 1 is used twice; give each "
+    "button, light and output a pin of its own",
+    "kind = 'gpio', feedback_led = 1, led = [{ pin = 1, label = 'a' }]|pin = 2, label = 'a'": "panel.feedback_led: pin "
+    "1 is used twice; give each button, light and output a pin of its own",
+    "kind = 'keyboard', led = [{ pin = 1, label = 'a' }]|key = 'a', label = 'a'": "panel.led: a keyboard panel has no "
+    'lights; leave them out, or use kind = "gpio"',
     "kind = 'gpio', device = '/dev/x'": "panel.device: only a keyboard has a device; leave it out, or use kind = "
     '"keyboard"',
-    "kind = 'keyboard', feedback_led = 1": "panel.led: a keyboard panel has no lights; leave them out, or use kind = "
-    '"gpio"',
+    "kind = 'keyboard', feedback_led = 1": "panel.feedback_led: a keyboard panel has no lights; leave them out, "
+    'or use kind = "gpio"',
 }
 
 

@@ -196,9 +196,9 @@ class Panel(_Table):
     debounce_s: _NotNegative = 0.02
     hold_s: _Positive = 0.8
     repeat_s: _Positive = 0.3
-    feedback_led: _Pin | None = None
     button: Annotated[tuple[Button, ...], _List] = ()
-    led: Annotated[tuple[Led, ...], _List] = Field(default=(), validate_default=True)
+    led: Annotated[tuple[Led, ...], _List] = ()
+    feedback_led: _Pin | None = None
 
     @field_validator("device")
     @classmethod
@@ -218,16 +218,27 @@ class Panel(_Table):
         keys = [button.key.lower() for button in buttons if button.key is not None]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
             raise ConfigError(f"the key {twice[0]!r} is used twice", mend="give each button a key of its own")
+        _check_pins(*buttons)
         return buttons
+
+    @field_validator("led", "feedback_led")
+    @classmethod
+    def _check_kind(cls, lights: tuple[Led, ...] | int | None, info: ValidationInfo) -> tuple[Led, ...] | int | None:
+        if info.data.get("kind") == "keyboard" and lights not in ((), None):
+            raise ConfigError("a keyboard panel has no lights", mend='leave them out, or use kind = "gpio"')
+        return lights
 
     @field_validator("led")
     @classmethod
     def _check_leds(cls, leds: tuple[Led, ...], info: ValidationInfo) -> tuple[Led, ...]:
-        if info.data.get("kind") == "keyboard" and (leds or info.data.get("feedback_led") is not None):
-            raise ConfigError("a keyboard panel has no lights", mend='leave them out, or use kind = "gpio"')
-        pins = [info.data.get("feedback_led"), *(button.pin for button in info.data.get("button", ()))]
-        _check_pins([pin for pin in pins if pin is not None] + [led.pin for led in leds])
+        _check_pins(*info.data.get("button", ()), *leds)
         return leds
+
+    @field_validator("feedback_led")
+    @classmethod
+    def _check_feedback_led(cls, pin: int | None, info: ValidationInfo) -> int | None:
+        _check_pins(*info.data.get("button", ()), *info.data.get("led", ()), pin)
+        return pin
 
 
 class JsonLinesSink(_Table):
@@ -291,11 +302,12 @@ class Config(_Table):
     @classmethod
     def _check_sinks(cls, sinks: tuple[Sink, ...], info: ValidationInfo) -> tuple[Sink, ...]:
         panel = info.data.get("panel")
-        pins = [] if panel is None else [panel.feedback_led, *(one.pin for one in (*panel.button, *panel.led))]
-        _check_pins([pin for pin in pins if pin is not None] + [one.pin for one in sinks if isinstance(one, GpioSink)])
+        taken = () if panel is None else (*panel.button, *panel.led, panel.feedback_led)
+        _check_pins(*taken, *(one for one in sinks if isinstance(one, GpioSink)))
         return sinks
 
 
-def _check_pins(pins: list[int]) -> None:
-    if twice := sorted({pin for pin in pins if pins.count(pin) > 1}):
+def _check_pins(*users: Button | Led | GpioSink | int | None) -> None:
+    pins = [one if isinstance(one, int) else one.pin for one in users if one is not None]
+    if twice := sorted({pin for pin in pins if pin is not None and pins.count(pin) > 1}):
         raise ConfigError(f"pin {twice[0]} is used twice", mend="give each button, light and output a pin of its own")
