@@ -240,7 +240,7 @@ def test_the_states_take_what_the_configuration_lets_through() -> None:
 
 UNREADABLE = {
     "missing": "does not exist; write one: edge-cls config init ",
-    "folder": "cannot be read (Is a directory); ",
+    "folder": "is a folder; name a file, such as ",
     "pipe": "cannot be read (Not a regular file); ",
     "huge": "cannot be read (Larger than 1 MiB); ",
     "latin": "is no UTF-8 text (byte 10); save it as UTF-8",

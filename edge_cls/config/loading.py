@@ -123,6 +123,8 @@ def _read(path: Path) -> dict[str, Any]:
             return tomllib.loads(file.read().decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", mend=f"write one: edge-cls config init {path}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder", mend=f"name a file, such as {path / DEFAULT_FILE.name}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", mend="save it as UTF-8") from None
     except OSError as error:
