@@ -9,17 +9,19 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from edge_cls.cli.run import run
 from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Source, example, load
 from edge_cls.config.faults import models_in
 from edge_cls.config.listing import as_toml, settings, without_secrets
 from edge_cls.config.loading import variable_names
+from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.smoothing import States
 from edge_cls.errors import ConfigError
 from tests.toml import dumps
@@ -412,6 +414,14 @@ def test_the_example_sets_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", sorted(set(keys_of(Config))))
 def test_the_example_shows_every_key(key: str) -> None:
     assert re.search(rf"^#.*\b{key} = ", example(), re.MULTILINE)
+
+
+def test_the_example_and_the_help_name_every_head() -> None:
+    *others, last = HEADS
+    quoted = ", ".join(f'"{head}"' for head in others)
+    assert f'{quoted} or "{last}".' in example().replace("\n# ", " ")
+    (option,) = get_type_hints(run, include_extras=True)["head"].__metadata__
+    assert f"{', '.join(others)} or {last}." in option.help
 
 
 def test_the_lines_of_the_example_are_valid_and_show_the_defaults(tmp_path: Path) -> None:

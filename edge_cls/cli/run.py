@@ -42,7 +42,9 @@ def run(
     head: Annotated[
         str | None,
         typer.Option(
-            help="How taught classes are told apart: auto, knn, centroid, ridge or knn-regression.", show_default="auto"
+            help="How taught classes are told apart: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan or "
+            "knn-regression.",
+            show_default="auto",
         ),
     ] = None,
     false_accept: Annotated[
