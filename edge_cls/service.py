@@ -20,6 +20,7 @@ from edge_cls.assembly import (
     states_of,
 )
 from edge_cls.config import Config
+from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
 from edge_cls.runtime.appliance import Appliance
 from edge_cls.runtime.camera import Camera
@@ -122,9 +123,8 @@ class Service:
     def _become(self, new: Config) -> None:
         old = self.config
         if new.source != old.source and not (self._live and is_live(source_name(new))):
-            raise ConfigError(
-                f"{new.source.name} cannot take the place of {old.source.name} while it runs", mend="start it again"
-            )
+            ours, theirs = showable(source_name(old)), showable(source_name(new))
+            raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", mend="start it again")
         renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
         if renewed and "none" not in (old.delegate, new.delegate):
             raise ConfigError(

@@ -9,17 +9,19 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from edge_cls.cli.run import run
 from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Source, example, load
 from edge_cls.config.faults import models_in
 from edge_cls.config.listing import as_toml, settings, without_secrets
 from edge_cls.config.loading import variable_names
+from edge_cls.core.heads.selection import HEADS
 from edge_cls.core.smoothing import States
 from edge_cls.errors import ConfigError
 from tests.toml import dumps
@@ -124,17 +126,25 @@ FAULTS = {
     "[source]\nroi = [0, 0, 0, 1]": "source.roi: [0.0, 0.0, 0.0, 1.0] is not inside the frame; write left, top, width "
     "and height as fractions of the frame",
     "[source]\nname = ' '": "source.name: it names nothing; write a name, or leave the key out",
+    "model = ''": "model: it names nothing; write a name, or leave the key out",
+    "labels = ' '": "labels: it names nothing; write a name, or leave the key out",
+    "[panel]\nkind = 'keyboard'\ndevice = ''": "panel.device: it names nothing; write a name, or leave the key out",
+    "[[sink]]\nkind = 'json_lines'\npath = ''": "sink #1, path: it names nothing; write a name, or leave the key out",
     'memory = "/a\\u0000"': "memory: it names nothing; write a name, or leave the key out",
     "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
     "characters",
     "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number that is at "
     "most 27",
-    "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
-    "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: 'x' is no absolute path; begin it with /",
+    "[[sink]]\nkind = 'state_file'\npath = 'x'": "sink #1, path: it is no absolute path; begin it with /",
+    "[[sink]]\nkind = 'json_lines'\npath = 'x'": "sink #1, path: it is no absolute path; begin it with /",
     "[[sink]]\nkind = 'command'\nargv = []": "sink #1, argv: it is no command; write the absolute path of a program, "
     "and its arguments",
     "[[sink]]\nkind = 'command'\nargv = ['true']": "sink #1, argv: it is no command; write the absolute path of a "
     "program, and its arguments",
+    "[source]\nname = 'v4l2:x'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
+    "v4l2:/dev/video0",
+    "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
+    "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
     # what does not go together
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is above enter, which is 0.3; make it at most as large",
     "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 can be asked for it; leave it out, "
@@ -166,14 +176,22 @@ BUTTONS = {
     "a key",
     "kind = 'keyboard'|key = 'a', label = 'a'|key = 'A', label = 'b'": "panel.button: the key 'a' is used twice; give "
     "each button a key of its own",
-    "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.led: pin 1 is used twice; give each button, "
+    "kind = 'keyboard'|key = 'ctrl', label = 'a'": "panel.button #1, key: there is no key 'ctrl'; give a character, or "
+    "one of enter, space, tab, backspace, esc, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12",
+    "kind = 'gpio'|pin = 1, label = 'a'|pin = 1, label = 'b'": "panel.button: pin 1 is used twice; give each button, "
     "light and output a pin of its own",
-    "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each button, light "
-    "and output a pin of its own",
+    "kind = 'gpio', led = [{ pin = 1, label = 'a' }]|pin = 1, label = 'a'": "panel.led: pin 1 is used twice; give each "
+    "button, light and output a pin of its own",
+    "kind = 'gpio', feedback_led = 1|pin = 1, label = 'a'": "panel.feedback_led: pin 1 is used twice; give each "
+    "button, light and output a pin of its own",
+    "kind = 'gpio', feedback_led = 1, led = [{ pin = 1, label = 'a' }]|pin = 2, label = 'a'": "panel.feedback_led: pin "
+    "1 is used twice; give each button, light and output a pin of its own",
+    "kind = 'keyboard', led = [{ pin = 1, label = 'a' }]|key = 'a', label = 'a'": "panel.led: a keyboard panel has no "
+    'lights; leave them out, or use kind = "gpio"',
     "kind = 'gpio', device = '/dev/x'": "panel.device: only a keyboard has a device; leave it out, or use kind = "
     '"keyboard"',
-    "kind = 'keyboard', feedback_led = 1": "panel.led: a keyboard panel has no lights; leave them out, or use kind = "
-    '"gpio"',
+    "kind = 'keyboard', feedback_led = 1": "panel.feedback_led: a keyboard panel has no lights; leave them out, "
+    'or use kind = "gpio"',
 }
 
 
@@ -224,7 +242,7 @@ def test_the_states_take_what_the_configuration_lets_through() -> None:
 
 UNREADABLE = {
     "missing": "does not exist; write one: edge-cls config init ",
-    "folder": "cannot be read (Is a directory); ",
+    "folder": "is a folder; name a file, such as ",
     "pipe": "cannot be read (Not a regular file); ",
     "huge": "cannot be read (Larger than 1 MiB); ",
     "latin": "is no UTF-8 text (byte 10); save it as UTF-8",
@@ -327,6 +345,8 @@ VARIABLES = {
     "EDGE_CLS_MEMRY": "there is no such setting; did you mean EDGE_CLS_MEMORY?",
     "EDGE_CLS_memory": "there is no such setting; did you mean EDGE_CLS_MEMORY?",
     "EDGE_CLS_SOURCE_NAME": "there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?",
+    "EDGE_CLS_SOURCE": "there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?",
+    "EDGE_CLS_limits": "there is no such setting; did you mean EDGE_CLS_LIMITS__MAX_FPS?",
     "EDGE_CLS_SINK": "there is no such setting; lists of tables are written into the file",
     "EDGE_CLS_PANEL__BUTTON__PIN": "there is no such setting; lists of tables are written into the file",
     "EDGE_CLS_QQQQ": "there is no such setting; unset it",
@@ -396,6 +416,14 @@ def test_the_example_shows_every_key(key: str) -> None:
     assert re.search(rf"^#.*\b{key} = ", example(), re.MULTILINE)
 
 
+def test_the_example_and_the_help_name_every_head() -> None:
+    *others, last = HEADS
+    quoted = ", ".join(f'"{head}"' for head in others)
+    assert f'{quoted} or "{last}".' in example().replace("\n# ", " ")
+    (option,) = get_type_hints(run, include_extras=True)["head"].__metadata__
+    assert f"{', '.join(others)} or {last}." in option.help
+
+
 def test_the_lines_of_the_example_are_valid_and_show_the_defaults(tmp_path: Path) -> None:
     everything = load(write(tmp_path, uncommented()), environ={})
     defaults = {one.path: one.value for one in settings(Config(), environ={})}
@@ -422,7 +450,17 @@ def test_the_listing_tells_where_each_setting_comes_from(tmp_path: Path) -> None
     assert set(origins.values()) == {"EDGE_CLS_SOURCE__NAME", "file", "default"}
 
 
-@pytest.mark.parametrize("url", ["rtsp://me:secret@cam:554/a", "http://cam/?password=secret", "rtsp://cam/secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://me:secret@cam:554/a",
+        "http://cam/?password=secret",
+        "rtsp://cam/secret",
+        "RTSP://me:secret@cam",
+        "rtps://me:secret@cam",
+        "secret@rtsp://cam",
+    ],
+)
 def test_no_password_is_listed(url: str) -> None:
     config = load(None, environ={}, given={"source": {"name": url}})
     assert "secret" not in as_toml(settings(without_secrets(config), environ={}))
@@ -434,6 +472,12 @@ def test_no_password_is_listed(url: str) -> None:
     [
         "source = 'rtsp://me:secret@cam/'",
         "threads = ['rtsp://cam/?password=secret']",
+        "threads = { a = 'rtsp://cam/?password=secret' }",
+        "threads = 'rtsp://me:my secret@cam/'",
+        'threads = "rtsp://me:\'secret@cam/"',
+        "head = 'rtsp://me:secret@cam/'",
+        "delegate = 'rtsp://me:secret@cam/'",
+        "sink = [{ kind = 'state_file', path = 'rtsp://me:secret@cam/' }]",
         "[source]\nname = 'rtsp://me:secret@cam/'\nfps = 3",
         "[source]\nname = 'rtsp://me:secret@cam/\\u0000'".replace("'", '"'),
     ],

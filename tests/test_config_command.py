@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from edge_cls.config import Config, example, load
+from edge_cls.config import Config, example, load, surroundings
+from edge_cls.system import unit
 from tests.commands import EdgeCls, good
 
 
@@ -18,6 +20,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("EDGE_CLS_CONFIG", "EDGE_CLS_MEMORY", "EDGE_CLS_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+LATER = "what is named is looked for when these faults are mended:"
 
 
 def checked(done: tuple[int, str, str]) -> tuple[int, list[str], list[str]]:
@@ -85,7 +90,7 @@ def test_check_tells_each_fault_on_a_line_of_its_own(edge_cls: EdgeCls, here: Pa
             "sink #1, label: it is missing; add it",
             "memry: there is no such key; did you mean memory?",
         ],
-        [],
+        [LATER],
     )
 
 
@@ -102,6 +107,12 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         [[sink]]
         kind = "command"
         argv = ["/nowhere"]
+        [[sink]]
+        kind = "state_file"
+        path = "/"
+        [[sink]]
+        kind = "json_lines"
+        path = "/usr"
         """
     )
     code, faults, _ = checked(edge_cls("config", "check", str(here / "config.toml")))
@@ -110,11 +121,23 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         f"model: {here}/no.tflite does not exist; check the path and its rights",
         f"labels: {here}/folder cannot be read (Is a directory); check the path and its rights",
         f"memory: {here}/folder is a folder; name a file in it",
+        "sink #2, path: / is a folder; name a file in it",
+        "sink #3, path: /usr is a folder; name a file in it",
         f"source.name: {here}/picamera does not exist; name a camera (picamera2, v4l2:0, rtsp://...), demo, or a "
         "file or "
         "folder that exists",
         "sink #1, argv: /nowhere is no program; check the path, or chmod +x it",
     ]
+
+
+@pytest.mark.parametrize("name", ["rtps://me:secret@cam/", "me:secret@rtsp://cam/"])
+def test_check_does_not_tell_the_password_in_an_address_that_is_misspelt(
+    edge_cls: EdgeCls, here: Path, name: str
+) -> None:
+    (here / "config.toml").write_text(f"source.name = '{name}'")
+    code, (told,), _ = checked(edge_cls("config", "check", "config.toml"))
+    assert (code, "secret" in told) == (78, False)
+    assert "://cam does not exist; " in told
 
 
 def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
@@ -149,8 +172,6 @@ DOUBTS = {
     "other classes",
     "source.name = 'demo'\npanel = { kind = 'keyboard', button = [{ key = 'a', label = 'a' }] }": "panel.button: "
     "nothing can be taught without a memory; set memory",
-    "source.name = 'rtsp://me:secret@cam/'": "source.name: everybody may read the password in it; chmod 640 "
-    "config.toml",
     "source.name = 'demo'\nsink = [{ kind = 'state_file', path = '/no/x' }]": "sink #1, path: the folder /no does not "
     "exist; make it: mkdir -p /no",
 }
@@ -161,6 +182,98 @@ def test_what_is_probably_not_meant_is_a_warning(edge_cls: EdgeCls, here: Path, 
     (here / "config.toml").write_text(text)
     (here / "config.toml").chmod(0o644)
     assert checked(edge_cls("config", "check", "config.toml")) == (0, ["config.toml is sound"], [f"warning: {told}"])
+
+
+def test_a_file_with_a_password_stays_readable_for_who_needs_it(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = here / "config.toml"
+    file.write_text("source.name = 'rtsp://me:secret@cam/'")
+    file.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(file, 1000, 1000)
+    told = "warning: source.name: everybody may read the password in it; "
+    assert edge_cls("config", "check", "config.toml").stderr == f"{told}chmod 640 config.toml\n"
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", file)
+    mend = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
+    assert edge_cls("config", "check", "config.toml").stderr == told + mend
+
+
+OUT_OF_REACH = {
+    "model = '/home/me/a.tflite'": "model: the service does not see /home/me/a.tflite; put it below /var/lib/edge-cls",
+    "labels = '/root/a.txt'\nmodel = '/opt/a.tflite'": "labels: the service does not see /root/a.txt; put it below "
+    "/var/lib/edge-cls",
+    "source.name = '/var/tmp/*.png'": "source.name: the service does not see /var/tmp/*.png; put it below "
+    "/var/lib/edge-cls",
+    "memory = '/home/me/a.db'": "memory: the service does not see /home/me/a.db; put it below /var/lib/edge-cls",
+    "memory = '/run/edge-cls/a.db'": "memory: /run/edge-cls/a.db is lost when the machine is switched off; put it below "
+    "/var/lib/edge-cls",
+    "memory = '/var/lib/edge-cls/no/a.db'": "memory: the folder /var/lib/edge-cls/no does not exist; make it: "
+    "install -d -o edge-cls -g edge-cls /var/lib/edge-cls/no",
+    "memory = '/opt/a.db'": "memory: the service may not write /opt/a.db; choose a place below /var/lib/edge-cls",
+    "sink = [{ kind = 'command', argv = ['/home/me/a'] }]": "sink #1, argv: the service does not see /home/me/a; put "
+    "it below /var/lib/edge-cls",
+    "sink = [{ kind = 'json_lines', path = '/var/log/a' }]": "sink #1, path: the service may not write /var/log/a; "
+    "choose a place below /var/lib/edge-cls",
+    "panel.kind = 'keyboard'": "panel.device: the service has no terminal to read keys from; name a keypad: device = "
+    '"/dev/input/by-id/usb-NAME-event-kbd"',
+}
+
+
+@pytest.mark.parametrize(("text", "told"), OUT_OF_REACH.items(), ids=list(OUT_OF_REACH))
+def test_what_the_service_does_not_see_or_may_not_write_is_a_doubt_of_its_configuration_alone(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    file = here / "config.toml"
+    file.write_text(f"source.name = 'demo'\n{text}" if "source" not in text else text)
+    _, _, elsewhere = checked(edge_cls("config", "check", "config.toml"))
+    assert not any("the service" in warning for warning in elsewhere)
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", file)
+    assert checked(edge_cls("config", "check", "config.toml"))[2] == [f"warning: {told}"]
+
+
+def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(surroundings, "_HIDDEN", (Path("/home"),))
+    (here / "a.tflite").symlink_to("/home/me/a.tflite")
+    (here / "config.toml").write_text("source.name = 'demo'\nmodel = 'a.tflite'")
+    (told,) = checked(edge_cls("config", "check", "config.toml"))[2]
+    assert told.startswith("warning: model: the service does not see ")
+
+
+def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(unit, "own_folders", lambda: [here])
+    (here / "a.tflite").touch()
+    (here / "config.toml").write_text(
+        """
+        model = "a.tflite"
+        memory = "/var/lib/edge-cls/taught.db"
+        source.name = "demo"
+        panel = { kind = "keyboard", device = "/dev/input/event0" }
+        [[sink]]
+        kind = "json_lines"
+        [[sink]]
+        kind = "json_lines"
+        path = "/dev/null"
+        [[sink]]
+        kind = "state_file"
+        [[sink]]
+        kind = "command"
+        argv = ["/bin/sh"]
+        """
+    )
+    good(edge_cls("config", "check", "config.toml"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of root")
+def test_a_file_of_root_is_given_to_the_service_wherever_it_is(edge_cls: EdgeCls, here: Path) -> None:
+    (here / "config.toml").write_text("source.name = 'rtsp://me:secret@cam/'")
+    (here / "config.toml").chmod(0o644)
+    told = edge_cls("config", "check", "config.toml").stderr
+    assert told.endswith("; chown root:edge-cls config.toml && chmod 640 config.toml\n")
 
 
 def test_a_password_that_few_may_read_or_that_is_elsewhere_is_no_doubt(
@@ -188,6 +301,12 @@ def test_a_missing_file_is_refused(edge_cls: EdgeCls, command: str) -> None:
     done = edge_cls("config", command, "no.toml")
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr == "error: no.toml does not exist; write one: edge-cls config init no.toml\n"
+
+
+def test_a_folder_is_no_configuration(edge_cls: EdgeCls, here: Path) -> None:
+    done = edge_cls("config", "check", str(here))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == f"error: {here} is a folder; name a file, such as {here}/config.toml\n"
 
 
 def test_a_file_with_an_odd_name_sends_no_codes_to_the_terminal(edge_cls: EdgeCls) -> None:
@@ -236,6 +355,6 @@ def test_a_bad_variable_is_refused_here_too(edge_cls: EdgeCls, here: Path, monke
     (here / "config.toml").write_text("")
     monkeypatch.setenv("EDGE_CLS_SOURCE_NAME", "demo")
     told = "EDGE_CLS_SOURCE_NAME: there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?"
-    assert checked(edge_cls("config", "check", "config.toml")) == (78, [told], [])
+    assert checked(edge_cls("config", "check", "config.toml")) == (78, [told], [LATER])
     done = edge_cls("config", "show", "config.toml")
     assert (done.returncode, done.stdout, done.stderr) == (78, "", f"error: config.toml: {told}\n")

@@ -191,6 +191,15 @@ def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, red_ca
     source.close()
 
 
+def test_no_password_is_told_of_a_source_that_is_refused(
+    build: Callable[..., Rig], tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
+    rig.reload(source={"name": "rtps://me:secret@camera/1"})
+    assert "rtps://camera cannot take the place of http://127.0.0.1:1 while it runs" in caplog.text
+    assert "secret" not in caplog.text
+
+
 @pytest.mark.usefixtures("pins")
 @pytest.mark.parametrize(
     "change",

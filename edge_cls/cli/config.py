@@ -55,6 +55,7 @@ def check(file: _File = None) -> None:
     from edge_cls.config import DEFAULT_FILE, load
     from edge_cls.config.surroundings import doubts, missing
     from edge_cls.errors import ConfigError, one_line
+    from edge_cls.system.unit import own_folders
 
     path = file or DEFAULT_FILE
     try:
@@ -63,9 +64,10 @@ def check(file: _File = None) -> None:
         if not error.faults:
             raise
         faults = list(error.faults)
+        typer.echo("what is named is looked for when these faults are mended:", err=True)
     else:
         faults = list(map(str, missing(loaded)))
-        for doubt in doubts(loaded, path):
+        for doubt in doubts(loaded, path, shown=own_folders()):
             typer.echo(f"warning: {doubt}", err=True)
     for fault in faults:
         typer.echo(fault)

@@ -42,7 +42,9 @@ def run(
     head: Annotated[
         str | None,
         typer.Option(
-            help="How taught classes are told apart: auto, knn, centroid, ridge or knn-regression.", show_default="auto"
+            help="How taught classes are told apart: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan or "
+            "knn-regression.",
+            show_default="auto",
         ),
     ] = None,
     false_accept: Annotated[
@@ -85,7 +87,8 @@ def run(
     from edge_cls.system.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
-    if source is None and file is None and "EDGE_CLS_SOURCE__NAME" not in os.environ:
+    # Where a variable of the source is misspelt, its fault says more.
+    if source is None and file is None and not any(name.startswith("EDGE_CLS_SOURCE") for name in os.environ):
         raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
         "source": {"name": source},

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from edge_cls.core.urls import public_name
+from edge_cls.core.urls import showable
 from edge_cls.errors import one_line
 
 Key = tuple[str | int, ...]
@@ -197,9 +197,21 @@ def _shown(value: object) -> str:
     if isinstance(value, bool | datetime.date | datetime.time):
         return str(value).lower()
     try:
-        return _cut(re.sub(r"\w+://[^\s']*", lambda url: public_name(url[0]), repr(value)))
+        return _cut(repr(_showable(value)))
     except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
         return "this"
+
+
+def _showable(value: object) -> object:
+    match value:
+        case str():
+            return showable(value)
+        case list():
+            return [_showable(one) for one in value]
+        case dict():
+            return {key: _showable(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 def _cut(text: str) -> str:

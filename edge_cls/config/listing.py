@@ -12,8 +12,7 @@ from pydantic import BaseModel
 
 from edge_cls.config.loading import variable_names
 from edge_cls.config.tables import Config
-from edge_cls.core.source_names import parse_source
-from edge_cls.core.urls import public_name
+from edge_cls.core.urls import showable
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ def settings(config: Config, *, environ: Mapping[str, str]) -> list[Setting]:
 def without_secrets(config: Config) -> Config:
     """Return `config` with what may be shown of a source's URL: its host."""
     name = config.source.name
-    if name is None or parse_source(name)[0] != "stream" or public_name(name) == name:
+    if name is None or showable(name) == name:
         return config
-    source = config.source.model_copy(update={"name": f"{public_name(name)}/***"})
+    source = config.source.model_copy(update={"name": f"{showable(name)}/***"})
     return config.model_copy(update={"source": source})
 
 

@@ -84,7 +84,10 @@ def _is_unknown(name: str, variables: Mapping[str, object]) -> bool:
 def _meant(name: str, variables: Iterable[str]) -> str:
     if name.upper().startswith(_LISTS):
         return "lists of tables are written into the file"
-    near = nearest(name[len(PREFIX) :].upper(), [known[len(PREFIX) :] for known in variables])
+    key = name[len(PREFIX) :].upper()
+    keys = [known[len(PREFIX) :] for known in variables]
+    # The first key of a table is what it is about: EDGE_CLS_SOURCE was to name one.
+    near = next((known for known in keys if known.startswith(f"{key}__")), None) or nearest(key, keys)
     return f"did you mean {PREFIX}{near}?" if near else "unset it"
 
 
@@ -120,6 +123,8 @@ def _read(path: Path) -> dict[str, Any]:
             return tomllib.loads(file.read().decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", mend=f"write one: edge-cls config init {path}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder", mend=f"name a file, such as {path / DEFAULT_FILE.name}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", mend="save it as UTF-8") from None
     except OSError as error:

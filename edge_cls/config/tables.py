@@ -10,14 +10,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge_cls.core.heads.selection import HEADS
+from edge_cls.core.key_names import check_key
 from edge_cls.core.labels import check_label
-from edge_cls.core.source_names import OPTIONS, parse_source
+from edge_cls.core.source_names import OPTIONS, check_source, parse_source
+from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
-
-"""What can be asked of cameras, and of nothing else."""
 
 
 def _check_text(text: str) -> str:
@@ -27,26 +27,30 @@ def _check_text(text: str) -> str:
     return text
 
 
-def _check_path(path: Path) -> Path:
-    _check_text(str(path))
+def _check_path(path: object) -> object:
+    # Before it is a Path, of which an empty one is the working folder.
+    if isinstance(path, str):
+        _check_text(path)
     return path
 
 
 def _check_absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ConfigError(f"{str(path)!r} is no absolute path", mend="begin it with /")
+        raise ConfigError("it is no absolute path", mend="begin it with /")
     return path
 
 
 def _check_head(head: str) -> str:
     if head not in HEADS:
-        raise ConfigError(f"there is no head {head!r}", mend=f"use one of {', '.join(HEADS)}")
+        raise ConfigError(f"there is no head {showable(head)!r}", mend=f"use one of {', '.join(HEADS)}")
     return head
 
 
 def _check_delegate(delegate: str) -> str:
     if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
-        raise ConfigError(f"there is no delegate {delegate!r}", mend="use none, auto, edgetpu or edgetpu:usb:0")
+        raise ConfigError(
+            f"there is no delegate {showable(delegate)!r}", mend="use none, auto, edgetpu or edgetpu:usb:0"
+        )
     return delegate
 
 
@@ -78,7 +82,7 @@ def _check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 # TOML has its own types, so nothing is converted (a number in quotes is a text), but lists are tuples here.
 _List = Field(strict=False)
-_FilePath = Annotated[Path, Field(strict=False), AfterValidator(_check_path)]
+_FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path)]
 _AbsolutePath = Annotated[_FilePath, AfterValidator(_check_absolute)]
 _Text = Annotated[str, AfterValidator(_check_text)]
 _Label = Annotated[str, AfterValidator(check_label)]
@@ -100,7 +104,7 @@ class _Table(BaseModel):
 class Source(_Table):
     """Where frames come from. `name` may be absent where the command line gives it."""
 
-    name: _Text | None = None
+    name: Annotated[_Text, AfterValidator(check_source)] | None = None
     size: _Size | None = None
     lores: _Size | None = None
     fps: _Positive | None = None
@@ -162,6 +166,8 @@ class Button(_Table):
     def _check_key(cls, key: str | None, info: ValidationInfo) -> str | None:
         if "pin" in info.data and (key is None) == (info.data["pin"] is None):
             raise ConfigError("a button has either a pin or a key", mend="give one of the two")
+        if key is not None:
+            check_key(key)
         return key
 
     @field_validator("action")
@@ -190,9 +196,9 @@ class Panel(_Table):
     debounce_s: _NotNegative = 0.02
     hold_s: _Positive = 0.8
     repeat_s: _Positive = 0.3
-    feedback_led: _Pin | None = None
     button: Annotated[tuple[Button, ...], _List] = ()
-    led: Annotated[tuple[Led, ...], _List] = Field(default=(), validate_default=True)
+    led: Annotated[tuple[Led, ...], _List] = ()
+    feedback_led: _Pin | None = None
 
     @field_validator("device")
     @classmethod
@@ -212,16 +218,27 @@ class Panel(_Table):
         keys = [button.key.lower() for button in buttons if button.key is not None]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
             raise ConfigError(f"the key {twice[0]!r} is used twice", mend="give each button a key of its own")
+        _check_pins(*buttons)
         return buttons
+
+    @field_validator("led", "feedback_led")
+    @classmethod
+    def _check_kind(cls, lights: tuple[Led, ...] | int | None, info: ValidationInfo) -> tuple[Led, ...] | int | None:
+        if info.data.get("kind") == "keyboard" and lights not in ((), None):
+            raise ConfigError("a keyboard panel has no lights", mend='leave them out, or use kind = "gpio"')
+        return lights
 
     @field_validator("led")
     @classmethod
     def _check_leds(cls, leds: tuple[Led, ...], info: ValidationInfo) -> tuple[Led, ...]:
-        if info.data.get("kind") == "keyboard" and (leds or info.data.get("feedback_led") is not None):
-            raise ConfigError("a keyboard panel has no lights", mend='leave them out, or use kind = "gpio"')
-        pins = [info.data.get("feedback_led"), *(button.pin for button in info.data.get("button", ()))]
-        _check_pins([pin for pin in pins if pin is not None] + [led.pin for led in leds])
+        _check_pins(*info.data.get("button", ()), *leds)
         return leds
+
+    @field_validator("feedback_led")
+    @classmethod
+    def _check_feedback_led(cls, pin: int | None, info: ValidationInfo) -> int | None:
+        _check_pins(*info.data.get("button", ()), *info.data.get("led", ()), pin)
+        return pin
 
 
 class JsonLinesSink(_Table):
@@ -285,11 +302,12 @@ class Config(_Table):
     @classmethod
     def _check_sinks(cls, sinks: tuple[Sink, ...], info: ValidationInfo) -> tuple[Sink, ...]:
         panel = info.data.get("panel")
-        pins = [] if panel is None else [panel.feedback_led, *(one.pin for one in (*panel.button, *panel.led))]
-        _check_pins([pin for pin in pins if pin is not None] + [one.pin for one in sinks if isinstance(one, GpioSink)])
+        taken = () if panel is None else (*panel.button, *panel.led, panel.feedback_led)
+        _check_pins(*taken, *(one for one in sinks if isinstance(one, GpioSink)))
         return sinks
 
 
-def _check_pins(pins: list[int]) -> None:
-    if twice := sorted({pin for pin in pins if pins.count(pin) > 1}):
+def _check_pins(*users: Button | Led | GpioSink | int | None) -> None:
+    pins = [one if isinstance(one, int) else one.pin for one in users if one is not None]
+    if twice := sorted({pin for pin in pins if pin is not None and pins.count(pin) > 1}):
         raise ConfigError(f"pin {twice[0]} is used twice", mend="give each button, light and output a pin of its own")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
+
+from edge_cls.core.urls import has_host
+from edge_cls.errors import ConfigError
 
 Kind = Literal["picamera2", "v4l2", "stream", "demo", "files"]
 
@@ -12,16 +16,27 @@ OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "
 
 
 def parse_source(name: str) -> tuple[Kind, str]:
-    """Return what kind of source `name` means, and which one of them.
+    """Return what kind of source `name` means, and which one of them; of a stream the URL, as FFmpeg knows it.
 
-    >>> parse_source("picamera2"), parse_source("/dev/video2")
-    (('picamera2', '0'), ('v4l2', '/dev/video2'))
+    >>> parse_source("picamera2"), parse_source("/dev/video2"), parse_source("RTSP://Camera/1")
+    (('picamera2', '0'), ('v4l2', '/dev/video2'), ('stream', 'rtsp://Camera/1'))
     """
     kind, _, which = (f"v4l2:{name}" if name.startswith(("/dev/video", "/dev/v4l/")) else name).partition(":")
     if name == "picamera2" or (kind == "picamera2" and which):
         return "picamera2", which or "0"
     if kind == "v4l2" and which:
         return "v4l2", which
-    if kind in SCHEMES and which.startswith("//"):
-        return "stream", name
+    if kind.lower() in SCHEMES and which.startswith("//"):
+        return "stream", f"{kind.lower()}:{which}"
     return ("demo" if name == "demo" else "files"), name
+
+
+def check_source(name: str) -> str:
+    """Return `name`. Raises ConfigError where no machine could have a source of that name."""
+    kind, which = parse_source(name)
+    if kind == "v4l2" and not re.fullmatch(r"[0-9]+|/.+", which):
+        raise ConfigError("v4l2 takes a number or an absolute path", mend="write v4l2:0, or v4l2:/dev/video0")
+    if kind == "stream" and not has_host(which):
+        scheme = which.partition(":")[0]
+        raise ConfigError("a stream needs a host", mend=f"write {scheme}://HOST/...")
+    return name

@@ -12,8 +12,32 @@ def public_name(url: str) -> str:
     'rtsp://camera.local:554'
     """
     scheme, _, rest = url.partition("://")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host = authority.rpartition("@")[2]
+    authority, host = _authority(rest)
+    written = scheme if re.fullmatch(r"[\w+.-]+", scheme) else "..."
     # An @ after the authority may be that of a password with a slash in it, and then the host is none.
     plain = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host) and "@" not in rest[len(authority) :]
-    return f"{scheme}://{host if plain else '...'}"
+    return f"{written}://{host if plain else '...'}"
+
+
+def has_host(url: str) -> bool:
+    """Return whether a URL says which machine it means.
+
+    >>> has_host("http://camera:8080"), has_host("http://:8080"), has_host("rtsp://admin:secret@/1")
+    (True, False, False)
+    """
+    return re.match(r"[^\s:]", _authority(url.partition("://")[2])[1]) is not None
+
+
+def showable(text: str) -> str:
+    """Return what of `text` may be shown: all of it, unless it is a URL, or was meant to be one.
+
+    >>> showable("photos/a@b"), showable("rtps://admin:secret@camera.local/1")
+    ('photos/a@b', 'rtps://camera.local')
+    """
+    return public_name(text) if "://" in text else text
+
+
+def _authority(rest: str) -> tuple[str, str]:
+    """Return what of a URL stands between :// and its path, and the host and port in that."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return authority, authority.rpartition("@")[2]

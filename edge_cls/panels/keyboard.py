@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from edge_cls.core.key_names import check_key
 from edge_cls.errors import ConfigError, one_line
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
-from edge_cls.panels.keys import NAMES, Keys
+from edge_cls.panels.keys import Keys
 from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 
 
@@ -35,7 +36,7 @@ class KeyboardPanel:
         clock: Clock,
     ) -> None:
         try:
-            self._buttons = [replace(button, contact=_key(button.contact)) for button in buttons]
+            self._buttons = [replace(button, contact=check_key(str(button.contact))) for button in buttons]
             check_contacts(self._buttons)
         except ConfigError:
             keys.close()
@@ -96,14 +97,6 @@ class KeyboardPanel:
         for key, down in edges:
             buttons.edge(key, down, now)
         buttons.advance(now)
-
-
-def _key(contact: int | str) -> str:
-    key = str(contact).lower()
-    if len(key.strip()) != 1 and key not in NAMES:
-        mend = f"give a character, or one of {', '.join(NAMES)}"
-        raise ConfigError(f"there is no key {contact!r}", mend=mend)
-    return key
 
 
 def line(feedback: Feedback) -> str:

@@ -1,7 +1,7 @@
 """Where keys come from: a terminal, or a keypad that the kernel knows.
 
-A key's name is the lower-case character that it types, or one of NAMES. The digits of a numeric pad are those above the
-letters.
+A key's name is the lower-case character that it types, or one of `core.key_names.NAMES`. The digits of a numeric pad
+are those above the letters.
 """
 
 from __future__ import annotations
@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 # A key that is held repeats at the latest every 0.1 s (the Linux console: 10.9 a second) after its first pause.
 STILL_HELD_S = 0.2
 REOPEN_S = 2.0
-
-NAMES = ("enter", "space", "tab", "backspace", "esc", *(f"f{number}" for number in range(1, 13)))
-"""The names of keys that type no character of their own. A terminal does not tell of esc, nor of f1 to f12."""
 
 _NAMED = {"\n": "enter", "\r": "enter", " ": "space", "\t": "tab", "\x7f": "backspace", "\b": "backspace"}
 # What arrow and function keys send is not to be taken for the letters in it.

@@ -64,6 +64,7 @@ class Appliance:
         self._memory_trouble: str | None = None
         self._refused: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
+        self._lost = 0
         self._told: tuple[CameraState, tuple[str, ...]] | None = None
         if self._camera is not None:
             self._camera.changed = pipeline.wake
@@ -121,7 +122,10 @@ class Appliance:
         prediction = inferred.engine.decide(inferred.outputs)
         judged = now()
         origin, states = inferred.origin, self.states
-        transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)
+        transition = None
+        # What was under way when its camera failed is told; but all that it shows has left by now.
+        if origin.index >= self._lost:
+            transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)
         smoothed = now()
         latency = smoothed - origin.captured
         self._offer(Result(origin, prediction, latency, states.state))
@@ -164,11 +168,13 @@ class Appliance:
                 f"the camera's driver has not answered for {silent:.0f} seconds",
                 mend="start edge-cls again, as its service does by itself; unplug the camera if that does not help",
             )
-        if camera.state.camera == "running":
+        state = camera.state
+        if state.camera == "running":
             return
         # A camera that is waited for is no reason to start the process again.
         self._supervisor.watchdog()
-        if camera.state.camera == "down":
+        if state.camera == "down":
+            self._lost = state.frames
             self._pipeline.forget_latest()
             if (transition := self.states.reset(self._clock.monotonic())) is not None:
                 origin = Origin(self.done, self._clock.time(), self._clock.monotonic(), "camera")

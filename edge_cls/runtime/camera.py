@@ -23,10 +23,11 @@ _SLICE = 0.25
 
 @dataclass(frozen=True)
 class CameraState:
-    """How the camera is, and what there is to say of it, one line."""
+    """How the camera is, what there is to say of it, one line, and how many frames it had given by then."""
 
     camera: Literal["opening", "running", "down"]
     detail: str
+    frames: int = 0
 
 
 class Camera:
@@ -127,5 +128,5 @@ class Camera:
             detail,
             extra={"EDGE_CLS_CAMERA": camera},
         )
-        self.state = CameraState(camera, detail)
+        self.state = CameraState(camera, detail, self._index)
         self.changed()

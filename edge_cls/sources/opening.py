@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_cls.core.source_names import OPTIONS, SCHEMES, parse_source
-from edge_cls.core.urls import public_name
+from edge_cls.core.source_names import OPTIONS, SCHEMES, check_source, parse_source
+from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
@@ -42,23 +42,23 @@ def open_source(
     `picamera2`, `picamera2:1`, `picamera2:imx708` (a number, or a part of the model's name or id), `v4l2:0`,
     `/dev/video2`, `rtsp://...`, `http://...`, `demo`, an image, a folder or pattern of images, or a video. `size`
     (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
-    where there is no such source, and ConfigError for an option that it does not have.
+    where there is no such source, and ConfigError for a name that none can have, or an option that it does not have.
     """
-    kind, which = parse_source(spec)
+    kind, which = parse_source(check_source(spec))
     if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
-        raise SourceError(f"{_shown(spec)} does not exist", mend=_meant(spec))
+        raise SourceError(f"{showable(spec)} does not exist", mend=_meant(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:
         if name not in OPTIONS.get(kind, ()):
-            raise ConfigError(f"{_shown(spec)} has no {name} to choose", mend=f"leave {name} away")
+            raise ConfigError(f"{showable(spec)} has no {name} to choose", mend=f"leave {name} away")
     source: FrameSource
     if kind == "picamera2":
         source = Picamera2Source(which, clock=clock, stall_s=stall_s, **options)
     elif kind == "v4l2":
         source = V4l2Source(which, clock=clock, stall_s=stall_s, **options)
     elif kind == "stream":
-        source = StreamSource(spec, clock=clock, stall_s=stall_s)
+        source = StreamSource(which, clock=clock, stall_s=stall_s)
     elif kind == "demo":
         # Inside, because scikit-image is not on every device.
         from edge_cls.sources.demo import DemoSource
@@ -90,10 +90,6 @@ def _files(spec: str, clock: Clock) -> FrameSource:
     if not matches:
         raise SourceError(f"no file matches {spec}", mend="check the pattern")
     return ImagesSource(matches, clock=clock)
-
-
-def _shown(spec: str) -> str:
-    return public_name(spec) if "://" in spec else spec
 
 
 def _meant(spec: str) -> str:

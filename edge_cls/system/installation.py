@@ -54,15 +54,16 @@ def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("
 
     With `now` it is started, or started anew, at once, unless nobody could say yet which camera it has. That is not
     waited for, as the camera may be long in coming. Returns whether `config` was written.
+    Whoever wrote the configuration, the service may read it, and nobody else.
     """
     _write(root / _USER, user)
     call("systemd-sysusers", str(root / _USER))
     new = not (root / CONFIG).exists()
     if new:
         _write(root / CONFIG, config)
-        # It may hold the password of a camera or of a broker.
-        call("chown", "root:edge-cls", str(root / CONFIG))
-        (root / CONFIG).chmod(0o640)
+    # It may hold the password of a camera or of a broker; one that root keeps for itself the service could not read.
+    call("chown", "root:edge-cls", str(root / CONFIG))
+    (root / CONFIG).chmod(0o640)
     _write(root / _UNIT, unit)
     call("systemctl", "daemon-reload")
     call("systemctl", "enable", UNIT)

@@ -63,6 +63,15 @@ def test_without_a_source_it_says_how_to_name_one(edge_cls: EdgeCls, folder: Pat
     assert "no source is named" in done.stderr
 
 
+def test_a_misspelt_variable_of_the_source_is_told_where_nothing_else_names_one(
+    edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_CLS_SOURCE", "demo")
+    done = edge_cls("run")
+    told = "error: EDGE_CLS_SOURCE: there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?\n"
+    assert (done.returncode, done.stderr) == (78, told)
+
+
 def test_a_bad_configuration_ends_with_78_and_one_line(edge_cls: EdgeCls, folder: Path) -> None:
     done = edge_cls("run", "--config", str(write_config(folder, 'sourze = "demo"\n')))
     assert done.returncode == 78

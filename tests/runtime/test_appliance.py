@@ -19,6 +19,7 @@ from edge_cls.core.smoothing import States
 from edge_cls.errors import OutputError, SourceError
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
+from edge_cls.model import Outputs
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.appliance import HUNG, Appliance
 from edge_cls.runtime.camera import Camera
@@ -207,6 +208,48 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
     rig.run(max_frames=22)
     assert rig.events[:2] == [("entered", "red"), ("left", None)]
     assert at_the_fault == [None], "a button would teach the past"
+
+
+def test_a_frame_under_way_when_its_camera_fails_brings_nothing_back(
+    colours: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, infer = FakeClock(), colours.infer
+    down, seen = threading.Event(), [threading.Event() for _ in range(3)]
+    numbers, openings = itertools.count(), itertools.count()
+
+    def slow(pixels: Frame) -> Outputs:
+        if next(numbers) == 1:
+            assert down.wait(PATIENCE)
+        return infer(pixels)
+
+    def opener() -> FrameSource:
+        if next(openings) == 0:
+            return FakeSource(red(), live=True, failure=GONE)
+        assert seen[1].wait(PATIENCE)
+        return Colours(["blue"], live=True, failure=GONE)
+
+    def red() -> Iterator[Frame]:
+        yield color_frame("red")
+        assert seen[0].wait(PATIENCE)
+        yield color_frame("red")
+
+    class Watching(FakeSink):
+        def publish(self, message: Message) -> None:
+            super().publish(message)
+            if isinstance(message, Result):
+                seen[len(self.results) - 1].set()
+            elif isinstance(message, Status) and message.camera == "down":
+                down.set()
+
+    monkeypatch.setattr(colours, "infer", slow)
+    rig = Rig(Camera(opener, clock=clock), colours, [Watching()], States(smoothing_s=0, dwell_s=0), clock=clock)
+    rig.run(max_frames=3)
+    assert rig.events[:2] == [("entered", "red"), ("left", None)]
+    assert ("entered", "red") not in rig.events[2:]
+    assert [(result.prediction.label, result.state) for result in rig.seen.results[:2]] == [
+        ("red", "red"),
+        ("red", None),
+    ]
 
 
 def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

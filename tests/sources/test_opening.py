@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,14 @@ def test_a_usb_camera_is_named_by_number_or_path(monkeypatch: pytest.MonkeyPatch
     assert source.options == {"size": (640, 480), "fps": 15.0, "stall_s": 3.0}
 
 
-@pytest.mark.parametrize("url", ["rtsp://camera/1", "http://camera/video", "https://camera/video"])
-def test_a_network_camera_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+@pytest.mark.parametrize("url", ["rtsp://camera/1", "http://camera/video", "https://Camera/Video"])
+@pytest.mark.parametrize("spelt", [str.lower, str.upper])
+def test_a_network_camera_is_named_by_its_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, spelt: Callable[[str], str]
+) -> None:
     monkeypatch.setattr(opening, "StreamSource", Opened)
-    source = open_source(url, clock=FakeClock(), stall_s=3.0)
+    scheme, separator, rest = url.partition(":")
+    source = open_source(f"{spelt(scheme)}{separator}{rest}", clock=FakeClock(), stall_s=3.0)
     assert isinstance(source, Opened)
     assert (source.which, source.options) == (url, {"stall_s": 3.0})
 
@@ -94,6 +99,7 @@ def test_a_network_camera_is_named_by_its_url(monkeypatch: pytest.MonkeyPatch, u
         ("v4l2:0", True),
         ("/dev/video2", True),
         ("rtsp://camera/1", True),
+        ("RTSP://camera/1", True),
         ("http://camera/video", True),
         ("demo", True),
         ("clip.mp4", False),
@@ -137,6 +143,19 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
     with pytest.raises(SourceError, match=message) as refused:
         open_source(spec, clock=FakeClock())
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("v4l2:x", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
+        ("http://:8080/", "a stream needs a host; write http://HOST/..."),
+    ],
+)
+def test_a_name_that_no_machine_has_is_a_setting_that_makes_no_sense(spec: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_source(spec, clock=FakeClock())
+    assert str(refused.value) == message
 
 
 def test_a_misspelt_name_is_told_before_its_options() -> None:

@@ -122,6 +122,8 @@ def test_the_password_opens_the_stream_and_is_told_to_nobody(known: bool, capfd:
         ("rtsp://user:1#secret@camera/video", "rtsp://..."),
         ("rtsp://user:secret", "rtsp://..."),
         ("rtsp://", "rtsp://..."),
+        # One that was written before what it belongs to.
+        ("user:secret@rtsp://camera/video", "...://camera"),
     ],
 )
 def test_of_a_url_only_the_host_is_shown(url: str, shown: str) -> None:

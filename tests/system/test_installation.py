@@ -75,12 +75,18 @@ def test_installing_writes_three_files_and_enables_the_unit_which_waits_for_its_
     assert (system.root / CONFIG).stat().st_mode & 0o777 == 0o640
 
 
-def test_installing_again_replaces_the_unit_and_keeps_the_configuration(system: System) -> None:
+def test_installing_again_replaces_the_unit_and_keeps_the_configuration_which_it_lets_the_service_read(
+    system: System,
+) -> None:
     system.install()
     (system.root / CONFIG).write_text("mine")
+    (system.root / CONFIG).chmod(0o600)
+    system.calls.clear()
     assert not system.install(now=True, unit="new")
     assert system.files()["etc/systemd/system/edge-cls.service"] == "new"
     assert system.files()["etc/edge-cls/config.toml"] == "mine"
+    assert "chown root:edge-cls /etc/edge-cls/config.toml" in system.calls
+    assert (system.root / CONFIG).stat().st_mode & 0o777 == 0o640
     assert system.calls[-1] == "systemctl restart --no-block edge-cls.service"
 
 
