@@ -206,8 +206,8 @@ OUT_OF_REACH = {
     "source.name = '/var/tmp/*.png'": "source.name: the service does not see /var/tmp/*.png; put it below "
     "/var/lib/edge-cls",
     "memory = '/home/me/a.db'": "memory: the service does not see /home/me/a.db; put it below /var/lib/edge-cls",
-    "memory = '/run/edge-cls/a.db'": "memory: /run/edge-cls/a.db is lost when the machine is switched off; put it below "
-    "/var/lib/edge-cls",
+    "memory = '/run/edge-cls/a.db'": "memory: /run/edge-cls/a.db is lost when the machine is switched off; put it "
+    "below /var/lib/edge-cls",
     "memory = '/var/lib/edge-cls/no/a.db'": "memory: the folder /var/lib/edge-cls/no does not exist; make it: "
     "install -d -o edge-cls -g edge-cls /var/lib/edge-cls/no",
     "memory = '/opt/a.db'": "memory: the service may not write /opt/a.db; choose a place below /var/lib/edge-cls",
