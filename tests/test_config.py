@@ -125,12 +125,12 @@ FAULTS = {
     "width and height as fractions of the frame",
     "[source]\nroi = [0, 0, 0, 1]": "source.roi: [0.0, 0.0, 0.0, 1.0] is not inside the frame; write left, top, width "
     "and height as fractions of the frame",
-    "[source]\nname = ' '": "source.name: it names nothing; write a name, or leave the key out",
-    "model = ''": "model: it names nothing; write a name, or leave the key out",
-    "labels = ' '": "labels: it names nothing; write a name, or leave the key out",
-    "[panel]\nkind = 'keyboard'\ndevice = ''": "panel.device: it names nothing; write a name, or leave the key out",
-    "[[sink]]\nkind = 'json_lines'\npath = ''": "sink #1, path: it names nothing; write a name, or leave the key out",
-    'memory = "/a\\u0000"': "memory: it names nothing; write a name, or leave the key out",
+    "[source]\nname = ' '": "source.name: it names nothing; write a name, or leave it out",
+    "model = ''": "model: it names nothing; write a name, or leave it out",
+    "labels = ' '": "labels: it names nothing; write a name, or leave it out",
+    "[panel]\nkind = 'keyboard'\ndevice = ''": "panel.device: it names nothing; write a name, or leave it out",
+    "[[sink]]\nkind = 'json_lines'\npath = ''": "sink #1, path: it names nothing; write a name, or leave it out",
+    'memory = "/a\\u0000"': "memory: it names nothing; write a name, or leave it out",
     "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
     "characters",
     "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is not at most 27; write a number that is at "

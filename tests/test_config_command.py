@@ -22,7 +22,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-LATER = "what is named is looked for when these faults are mended:"
+LATER = "mend these first; then what is named is looked for:"
 
 
 def checked(done: tuple[int, str, str]) -> tuple[int, list[str], list[str]]:

@@ -64,7 +64,7 @@ def check(file: _File = None) -> None:
         if not error.faults:
             raise
         faults = list(error.faults)
-        typer.echo("what is named is looked for when these faults are mended:", err=True)
+        typer.echo("mend these first; then what is named is looked for:", err=True)
     else:
         faults = list(map(str, missing(loaded)))
         for doubt in doubts(loaded, path, shown=own_folders()):

@@ -23,7 +23,7 @@ from edge_cls.errors import ConfigError
 def _check_text(text: str) -> str:
     # File names may hold anything else, and what is shown of them is escaped.
     if not text.strip() or "\0" in text:
-        raise ConfigError("it names nothing", mend="write a name, or leave the key out")
+        raise ConfigError("it names nothing", mend="write a name, or leave it out")
     return text
 
 
