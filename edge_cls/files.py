@@ -1,4 +1,4 @@
-"""Files that are safe to read whole, and files that are written whole."""
+"""Files that are safe to read whole, files that are written whole, and whose they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.errors import OutputError
@@ -37,20 +38,50 @@ def write_whole(path: Path, content: bytes) -> None:
 
     A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
     """
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
+        if target.is_symlink() or (target.exists() and not target.is_file()):  # a link that realpath leaves is a loop
+            raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that was killed
+        with temporary.open("xb") as file:  # never what a link leads to
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
+    except OutputError:
+        raise
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise OutputError(
             f"{path} cannot be written ({error.strerror})", mend="free some space, or choose another place"
         ) from error
+
+
+@contextlib.contextmanager
+def as_owner_of(folder: Path) -> Iterator[None]:
+    """Let root, in all threads, be the owner of `folder` meanwhile: a service, say, or the person that used sudo.
+
+    What is made there is theirs, then, and a link that they lay leads to nothing that they could not write themselves.
+    """
+    with contextlib.ExitStack() as root:
+        with contextlib.suppress(OSError):  # a folder that is not there is told by who uses it
+            owner = folder.stat()
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                _become(owner, root)
+        yield
+
+
+def _become(owner: os.stat_result, back: contextlib.ExitStack) -> None:
+    """Act as `owner`, wholly or, in a container that may not, not at all: there root can do no more than they."""
+    with contextlib.ExitStack() as half_way:
+        groups, group = os.getgroups(), os.getegid()
+        os.setgroups([])
+        half_way.callback(os.setgroups, groups)
+        os.setegid(owner.st_gid)
+        half_way.callback(os.setegid, group)
+        os.seteuid(owner.st_uid)
+        half_way.callback(os.seteuid, 0)
+        back.push(half_way.pop_all())

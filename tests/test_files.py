@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and belong to whom their folder does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import OutputError
-from edge_cls.files import write_whole
+from edge_cls.files import as_owner_of, write_whole
 
 
 def test_writing_makes_the_folders_on_the_way(tmp_path: Path) -> None:
@@ -72,3 +72,71 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot be written \(it is no regular file\); choose another place"):
         write_whole(tmp_path / "pipe", b"new")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_a_link_in_the_place_of_the_first_half_leads_to_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / f".file.{os.getpid()}.tmp").symlink_to(tmp_path / "elsewhere")
+    write_whole(tmp_path / "file", b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_whole(tmp_path / "loop", b"new")
+
+
+SERVICE = (65534, 65533)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as others")
+
+
+def identity() -> tuple[int, int, list[int]]:
+    return os.geteuid(), os.getegid(), os.getgroups()
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A folder of somebody else."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    os.chown(folder, *SERVICE)
+    return folder
+
+
+@needs_root
+def test_root_acts_as_the_owner_of_a_folder_and_is_root_again(theirs: Path) -> None:
+    before = identity()
+    with as_owner_of(theirs):
+        assert identity() == (*SERVICE, [])
+        with as_owner_of(theirs):
+            pass
+        assert identity() == (*SERVICE, [])
+    assert identity() == before
+
+
+@needs_root
+def test_root_is_root_again_after_an_error(theirs: Path) -> None:
+    before = identity()
+    with pytest.raises(FileNotFoundError), as_owner_of(theirs):
+        (theirs / "absent").stat()
+    assert identity() == before
+
+
+@needs_root
+def test_root_stays_root_where_it_may_be_nobody_else(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container."""
+
+    def refused(_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    before = identity()
+    monkeypatch.setattr(os, "seteuid", refused)
+    with as_owner_of(theirs):
+        assert identity() == before
+
+
+def test_in_a_folder_of_ones_own_and_in_none_nobody_changes(tmp_path: Path) -> None:
+    before = identity()
+    for folder in (tmp_path, tmp_path / "absent"):
+        with as_owner_of(folder):
+            assert identity() == before

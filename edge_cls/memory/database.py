@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
+from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 
 PATIENCE = 10.0
@@ -34,25 +35,29 @@ class DamagedFile(MemoryFileError):
 class Database:
     """A connection to the file at `path`, which is made where it does not exist.
 
-    A file that cannot be written, or whose disk cannot, is opened to be read. What root makes belongs to the owner of
-    the folder. Raises MemoryFileError where the file is no memory of edge-cls or cannot be opened, NoDatabase and
-    DamagedFile where it may once have been one.
+    A file that cannot be written, or whose disk cannot, is opened to be read. Root opens it as the owner of its folder.
+    Raises MemoryFileError where the file is no memory of edge-cls or cannot be opened, NoDatabase and DamagedFile where
+    it may once have been one.
     """
 
     def __init__(self, path: Path, *, patience_s: float = PATIENCE) -> None:
         self.path = path
         self._patience_s = patience_s
-        make_for_folder(path)
         with self.explained():
             self.connection = self._open()
         self.inode = inode_of(path)
         self._closed_by_failure = False
 
     def _open(self) -> sqlite3.Connection:
+        # SQLite gives the logs that it makes later to the owner of the file by itself, and follows no links there.
+        with as_owner_of(self.path.parent):
+            return self._open_as_we_are()
+
+    def _open_as_we_are(self) -> sqlite3.Connection:
         try:
             return self._prepared("rwc")
         except sqlite3.OperationalError as error:
-            if primary_code(error) not in _CANNOT_WRITE or not self.path.is_file():
+            if primary_code(error) not in _CANNOT_WRITE or not os.path.isfile(self.path):  # noqa: PTH113 - which asks no rights
                 raise
         try:
             return self._prepared("ro")
@@ -201,32 +206,14 @@ def inode_of(path: Path) -> Inode | None:
     return status.st_dev, status.st_ino
 
 
-def make_for_folder(path: Path) -> None:
-    """Make an empty file for the owner of the folder, where this is root and that somebody else: a service, say.
-
-    SQLite gives the log and the index that it makes to the owner of the file itself. A file that is there stays as it
-    is; one that cannot be made is left to SQLite, which tells why.
-    """
-    with contextlib.suppress(OSError):
-        folder = path.parent.stat()
-        if os.geteuid() != 0 or folder.st_uid == 0:
-            return
-        # Never a file that somebody else has put there, nor what a link of theirs points to.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
-        finally:
-            os.close(descriptor)
-
-
 def give_rights_of(old: os.stat_result, path: Path) -> None:
     """Give the file at `path`, which replaces another one, the owner, group and mode of that, as far as we may."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         for owner in ((-1, old.st_gid), (old.st_uid, -1)):  # one's own group is given more easily than the owner
-            with contextlib.suppress(PermissionError):
+            with contextlib.suppress(OSError):
                 os.fchown(descriptor, *owner)
-        with contextlib.suppress(PermissionError):
+        with contextlib.suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     finally:
         os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 from edge_cls.memory.database import Database, Inode, give_rights_of, inode_of
 from edge_cls.memory.records import Recovery, vector_crc
@@ -30,12 +32,18 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
     old one does, also where root mends it for a service. Raises OSError where the disk has no room for the new file;
     then everything is as it was.
     """
-    with _alone_with(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+    with (
+        as_owner_of(path.parent),
+        _alone_with(path),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch,
+    ):
         if inode_of(path) != inode:
             return None
         copy, saved = Path(scratch) / "damaged.db", Path(scratch) / "saved.db"
+        log = path.with_name(path.name + "-wal")
+        _check_room(path, log)
         shutil.copyfile(path, copy)
-        if (log := path.with_name(path.name + "-wal")).exists():
+        if log.exists():
             shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
             # What was committed lately may lie in the log alone. In a copy, because this changes the file.
             with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(copy)) as connection:
@@ -54,6 +62,13 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
         saved.replace(path)
         sync_folder(path)
     return Recovery(aside, kept, lost, without_vector, unnamed)
+
+
+def _check_room(*damaged: Path) -> None:
+    """Raise OSError where the disk has no room for copies: who tries again for months must not wear out the card."""
+    size = sum(path.stat().st_size for path in damaged if path.exists())
+    if shutil.disk_usage(damaged[0].parent).free < 2 * size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_ours(path: Path) -> bool:

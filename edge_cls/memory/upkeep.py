@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
+from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
-from edge_cls.memory.database import DamagedFile, Database, explain, give_rights_of, make_for_folder
+from edge_cls.memory.database import DamagedFile, Database, explain, give_rights_of
 from edge_cls.memory.records import vector_crc
 
 
@@ -56,9 +57,10 @@ def _faults(database: Database) -> list[str]:
 def backup(database: Database, path: Path) -> None:
     """Write a copy, whole or not at all, while others read and write. Raises MemoryFileError where `path` exists."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _explained(path):
+    with _explained(path), as_owner_of(path.parent):
         try:
-            make_for_folder(part)
+            part.unlink(missing_ok=True)  # of a process that was killed
+            part.touch(exist_ok=False)
             with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
                 database.connection.backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
@@ -144,9 +146,12 @@ def restore(database: Database, path: Path) -> Path:
     if not path.is_file():
         raise MemoryFileError(f"{path} does not exist", mend="give a file of 'edge-cls memory backup'")
     database.follow_file()
+    folder = database.path.parent
+    # It may be that root alone can read the copy, and in a folder of others root must not write.
+    scratches = "/var/tmp" if os.geteuid() == 0 != folder.stat().st_uid else folder  # noqa: S108 - mkdtemp is safe
     with (
         _explained(database.path),
-        tempfile.TemporaryDirectory(dir=database.path.parent, prefix=f".{database.path.name}.") as scratch,
+        tempfile.TemporaryDirectory(dir=scratches, prefix=f".{database.path.name}.") as scratch,
     ):
         copied = Path(scratch) / "copy.db"
         copy_untouched(path, copied)
@@ -169,7 +174,8 @@ def restore(database: Database, path: Path) -> Path:
                 connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))
             kept = free_name(database.path, "before-restore")
             backup(database, kept)
-            give_rights_of(database.path.stat(), kept)
+            with as_owner_of(folder):
+                give_rights_of(database.path.stat(), kept)
             with database.explained():
                 copy.connection.backup(database.connection)
         finally:

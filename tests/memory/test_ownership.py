@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from edge_cls.errors import MemoryFileError
 from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
 
@@ -18,12 +22,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fi
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of a service."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    os.chown(folder, *SERVICE)
-    return folder
+def folder() -> Iterator[Path]:
+    """The folder of a service, which others than root can reach: pytest's are closed to them."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "state"
+        folder.mkdir()
+        os.chown(folder, *SERVICE)
+        yield folder
 
 
 @pytest.fixture
@@ -100,8 +106,49 @@ def test_a_backup_is_that_of_the_folder_it_lies_in(path: Path, folder: Path) -> 
 def test_a_link_that_somebody_has_put_there_gives_nothing_away(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "roots.db").touch()
     (folder / "new.db").symlink_to(tmp_path / "roots.db")
-    Memory(folder / "new.db").close()
+    with pytest.raises(MemoryFileError, match="cannot be opened"):
+        Memory(folder / "new.db")
     assert owners(tmp_path)["roots.db"] == (0, 0)
+    assert (tmp_path / "roots.db").read_bytes() == b""
+
+
+@needs_root
+def test_a_link_in_the_place_of_a_backups_first_half_leads_nowhere(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "roots").mkdir()
+    part = path.with_name(f".copy.db.{os.getpid()}.part")
+    part.symlink_to(tmp_path / "roots/ld.so.preload")
+    with Memory(path) as memory:
+        memory.backup(path.with_name("copy.db"))
+    assert not list((tmp_path / "roots").iterdir())
+    assert not part.is_symlink()
+    assert labels_in(path.with_name("copy.db")) == ["mug", "cup"]
+
+
+@needs_root
+def test_root_writes_nothing_as_root_where_the_owner_could_lay_links(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two calls the owner may rename whatever lies in the folder, and put something else there."""
+    writers: list[int] = []
+
+    def copyfile(source: Path, target: Path, true: Callable[[Path, Path], object] = shutil.copyfile) -> None:
+        writers.append(os.geteuid())
+        true(source, target)
+
+    def fchown(*_: int) -> None:
+        writers.append(os.geteuid())
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    monkeypatch.setattr(os, "fchown", fchown)
+    with Memory(path) as memory:
+        memory.backup(tmp_path / "copy.db")
+        memory.restore(tmp_path / "copy.db")
+    damage(path)
+    with Memory(path) as memory:
+        memory.examples()
+        assert memory.recovered is not None
+    assert len(writers) > 3
+    assert set(writers) == {SERVICE[0]}
 
 
 def test_who_may_give_no_file_away_recovers_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

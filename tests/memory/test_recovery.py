@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory import recovery
+from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
@@ -205,3 +209,19 @@ def test_a_file_that_never_was_a_memory_is_refused_and_left(tmp_path: Path, make
         Memory(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_there_is_no_room_for_copies_nothing_is_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who tries again and again would fill the disk, and wear out the card, each time."""
+    content = bytearray(path.read_bytes())
+    content[content.index(vector(3).values.tobytes())] ^= 1
+    path.write_bytes(content)
+
+    def copyfile(source: Path, target: Path) -> NoReturn:
+        raise AssertionError(f"{source} was copied to {target}")
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * len(content) - 1))
+    with Memory(path) as memory, pytest.raises(DamagedFile, match=r"cannot be saved \(No space left on device\); free"):
+        memory.examples()
+    assert path.read_bytes() == content
