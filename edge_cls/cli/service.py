@@ -46,8 +46,10 @@ def uninstall(
     from edge_cls.system import installation
 
     _require_root("uninstall --purge" if purge else "uninstall")
-    installation.uninstall(purge=purge)
+    left = installation.uninstall(purge=purge)
     typer.echo("removed, with all it had" if purge else "removed; /etc/edge-cls and /var/lib/edge-cls are still there")
+    for folder in left:
+        typer.echo(f"{folder}, which a link led to, is still there", err=True)
 
 
 @service.command()

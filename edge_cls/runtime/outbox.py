@@ -15,6 +15,7 @@ from edge_cls.runtime.ports import Clock, Sink
 _log = logging.getLogger(__name__)
 _EXPENDABLE = (Result, Status, Event)
 """What is dropped first, and what last."""
+_SLICE = 0.25
 
 
 class Outbox:
@@ -71,7 +72,7 @@ class Outbox:
         if not isinstance(message, self._wants):
             return
         with self._changed:
-            while wait and len(self._queue) >= self._size and not self._in_haste and self._given_up is None:
+            while wait and len(self._queue) >= self._size and not self._no_room_is_made:
                 self._changed.wait()
             if self._given_up is not None:
                 raise self._given_up
@@ -82,34 +83,45 @@ class Outbox:
                 self._queue.append(message)
                 if len(self._queue) > self._size:
                     told = self._drop()
+                    if wait:  # it is as fast as it was; it is who stops that cannot wait
+                        told = None
                 self._changed.notify_all()
         if told is not None:
             _log.warning("%s", told)
 
+    @property
+    def _no_room_is_made(self) -> bool:
+        return self._in_haste or self._closing or self._given_up is not None
+
     def hurry(self) -> None:
-        """Wait for room no more, from any thread or a signal handler."""
+        """Wait no more, for room or for the end of what is queued, from any thread or a signal handler."""
         with self._changed:
             self._in_haste = True
             self._changed.notify_all()
 
     def close(self, timeout_s: float | None) -> None:
-        """Deliver what is queued, for at most `timeout_s` seconds if any, and close the sink. Closing twice is safe.
+        """Deliver what is queued, and close the sink: for at most `timeout_s` seconds, or else until there is haste.
 
-        A sink that hangs is left behind, with what was queued. Raises what an essential sink failed with, once.
+        A sink that hangs is left behind, with what was queued. Raises what an essential sink failed with, once. Closing
+        twice is safe.
         """
         with self._changed:
             if self._closing:
                 return
-            self._closing = self._in_haste = True
+            self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
+        if timeout_s is None:
+            while self._thread.is_alive() and not self._in_haste:
+                self._thread.join(_SLICE)
+        else:
+            self._thread.join(timeout_s)
         with self._changed:
             left = len(self._queue)
             self.dropped += left
             self._queue.clear()
             failure = self._given_up
         if self._thread.is_alive():
-            _log.warning("sink %s did not finish within %g s; %d messages were dropped", self._name, timeout_s, left)
+            _log.warning("sink %s did not finish in time; %d messages were dropped", self._name, left)
         elif self.failures or self.dropped:
             _log.info("sink %s lost %d messages and dropped %d in all", self._name, self.failures, self.dropped)
         if failure is not None:

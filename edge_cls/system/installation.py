@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_cls.errors import ServiceError
 from edge_cls.files import write_whole
@@ -72,19 +74,27 @@ def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("
     return new
 
 
-def uninstall(*, purge: bool, root: Path = Path("/"), call: Call = call) -> None:
-    """Stop the service and take it away; with `purge` also its configuration, its state and its user."""
+def uninstall(*, purge: bool, root: Path = Path("/"), call: Call = call) -> list[Path]:
+    """Stop the service and take it away; with `purge` also its configuration, its state and its user.
+
+    Returns what a purge has left: folders that links led to, which may hold what is not ours.
+    """
+    left = []
     if (root / _UNIT).exists():
         call("systemctl", "disable", "--now", UNIT)
         (root / _UNIT).unlink()
         call("systemctl", "daemon-reload")
     if purge:
         for folder in (root / _OVERRIDES, (root / CONFIG).parent, root / _STATE):
-            if folder.exists():
+            if folder.is_symlink():
+                left.append(folder.resolve())
+                folder.unlink()
+            elif folder.exists():
                 _remove(folder)
         if (root / _USER).exists():
             call("userdel", "edge-cls")
             (root / _USER).unlink()
+    return left
 
 
 def _write(path: Path, text: str) -> None:
@@ -93,14 +103,18 @@ def _write(path: Path, text: str) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove `folder`. What is a link goes with what it points to; where something is mounted stays an empty folder."""
-    try:
-        shutil.rmtree(folder.resolve())
-    except OSError as error:
-        if error.errno != errno.EBUSY:
-            raise
-    if folder.is_symlink():
-        folder.unlink()
+    """Remove `folder`. Where something is mounted, there or below, stays an empty folder."""
+    faults: list[OSError] = []
+
+    def note(_: object, __: object, error: Any) -> None:
+        faults.append(error[1] if isinstance(error, tuple) else error)
+
+    how: dict[str, Any] = {"onexc": note} if sys.version_info >= (3, 12) else {"onerror": note}
+    shutil.rmtree(folder, **how)
+    mounted = any(fault.errno == errno.EBUSY for fault in faults)
+    for fault in faults:
+        if not (mounted and fault.errno in (errno.EBUSY, errno.ENOTEMPTY)):
+            raise fault
 
 
 def show_log(*, lines: int, follow: bool) -> int:

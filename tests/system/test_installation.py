@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -45,8 +46,8 @@ class System:
             unit=unit, user="u edge-cls\n", config="[source]\n", now=now, root=self.root, call=self.call
         )
 
-    def uninstall(self, *, purge: bool) -> None:
-        installation.uninstall(purge=purge, root=self.root, call=self.call)
+    def uninstall(self, *, purge: bool) -> list[Path]:
+        return installation.uninstall(purge=purge, root=self.root, call=self.call)
 
     def files(self) -> dict[str, str]:
         return {str(path.relative_to(self.root)): path.read_text() for path in self.root.rglob("*") if path.is_file()}
@@ -116,33 +117,48 @@ def test_a_purge_leaves_nothing(system: System) -> None:
     assert system.calls[-1] == "userdel edge-cls"
 
 
-def test_a_purge_takes_what_a_link_points_to(system: System) -> None:
-    elsewhere = system.root / "mnt/card/edge-cls"
+def test_a_purge_leaves_what_a_link_leads_to_and_says_so(system: System) -> None:
+    """It may be a whole disk."""
+    elsewhere = system.root / "mnt/card"
     elsewhere.mkdir(parents=True)
-    (elsewhere / "taught.db").touch()
+    (elsewhere / "photo.jpg").touch()
     (system.root / "var/lib").mkdir(parents=True)
     (system.root / "var/lib/edge-cls").symlink_to(elsewhere)
     system.install()
-    system.uninstall(purge=True)
-    assert not elsewhere.exists()
+    assert system.uninstall(purge=True) == [elsewhere]
+    assert (elsewhere / "photo.jpg").exists()
     assert not (system.root / "var/lib/edge-cls").is_symlink()
 
 
-def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mounted", ["edge-cls", "ssd"])
+def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.MonkeyPatch, mounted: str) -> None:
     state = system.root / "var/lib/edge-cls"
-    state.mkdir(parents=True)
+    for name in ("ssd", "other"):
+        (state / name).mkdir(parents=True)
+        (state / name / "photo.jpg").touch()
     (state / "taught.db").touch()
     system.install()
 
-    def rmdir(path: str, *, dir_fd: int | None = None, true: Callable[..., None] = os.rmdir) -> None:
-        if str(path).endswith("edge-cls") and Path(path) == state:
+    def rmdir(path: str | Path, *, dir_fd: int | None = None, true: Callable[..., None] = os.rmdir) -> None:
+        if Path(path).name == mounted and "etc" not in Path(path).parts:
             raise OSError(errno.EBUSY, "Device or resource busy")
         true(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "rmdir", rmdir)
-    system.uninstall(purge=True)
-    assert list(state.iterdir()) == []
+    assert system.uninstall(purge=True) == []
+    assert [path.name for path in state.rglob("*")] == (["ssd"] if mounted == "ssd" else [])
     assert system.calls[-1] == "userdel edge-cls"
+
+
+def test_a_purge_that_fails_otherwise_says_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlink(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    system.install()
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(PermissionError):
+        system.uninstall(purge=True)
+    monkeypatch.undo()
 
 
 def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System) -> None:
