@@ -143,6 +143,8 @@ FAULTS = {
     "program, and its arguments",
     "[source]\nname = 'v4l2:x'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
     "v4l2:/dev/video0",
+    "[source]\nname = 'v4l2://dev/video0'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
+    "v4l2:/dev/video0",
     "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
     "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
     # what does not go together

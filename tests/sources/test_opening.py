@@ -149,6 +149,7 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
     ("spec", "message"),
     [
         ("v4l2:x", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
+        ("v4l2://dev/video0", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
         ("http://:8080/", "a stream needs a host; write http://HOST/..."),
     ],
 )
