@@ -77,7 +77,7 @@ def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
         real = Path(os.path.realpath(path))
         # A link is of no use where it leads out of sight, nor where it lies there itself.
         if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
-            yield Fault(where, f"the service does not see {path}", "put it below /var/lib/edge-cls")
+            yield Fault(where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls")
         elif where in written and not _is_below(real, _WRITABLE):
             yield Fault(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
         elif where == "memory" and _is_below(real, _FLEETING):
