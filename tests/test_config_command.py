@@ -253,6 +253,25 @@ def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
     assert told.startswith("warning: model: the service does not see ")
 
 
+def test_a_configuration_and_a_folder_of_the_service_that_are_links(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a device with a read-only system, whose configuration and memory are on another card."""
+    (here / "card").mkdir()
+    (here / "state").symlink_to("card")
+    (here / "config.toml").symlink_to("card/real.toml")
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(surroundings, "_HIDDEN", (Path("/home"),))
+    monkeypatch.setattr(surroundings, "_WRITABLE", (here / "state",))
+    text = f"source.name = 'demo'\nmemory = '{here}/state/taught.db'\n"
+    (here / "card/real.toml").write_text(text)
+    good(edge_cls("config", "check", "config.toml"))
+    (here / "card/real.toml").write_text(f"{text}panel.kind = 'keyboard'")
+    for name in ("config.toml", "card/real.toml"):
+        (told,) = checked(edge_cls("config", "check", name))[2]
+        assert told.startswith("warning: panel.device: the service has no terminal")
+
+
 def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
     monkeypatch.setattr(unit, "own_folders", lambda: [here])
