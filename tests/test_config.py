@@ -143,6 +143,8 @@ FAULTS = {
     "program, and its arguments",
     "[source]\nname = 'v4l2:x'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
     "v4l2:/dev/video0",
+    "[source]\nname = 'v4l2://dev/video0'": "source.name: v4l2 takes a number or an absolute path; write v4l2:0, or "
+    "v4l2:/dev/video0",
     "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
     "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
     # what does not go together
@@ -459,6 +461,8 @@ def test_the_listing_tells_where_each_setting_comes_from(tmp_path: Path) -> None
         "RTSP://me:secret@cam",
         "rtps://me:secret@cam",
         "secret@rtsp://cam",
+        "rtsp:/me:secret@cam/1",
+        "/etc/edge-cls/me:secret@cam",
     ],
 )
 def test_no_password_is_listed(url: str) -> None:
@@ -476,6 +480,8 @@ def test_no_password_is_listed(url: str) -> None:
         "threads = 'rtsp://me:my secret@cam/'",
         'threads = "rtsp://me:\'secret@cam/"',
         "head = 'rtsp://me:secret@cam/'",
+        "head = 'rtsp:/me:secret@cam/'",
+        'head = "me:secret\\nsecret@cam"',
         "delegate = 'rtsp://me:secret@cam/'",
         "sink = [{ kind = 'state_file', path = 'rtsp://me:secret@cam/' }]",
         "[source]\nname = 'rtsp://me:secret@cam/'\nfps = 3",

@@ -130,14 +130,24 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("name", ["rtps://me:secret@cam/", "me:secret@rtsp://cam/"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("rtps://me:secret@cam/", "rtps://cam"),
+        ("me:secret@rtsp://cam/", "...://cam"),
+        ("rtsp:/me:secret@cam/1", "...@cam/1"),
+        ("me:secret@cam/1", "...@cam/1"),
+    ],
+)
 def test_check_does_not_tell_the_password_in_an_address_that_is_misspelt(
-    edge_cls: EdgeCls, here: Path, name: str
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
 ) -> None:
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(surroundings, "_HIDDEN", (here,))  # so that it is told that it is not seen, too
     (here / "config.toml").write_text(f"source.name = '{name}'")
-    code, (told,), _ = checked(edge_cls("config", "check", "config.toml"))
-    assert (code, "secret" in told) == (78, False)
-    assert "://cam does not exist; " in told
+    code, (fault,), warnings = checked(edge_cls("config", "check", "config.toml"))
+    assert (code, any("secret" in line for line in (fault, *warnings))) == (78, False)
+    assert f"{told} does not exist; " in fault
 
 
 def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
@@ -241,6 +251,25 @@ def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
     (here / "config.toml").write_text("source.name = 'demo'\nmodel = 'a.tflite'")
     (told,) = checked(edge_cls("config", "check", "config.toml"))[2]
     assert told.startswith("warning: model: the service does not see ")
+
+
+def test_a_configuration_and_a_folder_of_the_service_that_are_links(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a device with a read-only system, whose configuration and memory are on another card."""
+    (here / "card").mkdir()
+    (here / "state").symlink_to("card")
+    (here / "config.toml").symlink_to("card/real.toml")
+    monkeypatch.setattr(surroundings, "DEFAULT_FILE", here / "config.toml")
+    monkeypatch.setattr(surroundings, "_HIDDEN", (Path("/home"),))
+    monkeypatch.setattr(surroundings, "_WRITABLE", (here / "state",))
+    text = f"source.name = 'demo'\nmemory = '{here}/state/taught.db'\n"
+    (here / "card/real.toml").write_text(text)
+    good(edge_cls("config", "check", "config.toml"))
+    (here / "card/real.toml").write_text(f"{text}panel.kind = 'keyboard'")
+    for name in ("config.toml", "card/real.toml"):
+        (told,) = checked(edge_cls("config", "check", name))[2]
+        assert told.startswith("warning: panel.device: the service has no terminal")
 
 
 def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,12 +73,13 @@ def doubts(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[F
 def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
     """Yield what a person has and the service has not, as its unit shuts it off."""
     written = dict(_written(config))
+    writable = [folder.resolve() for folder in _WRITABLE]  # one may be a link to a larger card
     for where, path in (dict(_named(config)) | written).items():
         real = Path(os.path.realpath(path))
         # A link is of no use where it leads out of sight, nor where it lies there itself.
         if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
-            yield Fault(where, f"the service does not see {path}", "put it below /var/lib/edge-cls")
-        elif where in written and not _is_below(real, _WRITABLE):
+            yield Fault(where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls")
+        elif where in written and not _is_below(real, writable):
             yield Fault(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
         elif where == "memory" and _is_below(real, _FLEETING):
             yield Fault(where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls")
@@ -113,7 +114,7 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
 
 
 def _of_service(file: Path) -> bool:
-    return file.resolve() == DEFAULT_FILE
+    return file.resolve() == DEFAULT_FILE.resolve()
 
 
 def _closing(file: Path) -> str:

@@ -31,10 +31,15 @@ def has_host(url: str) -> bool:
 def showable(text: str) -> str:
     """Return what of `text` may be shown: all of it, unless it is a URL, or was meant to be one.
 
-    >>> showable("photos/a@b"), showable("rtps://admin:secret@camera.local/1")
-    ('photos/a@b', 'rtps://camera.local')
+    >>> showable("photos/a@b"), showable("rtps://admin:secret@camera.local/1"), showable("rtsp:/admin:secret@camera/1")
+    ('photos/a@b', 'rtps://camera.local', '...@camera/1')
     """
-    return public_name(text) if "://" in text else text
+    if "://" in text:
+        return public_name(text)
+    # Without both of its slashes a URL is taken for a path, and may have become one below a folder.
+    before, _, after = text.rpartition("@")
+    folders, colon, _ = before.partition(":")
+    return f"{folders[: folders.rfind('/') + 1]}...@{after}" if colon else text
 
 
 def _authority(rest: str) -> tuple[str, str]:

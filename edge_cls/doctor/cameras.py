@@ -70,22 +70,34 @@ def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
 def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
     """Tell which cameras there are at USB, and whether this user may use them."""
     name = "usb cameras"
-    cameras = {}
+    cameras: dict[Path, str] = {}
+    metadata = set()
     for entry in sorted((machine.root / "sys/class/video4linux").glob("video*")):
-        # The codecs and the image processor of a Pi are video devices too, and a camera has a second one for metadata.
-        if Path(os.path.realpath(entry / "device/subsystem")).name == "usb" and text(entry / "index") in ("", "0"):
-            cameras[machine.root / "dev" / entry.name] = text(entry / "name") or "a camera"
-    missing = ""
+        # The codecs and the image processor of a Pi are video devices too.
+        if Path(os.path.realpath(entry / "device/subsystem")).name == "usb":
+            device = machine.root / "dev" / entry.name
+            if int(text(entry / "index") or 0) % 2:  # each that gives pictures is followed by one for metadata
+                metadata.add(device)
+            else:
+                cameras[device] = text(entry / "name") or "a camera"
+    missing, target = "", None
     if needs.v4l2 is not None:
         device = machine.root / needs.v4l2.relative_to("/")
+        target = Path(os.path.realpath(device))
         if not device.exists():
             missing = f"there is no {needs.v4l2}"
-        elif (target := Path(os.path.realpath(device))) not in cameras:
-            cameras[target] = "a camera that is not at USB"
+        elif target not in metadata:
+            cameras.setdefault(target, "a camera that is not at USB")
     found = ", ".join(f"{camera} (/dev/{path.name})" for path, camera in cameras.items())
     if missing:
         there = f"; there is {found}" if found else ", nor a USB camera"
         return fail(name, missing + there, "plug it in, and see: lsusb; v4l2-ctl --list-devices")
+    if target in metadata:
+        return fail(
+            name,
+            f"{needs.v4l2} is a camera's device for metadata: it gives no pictures",
+            f"name one that does: {found}",
+        )
     if not cameras:
         return None
     if not all(map(machine.may, cameras)):

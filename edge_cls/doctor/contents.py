@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,8 +118,7 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     like = path.parent if path.parent.stat().st_uid else path
     if strange := [file for file in files if file.stat().st_uid != like.stat().st_uid]:
         whose = "the memory itself" if like == path else "its folder"
-        which = " ".join(map(str, strange)) if like == path else f"{path}*"
-        mend = f"sudo chown --reference={like} {which}"
+        mend = f"sudo chown -h --reference={like} {_names(strange)}"
         return fail(name, f"{strange[0]} belongs to another user than {whose}", mend)
     path.open("rb").close()  # whether it may be read at all
     size = sum(file.stat().st_size for file in files)
@@ -148,10 +147,18 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
             f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
             f"edge-cls memory reembed --memory {path} --model {model}",
         )
-    if not all(map(machine.may, [path.parent, *files])):
-        mend = f"teach as its owner, or: sudo chown {machine.user} {path}*"
+    if closed := [place for place in (path.parent, *files) if not machine.may(place)]:
+        mend = f"teach as its owner, or: sudo chown -h {machine.user} {_names(closed)}"
         return warn(name, f"{found}: this user may not write it", mend)
     return ok(name, found)
+
+
+def _names(files: Iterable[Path]) -> str:
+    """Return files as a chown takes them: the shell may not look into the folder, so a pattern would stay one.
+
+    Whoever may write there may lay links to the files of others. With -h those stay theirs.
+    """
+    return " ".join(map(str, files))
 
 
 def with_options(needs: Needs, model: Path | None, memory: Path | None) -> Needs:

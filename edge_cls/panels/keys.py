@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import errno
 import logging
 import math
 import os
 import re
+import stat
 import struct
 import termios
 import tty
@@ -138,7 +140,7 @@ class Terminal:
 class Keypad:
     """The keys of the input device at `path`: one below /dev/input/by-id keeps its name when others are plugged in.
 
-    One that is not there, or is unplugged, is waited for. Raises PanelError where it may not be read.
+    One that is not there, or is unplugged, is waited for. Raises PanelError where it may not be read, or is no device.
     """
 
     def __init__(self, path: Path) -> None:
@@ -204,7 +206,13 @@ class Keypad:
         self._reopen = math.inf
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        mode = os.fstat(fd).st_mode
+        # Folders and files open well, and then read as a keypad that is gone. A pipe may stand for one.
+        if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+            return fd
+        os.close(fd)
+        raise OSError(errno.ENODEV, "it is no device")
 
     def _let_go(self) -> None:
         if self._fd >= 0:

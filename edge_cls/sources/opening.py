@@ -88,7 +88,7 @@ def _files(spec: str, clock: Clock) -> FrameSource:
         return ImagesSource([path], clock=clock) if path.suffix.lower() in SUFFIXES else VideoSource(path, clock=clock)
     matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))  # noqa: PTH207 - takes absolute ones
     if not matches:
-        raise SourceError(f"no file matches {spec}", mend="check the pattern")
+        raise SourceError(f"no file matches {showable(spec)}", mend="check the pattern")
     return ImagesSource(matches, clock=clock)
 
 

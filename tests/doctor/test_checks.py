@@ -271,6 +271,23 @@ def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) ->
     is_bad(check_usb_cameras(forbidden, wanted), Level.FAIL, found="may not use", mend="video")
 
 
+@pytest.mark.parametrize("named", ["/dev/video9", "/dev/v4l/by-id/usb-cam-video-index1"])
+def test_the_metadata_of_a_camera_are_no_pictures(tmp_path: Path, named: str) -> None:
+    root = usb_camera(pi_5(tmp_path), 8)
+    (root / "dev/v4l/by-id").mkdir(parents=True)
+    (root / "dev/v4l/by-id/usb-cam-video-index1").symlink_to("../../video9")
+    check = check_usb_cameras(machine(root), Needs(v4l2=Path(named)))
+    is_bad(check, Level.FAIL, found=f"{named} is", mend="name one that does: HD Webcam (/dev/video8)")
+
+
+def test_a_camera_may_give_pictures_twice(tmp_path: Path) -> None:
+    """As one does that has a second stream, of H.264."""
+    root = write(usb_camera(usb_camera(tmp_path), 2), {"sys/class/video4linux/video2/index": "2\n"})
+    write(root, {"sys/class/video4linux/video3/index": "3\n"})
+    is_ok(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video2"))), "HD Webcam (/dev/video2)")
+    is_bad(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video3"))), Level.FAIL, found="video3", mend="video2")
+
+
 def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
     root = usb_camera(pi_5(tmp_path), 8)
     (root / "dev/v4l/by-id").mkdir(parents=True)

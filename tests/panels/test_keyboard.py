@@ -252,6 +252,22 @@ def test_a_keypad_that_may_not_be_read_is_told_with_its_mend(tmp_path: Path, mon
         Keypad(tmp_path / "event7")
 
 
+def test_what_is_no_device_is_no_keypad(tmp_path: Path) -> None:
+    """Not even where it is laid there later: it would be taken for a keypad that comes and goes."""
+    path = tmp_path / "event7"
+    keys = Keypad(path)
+    path.mkdir()
+    (tmp_path / "file").touch()
+    for wrong in (path, tmp_path / "file"):
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(PanelError, match="it is no device; give an input device, such as one below /dev/input/by-"):
+            Keypad(wrong)
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    keys.advance(100.0)
+    assert (keys.due(), keys.fileno()) == (100.0 + REOPEN_S, -1)
+    keys.close()
+
+
 def test_every_named_key_may_be_used(open_pty: tuple[int, int]) -> None:
     keys = Terminal(open_pty[1])
     KeyboardPanel([Button(name, name) for name in NAMES], keys, tell=print, clock=FakeClock()).close()

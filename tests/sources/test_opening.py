@@ -136,6 +136,9 @@ def test_the_demo_is_named_demo() -> None:
         ("v4l2", "did you mean 'v4l2:0'?"),
         ("v4l:0", "did you mean 'v4l2:0'?"),
         ("rtps://user:secret@camera/1?b=[1]", r"^rtps://camera does not exist; did you mean rtsp://\.\.\."),
+        ("rtsp:/user:secret@camera/1", r"^\.\.\.@camera/1 does not exist; "),
+        ("user:se/cret@camera/1", r"^\.\.\.@camera/1 does not exist; "),
+        ("rtsp:/user:secret*@camera/1", r"^no file matches \.\.\.@camera/1; "),
         ("mms://camera", "use rtsp, http or https"),
     ],
 )
@@ -149,6 +152,7 @@ def test_a_name_that_means_nothing_is_refused_with_the_nearest_one(spec: str, me
     ("spec", "message"),
     [
         ("v4l2:x", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
+        ("v4l2://dev/video0", "v4l2 takes a number or an absolute path; write v4l2:0, or v4l2:/dev/video0"),
         ("http://:8080/", "a stream needs a host; write http://HOST/..."),
     ],
 )
