@@ -123,7 +123,7 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     path.open("rb").close()  # whether it may be read at all
     size = sum(file.stat().st_size for file in files)
     if size > machine.free(Path(tempfile.gettempdir()))[0]:
-        mend = f"TMPDIR={path.parent} edge-cls doctor"
+        mend = "TMPDIR=/var/tmp edge-cls doctor"
         return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", mend)
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
