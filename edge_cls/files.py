@@ -39,10 +39,11 @@ def write_whole(path: Path, content: bytes) -> None:
     A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
     """
     target = Path(os.path.realpath(path))
+    # Functions of os.path, which raise nothing; a link that realpath leaves is a loop.
+    if os.path.lexists(target) and not os.path.isfile(target):  # noqa: PTH113
+        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        if target.is_symlink() or (target.exists() and not target.is_file()):  # a link that realpath leaves is a loop
-            raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)  # of a process that was killed
         with temporary.open("xb") as file:  # never what a link leads to
@@ -50,8 +51,6 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
-    except OutputError:
-        raise
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -68,10 +67,15 @@ def as_owner_of(folder: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as root:
         with contextlib.suppress(OSError):  # a folder that is not there is told by who uses it
-            owner = folder.stat()
-            if os.geteuid() == 0 and owner.st_uid != 0:
+            if (owner := other_owner(folder)) is not None:
                 _become(owner, root)
         yield
+
+
+def other_owner(folder: Path) -> os.stat_result | None:
+    """Return whose `folder` is, where this is root and that is somebody else. Raises OSError where there is none."""
+    status = folder.stat()
+    return status if os.geteuid() == 0 != status.st_uid else None
 
 
 def _become(owner: os.stat_result, back: contextlib.ExitStack) -> None:

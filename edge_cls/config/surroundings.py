@@ -28,8 +28,8 @@ _FLEETING = (Path("/run"), Path("/dev"))
 
 def missing(config: Config) -> Iterator[Fault]:
     """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
-    for where, path in (("model", config.model), ("labels", config.labels)):
-        if path is not None and (trouble := _unreadable(path)):
+    for where, path in _read(config):
+        if trouble := _unreadable(path):
             yield Fault(where, trouble, "check the path and its rights")
     for where, path in _written(config):
         if path.is_dir():
@@ -38,9 +38,9 @@ def missing(config: Config) -> Iterator[Fault]:
     if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
         yield Fault("source.name", f"{showable(name)} does not exist", mend)
-    for number, sink in enumerate(config.sink, 1):
-        if isinstance(sink, CommandSink) and not _is_program(sink.argv[0]):
-            yield Fault(f"sink #{number}, argv", f"{sink.argv[0]} is no program", "check the path, or chmod +x it")
+    for where, program in _started(config):
+        if not _is_program(program):
+            yield Fault(where, f"{program} is no program", "check the path, or chmod +x it")
 
 
 def doubts(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[Fault]:
@@ -93,16 +93,25 @@ def _is_below(path: Path, folders: Collection[Path]) -> bool:
 
 
 def _named(config: Config) -> Iterator[tuple[str, Path]]:
-    """Yield the files that are read."""
-    for where, path in (("model", config.model), ("labels", config.labels)):
-        if path is not None:
-            yield where, path
+    """Yield the files that the service must see."""
+    yield from _read(config)
     name = config.source.name
     if name is not None and parse_source(name)[0] == "files" and "://" not in name:
         yield "source.name", Path(name)
+    for where, program in _started(config):
+        yield where, Path(program)
+
+
+def _read(config: Config) -> Iterator[tuple[str, Path]]:
+    for where, path in (("model", config.model), ("labels", config.labels)):
+        if path is not None:
+            yield where, path
+
+
+def _started(config: Config) -> Iterator[tuple[str, str]]:
     for number, sink in enumerate(config.sink, 1):
         if isinstance(sink, CommandSink):
-            yield f"sink #{number}, argv", Path(sink.argv[0])
+            yield f"sink #{number}, argv", sink.argv[0]
 
 
 def _written(config: Config) -> Iterator[tuple[str, Path]]:

@@ -31,6 +31,15 @@ def parse_source(name: str) -> tuple[Kind, str]:
     return ("demo" if name == "demo" else "files"), name
 
 
+def device_file(which: str) -> str:
+    """Return the device file of a v4l2 source, which is called by its number, or by the file itself.
+
+    >>> device_file("0"), device_file("/dev/v4l/by-id/usb-cam")
+    ('/dev/video0', '/dev/v4l/by-id/usb-cam')
+    """
+    return f"/dev/video{which}" if which.isdecimal() else which
+
+
 def check_source(name: str) -> str:
     """Return `name`. Raises ConfigError where no machine could have a source of that name."""
     kind, which = parse_source(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge_cls.doctor.machine import Machine, text
@@ -80,26 +81,20 @@ def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
                 metadata.add(device)
             else:
                 cameras[device] = text(entry / "name") or "a camera"
-    missing, target = "", None
     if needs.v4l2 is not None:
         device = machine.root / needs.v4l2.relative_to("/")
         target = Path(os.path.realpath(device))
         if not device.exists():
-            missing = f"there is no {needs.v4l2}"
-        elif target not in metadata:
-            cameras.setdefault(target, "a camera that is not at USB")
-    found = ", ".join(f"{camera} (/dev/{path.name})" for path, camera in cameras.items())
-    if missing:
-        there = f"; there is {found}" if found else ", nor a USB camera"
-        return fail(name, missing + there, "plug it in, and see: lsusb; v4l2-ctl --list-devices")
-    if target in metadata:
-        return fail(
-            name,
-            f"{needs.v4l2} is a camera's device for metadata: it gives no pictures",
-            f"name one that does: {found}",
-        )
+            there = f"; there is {_listed(cameras)}" if cameras else ", nor a USB camera"
+            mend = "plug it in, and see: lsusb; v4l2-ctl --list-devices"
+            return fail(name, f"there is no {needs.v4l2}{there}", mend)
+        if target in metadata:
+            found = f"{needs.v4l2} is a camera's device for metadata: it gives no pictures"
+            return fail(name, found, f"name one that does: {_listed(cameras)}")
+        cameras.setdefault(target, "a camera that is not at USB")
     if not cameras:
         return None
+    found = _listed(cameras)
     if not all(map(machine.may, cameras)):
         return fail(
             name,
@@ -107,6 +102,10 @@ def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
             f"sudo usermod -aG video {machine.user}, and log in again",
         )
     return ok(name, found)
+
+
+def _listed(cameras: Mapping[Path, str]) -> str:
+    return ", ".join(f"{camera} (/dev/{path.name})" for path, camera in cameras.items())
 
 
 def _system_python(machine: Machine) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_cls.core.source_names import parse_source
+from edge_cls.core.source_names import device_file, parse_source
 from edge_cls.doctor.machine import Machine
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 from edge_cls.errors import EdgeClsError
@@ -47,7 +47,7 @@ def _needs(config: Config) -> Needs:
     panel = config.panel is not None and config.panel.kind == "gpio"
     return Needs(
         picamera2=kind == "picamera2",
-        v4l2=Path(f"/dev/video{which}" if which.isdecimal() else which) if kind == "v4l2" else None,
+        v4l2=Path(device_file(which)) if kind == "v4l2" else None,
         gpio=panel or any(sink.kind == "gpio" for sink in config.sink),
         edge_tpu=config.delegate.startswith("edgetpu"),
         model=config.model,

@@ -117,13 +117,13 @@ def _existing(folder: Path) -> Path:
 
 def _mount(machine: Machine, folder: str) -> tuple[str, str, list[str]]:
     """Return where the file system that `folder` is on is mounted, its kind, and its options."""
-    found = ("", ("", ""))
+    found = ("", "", "")
     for line in machine.text("proc/self/mounts").splitlines():
         _, place, kind, options, *_ = [*line.split(), "", "", "", ""]
         # The innermost counts, and of those at the same place the last.
         if f"{folder}/".startswith(f"{place.rstrip('/')}/") and len(place) >= len(found[0]):
-            found = place, (kind, options)
-    place, (kind, options) = found
+            found = place, kind, options
+    place, kind, options = found
     return place, kind, options.split(",")
 
 

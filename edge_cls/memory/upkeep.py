@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge_cls.errors import MemoryFileError
-from edge_cls.files import as_owner_of
+from edge_cls.files import as_owner_of, other_owner
 from edge_cls.memory import schema
 from edge_cls.memory.database import DamagedFile, Database, explain, give_rights_of
 from edge_cls.memory.records import vector_crc
@@ -148,7 +148,7 @@ def restore(database: Database, path: Path) -> Path:
     database.follow_file()
     folder = database.path.parent
     # It may be that root alone can read the copy, and in a folder of others root must not write.
-    scratches = "/var/tmp" if os.geteuid() == 0 != folder.stat().st_uid else folder  # noqa: S108 - mkdtemp is safe
+    scratches = "/var/tmp" if other_owner(folder) else folder  # noqa: S108 - mkdtemp is safe
     with (
         _explained(database.path),
         tempfile.TemporaryDirectory(dir=scratches, prefix=f".{database.path.name}.") as scratch,

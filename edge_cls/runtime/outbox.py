@@ -72,7 +72,7 @@ class Outbox:
         if not isinstance(message, self._wants):
             return
         with self._changed:
-            while wait and len(self._queue) >= self._size and not self._no_room_is_made:
+            while wait and len(self._queue) >= self._size and not (self._in_haste or self._closing or self._given_up):
                 self._changed.wait()
             if self._given_up is not None:
                 raise self._given_up
@@ -83,15 +83,9 @@ class Outbox:
                 self._queue.append(message)
                 if len(self._queue) > self._size:
                     told = self._drop()
-                    if wait:  # it is as fast as it was; it is who stops that cannot wait
-                        told = None
                 self._changed.notify_all()
-        if told is not None:
+        if told is not None and not wait:  # the sink of who waits is no slower; it is who stops that is in haste
             _log.warning("%s", told)
-
-    @property
-    def _no_room_is_made(self) -> bool:
-        return self._in_haste or self._closing or self._given_up is not None
 
     def hurry(self) -> None:
         """Wait no more, for room or for the end of what is queued, from any thread or a signal handler."""

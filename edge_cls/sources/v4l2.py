@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from edge_cls.core.source_names import device_file
 from edge_cls.errors import SourceError
 from edge_cls.preprocess import Frame
 from edge_cls.runtime.messages import Origin
@@ -38,7 +39,7 @@ class V4l2Source:
         fps: float | None = None,
         stall_s: float = 10.0,
     ) -> None:
-        self._name = f"/dev/video{device}" if device.isdecimal() else device
+        self._name = device_file(device)
         self._clock = clock
         self._stall_s = stall_s
         self._index = 0
