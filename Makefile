@@ -36,7 +36,7 @@ test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaP
 	MEDIAPIPE_PYTHON=$(VENV)-mediapipe/bin/python $(BIN)/pytest -m mediapipe
 
 test-camera: $(VENV)/.ready  ## the real Picamera2 on a virtual camera; needs root, a Debian mirror and ../shared/testbed
-	$(BIN)/pytest tests/test_camera_lane.py -m camera -s
+	$(BIN)/pytest tests/lanes/test_camera.py -m camera -s
 
 # MediaPipe's OpenCV and ours cannot be in one environment.
 $(VENV)-mediapipe/.ready:

@@ -18,25 +18,24 @@ from typing import Literal, NamedTuple, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.builtin import builtin_file
-from edge_cls.core.coach import Reception, receive
-from edge_cls.core.labels import check_label, parse_labels
-from edge_cls.core.learner import Judgement, Learner, Lesson
-from edge_cls.core.openset import STRANGER
+from edge_cls.core.labels import check_label
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import ConfigError, LabelError, SpaceMismatch
-from edge_cls.files import open_regular
+from edge_cls.errors import ConfigError, SpaceMismatch
+from edge_cls.images.preprocess import Frame
+from edge_cls.learning.background import Study
+from edge_cls.learning.coach import Reception, receive
+from edge_cls.learning.learner import Judgement, Learner, Lesson
+from edge_cls.learning.open_set import STRANGER
 from edge_cls.memory.store import Changes, Example, Memory
-from edge_cls.model import Model, Outputs
-from edge_cls.model_file import read_model
-from edge_cls.preprocess import Frame
-from edge_cls.study import Study
+from edge_cls.model.builtin import builtin_file
+from edge_cls.model.file import read_model
+from edge_cls.model.labels_file import read_labels
+from edge_cls.model.model import Model, Outputs
 
 Classes = Literal["model", "memory", "both"]
 """Whose classes count."""
 RANKED = 100
 """How many of a model's own classes are told of a frame at most. All others have a score below a hundredth."""
-_MAX_LABELS_FILE = 2**20
 
 
 class Score(NamedTuple):
@@ -86,7 +85,7 @@ class Classifier:
 
     `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
     it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
-    how taught classes are told apart, "auto" or a name of `edge_cls.core.heads`. `false_accept`: the share of
+    how taught classes are told apart, "auto" or a name of `edge_cls.learning.heads`. `false_accept`: the share of
     strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
     in the "memory", or "both". `study_beside`: what a change to the memory means is worked out in a thread beside the
     frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
@@ -285,20 +284,3 @@ def no_embedding(memory: Path, model: Path) -> SpaceMismatch:
         f"{memory} holds taught examples, but {model} has no embedding",
         mend="use the model as it was taught, without --labels, or another memory file",
     )
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Return the labels of a `labels.txt`, by index. Raises LabelError where it cannot be read or makes no sense."""
-    try:
-        with open_regular(path, limit=_MAX_LABELS_FILE) as file:
-            return parse_labels(file.read().decode())
-    except FileNotFoundError:
-        raise LabelError(f"{path} does not exist", mend="give the labels file of the model") from None
-    except OSError as error:
-        raise LabelError(
-            f"{path} cannot be read ({error.strerror})", mend="give a text file, one label a line"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is no text file of labels ({error})", mend="write one label a line, UTF-8") from error
-    except LabelError as error:
-        raise LabelError(f"{path}: {error.what}", mend=error.mend) from error

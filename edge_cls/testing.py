@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
 from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 

@@ -28,7 +28,7 @@ from edge_cls.cli import main
 
 SECONDS = 120
 """After which a run counts as hanging."""
-_ALL = ("edge_cls.classifier", "edge_cls.service")
+_ALL = ("edge_cls.classifier", "edge_cls.app.application")
 """What every run needs: it is imported once."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_cls.graph import operators, pack, set_outputs, unpack
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.tflite.graph import operators, pack, set_outputs, unpack
 
 TINY = Path(__file__).parent / "data" / "tiny.tflite"
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 
 
 def scene(seed: int, side: int = 96) -> Frame:

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from edge_cls import Classifier, Prediction
-from edge_cls.builtin import builtin_file
+from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
-from edge_cls.images import read_image
-from edge_cls.interpreter import Interpreter
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import read_image
 from edge_cls.memory.store import Memory
-from edge_cls.model_file import read_model, write_model
-from edge_cls.preprocess import Frame
+from edge_cls.model.builtin import builtin_file
+from edge_cls.model.file import read_model, write_model
 from tests import toy_model
 from tests.colors import COLORS, color_frame
 from tests.examples import labels_in, teach

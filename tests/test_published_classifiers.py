@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from edge_cls import Classifier
+from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
-from edge_cls.images import read_image
-from edge_cls.importing.importer import import_model
-from edge_cls.interpreter import Interpreter
-from edge_cls.model import Model
+from edge_cls.images.reading import read_image
+from edge_cls.model.importing.importer import import_model
+from edge_cls.model.model import Model
 
 
 def test_a_published_classifier_knows_imagenet(shared: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter  # noqa: TID251 - the plain loop that ours is compared with
 
 from edge_cls.core.manifest import Preprocessing
-from edge_cls.images import read_image
-from edge_cls.preprocess import preprocess
+from edge_cls.images.preprocess import preprocess
+from edge_cls.images.reading import read_image
 from tests.commands import EdgeCls, good
 
 

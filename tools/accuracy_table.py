@@ -22,7 +22,7 @@ from rich.progress import Progress
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
 if TYPE_CHECKING:
-    from edge_cls_tools.dataset import Dataset
+    from edge_cls_tools.dataset.loading import Dataset
     from edge_cls_tools.training.fine_tuning import Recipe
 
 COLUMNS = ("data set", "backbone", "test photos", "regression", "frozen", "int8", "fine-tuned", "int8", "agreement")
@@ -49,7 +49,7 @@ def main(
 ) -> None:
     """Print the table, in Markdown."""
     with quiet_native_libraries():
-        from edge_cls_tools.dataset import load_dataset, split_folders
+        from edge_cls_tools.dataset.loading import load_dataset, split_folders
         from edge_cls_tools.training.fine_tuning import Recipe
 
         typer.echo(f"| {' | '.join(COLUMNS)} | picked |\n|{'---|' * (len(COLUMNS) + 1)}")
@@ -62,8 +62,8 @@ def main(
 
 
 def _row(dataset: Dataset, spec: str, recipe: Recipe) -> Row:
-    from edge_cls_tools.int8.quantization import quantize
-    from edge_cls_tools.training.transfer import train_classifier
+    from edge_cls_tools.quantization.quantize import quantize
+    from edge_cls_tools.training.train import train_classifier
 
     with Progress(disable=True) as display, tempfile.TemporaryDirectory() as scratch:
         run, model = Path(scratch) / "run", Path(scratch) / "model.tflite"
@@ -87,8 +87,8 @@ def _regression(dataset: Dataset, spec: str) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from edge_cls_tools.models.backbones import load_backbone
-    from edge_cls_tools.pixels import batches
+    from edge_cls_tools.backbones.backbones import load_backbone
+    from edge_cls_tools.io.batches import batches
 
     backbone = load_backbone(spec)
     embeddings, labels = [], []

@@ -34,9 +34,9 @@ def main(
     with quiet_native_libraries():
         import keras
 
-        from edge_cls_tools.distillation import distillation
+        from edge_cls_tools.backbones.backbones import Backbone
+        from edge_cls_tools.distillation import train
         from edge_cls_tools.evaluation.fewshot import embed_set, few_shot
-        from edge_cls_tools.models.backbones import Backbone
 
         cache = _first_views(run)
         changes = _changes(passes)
@@ -44,9 +44,9 @@ def main(
         typer.echo("|---|---|---|---|---|")
         for name in only or changes:
             recipe, patches = changes[name]
-            with tempfile.TemporaryDirectory() as scratch, patch.multiple(distillation, **patches):
+            with tempfile.TemporaryDirectory() as scratch, patch.multiple(train, **patches):
                 seen: list[int] = []
-                done = distillation.distill(
+                done = train.distill(
                     cache,
                     recipe,
                     Path(scratch),
@@ -74,8 +74,8 @@ def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Return what each row changes: the recipe, or a name of the module."""
     import keras
 
-    from edge_cls_tools.distillation.distillation import Recipe
-    from edge_cls_tools.models.backbones import mobilenet_v2
+    from edge_cls_tools.backbones.backbones import mobilenet_v2
+    from edge_cls_tools.distillation.train import Recipe
 
     usual = Recipe(0.35, SIZE, passes, seed=0)
     one_size = {"PHASES": ((1.0, 1.0),)}

@@ -29,12 +29,12 @@ def main(
     with quiet_native_libraries():
         import keras
 
+        from edge_cls.backends.litert import Interpreter
         from edge_cls.core.manifest import Preprocessing
-        from edge_cls.interpreter import Interpreter
-        from edge_cls.preprocess import preprocess
+        from edge_cls.images.preprocess import preprocess
         from edge_cls_tools.distillation.photo_pool import find_photos
-        from edge_cls_tools.int8.conversion import convert
-        from edge_cls_tools.pixels import batches, normalize
+        from edge_cls_tools.io.batches import batches, normalize
+        from edge_cls_tools.quantization.convert import convert
 
         alpha, size = weights.name.removeprefix("mobilenet_v2_").split("_")[:2]
         side = int(size)

@@ -14,9 +14,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from edge_cls.backends.litert import Interpreter
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
 
 
 def main(

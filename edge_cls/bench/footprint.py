@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from edge_cls.images import encode_jpeg_within
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import encode_jpeg_within
 from edge_cls.runtime.ports import Clock
 
 _STARTS = 3

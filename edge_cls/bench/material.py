@@ -10,10 +10,10 @@ import numpy as np
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError
+from edge_cls.images.preprocess import Frame
 from edge_cls.memory.records import Record
 from edge_cls.memory.store import Memory
-from edge_cls.model import Model
-from edge_cls.preprocess import Frame
+from edge_cls.model.model import Model
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 

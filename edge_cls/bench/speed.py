@@ -9,17 +9,17 @@ from statistics import median
 
 import numpy as np
 
+from edge_cls.backends.litert import Interpreter
 from edge_cls.bench.material import Replay
 from edge_cls.classifier import Classifier
-from edge_cls.core.smoothing import States
-from edge_cls.interpreter import Interpreter
-from edge_cls.preprocess import Frame
-from edge_cls.runtime.appliance import Appliance
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.main_loop import Appliance
 from edge_cls.runtime.messages import Result
-from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import Clock
-from edge_cls.runtime.stages import STAGES, Stages
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.states import States
+from edge_cls.runtime.timings import STAGES, Stages
 from edge_cls.sinks.json_lines import JsonLines
 
 BLOCK = 25

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from edge_cls import __version__
 from edge_cls.cli.bench import bench_group
 from edge_cls.cli.classify import classify
 from edge_cls.cli.config import config
@@ -24,6 +23,7 @@ from edge_cls.cli.run import run
 from edge_cls.cli.service import service
 from edge_cls.cli.teach import teach
 from edge_cls.errors import EdgeClsError, MissingDependency, one_line
+from edge_cls.version import __version__
 
 _EXTRA_OF = dict.fromkeys(
     ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
@@ -107,7 +107,7 @@ def main() -> None:
 
 def _complain(what: str) -> None:
     # Inside, because hardly any run has an error.
-    from edge_cls.system.logs import error_prefix
+    from edge_cls.systemd.logs import error_prefix
 
     typer.echo(f"{error_prefix(os.environ)}error: {what}", err=True)
 

@@ -78,8 +78,8 @@ def bench_pipeline(
     from edge_cls.classifier import Classifier
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.errors import ConfigError
+    from edge_cls.hardware.thermal import temperature
     from edge_cls.sources.opening import open_source
-    from edge_cls.system.thermal import temperature
 
     if examples is not None and memory is not None:
         raise ConfigError("--examples makes a memory of its own, and --memory names another", mend="leave out one")

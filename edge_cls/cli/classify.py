@@ -26,7 +26,7 @@ def classify(
 
     from edge_cls.classifier import Classifier, Prediction
     from edge_cls.errors import ImageError, ModelError, one_line
-    from edge_cls.images import read_image
+    from edge_cls.images.reading import read_image
 
     answers: list[tuple[Path, Prediction]] = []
     failed = False

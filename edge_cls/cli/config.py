@@ -53,9 +53,9 @@ def check(file: _File = None) -> None:
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.config.surroundings import doubts, missing
+    from edge_cls.config.checks import doubts, missing
     from edge_cls.errors import ConfigError, one_line
-    from edge_cls.system.unit import own_folders
+    from edge_cls.systemd.unit import own_folders
 
     path = file or DEFAULT_FILE
     try:
@@ -83,7 +83,7 @@ def show(file: _File = None, as_json: JsonOption = False) -> None:
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.config.listing import as_toml, settings, without_secrets
+    from edge_cls.config.display import as_toml, settings, without_secrets
 
     path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     loaded = without_secrets(load(path, environ=os.environ))

@@ -27,8 +27,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Look this device over: what is OK, what may become a trouble, what has to be mended, and how. Changes nothing."""
-    from edge_cls.doctor.examination import examine
     from edge_cls.doctor.machine import this_machine
+    from edge_cls.doctor.scan import examine
 
     checks = []
     with quiet_native_libraries():

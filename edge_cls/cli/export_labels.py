@@ -20,7 +20,7 @@ def export_labels(
     from edge_cls.core.labels import format_labels
     from edge_cls.errors import ModelError
     from edge_cls.files import write_whole
-    from edge_cls.model_file import read_model
+    from edge_cls.model.file import read_model
 
     labels = read_model(model).labels
     if not labels:

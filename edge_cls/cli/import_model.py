@@ -40,7 +40,7 @@ def import_model(
     import json
 
     from edge_cls.errors import ConfigError
-    from edge_cls.importing.importer import import_model as convert
+    from edge_cls.model.importing.importer import import_model as convert
 
     if (mean is None) != (std is None) or std == 0:
         raise ConfigError("--mean and --std make sense together alone", mend="give both, and a std that is not 0")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-    from edge_cls.inspection import Inspection
+    from edge_cls.model.inspection import Inspection
 
 _LABELS_SHOWN = 10
 _LONGEST = 1000
@@ -28,7 +28,7 @@ def inspect(
     import json
 
     from edge_cls.errors import ModelError
-    from edge_cls.inspection import inspect_model
+    from edge_cls.model.inspection import inspect_model
 
     with quiet_native_libraries():
         inspection = inspect_model(model)

@@ -15,7 +15,7 @@ def quiet_native_libraries() -> Iterator[None]:
     EDGE_CLS_DEBUG=1 shows them, and so does the journal: nothing else tells what libcamera says of a camera that is not
     found, nor where the process was when the watchdog aborted it.
     """
-    from edge_cls.system.logs import is_journal
+    from edge_cls.systemd.logs import is_journal
 
     if os.environ.get("EDGE_CLS_DEBUG") or is_journal(os.environ):
         yield

@@ -15,8 +15,8 @@ from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
+    from edge_cls.app.application import Service, Shown
     from edge_cls.runtime.ports import Feedback
-    from edge_cls.service import Service, Shown
 
 
 def run(
@@ -80,11 +80,11 @@ def run(
     from edge_cls.cli.native_libraries import spare_the_interpreter
 
     spare_the_interpreter()
+    from edge_cls.app.application import Service
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.service import Service
-    from edge_cls.system import logs
-    from edge_cls.system.notify import Notifier
+    from edge_cls.systemd import logs
+    from edge_cls.systemd.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
     # Where a variable of the source is misspelt, its fault says more.
@@ -120,8 +120,8 @@ def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | N
 
     With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
     """
+    from edge_cls.app.application import Shown
     from edge_cls.runtime.messages import CHANGES, Result
-    from edge_cls.service import Shown
     from edge_cls.sinks.json_lines import JsonLines
     from edge_cls.sinks.text import TextLines
 

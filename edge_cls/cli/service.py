@@ -20,7 +20,7 @@ def install(
     import grp
 
     from edge_cls.config import example
-    from edge_cls.system import installation, unit
+    from edge_cls.systemd import installation, unit
 
     if not dry_run:
         _require_root("install --now" if now else "install")
@@ -43,7 +43,7 @@ def uninstall(
     ] = False,
 ) -> None:
     """Stop the service and remove it. Its configuration and its state stay."""
-    from edge_cls.system import installation
+    from edge_cls.systemd import installation
 
     _require_root("uninstall --purge" if purge else "uninstall")
     left = installation.uninstall(purge=purge)
@@ -58,7 +58,7 @@ def status(as_json: JsonOption = False) -> None:
     import dataclasses
     import json
 
-    from edge_cls.system import installation
+    from edge_cls.systemd import installation
 
     installation.require_systemd()
     now = installation.status()
@@ -83,7 +83,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to show.")] = 100,
 ) -> None:
     """Show the log of the service."""
-    from edge_cls.system import installation
+    from edge_cls.systemd import installation
 
     installation.require_systemd()
     raise typer.Exit(installation.show_log(lines=lines, follow=follow))
@@ -94,7 +94,7 @@ def _require_root(words: str) -> None:
     import os
 
     from edge_cls.errors import ServiceError
-    from edge_cls.system import installation, unit
+    from edge_cls.systemd import installation, unit
 
     installation.require_systemd()
     if os.geteuid() != 0:

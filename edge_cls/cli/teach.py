@@ -26,9 +26,9 @@ def teach(
 ) -> None:
     """Teach a class from a few photos. Each is stored for good before the command answers."""
     from edge_cls.classifier import Classifier
-    from edge_cls.core.coach import progress
     from edge_cls.errors import one_line
-    from edge_cls.images import read_image
+    from edge_cls.images.reading import read_image
+    from edge_cls.learning.coach import progress
 
     # All are read first: a bad one is found before anything is stored.
     frames = [read_image(image) for image in images]

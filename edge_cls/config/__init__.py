@@ -1,7 +1,7 @@
 """The configuration of a device."""
 
 from edge_cls.config.loading import DEFAULT_FILE, example, load
-from edge_cls.config.tables import (
+from edge_cls.config.schema import (
     Button,
     CommandSink,
     Config,

@@ -9,11 +9,11 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from edge_cls.config.faults import Fault, Key, faults_of, models_in, nearest
-from edge_cls.config.tables import Config
-from edge_cls.core.source_names import parse_source
+from edge_cls.config.errors import Fault, Key, faults_of, models_in, nearest
+from edge_cls.config.schema import Config
 from edge_cls.errors import ConfigError
 from edge_cls.files import open_regular
+from edge_cls.sources.names import parse_source
 
 DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
 PREFIX = "EDGE_CLS_"

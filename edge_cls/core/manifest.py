@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The contract between a frame and the input tensor: see `edge_cls.preprocess`, which fulfils it.
+    """The contract between a frame and the input tensor: see `edge_cls.images.preprocess`, which fulfils it.
 
     The centred crop of the aspect ratio `width:height` is resized to `width` x `height` pixels, RGB. A quantised model
     takes these bytes as they are (int8: minus 128); the network inside saw them as (byte - mean) / std.

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_cls.core.source_names import device_file, parse_source
 from edge_cls.doctor.machine import Machine
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 from edge_cls.errors import EdgeClsError
+from edge_cls.sources.names import device_file, parse_source
 
 if TYPE_CHECKING:
     from edge_cls.config import Config
@@ -74,11 +74,11 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
 
     The space is "" where the model has no embedding, and None where nobody can tell.
     """
-    from edge_cls.builtin import builtin_file
-    from edge_cls.classifier import read_labels
-    from edge_cls.golden import check_golden
-    from edge_cls.model import Model
-    from edge_cls.model_file import read_model
+    from edge_cls.model.builtin import builtin_file
+    from edge_cls.model.file import read_model
+    from edge_cls.model.golden import check_golden
+    from edge_cls.model.labels_file import read_labels
+    from edge_cls.model.model import Model
 
     name = "model"
     try:
@@ -98,11 +98,11 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
 
 def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
     """Look into a copy: opening the file itself would bring it up to date, or mend it, under a service at work."""
-    from edge_cls.builtin import builtin_file
     from edge_cls.classifier import no_embedding
-    from edge_cls.config.surroundings import OF_THE_SERVICE
+    from edge_cls.config.checks import OF_THE_SERVICE
+    from edge_cls.memory.maintenance import copy_untouched
     from edge_cls.memory.store import Memory
-    from edge_cls.memory.upkeep import copy_untouched
+    from edge_cls.model.builtin import builtin_file
 
     name = "memory"
     if not path.exists():

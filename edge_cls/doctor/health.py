@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_cls.doctor.machine import Machine, text
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
-from edge_cls.system.thermal import Limit, temperature, throttled
+from edge_cls.hardware.thermal import Limit, temperature, throttled
 
 _STATE = Path("/var/lib/edge-cls")
 _HOT_C = 80.0

@@ -11,9 +11,9 @@ _TESTED = ((3, 11), (3, 13))
 # Stands alone: a child that cannot even load numpy shall say so.
 _INVOKE = """
 import numpy as np
-from edge_cls.builtin import builtin_file
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import read_model
+from edge_cls.model.builtin import builtin_file
+from edge_cls.backends.litert import Interpreter
+from edge_cls.model.file import read_model
 interpreter = Interpreter(read_model(builtin_file("edge-embed.tflite")).network)
 interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
 """

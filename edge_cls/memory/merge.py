@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.records import Merged, Record
-from edge_cls.memory.rows import Writer
+from edge_cls.memory.writer import Writer
 
 Embed = Callable[[bytes], QuantizedVector]
 """From a crop to its embedding."""

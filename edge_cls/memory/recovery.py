@@ -17,9 +17,9 @@ from pathlib import Path
 from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 from edge_cls.memory.database import Database, Inode, give_rights_of, inode_of
+from edge_cls.memory.maintenance import free_name, sync_folder
 from edge_cls.memory.records import Recovery, vector_crc
 from edge_cls.memory.salvage import Value, table_rows
-from edge_cls.memory.upkeep import free_name, sync_folder
 
 _SIDE_FILES = ("-wal", "-shm")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.memory.database import DamagedFile, Database
-from edge_cls.memory.rows import Writer
+from edge_cls.memory.writer import Writer
 
 _BATCH = 32
 _MISSING = (

@@ -13,12 +13,12 @@ from typing import Self
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
-from edge_cls.memory import journal, reembedding, upkeep
+from edge_cls.memory import history, maintenance, reembedding
 from edge_cls.memory.database import PATIENCE, DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
-from edge_cls.memory.rows import KNOWN, LIVE, Writer, example_of
+from edge_cls.memory.writer import KNOWN, LIVE, Writer, example_of
 
 __all__ = ["Changes", "Entry", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
 
@@ -181,12 +181,12 @@ class Memory:
     def undo(self) -> Operation | None:
         """Take back the last change that stands, whatever it was. None where there is nothing to take back."""
         with self._change() as connection:
-            return journal.undo(connection, self.device)
+            return history.undo(connection, self.device)
 
     def redo(self) -> Operation | None:
         """Do again what was taken back last. None where nothing was, or something else was done since."""
         with self._change() as connection:
-            return journal.redo(connection, self.device)
+            return history.redo(connection, self.device)
 
     def records(self) -> Iterator[Record]:
         """Give all that is known of each example, also of the deleted ones, by id, as it is when the first is read."""
@@ -227,7 +227,7 @@ class Memory:
 
     def backup(self, path: Path) -> None:
         """Write a copy of the memory to a new file. Raises MemoryFileError where there is one."""
-        upkeep.backup(self._database, path)
+        maintenance.backup(self._database, path)
 
     def restore(self, path: Path) -> Path:
         """Replace everything by what the copy at `path` holds, at once for all who follow; return where the old lies.
@@ -235,15 +235,15 @@ class Memory:
         Raises MemoryFileError for a copy that is no memory, or a damaged one, and leaves everything as it was.
         """
         self._own_change = True
-        return upkeep.restore(self._database, path)
+        return maintenance.restore(self._database, path)
 
     def vacuum(self) -> int:
         """Erase what was deleted for good, and the history of changes; return how many examples were erased."""
-        return upkeep.vacuum(self._database)
+        return maintenance.vacuum(self._database)
 
     def check(self) -> list[str]:
         """Return what is wrong with the file, a sentence each; nothing where it is sound."""
-        return upkeep.check(self._database)
+        return maintenance.check(self._database)
 
     def repair(self) -> Recovery | None:
         """Put the file aside, save what can be read of it into a new one, and return what was lost. See `recovered`."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edge_cls.core.debounce import Debouncer, Press, Release, Repeat
 from edge_cls.errors import ConfigError
+from edge_cls.panels.debounce import Debouncer, Press, Release, Repeat
 from edge_cls.runtime.ports import CapturedFrame, Feedback, Wish
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from edge_cls.gpio import claim_input, claim_output
+from edge_cls.hardware.gpio import claim_input, claim_output
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
-from edge_cls.panels.light import Light
+from edge_cls.panels.feedback_light import Light
 from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from edge_cls.core.key_names import check_key
 from edge_cls.errors import ConfigError, one_line
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
+from edge_cls.panels.key_names import check_key
 from edge_cls.panels.keys import Keys
 from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
 

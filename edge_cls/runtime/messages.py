@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_cls.classifier import Prediction
-from edge_cls.core.smoothing import Transition
+from edge_cls.runtime.states import Transition
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from edge_cls.model import Outputs
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.model.model import Outputs
+from edge_cls.runtime.frame_rate import Pace
 from edge_cls.runtime.messages import Origin
-from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
-from edge_cls.runtime.stages import Stages
+from edge_cls.runtime.timings import Stages
 
 log = logging.getLogger(__name__)
 

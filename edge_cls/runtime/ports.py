@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Message, Origin
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_cls.gpio import claim_output
+from edge_cls.hardware.gpio import claim_output
 from edge_cls.runtime.messages import Event, Message, Status
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import skimage.data
 
 from edge_cls.errors import SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.pixels import copied

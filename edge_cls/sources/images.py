@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_cls.errors import SourceError
-from edge_cls.images import SUFFIXES, read_image
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import SUFFIXES, read_image
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.pixels import copied

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_cls.core.source_names import OPTIONS, SCHEMES, check_source, parse_source
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, SourceError
-from edge_cls.images import SUFFIXES
+from edge_cls.images.reading import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
 from edge_cls.sources.images import ImagesSource
+from edge_cls.sources.names import OPTIONS, SCHEMES, check_source, parse_source
 from edge_cls.sources.oriented import WHOLE, Oriented, Region
 from edge_cls.sources.picamera2 import Picamera2Source
 from edge_cls.sources.stream import StreamSource

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from edge_cls.errors import ConfigError
-from edge_cls.images import MIN_SIDE
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import MIN_SIDE
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.sources.pixels import frame_buffer
 

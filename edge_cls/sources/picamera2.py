@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from edge_cls.errors import MissingDependency, SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 
 Buffer = NDArray[np.uint8]
 

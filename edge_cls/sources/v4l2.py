@@ -8,12 +8,12 @@ from pathlib import Path
 
 import cv2
 
-from edge_cls.core.source_names import device_file
 from edge_cls.errors import SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder, capture_time
+from edge_cls.sources.names import device_file
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from edge_cls.errors import SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Origin
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_cls.images import encode_jpeg
+from edge_cls.images.reading import encode_jpeg
 from edge_cls.memory.store import Memory
 from tests import toy_model
 from tests.colors import color_frame, write_colors

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edge_cls.builtin import builtin_file
-from edge_cls.core.golden import GoldenFrame
-from edge_cls.interpreter import Interpreter
-from edge_cls.metadata import with_metadata
-from edge_cls.model_file import read_model, read_parts, sha256, write_model
+from edge_cls.backends.litert import Interpreter
+from edge_cls.model.builtin import builtin_file
+from edge_cls.model.file import read_model, read_parts, sha256, write_model
+from edge_cls.model.golden_frames import GoldenFrame
+from edge_cls.tflite.metadata import with_metadata
 from tests.commands import EdgeCls, good
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_cls.images import read_image
+from edge_cls.images.reading import read_image
 from edge_cls.memory.store import Memory
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from tests.commands import EdgeCls, good
 
 

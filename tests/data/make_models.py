@@ -11,9 +11,9 @@ from pathlib import Path
 import keras
 from rich.progress import Progress
 
-from edge_cls_tools.dataset import load_dataset
-from edge_cls_tools.int8.quantization import quantize
-from edge_cls_tools.training.transfer import train_classifier
+from edge_cls_tools.dataset.loading import load_dataset
+from edge_cls_tools.quantization.quantize import quantize
+from edge_cls_tools.training.train import train_classifier
 from tests.colors import write_colors
 
 

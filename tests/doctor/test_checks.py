@@ -10,11 +10,11 @@ import pytest
 
 from edge_cls.doctor.cameras import check_picamera2, check_ribbon_cameras, check_usb_cameras
 from edge_cls.doctor.edge_tpu import check_edge_tpu, check_edge_tpu_library
-from edge_cls.doctor.examination import CHECKS, examine
 from edge_cls.doctor.health import check_clock, check_disk, check_power, check_temperature, check_wear
 from edge_cls.doctor.machine import Outcome
 from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
 from edge_cls.doctor.report import Check, Level, Needs
+from edge_cls.doctor.scan import CHECKS, examine
 from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
 from edge_cls.doctor.unit import check_service
 from tests.doctor.machines import CAMERA, LIBRARIES, machine, pi_4, pi_5, usb_camera, workstation, write, zero_2

@@ -17,8 +17,8 @@ from edge_cls.doctor.contents import check_configuration, check_contents, with_o
 from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.store import Memory
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from tests import toy_model
 from tests.doctor.machines import machine, pi_4, write
 from tests.examples import make_version_1, teach
@@ -129,7 +129,7 @@ def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int |
 def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = read_model(tiny)
     wrong = tuple(replace(golden, pixels_sha256="0" * 64) for golden in file.golden)
-    monkeypatch.setattr("edge_cls.model_file.read_model", lambda _: replace(file, golden=wrong))
+    monkeypatch.setattr("edge_cls.model.file.read_model", lambda _: replace(file, golden=wrong))
     check = model_check(Needs(model=tiny), tmp_path)
     assert check.level is Level.FAIL
     assert "golden frame 0" in check.found
@@ -150,7 +150,7 @@ def test_a_model_for_the_edge_tpu_is_read_and_not_run(tmp_path: Path, tiny: Path
 
 
 def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "edge_cls.golden", None)
+    monkeypatch.setitem(__import__("sys").modules, "edge_cls.model.golden", None)
     check = model_check(Needs(), tmp_path)
     assert check.level is Level.FAIL
     assert "libraries" in check.mend
@@ -287,7 +287,7 @@ def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
     needs = Needs(model=tiny, memory=state / "taught.db")
     _, check = check_contents(machine(tmp_path), needs)
     assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {state}")
-    monkeypatch.setattr("edge_cls.config.surroundings.OF_THE_SERVICE", (state,))
+    monkeypatch.setattr("edge_cls.config.checks.OF_THE_SERVICE", (state,))
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
     assert "first start" in check.found

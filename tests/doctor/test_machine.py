@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from edge_cls.doctor import machine as module
-from edge_cls.doctor.examination import CHECKS
 from edge_cls.doctor.machine import Outcome, numbers, this_machine
 from edge_cls.doctor.pins import check_pin_libraries
 from edge_cls.doctor.report import Level, Needs
+from edge_cls.doctor.scan import CHECKS
 from edge_cls.doctor.software import check_invoke, check_opencv
 
 PATIENCE = 30.0

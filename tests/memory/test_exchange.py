@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, OutputError, SpaceMismatch
-from edge_cls.images import encode_jpeg
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import encode_jpeg
 from edge_cls.memory.exchange.exporting import Form, export, form_of
 from edge_cls.memory.exchange.folder import RECORDS
+from edge_cls.memory.exchange.folder_names import folder_names
 from edge_cls.memory.exchange.importing import Imported, take_in
-from edge_cls.memory.exchange.names import folder_names
 from edge_cls.memory.store import Memory, Merged
-from edge_cls.preprocess import Frame
-from edge_cls_tools.dataset import all_photos, load_dataset
+from edge_cls_tools.dataset.loading import all_photos, load_dataset
 from tests.colors import color_frame
 
 FORMS: tuple[Form, ...] = ("dataset", "npz", "db")

@@ -20,14 +20,14 @@ from gpiozero.pins.mock import MockFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_cls import gpio
-from edge_cls.core.smoothing import Transition
 from edge_cls.errors import ConfigError, EdgeClsError, MissingDependency, PanelError
+from edge_cls.hardware import gpio
 from edge_cls.panels.buttons import Button
+from edge_cls.panels.feedback_light import PATTERNS, Light
 from edge_cls.panels.gpio import GpioPanel
-from edge_cls.panels.light import PATTERNS, Light
 from edge_cls.runtime.messages import Event, Message, Origin, Status
 from edge_cls.runtime.ports import Feedback, Wish
+from edge_cls.runtime.states import Transition
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
 from tests.panels.rigs import LED, PATIENCE, PINS, Camera, PinRig
@@ -285,9 +285,9 @@ def without_pins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_gpiozero_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gpiozero", None)
-    monkeypatch.delitem(sys.modules, "edge_cls.gpio")
+    monkeypatch.delitem(sys.modules, "edge_cls.hardware.gpio")
     with pytest.raises(MissingDependency, match=r"sudo apt install python3-gpiozero python3-lgpio"):
-        importlib.import_module("edge_cls.gpio")
+        importlib.import_module("edge_cls.hardware.gpio")
 
 
 @pytest.mark.parametrize("found", [None, ModuleType("lgpio")], ids=["no lgpio", "pip's empty lgpio"])

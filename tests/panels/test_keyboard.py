@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls.core.key_names import NAMES
 from edge_cls.errors import ConfigError, PanelError
 from edge_cls.panels.buttons import Button
+from edge_cls.panels.key_names import NAMES
 from edge_cls.panels.keyboard import KeyboardPanel, line
 from edge_cls.panels.keys import REOPEN_S, STILL_HELD_S, Keypad, Terminal
 from edge_cls.runtime.ports import Feedback, Wish

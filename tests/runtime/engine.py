@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge_cls.model import Outputs
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.model.model import Outputs
 
 
 def image(number: int, side: int = 8) -> Frame:

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from edge_cls.classifier import Classifier
-from edge_cls.core.smoothing import States
-from edge_cls.preprocess import Frame
-from edge_cls.runtime.appliance import Appliance
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.main_loop import Appliance
 from edge_cls.runtime.messages import Message, Origin, Result
-from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import CapturedFrame, Sink, Wish
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.state_file import StateFile
 from edge_cls.testing import FakeSink, FakeSupervisor

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_cls.app.application import Service, Shown
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.config import load
-from edge_cls.core.smoothing import States, Transition
-from edge_cls.preprocess import Frame
-from edge_cls.service import Service, Shown
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.states import States, Transition
 from edge_cls.testing import FakeSink, FakeSupervisor
 
 FPS = 29.83

@@ -13,9 +13,9 @@ import pytest
 
 from edge_cls.classifier import Classifier
 from edge_cls.errors import ModelError, SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.frame_rate import Pace
 from edge_cls.runtime.messages import Origin
-from edge_cls.runtime.pace import Pace
 from edge_cls.runtime.pipeline import STALE, STOP, Handoff, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.core.smoothing import Transition
 from edge_cls.runtime.messages import Event, Origin, Result, Status
+from edge_cls.runtime.states import Transition
 
 
 def origin(number: int) -> Origin:

@@ -12,7 +12,7 @@ import pytest
 
 from edge_cls.errors import OutputError
 from edge_cls.runtime.messages import Event
-from edge_cls.runtime.outbox import Outbox
+from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.sinks.command import CommandHook
 from edge_cls.testing import FakeClock
 from tests.sinks.messages import event

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.core.smoothing import Transition
 from edge_cls.errors import EdgeClsError
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
-from edge_cls.runtime.outbox import Outbox
 from edge_cls.runtime.ports import Sink
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.states import Transition
 from edge_cls.sinks.command import CommandHook
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.live import LiveView

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import OutputError
-from edge_cls.runtime.outbox import Outbox
+from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.sinks.json_lines import JsonLines
 from tests.sinks.messages import event
 

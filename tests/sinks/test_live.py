@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from edge_cls.classifier import Score
-from edge_cls.core.smoothing import Transition
 from edge_cls.runtime.messages import Event, Status
+from edge_cls.runtime.states import Transition
 from edge_cls.sinks import live
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeClock

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.core.smoothing import Transition
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
 from edge_cls.runtime.ports import Sink
+from edge_cls.runtime.states import Transition
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.text import TextLines
 

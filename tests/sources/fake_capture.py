@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.ports import Clock
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size
 from edge_cls.testing import FakeClock
 from tests.colors import COLORS

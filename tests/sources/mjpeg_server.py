@@ -7,8 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from edge_cls.images import encode_jpeg
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import encode_jpeg
 
 
 class MjpegServer:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edge_cls.errors import SourceError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.ports import FrameSource
 from edge_cls.sources.images import ImagesSource
 from edge_cls.sources.oriented import Oriented

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.errors import ConfigError
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.ports import CapturedFrame
 from edge_cls.sources.oriented import WHOLE, Oriented, Region
 from edge_cls.testing import FakeSource

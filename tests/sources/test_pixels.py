@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
 from edge_cls.sources import pixels
 from edge_cls.sources.pixels import FORMATS, buffer_size, copied, to_rgb
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_cls.errors import DownloadError, ModelError
-from edge_cls_tools.models import registry
+from edge_cls_tools.backbones import registry
 from tests.file_server import FileServer
 
 pytestmark = pytest.mark.tensorflow
@@ -62,7 +62,7 @@ def published(model: Any, folder: Path) -> bytes:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_embedding_is_the_published_networks_own(server: FileServer, tmp_path: Path, name: str) -> None:
-    from edge_cls_tools.models.backbones import load_backbone
+    from edge_cls_tools.backbones.backbones import load_backbone
 
     # MobileNetV3 as it is published takes 0 to 255 itself; the others are given what they are made for.
     own = name.startswith("MobileNetV3")
@@ -81,7 +81,7 @@ def test_the_embedding_is_the_published_networks_own(server: FileServer, tmp_pat
 
 
 def test_weights_of_another_network_are_refused(server: FileServer, tmp_path: Path) -> None:
-    from edge_cls_tools.models.backbones import load_backbone
+    from edge_cls_tools.backbones.backbones import load_backbone
 
     for content in (published(network("MobileNet", PIXELS), tmp_path), b"no weights at all"):
         server.content = content
@@ -91,7 +91,7 @@ def test_weights_of_another_network_are_refused(server: FileServer, tmp_path: Pa
 
 
 def test_without_network_the_file_to_place_is_told(server: FileServer, tmp_path: Path) -> None:
-    from edge_cls_tools.models.backbones import load_backbone
+    from edge_cls_tools.backbones.backbones import load_backbone
 
     server.close()
     with pytest.raises(DownloadError, match=f"put it at {tmp_path}/cache/edge-cls/models/weights.h5"):
@@ -101,7 +101,7 @@ def test_without_network_the_file_to_place_is_told(server: FileServer, tmp_path:
 def test_the_shipped_backbone_is_plain_keras_that_can_be_trained_further() -> None:
     import keras
 
-    from edge_cls_tools.models.backbones import load_backbone
+    from edge_cls_tools.backbones.backbones import load_backbone
 
     backbone = load_backbone("builtin").model
     statistics = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_cls.core.vectors import Vectors
+from edge_cls.learning.vectors import Vectors
 from tests.commands import EdgeCls, good
 
 pytest.importorskip("faiss", reason="faiss-cpu, a development dependency, is what the bench compares with")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls_tools.dataset import Photo
+from edge_cls_tools.dataset.loading import Photo
 from edge_cls_tools.training import calibration_sample as module
 from edge_cls_tools.training.calibration_sample import calibration_sample
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.errors import DatasetError, ModelError
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
-from edge_cls_tools.evaluation.answers import Answers, ask, photos_for
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from edge_cls_tools.evaluation.comparison import ask_too, compare, difference_interval, differing, mcnemar
+from edge_cls_tools.evaluation.predictions import Answers, ask, photos_for
 from tests.colors import write_colors
 
 

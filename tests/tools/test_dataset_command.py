@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_cls_tools.dataset import load_dataset
-from edge_cls_tools.dataset_doctor.examination import Examined
-from edge_cls_tools.dataset_doctor.photo_files import PhotoFile
-from edge_cls_tools.dataset_split import deal
+from edge_cls_tools.dataset.check.photo_files import PhotoFile
+from edge_cls_tools.dataset.check.scan import Examined
+from edge_cls_tools.dataset.loading import load_dataset
+from edge_cls_tools.dataset.split import deal
 from tests.commands import EdgeCls
 from tests.scenes import scene, write_scenes
 

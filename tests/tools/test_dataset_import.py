@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_cls.errors import DatasetError
-from edge_cls_tools.dataset import load_dataset
-from edge_cls_tools.dataset_import import samples_zip
-from edge_cls_tools.dataset_import.keras_sets import SETS, read_idx
-from edge_cls_tools.dataset_import.listed_tree import read_list
+from edge_cls_tools.dataset.importing import samples_zip
+from edge_cls_tools.dataset.importing.keras_sets import SETS, read_idx
+from edge_cls_tools.dataset.importing.listed_tree import read_list
+from edge_cls_tools.dataset.loading import load_dataset
 from tests.commands import COMMAND, EdgeCls
 from tests.scenes import scene, write_scenes
 

@@ -29,7 +29,7 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
 
     Write `weights.npz` and `passes.txt`. Return the loss after each step.
     """
-    from edge_cls_tools.distillation import distillation
+    from edge_cls_tools.distillation import train
     from edge_cls_tools.distillation.view_cache import ViewCache
 
     rng = np.random.default_rng(0)
@@ -39,14 +39,14 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
     cache = ViewCache(np.clip(views, 0, 255).astype(np.uint8), embeddings.astype(np.float16), PHOTOS, "colours")
     losses = []
 
-    def report(status: distillation.Status) -> None:
+    def report(status: train.Status) -> None:
         losses.append(status.loss)
         if status.views == (kill_at or 0) * BATCH:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    recipe = distillation.Recipe(0.35, SIZE, epochs, seed=0)
-    with patch.multiple(distillation, BATCH=BATCH, SAVE_EVERY=2):
-        done = distillation.distill(cache, recipe, folder, resume=resume, report=report, passed=lambda _: None)
+    recipe = train.Recipe(0.35, SIZE, epochs, seed=0)
+    with patch.multiple(train, BATCH=BATCH, SAVE_EVERY=2):
+        done = train.distill(cache, recipe, folder, resume=resume, report=report, passed=lambda _: None)
     np.savez(folder / "weights.npz", *done.student.get_weights())
     (folder / "passes.txt").write_text("\n".join(map(str, done.passes)))
     return losses
@@ -88,13 +88,13 @@ def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> Non
 def test_the_student_is_the_network_that_was_trained() -> None:
     import keras
 
-    from edge_cls_tools.distillation import distillation
-    from edge_cls_tools.pixels import normalize
+    from edge_cls_tools.distillation import train
+    from edge_cls_tools.io.batches import normalize
 
-    trainer = distillation._trainer(0.35, 8, 10)
+    trainer = train._trainer(0.35, 8, 10)
     views = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
     trainer.fit(views, np.ones((20, 8), np.float32), batch_size=5, epochs=2, verbose=0)
-    student = distillation._student(trainer, distillation.Recipe(0.35, SIZE, 1, seed=0))
+    student = train._student(trainer, train.Recipe(0.35, SIZE, 1, seed=0))
     expected = keras.Model(trainer.input, trainer.layers[-1].input).predict(views, verbose=0)
     given = student.predict(normalize(views), verbose=0)["embedding"]
     assert np.ptp(expected) > 0.01
@@ -103,7 +103,7 @@ def test_the_student_is_the_network_that_was_trained() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10])
 def test_the_resolution_grows_and_the_last_pass_has_all_of_it(epochs: int) -> None:
-    from edge_cls_tools.distillation.distillation import Recipe
+    from edge_cls_tools.distillation.train import Recipe
 
     sizes = Recipe(0.35, 128, epochs, seed=0).sizes
     assert len(sizes) == epochs

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_cls.errors import DownloadError, OutputError
-from edge_cls_tools.models.download import download
+from edge_cls_tools.backbones.download import download
 from tests.file_server import FileServer
 
 CONTENT = np.random.default_rng(0).bytes(1_000_000)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_cls.builtin import builtin_file
 from edge_cls.errors import ModelError
-from edge_cls.graph import operators, pack, unpack
+from edge_cls.model.builtin import builtin_file
+from edge_cls.tflite.graph import operators, pack, unpack
 from edge_cls_tools.edgetpu.check import check
 from tests import toy_model
 from tests.commands import EdgeCls

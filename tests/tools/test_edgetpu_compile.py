@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from edge_cls_tools.edgetpu import compile as edgetpu_compile
 from edge_cls_tools.edgetpu.compile import compile_model
 from edge_cls_tools.edgetpu.log import Row, last_words, parse_log

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
-from edge_cls_tools.evaluation.answers import Answers, ask, photos_for
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from edge_cls_tools.evaluation.comparison import Pair
-from edge_cls_tools.evaluation.evaluation import evaluation_of
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
 from edge_cls_tools.evaluation.files import predictions_csv
-from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.metrics import evaluation_of
+from edge_cls_tools.evaluation.predictions import Answers, ask, photos_for
 from edge_cls_tools.evaluation.robustness import measure_robustness
 from edge_cls_tools.report.evaluation_page import evaluation_page
 from edge_cls_tools.report.evaluation_plots import confusion_plot

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge_cls.errors import DatasetError
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from edge_cls_tools.evaluation.fewshot import (
     NAMES,
     DeviceModel,

@@ -52,7 +52,7 @@ def train(
     """
     if tf_config is not None:
         os.environ["TF_CONFIG"] = tf_config
-    from edge_cls_tools.models.backbones import Backbone
+    from edge_cls_tools.backbones.backbones import Backbone
     from edge_cls_tools.training.checkpoint import Checkpoint
     from edge_cls_tools.training.distribution import Distribution
     from edge_cls_tools.training.fine_tuning import Photos, Recipe, fine_tune

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import read_model
-from edge_cls_tools.int8.bias_correction import correct_biases
-from edge_cls_tools.int8.calibration import Seen, closest_ranges, extreme_ranges, observe, rounding_error
-from edge_cls_tools.int8.layer_noise import MOST, layer_noise, sqnr, worst_layers
-from edge_cls_tools.int8.layers import Layers, Walk
-from edge_cls_tools.pixels import Pixels, normalize
+from edge_cls.backends.litert import Interpreter
+from edge_cls.model.file import read_model
+from edge_cls_tools.io.batches import Pixels, normalize
+from edge_cls_tools.quantization.bias_correction import correct_biases
+from edge_cls_tools.quantization.layer_noise import MOST, layer_noise, sqnr, worst_layers
+from edge_cls_tools.quantization.layers import Layers, Walk
+from edge_cls_tools.quantization.ranges import Seen, closest_ranges, extreme_ranges, observe, rounding_error
 from tests.toy_model import BIAS, MIX, convolution
 
 

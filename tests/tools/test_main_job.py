@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_cls.graph import float_operators
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import read_model
+from edge_cls.backends.litert import Interpreter
+from edge_cls.model.file import read_model
+from edge_cls.tflite.graph import float_operators
 from tests.colors import write_colors
 from tests.commands import COMMAND
 

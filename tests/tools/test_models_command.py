@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
-from edge_cls_tools.models import registry
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
+from edge_cls_tools.backbones import registry
 from tests.commands import EdgeCls
 from tests.file_server import FileServer
-from tests.importing.foreign import LABELS, PARSED, append_zip, int8_network
+from tests.model.importing.foreign import LABELS, PARSED, append_zip, int8_network
 
 CONTENT = b"weights" * 20_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.errors import DatasetError, ImageError
-from edge_cls.images import read_image
+from edge_cls.images.reading import read_image
+from edge_cls_tools.distillation.augmentation import random_view
 from edge_cls_tools.distillation.photo_pool import find_photos
-from edge_cls_tools.distillation.views import random_view
 from tests.colors import color_frame, write_colors
 
 

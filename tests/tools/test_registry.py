@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from edge_cls.builtin import builtin_file
+from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
-from edge_cls.importing.importer import import_model
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import read_model
-from edge_cls_tools.models import registry
-from edge_cls_tools.models.registry import (
+from edge_cls.model.builtin import builtin_file
+from edge_cls.model.file import read_model
+from edge_cls.model.importing.importer import import_model
+from edge_cls_tools.backbones import registry
+from edge_cls_tools.backbones.registry import (
     EmbeddingExtractor,
     KerasWeights,
     PublishedClassifier,
@@ -77,7 +77,7 @@ def test_the_wheel_carries_all_of_models() -> None:
     everything = build["targets"]["wheel"]["force-include"]
     carried = {source: place for source, place in everything.items() if source.startswith("models/")}
     assert carried == {
-        f"models/{path.name}": f"edge_cls/models/{path.name}"
+        f"models/{path.name}": f"edge_cls/model/data/{path.name}"
         for path in (ROOT / "models").iterdir()
         if path.suffix != ".md"
     }

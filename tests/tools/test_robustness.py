@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_cls.model import Model
-from edge_cls.model_file import read_model
-from edge_cls_tools.dataset import Photo
-from edge_cls_tools.evaluation.answers import photos_for
-from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
+from edge_cls_tools.dataset.loading import Photo
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
+from edge_cls_tools.evaluation.predictions import photos_for
 from edge_cls_tools.evaluation.robustness import (
     backdrop_of,
     changes,

@@ -79,7 +79,7 @@ def test_killed_at_any_call_it_holds_the_old_run_or_the_new_one(tmp_path: Path, 
 def test_a_damaged_network_is_told_in_one_line(tmp_path: Path) -> None:
     import keras
 
-    from edge_cls_tools.models.backbones import load_backbone
+    from edge_cls_tools.backbones.backbones import load_backbone
 
     path = tmp_path / "model.keras"
     keras.Sequential([keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D()]).save(path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_cls.core.temperature import with_temperature
-from edge_cls_tools.temperature import fit_temperature
+from edge_cls.model.temperature import with_temperature
+from edge_cls_tools.quantization.temperature import fit_temperature
 
 
 @pytest.mark.parametrize("spoilt", [0.5, 1.0, 2.0])

@@ -33,7 +33,7 @@ def test_fused_batch_normalization_trains_as_the_one_of_keras() -> None:
 def test_muon_moves_a_pointwise_kernel_as_it_moves_the_same_matrix() -> None:
     import keras
 
-    from edge_cls_tools.distillation.pointwise_muon import PointwiseMuon
+    from edge_cls_tools.distillation.muon import PointwiseMuon
 
     rng = np.random.default_rng(0)
     matrix, gradient = rng.normal(size=(2, 24, 6)).astype(np.float32)
@@ -54,7 +54,7 @@ def test_muon_moves_a_pointwise_kernel_as_it_moves_the_same_matrix() -> None:
 def test_muon_leaves_all_other_variables_to_adamw(shape: tuple[int, ...]) -> None:
     import keras
 
-    from edge_cls_tools.distillation.pointwise_muon import PointwiseMuon
+    from edge_cls_tools.distillation.muon import PointwiseMuon
 
     gradient = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     moved = []

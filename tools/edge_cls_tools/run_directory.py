@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.files import write_whole
-from edge_cls_tools.models.keras_file import load_keras
-from edge_cls_tools.pixels import Pixels
+from edge_cls_tools.backbones.keras_file import load_keras
+from edge_cls_tools.io.batches import Pixels
 
 if TYPE_CHECKING:
     import keras

@@ -11,16 +11,16 @@ from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import JsonOption, MemoryOption
 
 if TYPE_CHECKING:
-    from edge_cls.core.coach import Progress
+    from edge_cls.learning.coach import Progress
 
 
 def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
     """Say what each class still needs, and how the classes are told apart, by leaving out one example at a time."""
     import json
 
-    from edge_cls.core.coach import progress
-    from edge_cls.core.learner import Learner, Lesson
     from edge_cls.errors import one_line
+    from edge_cls.learning.coach import progress
+    from edge_cls.learning.learner import Learner, Lesson
 
     with opened(memory) as taught:
         learner = Learner()

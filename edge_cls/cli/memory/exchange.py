@@ -56,12 +56,12 @@ def import_examples(
     """Merge examples from elsewhere. Neither the order nor repetition matters; deletions come along."""
     import functools
 
-    from edge_cls.builtin import builtin_file
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.errors import EdgeClsError, MemoryFileError
     from edge_cls.memory.exchange.importing import take_in
-    from edge_cls.model import Model
-    from edge_cls.model_file import read_model
+    from edge_cls.model.builtin import builtin_file
+    from edge_cls.model.file import read_model
+    from edge_cls.model.model import Model
 
     @functools.cache
     def network() -> Model:

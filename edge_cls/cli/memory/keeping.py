@@ -80,8 +80,8 @@ def reembed(
     from rich.progress import Progress
 
     from edge_cls.cli.native_stderr import quiet_native_libraries
-    from edge_cls.model import Model
-    from edge_cls.model_file import read_model
+    from edge_cls.model.file import read_model
+    from edge_cls.model.model import Model
 
     console = Console(stderr=True)
     with quiet_native_libraries(), opened(memory) as taught:

@@ -22,10 +22,10 @@ from edge_cls.core.labels import check_label
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import EdgeClsError, ImageError, MemoryFileError
 from edge_cls.files import open_regular
-from edge_cls.images import MAX_FILE, SUFFIXES, read_image
-from edge_cls.memory.exchange.names import folder_names
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import MAX_FILE, SUFFIXES, read_image
+from edge_cls.memory.exchange.folder_names import folder_names
 from edge_cls.memory.records import Record
-from edge_cls.preprocess import Frame
 
 RECORDS = "edge-cls-memory.json"
 """The file beside the class folders."""

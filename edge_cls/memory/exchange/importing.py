@@ -11,13 +11,13 @@ from typing import Protocol
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import EdgeClsError, MemoryFileError, SpaceMismatch
+from edge_cls.images.preprocess import Frame
 from edge_cls.memory.exchange.arrays import read_arrays
-from edge_cls.memory.exchange.checks import checked
 from edge_cls.memory.exchange.folder import FolderSource
 from edge_cls.memory.exchange.other_memory import read_memory
+from edge_cls.memory.exchange.validation import checked
 from edge_cls.memory.records import Merged, Record
 from edge_cls.memory.store import Memory
-from edge_cls.preprocess import Frame
 
 
 class Embedder(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 from edge_cls.errors import MemoryFileError
+from edge_cls.memory.maintenance import copy_untouched
 from edge_cls.memory.records import Record
 from edge_cls.memory.store import Memory
-from edge_cls.memory.upkeep import copy_untouched
 
 
 def read_memory(path: Path) -> Generator[Record]:

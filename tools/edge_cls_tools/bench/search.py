@@ -19,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.core.vectors import Vectors
+from edge_cls.learning.vectors import Vectors
 
 NEIGHBOURS = 5
 QUERIES = 20

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.core.vectors import Vectors
+from edge_cls.learning.vectors import Vectors
 from edge_cls.memory.store import Memory, Record
 
 CROP = 12_000

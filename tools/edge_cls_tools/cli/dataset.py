@@ -11,7 +11,7 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from edge_cls_tools.dataset_doctor.findings import Diagnosis, Finding
+    from edge_cls_tools.dataset.check.findings import Diagnosis, Finding
 
 dataset = typer.Typer(
     help="Check a folder of photos, split it without leaks, and import what others publish.",
@@ -40,11 +40,11 @@ def check(
     """Find what is the matter with a folder of photos. Exit code 1 for unusable files or leaks between splits."""
     import json
 
-    from edge_cls_tools.dataset_doctor import quarantine as ward
+    from edge_cls_tools.dataset.check import quarantine as ward
 
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.dataset_doctor.diagnosis import diagnose
+        from edge_cls_tools.dataset.check.diagnosis import diagnose
 
         with progress_display() as display:
             diagnosis = diagnose(data, display, judge=labels)
@@ -73,7 +73,7 @@ def restore(
     ],
 ) -> None:
     """Move the files in quarantine back to where they came from. Exit code 1 when one of them had to stay."""
-    from edge_cls_tools.dataset_doctor import quarantine as ward
+    from edge_cls_tools.dataset.check import quarantine as ward
 
     restored, kept = ward.restore(quarantine)
     typer.echo(f"moved back: {len(restored)}")
@@ -102,7 +102,7 @@ def split(
     """Write train, val and test folders in which no photo looks like one of another folder. DATA is not changed."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.dataset_split import write_split
+        from edge_cls_tools.dataset.split import write_split
 
         with progress_display() as display:
             done = write_split(data, out, seed=seed, validation=validation, test=test, link=link, display=display)
@@ -145,9 +145,9 @@ def import_dataset(
     from edge_cls_tools.cli.progress import progress_display
 
     with quiet_native_libraries(), progress_display() as display:
-        from edge_cls_tools.dataset_import.keras_sets import SETS, import_keras_set
-        from edge_cls_tools.dataset_import.listed_tree import import_listed
-        from edge_cls_tools.dataset_import.samples_zip import import_samples
+        from edge_cls_tools.dataset.importing.keras_sets import SETS, import_keras_set
+        from edge_cls_tools.dataset.importing.listed_tree import import_listed
+        from edge_cls_tools.dataset.importing.samples_zip import import_samples
 
         task = display.add_task("importing", total=None, note="")
         missing = 0
@@ -191,7 +191,7 @@ def _show(diagnosis: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from edge_cls_tools.dataset_doctor.findings import KINDS
+    from edge_cls_tools.dataset.check.findings import KINDS
 
     console = Console()
     typer.echo(f"{diagnosis.photos} usable photos of {len(diagnosis.classes)} classes")
@@ -209,7 +209,7 @@ def _show(diagnosis: Diagnosis) -> None:
 
 
 def _line(finding: Finding, root: Path) -> str:
-    from edge_cls_tools.dataset_doctor.findings import shown
+    from edge_cls_tools.dataset.check.findings import shown
 
     names = ", ".join(shown(path, root) for path in finding.paths[:_EXAMPLES])
     more = f" and {len(finding.paths) - _EXAMPLES} more" if len(finding.paths) > _EXAMPLES else ""

@@ -20,7 +20,7 @@ def demo(
     with quiet_native_libraries():
         from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.demo import run_demo
+        from edge_cls_tools.demo.job import run_demo
 
         with progress_display() as display:
             summary = run_demo(out, display)

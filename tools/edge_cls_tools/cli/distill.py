@@ -34,8 +34,8 @@ def distill(
     """Teach a small backbone, from random weights, to see photos as a large one does. Needs no labels."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.distillation.distillation import Recipe
-        from edge_cls_tools.distillation.student import distill_backbone
+        from edge_cls_tools.distillation.job import distill_backbone
+        from edge_cls_tools.distillation.train import Recipe
 
         with progress_display() as display:
             passes = distill_backbone(

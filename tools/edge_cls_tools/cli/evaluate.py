@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_cls_tools.evaluation.comparison import PairedComparison
-    from edge_cls_tools.evaluation.evaluation import Evaluation
+    from edge_cls_tools.evaluation.metrics import Evaluation
     from edge_cls_tools.evaluation.robustness import Robustness
 
 
@@ -46,14 +46,14 @@ def evaluate(
 ) -> None:
     """Measure an int8 model on photos it has not learnt from."""
     with quiet_native_libraries():
-        from edge_cls.classifier import read_labels
         from edge_cls.files import write_whole
+        from edge_cls.model.labels_file import read_labels
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.evaluation.answers import ask, load_classifier, photos_for, unseen
         from edge_cls_tools.evaluation.comparison import ask_too, check_same_labels
         from edge_cls_tools.evaluation.comparison import compare as compare_answers
-        from edge_cls_tools.evaluation.evaluation import evaluation_of
         from edge_cls_tools.evaluation.files import evaluation_json, make_folder, predictions_csv
+        from edge_cls_tools.evaluation.metrics import evaluation_of
+        from edge_cls_tools.evaluation.predictions import ask, load_classifier, photos_for, unseen
         from edge_cls_tools.evaluation.robustness import measure_robustness
 
         given = read_labels(labels) if labels else ()

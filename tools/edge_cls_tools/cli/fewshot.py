@@ -43,10 +43,10 @@ def fewshot(
     from dataclasses import asdict
 
     with quiet_native_libraries():
-        from edge_cls.core.openset import STRANGER
         from edge_cls.errors import ConfigError
-        from edge_cls.model import Model
-        from edge_cls.model_file import read_model
+        from edge_cls.learning.open_set import STRANGER
+        from edge_cls.model.file import read_model
+        from edge_cls.model.model import Model
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.evaluation.fewshot import (
             NAMES,
@@ -57,7 +57,7 @@ def fewshot(
             few_shot,
             margins,
         )
-        from edge_cls_tools.evaluation.unknown import Unknown, tell_apart
+        from edge_cls_tools.evaluation.open_set import Unknown, tell_apart
 
         heads = head.split(",")
         try:
@@ -79,7 +79,7 @@ def fewshot(
                 if file.manifest is not None and file.manifest.stranger_distance is not None:
                     stranger = file.manifest.stranger_distance
             else:
-                from edge_cls_tools.models.backbones import load_backbone
+                from edge_cls_tools.backbones.backbones import load_backbone
 
                 embedder = load_backbone(model)
             task = display.add_task("embedding", total=None, note="")

@@ -18,8 +18,8 @@ def list_models(as_json: JsonOption = False) -> None:
     """List the backbones, and which of them are on this machine."""
     import json
 
-    from edge_cls_tools.models.registry import Shipped, known_models
-    from edge_cls_tools.models.store import local_path
+    from edge_cls_tools.backbones.registry import Shipped, known_models
+    from edge_cls_tools.backbones.store import local_path
 
     rows = []
     for model in known_models().values():
@@ -49,8 +49,8 @@ def fetch_model(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from edge_cls_tools.models.registry import Shipped, find_model
-    from edge_cls_tools.models.store import fetch
+    from edge_cls_tools.backbones.registry import Shipped, find_model
+    from edge_cls_tools.backbones.store import fetch
 
     model = find_model(name)
     console = Console(stderr=True)

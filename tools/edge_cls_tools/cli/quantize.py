@@ -11,7 +11,7 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from edge_cls_tools.int8.quantization import Quantization
+    from edge_cls_tools.quantization.quantize import Quantization
 
 
 def quantize(
@@ -41,7 +41,7 @@ def quantize(
     with quiet_native_libraries():
         from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.int8.quantization import quantize as convert
+        from edge_cls_tools.quantization.quantize import quantize as convert
 
         with progress_display() as display:
             task = display.add_task("converting, then comparing", total=None, note="")
@@ -67,7 +67,7 @@ def _as_json(made: Quantization) -> dict[str, object]:
 
 
 def _show(made: Quantization) -> None:
-    from edge_cls_tools.int8.layer_noise import worst_layers
+    from edge_cls_tools.quantization.layer_noise import worst_layers
 
     comparison = made.comparison
     typer.echo(

@@ -10,7 +10,7 @@ import typer
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
 if TYPE_CHECKING:
-    from edge_cls_tools.training.transfer import Trained
+    from edge_cls_tools.training.train import Trained
 
 
 def train(
@@ -51,10 +51,10 @@ def train(
     """Train a classifier on a folder of photos, on top of a backbone that is frozen or fine-tuned."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.dataset import load_dataset
+        from edge_cls_tools.dataset.loading import load_dataset
         from edge_cls_tools.training.distribution import Distribution
         from edge_cls_tools.training.fine_tuning import Recipe
-        from edge_cls_tools.training.transfer import train_classifier
+        from edge_cls_tools.training.train import train_classifier
 
         distribution = Distribution.named(strategy)
         dataset = load_dataset(data, seed=seed)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_cls.errors import DatasetError
-from edge_cls.images import SUFFIXES, read_image
-from edge_cls.preprocess import Frame
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import SUFFIXES, read_image
 
 
 @dataclass(frozen=True)

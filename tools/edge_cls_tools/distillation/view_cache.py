@@ -21,13 +21,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ImageError, OutputError
-from edge_cls.interpreter import Interpreter
-from edge_cls.model_file import sha256
-from edge_cls.preprocess import Frame, resize
+from edge_cls.images.preprocess import Frame, resize
+from edge_cls.model.file import sha256
+from edge_cls_tools.distillation.augmentation import random_view
 from edge_cls_tools.distillation.photo_pool import PoolPhoto
-from edge_cls_tools.distillation.views import random_view
-from edge_cls_tools.pixels import normalize
+from edge_cls_tools.io.batches import normalize
 
 CHUNK = 500
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_cls.graph import EDGE_TPU, Operator, TensorInfo, operators, unpack
-from edge_cls.model_file import read_model
+from edge_cls.model.file import read_model
+from edge_cls.tflite.graph import EDGE_TPU, Operator, TensorInfo, operators, unpack
 from edge_cls_tools.edgetpu.operators import SUPPORTED, Fault
 
 _BYTES = ("INT8", "UINT8")

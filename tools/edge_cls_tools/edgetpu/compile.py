@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
 from edge_cls.files import write_whole
-from edge_cls.graph import compiled_for_edge_tpu, unpack
-from edge_cls.model_file import ModelFile, read_model, sha256, write_model
+from edge_cls.model.file import ModelFile, read_model, sha256, write_model
+from edge_cls.tflite.graph import compiled_for_edge_tpu, unpack
 from edge_cls_tools.edgetpu.log import MAPPED, Log, last_words, parse_log
 
 COMPILER = "edgetpu_compiler"

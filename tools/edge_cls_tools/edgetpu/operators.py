@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_cls.graph import Operator, TensorInfo
+from edge_cls.tflite.graph import Operator, TensorInfo
 
 SOFTMAX_MOST = 16_000
 """Elements of a softmax, at most."""

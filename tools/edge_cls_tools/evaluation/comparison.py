@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
 from edge_cls.errors import ModelError
-from edge_cls.model import Model
-from edge_cls_tools.evaluation.answers import Answers, ask, readable, unseen
-from edge_cls_tools.pixels import Advance
+from edge_cls.model.model import Model
+from edge_cls_tools.evaluation.predictions import Answers, ask, readable, unseen
+from edge_cls_tools.io.batches import Advance
 
 
 @dataclass(frozen=True)

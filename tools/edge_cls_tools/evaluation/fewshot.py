@@ -16,14 +16,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.core.heads.selection import HEADS
-from edge_cls.core.learner import Learner, Lesson
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.errors import DatasetError, ModelError
-from edge_cls.model import Model
-from edge_cls_tools.dataset import all_photos
-from edge_cls_tools.pixels import Advance, Pixels, batches
+from edge_cls.learning.heads.selection import HEADS
+from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.model.model import Model
+from edge_cls_tools.dataset.loading import all_photos
+from edge_cls_tools.io.batches import Advance, Pixels, batches
 
 QUERIES = 15
 """Photos of each class that are asked in a trial, at most."""

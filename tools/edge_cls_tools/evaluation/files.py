@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_cls.errors import OutputError
-from edge_cls_tools.evaluation.answers import Answers, readable
 from edge_cls_tools.evaluation.comparison import Pair, compare
-from edge_cls_tools.evaluation.evaluation import Evaluation
+from edge_cls_tools.evaluation.metrics import Evaluation
+from edge_cls_tools.evaluation.predictions import Answers, readable
 from edge_cls_tools.evaluation.robustness import Robustness
 
 

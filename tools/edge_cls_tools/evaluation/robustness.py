@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_cls.images import read_image
-from edge_cls.model import Model
-from edge_cls.preprocess import Frame, resize
-from edge_cls_tools.dataset import Photo
-from edge_cls_tools.evaluation.answers import class_probabilities
-from edge_cls_tools.evaluation.perturbations import PERTURBATIONS, STRENGTHS, Perturbation
-from edge_cls_tools.pixels import Advance
+from edge_cls.images.preprocess import Frame, resize
+from edge_cls.images.reading import read_image
+from edge_cls.model.model import Model
+from edge_cls_tools.dataset.loading import Photo
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Perturbation
+from edge_cls_tools.evaluation.predictions import class_probabilities
+from edge_cls_tools.io.batches import Advance
 
 WORKING_SIDE = 480
 """The shorter side, in pixels, that larger photos are shrunk to: on twelve megapixels the noise of a pixel would vanish

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from edge_cls.errors import ImageError
-from edge_cls.images import read_image
-from edge_cls_tools.dataset_doctor.findings import KINDS, Diagnosis, Finding, Kind, shown
+from edge_cls.images.reading import read_image
+from edge_cls_tools.dataset.check.findings import KINDS, Diagnosis, Finding, Kind, shown
 from edge_cls_tools.report.page import page, picture, plot
 
 _FINDINGS, _PICTURES = 40, 6

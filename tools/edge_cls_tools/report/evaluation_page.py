@@ -9,12 +9,12 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from edge_cls.images import read_image
-from edge_cls_tools.evaluation.answers import Answers, readable
+from edge_cls.images.reading import read_image
 from edge_cls_tools.evaluation.comparison import Pair, compare, differing
-from edge_cls_tools.evaluation.confidence import rejection_curve, reliability
-from edge_cls_tools.evaluation.evaluation import Evaluation, uncalibrated
-from edge_cls_tools.evaluation.perturbations import PERTURBATIONS
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
+from edge_cls_tools.evaluation.metrics import Evaluation, uncalibrated
+from edge_cls_tools.evaluation.predictions import Answers, readable
+from edge_cls_tools.evaluation.reliability import rejection_curve, reliability
 from edge_cls_tools.evaluation.robustness import Robustness, backdrop_of, changes, working_frame
 from edge_cls_tools.report.evaluation_plots import (
     classes_plot,

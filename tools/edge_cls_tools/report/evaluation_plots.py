@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from edge_cls_tools.evaluation.confidence import BINS, Bin, Kept
-from edge_cls_tools.evaluation.evaluation import ClassMetrics
+from edge_cls_tools.evaluation.metrics import ClassMetrics
+from edge_cls_tools.evaluation.reliability import BINS, Bin, Kept
 from edge_cls_tools.evaluation.robustness import Robustness
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a949e"

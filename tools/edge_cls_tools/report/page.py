@@ -11,9 +11,9 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from edge_cls import __version__
-from edge_cls.images import encode_jpeg
-from edge_cls.preprocess import Frame, resize
+from edge_cls.images.preprocess import Frame, resize
+from edge_cls.images.reading import encode_jpeg
+from edge_cls.version import __version__
 
 PICTURE_SIDE = 160
 """The longest side, in pixels, of a photo in a report."""

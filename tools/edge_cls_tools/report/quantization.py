@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from edge_cls.errors import ConversionError
-from edge_cls_tools.int8.layer_noise import LayerNoise, worst_layers
-from edge_cls_tools.int8.quantization import Quantization
+from edge_cls_tools.quantization.layer_noise import LayerNoise, worst_layers
+from edge_cls_tools.quantization.quantize import Quantization
 from edge_cls_tools.report.page import page, plot
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_cls_tools.dataset import Photo
+from edge_cls_tools.dataset.loading import Photo
 from edge_cls_tools.run_directory import CALIBRATION_IMAGES
 
 

@@ -20,9 +20,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
-from edge_cls_tools.models.backbones import Backbone
-from edge_cls_tools.pixels import Pixels
-from edge_cls_tools.training.camera_views import CameraViews
+from edge_cls_tools.backbones.backbones import Backbone
+from edge_cls_tools.io.batches import Pixels
+from edge_cls_tools.training.augmentation import CameraViews
 from edge_cls_tools.training.checkpoint import Checkpoint, State, restore, values
 from edge_cls_tools.training.distribution import Distribution
 from edge_cls_tools.training.head import Head, Labels

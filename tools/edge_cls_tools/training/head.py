@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from edge_cls_tools.embeddings import Embeddings
+from edge_cls_tools.backbones.embedding_cache import Embeddings
 
 if TYPE_CHECKING:
     import keras
 
-    from edge_cls_tools.models.backbones import Backbone
+    from edge_cls_tools.backbones.backbones import Backbone
 
 Labels = NDArray[np.int64]
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))

@@ -1,0 +1,1 @@
+"""The application: everything put together from the configuration."""

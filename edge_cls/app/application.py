@@ -1,0 +1,179 @@
+"""The composition root: the appliance on what the configuration names, and from one configuration to the next."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_cls import config as settings
+from edge_cls.app.factory import (
+    name_of,
+    open_classifier,
+    open_panel,
+    open_sink,
+    pace_of,
+    sinks_of,
+    source_name,
+    source_opener,
+    states_of,
+)
+from edge_cls.config import Config
+from edge_cls.core.urls import showable
+from edge_cls.errors import ConfigError, EdgeClsError
+from edge_cls.runtime.main_loop import Appliance
+from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.ports import Clock, Feedback, FrameSource, Panel, Sink, Supervisor
+from edge_cls.runtime.reconnect import Camera
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.sources.opening import is_live
+
+log = logging.getLogger(__name__)
+
+_OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
+_PATIENCE = 1.0
+"""Seconds that all sinks together have to deliver what is queued when they are closed."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is seen of a run on the terminal or in a pipe: a sink whose failure ends it, and what wishes became of."""
+
+    sink: Sink
+    heard: Callable[[Feedback], None] | None = None
+
+
+class Service:
+    """The appliance as the configuration describes it, which `reading` reads: now, and again at each reload.
+
+    `show` makes what is shown of it, told whether the source is live. A memory that does not exist is made, where
+    `make_memory`. Raises ConfigError, and whatever keeps the appliance from beginning: a source that does not exist, a
+    model that fails its golden frames, a memory of another backbone.
+    """
+
+    def __init__(
+        self,
+        reading: Callable[[], Config],
+        *,
+        show: Callable[[bool], Shown | None],
+        supervisor: Supervisor,
+        make_memory: bool,
+        clock: Clock = time,
+    ) -> None:
+        self._reading = reading
+        self._clock = clock
+        self._make_memory = make_memory
+        self.config = reading()
+        self._live = is_live(source_name(self.config))
+        self._adapters: dict[object, Outbox | Panel] = {}
+        self._source: FrameSource | None = None
+        self.classifier = open_classifier(self.config, make_memory=make_memory)
+        try:
+            if self._live:
+                self._source = Camera(source_opener(self.config, clock), clock=clock)
+            else:
+                self._source = source_opener(self.config, clock)()
+            self.pipeline = Pipeline(self._source, self.classifier, clock=clock, pace=pace_of(self.config, clock))
+            self.appliance = Appliance(
+                self._source, self.pipeline, states_of(self.config), clock=clock, supervisor=supervisor,
+                reload=self.reload,
+            )  # fmt: skip
+            self._shown = show(self._live)
+            if self._shown is not None:
+                self._adapters[self._shown] = Outbox(self._shown.sink, essential=True, name="output")
+                self.appliance.heard = self._shown.heard
+            self._adapt(self.config)
+        except BaseException:
+            self.close()
+            if self._source is not None:
+                self._source.close()
+            raise
+
+    def run(self, max_frames: int | None = None) -> int:
+        """Work until the source ends, `max_frames` are done or the appliance is stopped; return how many were done."""
+        try:
+            return self.appliance.run(max_frames)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of everything. Closing twice is safe."""
+        until = self._clock.monotonic() + _PATIENCE
+        try:
+            while self._adapters:
+                self._close_adapter(next(reversed(self._adapters)), until)
+        finally:
+            self.classifier.close()
+
+    def reload(self) -> str | None:
+        """Read the configuration again and replace what it changes. One that makes no sense leaves all as it was.
+
+        What is being seen, and the evidence for it, stay. The source may become another camera, but a camera does not
+        become a recording. Returns why it was refused, if it was.
+        """
+        try:
+            self._become(self._reading())
+        except (EdgeClsError, OSError) as error:
+            log.error("the new configuration is refused, the old one stays: %s", error)
+            return f"the new configuration is refused: {error}"
+        log.info("the configuration was read again")
+        return None
+
+    def _become(self, new: Config) -> None:
+        old = self.config
+        if new.source != old.source and not (self._live and is_live(source_name(new))):
+            ours, theirs = showable(source_name(old)), showable(source_name(new))
+            raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", mend="start it again")
+        renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
+        if renewed and "none" not in (old.delegate, new.delegate):
+            raise ConfigError(
+                "the Edge TPU in use serves one model at a time",
+                mend="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
+            )
+        classifier = open_classifier(new, make_memory=self._make_memory) if renewed else self.classifier
+        try:
+            self._adapt(new)
+        except BaseException:
+            if renewed:
+                classifier.close()
+            self._adapt(old)
+            raise
+        self.config = new
+        if renewed:
+            self.pipeline.engine, before = classifier, self.classifier
+            self.classifier = classifier
+            before.close()
+        if new.states != old.states:
+            self.appliance.states = states_of(new, going_on_from=self.appliance.states)
+        if new.limits != old.limits:
+            self.pipeline.pace = pace_of(new, self._clock)
+        if new.source != old.source and isinstance(self._source, Camera):
+            self._source.opener = source_opener(new, self._clock)
+
+    def _adapt(self, config: Config) -> None:
+        """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
+        wanted = [*sinks_of(config), *([] if config.panel is None else [config.panel])]
+        for key in [key for key in self._adapters if key not in wanted and key is not self._shown]:
+            self._close_adapter(key, self._clock.monotonic() + _PATIENCE)
+        for key in wanted:
+            if key in self._adapters:
+                continue
+            if isinstance(key, settings.Panel):
+                panel = open_panel(key, self._clock)
+                panel.start(self.pipeline.snapshot, self.appliance.ask)
+                self._adapters[key] = panel
+            else:
+                self._adapters[key] = Outbox(open_sink(key), name=name_of(key), clock=self._clock)
+        outboxes = [adapter for adapter in self._adapters.values() if isinstance(adapter, Outbox)]
+        self.appliance.outboxes = outboxes
+        self.appliance.panel = next((one for one in self._adapters.values() if not isinstance(one, Outbox)), None)
+
+    def _close_adapter(self, key: object, until: float) -> None:
+        adapter = self._adapters.pop(key)
+        if isinstance(adapter, Outbox):
+            # Of a recording everything is told, however slow who reads it, unless somebody wants it to stop.
+            in_haste = self._live or self.appliance.stopping
+            adapter.close(max(0.0, until - self._clock.monotonic()) if in_haste else None)
+        else:
+            adapter.close()

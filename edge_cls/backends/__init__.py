@@ -1,0 +1,1 @@
+"""Interpreters: what runs a network."""

@@ -1,0 +1,155 @@
+"""Whether what a configuration names is there, as far as that can be seen without opening a camera or moving a pin."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from edge_cls.config.errors import Fault
+from edge_cls.config.loading import DEFAULT_FILE
+from edge_cls.config.schema import CommandSink, Config, JsonLinesSink, StateFileSink
+from edge_cls.core.urls import showable
+from edge_cls.files import open_regular
+from edge_cls.sources.names import parse_source
+
+_ANY_SIZE = 2**63
+_SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
+OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
+"""Folders that systemd makes when it starts the service."""
+# What ProtectHome and PrivateTmp of the unit put empty folders in the place of ...
+_HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
+# ... and what ProtectSystem=strict leaves to be written.
+_WRITABLE = (*OF_THE_SERVICE, Path("/dev"))
+_FLEETING = (Path("/run"), Path("/dev"))
+
+
+def missing(config: Config) -> Iterator[Fault]:
+    """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
+    for where, path in _read(config):
+        if trouble := _unreadable(path):
+            yield Fault(where, trouble, "check the path and its rights")
+    for where, path in _written(config):
+        if path.is_dir():
+            yield Fault(where, f"{path} is a folder", "name a file in it")
+    name = config.source.name
+    if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
+        mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
+        yield Fault("source.name", f"{showable(name)} does not exist", mend)
+    for where, program in _started(config):
+        if not _is_program(program):
+            yield Fault(where, f"{program} is no program", "check the path, or chmod +x it")
+
+
+def doubts(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[Fault]:
+    """Yield what may be meant so, and probably is not.
+
+    `file` is where the configuration was read. `shown`: the folders of a home that the unit shows to the service.
+    """
+    name = config.source.name
+    if name is None:
+        yield Fault("source.name", "no source is named", "name one here, or with --source")
+    elif "://" in name and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
+        yield Fault("source.name", "everybody may read the password in it", _closing(file))
+    if config.memory is None and config.panel is not None and config.panel.button:
+        yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
+    if config.memory is None and config.classes == "memory":
+        yield Fault("classes", "no class can be known without a memory", "set memory, or other classes")
+    for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
+        if is_set and config.model is None:
+            yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
+    out_of_reach = list(_out_of_reach(config, shown)) if _of_service(file) else []
+    yield from out_of_reach
+    told = {fault.where for fault in out_of_reach}
+    for where, path in _written(config):
+        if where not in told and path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
+            # What root made the service could not write into.
+            make = "install -d -o edge-cls -g edge-cls" if _of_service(file) else "mkdir -p"
+            yield Fault(where, f"the folder {path.parent} does not exist", f"make it: {make} {path.parent}")
+
+
+def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
+    """Yield what a person has and the service has not, as its unit shuts it off."""
+    written = dict(_written(config))
+    writable = [folder.resolve() for folder in _WRITABLE]  # one may be a link to a larger card
+    for where, path in (dict(_named(config)) | written).items():
+        real = Path(os.path.realpath(path))
+        # A link is of no use where it leads out of sight, nor where it lies there itself.
+        if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
+            yield Fault(where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls")
+        elif where in written and not _is_below(real, writable):
+            yield Fault(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
+        elif where == "memory" and _is_below(real, _FLEETING):
+            yield Fault(where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls")
+    if config.panel is not None and config.panel.kind == "keyboard" and config.panel.device is None:
+        mend = 'name a keypad: device = "/dev/input/by-id/usb-NAME-event-kbd"'
+        yield Fault("panel.device", "the service has no terminal to read keys from", mend)
+
+
+def _is_below(path: Path, folders: Collection[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _named(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield the files that the service must see."""
+    yield from _read(config)
+    name = config.source.name
+    if name is not None and parse_source(name)[0] == "files" and "://" not in name:
+        yield "source.name", Path(name)
+    for where, program in _started(config):
+        yield where, Path(program)
+
+
+def _read(config: Config) -> Iterator[tuple[str, Path]]:
+    for where, path in (("model", config.model), ("labels", config.labels)):
+        if path is not None:
+            yield where, path
+
+
+def _started(config: Config) -> Iterator[tuple[str, str]]:
+    for number, sink in enumerate(config.sink, 1):
+        if isinstance(sink, CommandSink):
+            yield f"sink #{number}, argv", sink.argv[0]
+
+
+def _written(config: Config) -> Iterator[tuple[str, Path]]:
+    if config.memory is not None:
+        yield "memory", config.memory
+    for number, sink in enumerate(config.sink, 1):
+        if isinstance(sink, JsonLinesSink | StateFileSink) and sink.path.is_absolute():  # not on standard output
+            yield f"sink #{number}, path", sink.path
+
+
+def _of_service(file: Path) -> bool:
+    return file.resolve() == DEFAULT_FILE.resolve()
+
+
+def _closing(file: Path) -> str:
+    """Return the command that lets none but its user read `file`: the service, or the person whose it is."""
+    theirs = file.stat().st_uid != 0 and not _of_service(file)
+    # Of root's group the service's user is none.
+    return f"chmod 640 {file}" if theirs else f"chown root:edge-cls {file} && chmod 640 {file}"
+
+
+def _holds(file: Path, text: str) -> bool:
+    return text in file.read_text(encoding="utf-8", errors="replace")
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        open_regular(path, limit=_ANY_SIZE).close()
+    except FileNotFoundError:
+        return f"{path} does not exist"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    return None
+
+
+def _matches(pattern: str) -> bool:
+    return glob.has_magic(pattern) and any(True for _ in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - takes absolute ones
+
+
+def _is_program(path: str) -> bool:
+    return Path(path).is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,1 @@
+"""Learning from a few examples: heads, open-set rejection, advice."""

@@ -1,0 +1,1 @@
+"""Model files: what they hold, how they are opened, checked and imported."""

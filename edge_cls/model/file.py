@@ -1,0 +1,197 @@
+"""Read and write a `.tflite` with labels and manifest inside.
+
+The network carries TFLite Metadata, for MediaPipe and others. The files are appended to it as a ZIP archive, as that
+standard does it: `zipfile` opens the model, and any TFLite interpreter runs it, since it stops reading where the
+network ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from edge_cls.core.labels import format_labels, parse_labels
+from edge_cls.core.manifest import Manifest
+from edge_cls.errors import LabelError, ModelError
+from edge_cls.files import ZIP_FAULTS, open_regular, write_whole
+from edge_cls.model.golden_frames import GoldenFrame
+from edge_cls.tflite.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
+
+MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+TRAINED_ON = "trained-on.sha256"
+GOLDEN = "golden.json"
+_MAX_FILE = 128 * 2**20
+"""Several times the largest image classifiers in int8. It lies in memory up to three times."""
+_MAX_MEMBER = 16 * 2**20
+_EMPTY_ARCHIVE = b"PK\x05\x06" + bytes(18)
+_MAX_MEMBERS = 1000
+_manifests = TypeAdapter(Manifest)
+_goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model as it lies on disk.
+
+    `network` is the FlatBuffer alone, without the metadata that `write_model` puts in front of it. A model that
+    edge-cls did not make has no manifest, and labels only where its metadata names the file. `trained_on` holds the
+    first four bytes of the SHA-256 of each photo that the model has learnt from. `golden` are the frames that
+    `edge_cls.model.golden` replays.
+    """
+
+    path: Path
+    network: bytes
+    manifest: Manifest | None = None
+    labels: tuple[str, ...] = ()
+    trained_on: frozenset[bytes] = frozenset()
+    golden: tuple[GoldenFrame, ...] = ()
+
+
+def read_model(path: Path) -> ModelFile:
+    """Return the model at `path`. Raises ModelError where it is missing, cut off, damaged or no TFLite model."""
+    return model_of(path, *read_parts(path))
+
+
+def model_of(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
+    """Return the model whose parts `read_parts` has read. Raises ModelError where they are damaged."""
+    return _ours(path, stored, archive) if MANIFEST in archive.namelist() else _foreign(path, stored, archive)
+
+
+def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
+    """Return the network as it lies in the file at `path`, metadata included, and the archive of files behind it.
+
+    Raises ModelError where the file is missing, cut off, or no TFLite model.
+    """
+    content = _read(path)
+    archive = _open_archive(path, content)
+    # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
+    if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
+        raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
+    return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open_regular(path, limit=_MAX_FILE) as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path} does not exist", mend="check the path, or make a model with 'edge-cls quantize'"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check the file and its rights") from error
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
+    return content
+
+
+def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
+    try:
+        manifest = _manifests.validate_json(_member(path, archive, MANIFEST))
+        labels = tuple(_member(path, archive, LABELS).decode().splitlines())
+        golden = _goldens.validate_json(_member(path, archive, GOLDEN) or b"[]")
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{path} has a manifest this version cannot read ({_first(error)})",
+            mend="update edge-cls, or make the model again",
+        ) from error
+    if sha256(stored) != manifest.flatbuffer_sha256:
+        raise ModelError(
+            f"{path} is damaged: its network does not match its hash", mend="copy it again from where it was made"
+        )
+    digests = _member(path, archive, TRAINED_ON)
+    trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
+    return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
+
+
+def _first(error: ValidationError | UnicodeDecodeError) -> str:
+    """Return what is wrong first, and where."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{LABELS} is no UTF-8"
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:
+    try:
+        name = labels_file(read_metadata(network) or {})
+        labels = parse_labels(_member(path, archive, name).decode()) if name else ()
+    except (ModelError, LabelError, UnicodeDecodeError):
+        labels = ()
+    return ModelFile(path, network, labels=labels)
+
+
+def _open_archive(path: Path, content: bytes) -> zipfile.ZipFile:
+    """Return the archive behind a network: an empty one where there is none."""
+    if content.count(b"PK\x01\x02") > _MAX_MEMBERS:
+        raise ModelError(f"{path} holds over {_MAX_MEMBERS} files", mend="make the model again")
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        # Opened to be read: one to be written would write its end when it is collected, into what is closed by then.
+        return zipfile.ZipFile(io.BytesIO(_EMPTY_ARCHIVE))
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return an associated file, empty where there is none."""
+    found = [info for info in archive.infolist() if info.filename == name]
+    if not found:
+        return b""
+    if len(found) > 1:
+        raise ModelError(f"{path} holds two files of one name", mend="make the model again")
+    if found[0].file_size > _MAX_MEMBER:
+        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", mend="make the model again")
+    # Not LZMA, whose header alone can ask for gigabytes.
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")
+    try:
+        return archive.read(name)
+    except ZIP_FAULTS as error:
+        raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
+
+
+def write_model(model: ModelFile) -> None:
+    """Write `model` to its path: whole, or, where the disk is full, not at all. The same model gives the same bytes.
+
+    A model with a manifest gets TFLite Metadata; `flatbuffer_sha256`, and `space` where there is none, are filled in.
+    Raises ValueError where `network` is a whole file, with files behind the network.
+    """
+    if zipfile.is_zipfile(io.BytesIO(model.network)):
+        raise ValueError(f"the network of {model.path} has files appended: take that of read_model")
+    network = without_metadata(model.network)
+    files: dict[str, bytes] = {}
+    if model.manifest is not None:
+        space = model.manifest.space or sha256(network)
+        network = with_metadata(network, describe(network, model.manifest, model.labels))
+        manifest = replace(model.manifest, flatbuffer_sha256=sha256(network), space=space)
+        files[MANIFEST] = _manifests.dump_json(manifest, indent=2)
+    if model.labels:
+        files[LABELS] = format_labels(model.labels).encode()
+    if model.trained_on:
+        files[TRAINED_ON] = b"".join(sorted(model.trained_on))
+    if model.golden:
+        files[GOLDEN] = _goldens.dump_json(model.golden, indent=2)
+    buffer = io.BytesIO()
+    buffer.write(network)
+    _append_zip(buffer, files)
+    write_whole(model.path, buffer.getvalue())
+
+
+def _append_zip(buffer: io.BytesIO, files: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            # A ZipInfo of its own has the year 1980 and not the time of day, which would change the bytes.
+            archive.writestr(zipfile.ZipInfo(name), data)
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of `content` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,65 @@
+"""Golden frames are made where a model is made, and replayed where it runs: a mismatch refuses to serve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.core.quantization import quantize_vector
+from edge_cls.errors import ModelError
+from edge_cls.images.preprocess import Frame, preprocess
+from edge_cls.images.reading import encode_png, read_image
+from edge_cls.model.file import ModelFile, sha256
+from edge_cls.model.golden_frames import TOLERANCE, GoldenFrame, synthetic_frames
+from edge_cls.model.model import Model
+
+
+def with_golden(file: ModelFile) -> ModelFile:
+    """Return `file` with golden frames and what its network gives for them here."""
+    model = Model(file)
+    frames = synthetic_frames(model.contract.width, model.contract.height)
+    return replace(file, golden=tuple(_golden(model, frame) for frame in frames))
+
+
+def check_golden(model: Model) -> None:
+    """Replay the golden frames in the model's file; a file that has none passes.
+
+    Raises ModelError where a frame becomes other pixels than where the model was made, to the bit, or where an output
+    is off by more than the tolerance.
+    """
+    for number, golden in enumerate(model.file.golden):
+        frame = f"golden frame {number} of {model.file.path}"
+        pixels = preprocess(read_image(golden.png, frame), model.contract)
+        if sha256(pixels.tobytes()) != golden.pixels_sha256:
+            raise ModelError(
+                f"{frame} becomes other pixels here than where the model was made",
+                mend="use the same version of edge-cls and of OpenCV there and here, or make the model again",
+            )
+        for name, given in _outputs(model, pixels).items():
+            expected = np.frombuffer(golden.outputs.get(name, b""), np.int8)
+            if expected.shape != given.shape:
+                raise ModelError(f"{frame} lacks the output {name}", mend="make the model again")
+            off = int(np.abs(given.astype(np.int16) - expected).max())
+            if off > TOLERANCE:
+                raise ModelError(
+                    f"{frame} gives another {name} here than where the model was made: off by {off} steps of int8, "
+                    f"{TOLERANCE} are admitted",
+                    mend="update the TFLite interpreter, or run the model elsewhere",
+                )
+
+
+def _golden(model: Model, frame: Frame) -> GoldenFrame:
+    pixels = preprocess(frame, model.contract)
+    outputs = {name: vector.tobytes() for name, vector in _outputs(model, pixels).items()}
+    return GoldenFrame(encode_png(frame), sha256(pixels.tobytes()), outputs)
+
+
+def _outputs(model: Model, pixels: Frame) -> dict[str, NDArray[np.int8]]:
+    """Return the outputs for preprocessed pixels by name, int8."""
+    values = model.run(pixels)
+    return {
+        tensor.name: quantize_vector(value.reshape(-1), tensor.scale, tensor.zero_point).values
+        for tensor, value in zip(model.outputs, values, strict=True)
+    }

@@ -1,0 +1,105 @@
+"""What an export holds: a Teachable Machine ZIP, a Lobe folder, or a `.tflite` file with its labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_cls.core.labels import check_label, parse_labels
+from edge_cls.errors import LabelError, ModelError
+from edge_cls.model.file import read_model
+from edge_cls.model.importing.files import Files, open_files, read_file, zip_files
+from edge_cls.model.importing.normalization import Normalization
+from edge_cls.tflite.graph import tensor_info, unpack
+
+_TEACHABLE_MACHINE = ("model_unquant.tflite", "model.tflite", "model_edgetpu.tflite")
+_SYMMETRIC = Normalization(127.5, 127.5)
+
+
+@dataclass(frozen=True)
+class Export:
+    """A foreign model: what made it, its FlatBuffer, and what its maker says of it beside that.
+
+    `labels` is empty and `normalization` None where nothing is said; `output` is the name of the tensor that holds the
+    classes, "" where it is the only one.
+    """
+
+    maker: str
+    network: bytes
+    labels: tuple[str, ...] = ()
+    normalization: Normalization | None = None
+    output: str = ""
+
+
+def read_export(source: Path) -> Export:
+    """Return the model at `source`. Raises ModelError where it is none that edge-cls knows, and LabelError."""
+    if source.is_dir():
+        return _of_files(open_files(source))
+    content = read_file(source)
+    if content[4:8] == b"TFL3":
+        return _bare(source)
+    if content.startswith(b"PK"):
+        return _of_files(zip_files(str(source), content))
+    raise ModelError(
+        f"{source} is neither a .tflite model nor a ZIP",
+        mend="give a Teachable Machine ZIP, a Lobe folder, or a .tflite file with --labels",
+    )
+
+
+def _of_files(files: Files) -> Export:
+    if "signature.json" in files.names:
+        return _lobe(files)
+    models = sorted(name for name in files.names if name.endswith(".tflite"))
+    if len(models) == 1 and models[0] in _TEACHABLE_MACHINE and "labels.txt" in files.names:
+        return _teachable_machine(files, models[0])
+    if any(name.endswith(".zip") for name in files.names) and not models:
+        raise ModelError(f"{files.place} holds another ZIP", mend="unpack it, and give the one inside")
+    found = ", ".join(models[:5]) or "no .tflite file"
+    raise ModelError(
+        f"{files.place} is no export of Teachable Machine (TensorFlow Lite) or Lobe: it holds {found}",
+        mend="give the .tflite file itself, with --labels",
+    )
+
+
+def _bare(source: Path) -> Export:
+    file = read_model(source)
+    if file.manifest is not None:
+        raise ModelError(f"{source} is a model of edge-cls already", mend="use it as it is")
+    return Export("a .tflite file", file.network, file.labels)
+
+
+def _teachable_machine(files: Files, model: str) -> Export:
+    network = files.read(model)
+    labels = _parse(files.read("labels.txt"), f"labels.txt in {files.place}")
+    graph = unpack(network, f"{model} in {files.place}")
+    if model == "model.tflite" and tensor_info(graph, graph.subgraphs[0].inputs[0]).type == "FLOAT32":
+        # Teachable Machine's own is quantised: this is somebody else's, who chose the same names.
+        return Export("a .tflite file", network, labels)
+    return Export("Teachable Machine", network, labels, _SYMMETRIC)
+
+
+def _lobe(files: Files) -> Export:
+    try:
+        signature = json.loads(files.read("signature.json"))
+        filename, labels = signature["filename"], signature["classes"]["Label"]
+        output = signature["outputs"]["Confidences"].get("name", "")
+        labels = tuple(check_label(label) for label in labels)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"signature.json in {files.place} is not what Lobe writes ({error!r})", mend="export the model again"
+        ) from error
+    if not str(filename).endswith(".tflite") or filename not in files.names:
+        raise ModelError(
+            f"{files.place} is a Lobe export without its .tflite model ({str(filename)[:100]!r})",
+            mend="export it again as TensorFlow Lite",
+        )
+    # Lobe's networks take colours in [0, 1].
+    return Export("Lobe", files.read(filename), labels, Normalization(0.0, 255.0), str(output))
+
+
+def _parse(content: bytes, name: str) -> tuple[str, ...]:
+    try:
+        return parse_labels(content.decode())
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{name} is no text ({error})", mend="write one label a line, UTF-8") from error

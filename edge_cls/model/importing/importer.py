@@ -1,0 +1,157 @@
+"""From a foreign model to one of ours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_cls.backends.sandbox import probe
+from edge_cls.core.manifest import Manifest, Preprocessing
+from edge_cls.errors import ModelError
+from edge_cls.model.file import ModelFile, write_model
+from edge_cls.model.golden import with_golden
+from edge_cls.model.importing.exports import Export, read_export
+from edge_cls.model.importing.normalization import Normalization, of_metadata, of_quantized_input
+from edge_cls.model.importing.outputs import find_embedding, gives_logits
+from edge_cls.model.labels_file import read_labels
+from edge_cls.tflite.graph import (
+    Operator,
+    TensorInfo,
+    add_softmax,
+    compiled_for_edge_tpu,
+    operators,
+    pack,
+    portable_outputs,
+    set_outputs,
+    tensor_info,
+    unpack,
+)
+from edge_cls.tflite.metadata import read_metadata
+from edge_cls.version import __version__
+
+_USUAL = "--mean 127.5 --std 127.5 for [-1, 1] (MobileNet), --mean 0 --std 255 for [0, 1], --mean 0 --std 1 for bytes"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import: the file, what made the model, and the width of its embedding, None without one."""
+
+    file: ModelFile
+    maker: str
+    preprocessing: Preprocessing
+    embedding: int | None
+    edge_tpu: bool
+
+
+def import_model(
+    source: Path,
+    target: Path,
+    *,
+    labels: Path | None = None,
+    embedding: str = "none",
+    mean: float | None = None,
+    std: float | None = None,
+) -> Imported:
+    """Write the foreign model at `source` to `target` as a model of ours, and return what is known of it.
+
+    `embedding` is `none`, `auto` (the pooled features become a second output) or the name of the tensor that does.
+    `labels`, `mean` and `std` go before what the model says itself. The numbers that the model computes stay as they
+    are. Raises ModelError, LabelError and OutputError, and then writes nothing.
+    """
+    name = str(source)
+    export = read_export(source)
+    found = read_labels(labels) if labels else export.labels
+    if not found and embedding == "none":
+        raise ModelError(
+            f"{name} has no labels", mend="give them (--labels FILE), or import its embedding alone: --embedding auto"
+        )
+    model = unpack(export.network, name)
+    graph = operators(model)
+    pixels = _input(model, name)
+    normalization = _normalization(pixels, export, mean, std, name)
+    edge_tpu = compiled_for_edge_tpu(model)
+    vector = None
+    if embedding != "none":
+        if edge_tpu:
+            raise ModelError(
+                f"{name} is compiled for the Edge TPU, where no tensor inside can be looked at",
+                mend="import the .tflite file that it was compiled from with --embedding, and compile that again",
+            )
+        vector = find_embedding(graph, embedding, name)
+    scores = _scores(model, export.output, len(found), name) if found else None
+    manifest = Manifest(
+        name=target.stem,
+        backbone=f"{export.maker} ({source.name})",
+        preprocessing=Preprocessing(pixels.shape[2], pixels.shape[1], mean=normalization.mean, std=normalization.std),
+        created_by=f"edge-cls {__version__}",
+    )
+    network = export.network if edge_tpu else _edited(model, graph, vector, scores)
+    file = ModelFile(target, network, manifest, found)
+    if not edge_tpu:  # which runs where the accelerator is, and nowhere else
+        probe(network, name=name)
+        file = with_golden(file)
+    write_model(file)
+    return Imported(file, export.maker, manifest.preprocessing, None if vector is None else vector.size, edge_tpu)
+
+
+def _input(model: Any, name: str) -> TensorInfo:
+    inputs = [tensor_info(model, index) for index in model.subgraphs[0].inputs]
+    shape = inputs[0].shape if len(inputs) == 1 else ()
+    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
+        raise ModelError(
+            f"{name} takes {' and '.join(str(one.shape) for one in inputs) or 'nothing'}, "
+            "not one RGB image (1, height, width, 3)",
+            mend="use an image classification model for single colour images",
+        )
+    if inputs[0].type not in ("UINT8", "INT8", "FLOAT32"):
+        raise ModelError(f"{name} takes pixels of type {inputs[0].type}", mend="convert it with uint8 or float32 input")
+    return inputs[0]
+
+
+def _normalization(
+    pixels: TensorInfo, export: Export, mean: float | None, std: float | None, name: str
+) -> Normalization:
+    told = export.normalization
+    if mean is not None and std is not None:
+        told = Normalization(mean, std)
+    told = told or of_metadata(read_metadata(export.network) or {}, name)
+    if told is None and pixels.scale:
+        told = of_quantized_input(pixels.scale, pixels.zero_point, signed=pixels.type == "INT8")
+    if told is None:
+        raise ModelError(f"{name} does not say how its pixels are normalised", mend=f"give the two: {_USUAL}")
+    if not math.isfinite(told.mean) or not 0 < abs(told.std) < math.inf:
+        raise ModelError(f"{told} is nothing that {name} can see", mend=f"give other numbers: {_USUAL}")
+    return told
+
+
+def _scores(model: Any, wanted: str, classes: int, name: str) -> TensorInfo:
+    """Return the output that holds the classes."""
+    outputs = [tensor_info(model, index) for index in model.subgraphs[0].outputs]
+    if len(outputs) > 1:
+        # Where the maker does not name it, it is the only one that has a number for each label.
+        named = [one for one in outputs if wanted and one.name.partition(":")[0] == wanted.partition(":")[0]]
+        outputs = named or [one for one in outputs if one.size == classes]
+    if len(outputs) != 1:
+        raise ModelError(
+            f"it is not clear which output of {name} holds the {classes} classes", mend="use a model with one output"
+        )
+    if outputs[0].size != classes:
+        raise ModelError(
+            f"{name} has {outputs[0].size} classes, but {classes} labels",
+            mend="give the labels file that belongs to this model (--labels)",
+        )
+    return outputs[0]
+
+
+def _edited(model: Any, graph: list[Operator], vector: TensorInfo | None, scores: TensorInfo | None) -> bytes:
+    """Return the network with our names for what goes in and comes out, and nothing else changed."""
+    outputs = {}
+    if scores is not None:
+        logits = gives_logits(graph, scores.index)
+        outputs["probability"] = add_softmax(model, scores.index) if logits else scores.index
+    if vector is not None:
+        outputs["embedding"] = vector.index
+    set_outputs(model, outputs)
+    return portable_outputs(pack(model))

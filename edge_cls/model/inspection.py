@@ -1,0 +1,116 @@
+"""What there is to know of a model file, of ours or of anybody else's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_cls.core.manifest import Manifest
+from edge_cls.errors import ModelError
+from edge_cls.model.file import ModelFile, model_of, read_parts, sha256
+from edge_cls.model.golden import check_golden
+from edge_cls.model.model import Model
+from edge_cls.tflite.graph import EDGE_TPU, TensorInfo, operators, tensor_info, unpack
+from edge_cls.tflite.metadata import read_metadata
+from edge_cls.tflite.metadata_schema import Metadata
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """An input or output; where it is quantised as a whole, real = scale * (q - zero_point), otherwise scale is 0."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to know of a model file.
+
+    `size` is that of the file in bytes; `network_sha256` is the hash of the network as it lies there, which is that of
+    the manifest where there is one: `inspect_model` refuses another. `operators` counts them by name;
+    `float_operators` are those that compute in floating point. `metadata` is the TFLite Metadata as it is, and
+    `metadata_problem` why it cannot be read. `files` are those appended to the network, by name their sizes in bytes.
+    `trained_on` counts the photos whose hash is inside. `golden` counts the
+    golden frames; `golden_problem` says why their outputs are not what they should be, or cannot be had here, and
+    `golden_failed` whether it was the former.
+    """
+
+    file: str
+    size: int
+    network_sha256: str
+    subgraphs: int
+    inputs: tuple[TensorFacts, ...]
+    outputs: tuple[TensorFacts, ...]
+    operators: dict[str, int]
+    float_operators: tuple[str, ...]
+    edge_tpu: bool
+    metadata: Metadata | None
+    metadata_problem: str | None
+    manifest: Manifest | None
+    labels: tuple[str, ...]
+    files: dict[str, int]
+    trained_on: int
+    golden: int
+    golden_problem: str | None
+    golden_failed: bool
+
+
+def inspect_model(path: Path) -> Inspection:
+    """Return what there is to know of the model at `path`.
+
+    The network is run only to replay golden frames, and only where it matches its hash. Raises ModelError where the
+    file is missing, damaged, or no TFLite model.
+    """
+    stored, archive = read_parts(path)
+    file = model_of(path, stored, archive)
+    model = unpack(stored, str(path))
+    graph = model.subgraphs[0]
+    found = operators(model)
+    metadata, metadata_problem = None, None
+    try:
+        metadata = read_metadata(stored)
+    except ModelError as error:
+        metadata_problem = str(error)
+    names = Counter(operator.name for operator in found)
+    golden_problem, failed = _replay(file, on_edge_tpu=EDGE_TPU in names)
+    return Inspection(
+        file=str(path),
+        size=path.stat().st_size,
+        network_sha256=sha256(stored),
+        subgraphs=len(model.subgraphs),
+        inputs=tuple(_tensor(tensor_info(model, index)) for index in graph.inputs),
+        outputs=tuple(_tensor(tensor_info(model, index)) for index in graph.outputs),
+        operators=dict(names.most_common()),
+        float_operators=tuple(one.label for one in found if one.computes_in_float),
+        edge_tpu=EDGE_TPU in names,
+        metadata=metadata,
+        metadata_problem=metadata_problem,
+        manifest=file.manifest,
+        labels=file.labels,
+        files={info.filename: info.file_size for info in archive.infolist()},
+        trained_on=len(file.trained_on),
+        golden=len(file.golden),
+        golden_problem=golden_problem,
+        golden_failed=failed,
+    )
+
+
+def _tensor(info: TensorInfo) -> TensorFacts:
+    return TensorFacts(info.name, info.shape, info.type.lower(), info.scale, info.zero_point)
+
+
+def _replay(file: ModelFile, *, on_edge_tpu: bool) -> tuple[str | None, bool]:
+    if not file.golden:
+        return None, False
+    if on_edge_tpu:
+        return "not replayed: the model is compiled for the Edge TPU", False
+    try:
+        check_golden(Model(file))
+    except ModelError as error:
+        return str(error), True
+    return None, False

@@ -1,0 +1,255 @@
+"""The main loop: inferences in, stable events out, lessons learnt between frames. All that feeds the watchdog."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from edge_cls.classifier import Classifier, Prediction
+from edge_cls.errors import EdgeClsError, LabelError, MemoryFileError, SourceError, one_line
+from edge_cls.memory.database import DamagedFile
+from edge_cls.runtime.commands import grant
+from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.pipeline import Inferred, Pipeline
+from edge_cls.runtime.ports import Clock, Feedback, FrameSource, Panel, Supervisor, Wish
+from edge_cls.runtime.reconnect import Camera, CameraState
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.states import States, Transition
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds after which the loop looks around when no frame comes."""
+HUNG = 90.0
+"""Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
+_RECORDING = CameraState("running", "running")
+_MOST_WISHES = 16
+_FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
+
+
+class Appliance:
+    """Classifies the frames of `source` and tells the outboxes, until the source ends or `stop` is called.
+
+    Whatever fails meanwhile is said, in the log and in the status, and tried again: frames go on being classified with
+    what was known. `reload` is called, between two frames, after each `ask_reload`; it may replace the engine of the
+    pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel, and
+    returns why it did not.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        pipeline: Pipeline[Classifier],
+        states: States,
+        *,
+        clock: Clock,
+        supervisor: Supervisor,
+        reload: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.states = states
+        self.outboxes: Sequence[Outbox] = ()
+        self.panel: Panel | None = None
+        self.heard: Callable[[Feedback], None] | None = None
+        self.done = 0
+        self._pipeline = pipeline
+        self._camera = source if isinstance(source, Camera) else None
+        self._live = source.live
+        self._clock = clock
+        self._supervisor = supervisor
+        self._reload = reload
+        self._wishes: deque[Wish] = deque()
+        self.stopping = self._reload_wanted = self._ready = False
+        self._memory_trouble: str | None = None
+        self._refused: str | None = None
+        self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
+        self._lost = 0
+        self._told: tuple[CameraState, tuple[str, ...]] | None = None
+        if self._camera is not None:
+            self._camera.changed = pipeline.wake
+
+    def run(self, max_frames: int | None = None) -> int:
+        """Work until the source has ended, `max_frames` are done or `stop` was called; return how many were done.
+
+        Raises what no waiting mends: an error of a recording, of the model, of an essential sink.
+        """
+        self._tell_status()
+        try:
+            with self._pipeline:
+                while not self.stopping and (max_frames is None or self.done < max_frames):
+                    inferred = self._pipeline.take(TICK)
+                    if inferred is not None:
+                        self._judge(inferred)
+                    elif self._pipeline.ended:
+                        break
+                    self._between_frames()
+                self._supervisor.stopping()
+                self._stop_camera()
+        except (EdgeClsError, OSError) as error:
+            with contextlib.suppress(EdgeClsError, OSError):  # it may be a sink that failed
+                self._tell_end(str(error))
+            raise
+        finally:
+            self._stop_camera()
+        self._tell_end("ended")
+        return self.done
+
+    def stop(self) -> None:
+        """End the run, from any thread or a signal handler. What is not told at once is dropped."""
+        self.stopping = True
+        self._pipeline.wake()
+        for outbox in self.outboxes:
+            outbox.hurry()
+
+    def ask_reload(self) -> None:
+        """Read the configuration again before the next frame, from any thread or a signal handler."""
+        self._reload_wanted = True
+        self._pipeline.wake()
+
+    def ask(self, wish: Wish) -> None:
+        """Take a wish, to be granted before the next frame, from any thread."""
+        if len(self._wishes) >= _MOST_WISHES:
+            self._answer(Feedback("refused", wish.label, "too much at once"))
+            return
+        self._wishes.append(wish)
+        self._pipeline.wake()
+
+    def _judge(self, inferred: Inferred[Classifier]) -> None:
+        now, add = self._clock.monotonic, self._pipeline.stages.add
+        self._follow()
+        began = now()
+        prediction = inferred.engine.decide(inferred.outputs)
+        judged = now()
+        origin, states = inferred.origin, self.states
+        transition = None
+        # What was under way when its camera failed is told; but all that it shows has left by now.
+        if origin.index >= self._lost:
+            transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)
+        smoothed = now()
+        latency = smoothed - origin.captured
+        self._offer(Result(origin, prediction, latency, states.state))
+        if transition is not None:
+            self._tell(transition, origin, latency)
+        published = now()
+        add("head", judged - began)
+        add("smooth", smoothed - judged)
+        add("publish", published - smoothed)
+        add("latency", latency)
+        self.done += 1
+        if not self._ready:
+            self._ready = True
+            self._supervisor.ready()
+        self._supervisor.watchdog()
+
+    def _between_frames(self) -> None:
+        for _ in range(len(self._wishes)):  # and not of those that come meanwhile: frames go on
+            wish = self._wishes.popleft()
+            feedback = grant(wish, self._pipeline.engine, self.states.state)
+            log.info("%s: %s, %s", wish.action, feedback.kind, one_line(feedback.detail))
+            self._answer(feedback)
+        if self._reload_wanted:
+            self._reload_wanted = False
+            # Nobody is told of a reload who was not told of the beginning.
+            if self._ready:
+                self._supervisor.reloading()
+            self._refused = self._reload()
+            if self._ready:
+                self._supervisor.ready()
+            self._told = None  # there may be new sinks
+        if self._camera is not None:
+            self._look_at(self._camera)
+        self._tell_status()
+
+    def _look_at(self, camera: Camera) -> None:
+        silent = self._clock.monotonic() - camera.alive
+        if silent > HUNG:
+            raise SourceError(
+                f"the camera's driver has not answered for {silent:.0f} seconds",
+                mend="start edge-cls again, as its service does by itself; unplug the camera if that does not help",
+            )
+        state = camera.state
+        if state.camera == "running":
+            return
+        # A camera that is waited for is no reason to start the process again.
+        self._supervisor.watchdog()
+        if state.camera == "down":
+            self._lost = state.frames
+            self._pipeline.forget_latest()
+            if (transition := self.states.reset(self._clock.monotonic())) is not None:
+                origin = Origin(self.done, self._clock.time(), self._clock.monotonic(), "camera")
+                self._tell(transition, origin, 0.0)
+
+    def _follow(self) -> None:
+        """Learn what others taught. A memory that cannot be read is tried again later."""
+        now = self._clock.monotonic()
+        if self._memory_trouble is not None and now < self._retry_at:
+            return
+        classifier = self._pipeline.engine
+        try:
+            try:
+                classifier.follow()
+            except DamagedFile as error:
+                log.error("%s", error)
+                if classifier.memory is not None:
+                    classifier.memory.repair()
+                    log.warning("%s", classifier.memory.recovered)
+                classifier.follow()
+        except (MemoryFileError, LabelError) as error:
+            if self._memory_trouble is None:
+                log.warning("%s; going on with what was known", error)
+            self._memory_trouble = str(error)
+            self._retry_at, self._retry_after = now + self._retry_after, min(2 * self._retry_after, _LONGEST_RETRY)
+        else:
+            if self._memory_trouble is not None:
+                log.info("the memory can be read again")
+            self._memory_trouble, self._retry_after = None, _FIRST_RETRY
+
+    def _tell(self, transition: Transition, origin: Origin, latency: float) -> None:
+        label = transition.label or transition.previous
+        fields = {"EDGE_CLS_EVENT": transition.kind, "EDGE_CLS_LABEL": label}
+        log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
+        self._offer(Event(origin, transition, latency))
+
+    def _answer(self, feedback: Feedback) -> None:
+        if self.panel is not None:
+            self.panel.show(feedback)
+        if self.heard is not None:
+            self.heard(feedback)
+
+    def _offer(self, message: Message) -> None:
+        for outbox in self.outboxes:
+            outbox.offer(message, wait=not self._live)
+
+    def _tell_status(self) -> None:
+        """Tell how the appliance is, where that has changed."""
+        camera = _RECORDING if self._camera is None else self._camera.state
+        troubles = tuple(self._troubles())
+        if self._told == (camera, troubles):
+            return
+        self._told = camera, troubles
+        status = Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles)
+        self._supervisor.status(str(status))
+        self._offer(status)
+
+    def _tell_end(self, detail: str) -> None:
+        self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._troubles())))
+
+    def _troubles(self) -> list[str]:
+        pace = self._pipeline.pace
+        troubles = [
+            self._refused,
+            self._memory_trouble,
+            self._pipeline.engine.model.trouble,
+            None if pace is None else pace.reason,
+        ]
+        troubles += [outbox.trouble for outbox in self.outboxes]
+        return [trouble for trouble in troubles if trouble]
+
+    def _stop_camera(self) -> None:
+        if self._camera is not None:
+            self._camera.stop()
+
+
+def _scores(prediction: Prediction) -> dict[str, float]:
+    return dict(prediction.predictions)

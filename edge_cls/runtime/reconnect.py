@@ -1,0 +1,132 @@
+"""A camera that heals: what fails, stalls or is pulled out is closed and opened again, for ever."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from edge_cls.errors import EdgeClsError, SourceError
+from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import MIN_SIDE
+from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds until a camera is opened again: doubled after each attempt that gave no frames for at least as long."""
+_SLICE = 0.25
+
+
+@dataclass(frozen=True)
+class CameraState:
+    """How the camera is, what there is to say of it, one line, and how many frames it had given by then."""
+
+    camera: Literal["opening", "running", "down"]
+    detail: str
+    frames: int = 0
+
+
+class Camera:
+    """The live source that `opener` opens, opened again after each failure.
+
+    Reading waits until there is a frame, or the camera is closed. `state` may be read from any thread, as may `alive`,
+    the monotonic time of the last sign of life: a frame, or an attempt to open it. `changed` is called, in the reading
+    thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no
+    waiting mends (a missing library, a wrong setting) are raised by the first `opener` before its first frame.
+    """
+
+    live = True
+
+    def __init__(self, opener: Callable[[], FrameSource], *, clock: Clock) -> None:
+        self.opener = self._first = opener
+        self.changed: Callable[[], None] = lambda: None
+        self.state = CameraState("opening", "opening the camera")
+        self.alive = clock.monotonic()
+        self._clock = clock
+        self._source: FrameSource | None = None
+        self._opened_by: Callable[[], FrameSource] | None = None
+        self._opened_at = 0.0
+        self._wait = FIRST_WAIT
+        self._index = 0
+        self._stopping = False
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        """Return the next frame, numbered through all openings; None once the camera is stopping."""
+        while not self._stopping:
+            try:
+                return self._read(into)
+            except EdgeClsError as error:
+                # What a first start meets is for a person to mend; later there is nobody, but a reload may come.
+                if not isinstance(error, SourceError) and not self._index and self._opened_by is self._first:
+                    raise
+                trouble = str(error)
+            # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
+            self._close_source()
+            self._tell("down", f"{trouble}; trying again")
+            self._back_off()
+        return None
+
+    def stop(self) -> None:
+        """Let `read` give up waiting, from any thread."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Close the source. Closing twice is safe."""
+        self.stop()
+        self._close_source()
+
+    def _read(self, into: Frame | None) -> CapturedFrame:
+        if self._source is not None and self._opened_by is not self.opener:
+            self._close_source()
+        if self._source is None:
+            self.alive = self._clock.monotonic()
+            self._opened_by = self.opener
+            self._source = self.opener()
+            self._opened_at = self._clock.monotonic()
+        frame = self._source.read(into)
+        if frame is None:
+            raise SourceError("the camera gives no more frames", mend="check that it is plugged in")
+        image = frame.image
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < MIN_SIDE:
+            raise SourceError(
+                f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", mend="check its settings"
+            )
+        self.alive = self._clock.monotonic()
+        # One that fails after a few frames again and again is no better than one that gives none.
+        if self.alive - self._opened_at >= self._wait:
+            self._wait = FIRST_WAIT
+        self._tell("running", "running")
+        frame = replace(frame, origin=replace(frame.origin, index=self._index))
+        self._index += 1
+        return frame
+
+    def _close_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            try:
+                source.close()
+            except (OSError, RuntimeError) as error:  # of a device that is no longer there
+                log.warning("the camera could not be closed: %s", error)
+
+    def _back_off(self) -> None:
+        until = self._clock.monotonic() + self._wait
+        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        while not self._stopping and self._opened_by is self.opener and self._clock.monotonic() < until:
+            self._clock.sleep(_SLICE)
+            self.alive = self._clock.monotonic()
+
+    def _tell(self, camera: Literal["opening", "running", "down"], detail: str) -> None:
+        if (camera, detail) == (self.state.camera, self.state.detail):
+            return
+        log.log(
+            logging.INFO if camera == "running" else logging.WARNING,
+            "camera: %s",
+            detail,
+            extra={"EDGE_CLS_CAMERA": camera},
+        )
+        self.state = CameraState(camera, detail, self._index)
+        self.changed()

@@ -1,0 +1,3 @@
+"""The version of edge-cls."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,393 @@
+"""The composition root: from a configuration to a running appliance, and from one configuration to the next."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gpiozero
+import pytest
+from gpiozero.pins.mock import MockFactory
+from PIL import Image
+
+from edge_cls.app.application import Service, Shown
+from edge_cls.config import load
+from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelError, OutputError, SourceError
+from edge_cls.model.file import read_model, write_model
+from edge_cls.model.golden import with_golden
+from edge_cls.runtime.messages import Message, Result, Status
+from edge_cls.runtime.reconnect import Camera
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
+from tests.colors import color_frame
+from tests.examples import labels_in
+from tests.sources.mjpeg_server import MjpegServer
+
+PATIENCE = 30.0
+
+
+class Rig:
+    """A service whose configuration can be replaced; what it shows is in `seen`."""
+
+    def __init__(self, config: dict[str, Any], *, sink: FakeSink | None = None, make_memory: bool = True) -> None:
+        self.config = config
+        self.seen = sink or FakeSink()
+        self.clock = FakeClock()
+        self.supervisor = FakeSupervisor()
+        self.service = Service(
+            lambda: load(None, environ={}, given=self.config),
+            show=lambda _: Shown(self.seen),
+            supervisor=self.supervisor,
+            make_memory=make_memory,
+            clock=self.clock,
+        )
+
+    def reload(self, **changes: Any) -> None:
+        self.config = {**self.config, **changes}
+        self.service.reload()
+
+
+@pytest.fixture
+def build() -> Iterator[Callable[..., Rig]]:
+    """Make rigs, which are closed at the end."""
+    rigs: list[Rig] = []
+
+    def make(config: dict[str, Any], **options: Any) -> Rig:
+        rigs.append(Rig(config, **options))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        rig.service.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 30 red photos."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(30):
+        Image.fromarray(color_frame("red", number)).save(folder / f"{number:02d}.png")
+    return folder
+
+
+def at_once() -> dict[str, float]:
+    """States that follow every frame."""
+    return {"smoothing_s": 0.0, "dwell_s": 0.0}
+
+
+def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
+    build: Callable[..., Rig], tiny: Path, photos: Path, tmp_path: Path
+) -> None:
+    events = tmp_path / "events.jsonl"
+    config = {
+        "model": str(tiny),
+        "source": {"name": str(photos)},
+        "states": at_once(),
+        "sink": [{"kind": "json_lines", "path": str(events)}],
+    }
+    rig = build(config)
+    assert rig.service.run() == 30
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [(line["event"], line["label"]) for line in lines if "event" in line] == [("entered", "red")]
+    assert lines[-1]["status"] == "ended"
+    assert len(rig.seen.results) == 30
+
+
+def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
+    """The stream is cut after five results, and served again at the same port."""
+    again: list[MjpegServer] = []
+
+    class Cutting(FakeSink):
+        def publish(self, message: Message) -> None:
+            super().publish(message)
+            if isinstance(message, Result) and len(self.results) == 5:
+                red_camera.die()
+                again.append(MjpegServer([color_frame("blue", side=64)], port=red_camera.port))
+
+    sink = Cutting()
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()}, sink=sink)
+
+    def stop_at_blue() -> None:
+        if sink.results and sink.results[-1].prediction.label == "blue":
+            rig.service.appliance.stop()
+
+    rig.supervisor.watchdog = stop_at_blue  # type: ignore[method-assign]
+    rig.service.run()
+    again[0].die()
+    # Between them is nothing, where the main loop had time to look while the camera was down.
+    assert [event.transition.label for event in sink.events if event.transition.label] == ["red", "blue"]
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "said"),
+    [
+        ({}, ConfigError, "no source is named"),
+        ({"source": {"name": "nowhere.mp4"}}, SourceError, "nowhere.mp4 does not exist"),
+        ({"source": {"name": "demo"}, "model": "nowhere.tflite"}, ModelError, "does not exist"),
+        ({"source": {"name": "demo"}, "classes": "model"}, ConfigError, "has none"),
+    ],
+)
+def test_what_keeps_it_from_beginning_is_told(config: dict[str, Any], error: type[EdgeClsError], said: str) -> None:
+    with pytest.raises(error, match=said):
+        Rig(config)
+
+
+def test_a_model_that_fails_its_golden_frames_is_refused(tiny: Path, tmp_path: Path) -> None:
+    file = with_golden(read_model(tiny))
+    first = file.golden[0]
+    wrong = replace(first, outputs={name: bytes(len(output)) for name, output in first.outputs.items()})
+    path = tmp_path / "wrong.tflite"
+    write_model(replace(file, path=path, golden=(wrong, *file.golden[1:])))
+    with pytest.raises(ModelError, match="golden frame 0"):
+        Rig({"source": {"name": "demo"}, "model": str(path)})
+
+
+def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Rig], photos: Path, tmp_path: Path) -> None:
+    config = {"source": {"name": str(photos)}, "memory": str(tmp_path / "new.db")}
+    with pytest.raises(MemoryFileError, match="does not exist"):
+        Rig(config, make_memory=False)
+    build(config)
+    assert (tmp_path / "new.db").exists()
+
+
+# Reload
+
+
+def test_what_changed_is_replaced_and_what_is_seen_stays(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+) -> None:
+    one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
+    service, appliance = rig.service, rig.service.appliance
+    kept = appliance.outboxes[-1]
+    appliance.states.update({"red": 0.9}, unknown=False, at=1.0)
+    classifier = service.classifier
+    rig.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
+    assert appliance.states.state == "red"
+    assert kept in appliance.outboxes
+    assert len(appliance.outboxes) == 3
+    assert service.classifier is not classifier
+    assert service.pipeline.engine is service.classifier
+    assert service.pipeline.pace is not None
+    assert service.pipeline.pace.fps == 2.0
+    before = service.classifier
+    rig.reload(sink=[other])
+    assert kept not in appliance.outboxes
+    assert service.classifier is before, "nothing of it has changed"
+
+
+def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
+    rig = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
+    rig.reload(source={"name": red_camera.url})
+    source = rig.service._source
+    assert isinstance(source, Camera)
+    assert source.read() is not None
+    source.close()
+
+
+def test_no_password_is_told_of_a_source_that_is_refused(
+    build: Callable[..., Rig], tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
+    rig.reload(source={"name": "rtps://me:secret@camera/1"})
+    assert "rtps://camera cannot take the place of http://127.0.0.1:1 while it runs" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.usefixtures("pins")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": "tail"},
+        {"model": "nowhere.tflite"},
+        {"source": {"name": "photos"}},
+        {"panel": {"kind": "gpio", "button": [{"pin": 5, "label": "mug"}], "led": [{"pin": 6, "label": "mug"}]}},
+    ],
+    ids=str,
+)
+def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
+    build: Callable[..., Rig],
+    tiny: Path,
+    tmp_path: Path,
+    red_camera: MjpegServer,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any],
+) -> None:
+    sink = {"kind": "state_file", "path": str(tmp_path / "state.json")}
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
+    appliance, classifier, config = rig.service.appliance, rig.service.classifier, rig.service.config
+    outboxes = list(appliance.outboxes)
+    # Somebody else has a pin of the panel.
+    taken = gpiozero.LED(6)
+    rig.reload(**change)
+    taken.close()
+    assert "the old one stays" in caplog.text
+    assert rig.service.config is config
+    assert rig.service.classifier is classifier
+    assert appliance.outboxes == outboxes
+    assert appliance.panel is None
+
+
+@pytest.mark.usefixtures("pins")
+def test_a_pin_may_change_its_purpose(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
+    def panel(button: int, light: int) -> dict[str, Any]:
+        return {
+            "kind": "gpio", "button": [{"pin": button, "label": "mug"}], "led": [{"pin": light, "label": "mug"}]
+        }  # fmt: skip
+
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "panel": panel(5, 6)})
+    rig.reload(panel=panel(6, 5))
+    assert rig.service.config.panel is not None
+    assert rig.service.config.panel.button[0].pin == 6
+
+
+def test_a_button_teaches_what_the_camera_sees(
+    build: Callable[..., Rig], tiny: Path, tmp_path: Path, red_camera: MjpegServer, pins: MockFactory
+) -> None:
+    pressed = False
+
+    class Pressing(FakeSink):
+        def publish(self, message: Message) -> None:
+            nonlocal pressed
+            super().publish(message)
+            if isinstance(message, Result) and not pressed:
+                pressed = True
+                pins.pin(17).drive_low()
+
+    memory = tmp_path / "taught.db"
+    config = {
+        "model": str(tiny), "source": {"name": red_camera.url}, "memory": str(memory), "states": at_once(),
+        "panel": {"kind": "gpio", "debounce_s": 0.0, "button": [{"pin": 17, "label": "mug"}]},
+    }  # fmt: skip
+    sink = Pressing()
+    rig = build(config, sink=sink)
+    rig.supervisor.watchdog = lambda: (  # type: ignore[method-assign]
+        rig.service.appliance.stop() if sink.events and sink.events[-1].transition.label == "mug" else None
+    )
+    rig.service.run()
+    assert labels_in(memory) == ["mug"]
+
+
+def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
+    build: Callable[..., Rig], tiny: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    sink = {"kind": "json_lines", "path": str(tmp_path / "nowhere" / "events.jsonl")}
+    rig = build({"model": str(tiny), "source": {"name": str(photos)}, "states": at_once(), "sink": [sink]})
+    assert rig.service.run() == 30
+    assert "events.jsonl fails" in caplog.text
+
+
+def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Rig], tiny: Path, photos: Path) -> None:
+    class Closed(FakeSink):
+        def publish(self, message: Message) -> None:
+            raise OutputError("nobody reads", mend="read")
+
+    rig = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
+    with pytest.raises(OutputError, match="nobody reads"):
+        rig.service.run()
+
+
+def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
+    build: Callable[..., Rig], tiny: Path, photos: Path
+) -> None:
+    rig = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
+    assert rig.service.run() == 30
+    assert "on the CPU, not on the Edge TPU" in rig.supervisor.statuses[0]
+
+
+def test_new_rules_for_states_hold_from_the_reload_on(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer
+) -> None:
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
+    rig.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
+    states = rig.service.appliance.states
+    assert [states.update({"red": 0.9}, unknown=False, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
+
+
+@pytest.mark.usefixtures("pins")
+def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    rig = build(
+        {
+            "model": str(tiny),
+            "source": {"name": red_camera.url},
+            "sink": [{"kind": "state_file", "path": str(path)}],
+        }
+    )
+    taken = gpiozero.LED(6)
+    rig.reload(sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
+    taken.close()
+    for outbox in rig.service.appliance.outboxes:
+        outbox.offer(Status(1.0, "running", ""), wait=False)
+    rig.service.close()
+    assert path.exists()
+
+
+def studying() -> int:
+    """How many classifiers with a memory are open: each has such a thread."""
+    return [thread.name for thread in threading.enumerate()].count("study")
+
+
+@pytest.mark.usefixtures("pins")
+def test_no_reload_leaves_a_classifier_behind(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+) -> None:
+    before = studying()
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "memory": str(tmp_path / "one.db")})
+    rig.reload(memory=str(tmp_path / "other.db"))
+    assert studying() == before + 1
+    taken = gpiozero.LED(6)
+    rig.reload(memory=str(tmp_path / "third.db"), sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
+    taken.close()
+    assert studying() == before + 1
+    rig.service.close()
+    assert studying() == before
+
+
+def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_cls.app.application._PATIENCE", 0.0)
+    awake, woke = threading.Event(), threading.Event()
+
+    class Hanging(FakeSink):
+        def publish(self, message: Message) -> None:
+            awake.wait(PATIENCE)
+            woke.set()
+
+    rig = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
+    rig.service.appliance.outboxes[0].offer(Status(1.0, "running", ""), wait=False)
+    rig.service.close()
+    assert not woke.is_set(), "it was waited for"
+    awake.set()
+
+
+def test_of_a_recording_the_end_is_waited_for_however_slow_who_reads_it(
+    build: Callable[..., Rig], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, close = threading.Event(), Outbox.close
+
+    def closed(outbox: Outbox, timeout_s: float | None) -> None:
+        closing.set()
+        close(outbox, timeout_s)
+
+    class Slow(FakeSink):
+        def publish(self, message: Message) -> None:
+            assert not (isinstance(message, Status) and message.camera == "ended") or closing.wait(PATIENCE)
+            super().publish(message)
+
+    monkeypatch.setattr("edge_cls.app.application._PATIENCE", 0.0)
+    monkeypatch.setattr(Outbox, "close", closed)
+    sink = Slow()
+    build({"model": str(tiny), "source": {"name": str(photos)}}, sink=sink).service.run()
+    assert isinstance(sink.messages[-1], Status)
+    assert sink.messages[-1].camera == "ended"

@@ -1,0 +1,97 @@
+"""From the sections of a configuration to what they name: nothing that can be set is left out on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_cls.app.factory import _PATIENCE_WITH_WRITERS, open_classifier, open_panel, open_sink, pace_of, source_opener
+from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Limits, Source, load
+from edge_cls.memory.store import Memory
+from edge_cls.testing import FakeClock
+
+
+class Recorder:
+    """Stands for an adapter: keeps what it was made with."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.arguments, self.options = arguments, options
+
+
+def test_all_that_can_be_set_of_a_source_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.app.factory.open_source", Recorder)
+    chosen: dict[str, Any] = {
+        "name": "picamera2", "size": (1280, 960), "lores": (320, 240), "fps": 10.0, "rotation": 90, "mirror": True,
+        "roi": (0.1, 0.2, 0.5, 0.5), "stall_s": 5.0, "controls": {"AfMode": 2},
+    }  # fmt: skip
+    assert chosen.keys() == Source.model_fields.keys()
+    clock = FakeClock()
+    opened: Any = source_opener(Config(source=Source(**chosen)), clock)()
+    assert opened.arguments == (chosen.pop("name"),)
+    assert opened.options == {**chosen, "clock": clock}
+
+
+def test_all_that_can_be_set_of_the_classifier_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Stub(Recorder):
+        memory, model = None, None
+
+    monkeypatch.setattr("edge_cls.app.factory.Classifier", Stub)
+    monkeypatch.setattr("edge_cls.app.factory.check_golden", lambda _: None)
+    chosen: dict[str, Any] = {
+        "model": tmp_path / "a.tflite", "labels": tmp_path / "a.txt", "memory": tmp_path / "a.db", "threads": 3,
+        "head": "knn", "false_accept": 0.1, "classes": "memory", "delegate": "edgetpu",
+    }  # fmt: skip
+    made: Any = open_classifier(Config(**chosen), make_memory=True)
+    assert made.arguments == (chosen.pop("model"),)
+    assert made.options == {**chosen, "study_beside": True}
+
+
+def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.app.factory.temperature", lambda: 61.0)
+    monkeypatch.setattr("edge_cls.app.factory.under_voltage", lambda: True)
+    clock = FakeClock()
+    pace = pace_of(Config(limits=Limits(max_fps=8.0, hot_c=60.0)), clock)
+    for _ in range(60):  # the first check is after five seconds; a rate that is low already is not lowered
+        clock.sleep(0.1)
+        pace.due(clock.monotonic())
+    assert pace.reason is not None
+    assert "61 °C" in pace.reason
+    assert "too little voltage" in pace.reason
+
+
+def test_frames_do_not_wait_long_for_another_process_that_writes(
+    monkeypatch: pytest.MonkeyPatch, tiny: Path, tmp_path: Path
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(Memory, "wait_at_most", lambda _, seconds: waits.append(seconds))
+    open_classifier(Config(model=tiny, memory=tmp_path / "m.db"), make_memory=True).close()
+    assert waits == [_PATIENCE_WITH_WRITERS]
+
+
+def test_all_that_can_be_set_of_an_output_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.sinks.gpio.GpioOutput", Recorder)
+    monkeypatch.setattr("edge_cls.sinks.command.CommandHook", Recorder)
+    relay: Any = open_sink(GpioSink(kind="gpio", pin=5, label="mug", active_high=False))
+    assert (relay.arguments, relay.options) == ((5, "mug"), {"active_high": False})
+    hook: Any = open_sink(CommandSink(kind="command", argv=("/bin/true",), timeout_s=2.0))
+    assert hook.arguments == (("/bin/true",), 2.0)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_raw_results_are_written_where_that_was_asked_for(raw: bool) -> None:
+    assert len(open_sink(JsonLinesSink(kind="json_lines", raw=raw)).wants) == (3 if raw else 2)
+
+
+def test_all_that_can_be_set_of_a_panel_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.panels.gpio.GpioPanel", Recorder)
+    times = {"debounce_s": 0.05, "hold_s": 2.0, "repeat_s": 1.0}
+    panel = {"kind": "gpio", "feedback_led": 22, "pull_up": False, **times, "button": [{"pin": 5, "action": "undo"}]}
+    config = load(None, environ={}, given={"panel": panel}).panel
+    assert config is not None
+    clock = FakeClock()
+    opened: Any = open_panel(config, clock)
+    assert opened.options == {"feedback_led": 22, "pull_up": False, **times, "clock": clock}
+    [button] = opened.arguments[0]
+    assert (button.contact, button.label, button.action) == (5, None, "undo")

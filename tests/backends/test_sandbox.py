@@ -1,0 +1,117 @@
+"""A network of unknown origin is tried in a child process, and takes down nothing but that."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_cls.backends import sandbox as module
+from edge_cls.backends.sandbox import probe
+from edge_cls.errors import ModelError
+from edge_cls.model.file import ModelFile, read_model
+from edge_cls.model.model import Model
+from tests import toy_model
+
+
+def test_a_good_network_passes(tiny: Path) -> None:
+    probe(read_model(tiny).network, name="tiny")
+
+
+def test_what_the_interpreter_says_comes_through(tmp_path: Path) -> None:
+    network = toy_model.write_failing(tmp_path / "failing.tflite").read_bytes()
+    with pytest.raises(ModelError, match=r"^failing fails when it runs .*gather index out of bounds.*; convert or"):
+        probe(network, name="failing")
+
+
+def test_a_network_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
+    network = toy_model.write_mean_color(tmp_path / "huge.tflite", side=2**15).read_bytes()
+    with pytest.raises(ModelError, match=r"huge .*; "):
+        probe(network, name="huge")
+
+
+def test_no_changed_byte_of_a_networks_root_takes_the_process_down(tiny: Path) -> None:
+    network = read_model(tiny).network
+    for position in range(0, 64, 3):
+        if not 4 <= position < 8:
+            changed = bytearray(network)
+            changed[position] ^= 0x14
+            try:
+                probe(bytes(changed), name="changed")
+            except ModelError as error:
+                assert str(error).startswith("changed ")  # noqa: PT017 - most of the changes are refused, not all
+
+
+class Misbehaving:
+    """Stands for an interpreter that meets its match."""
+
+    def __init__(self, network: bytes, *, name: str, delegate: str) -> None:
+        self.delegate = delegate
+        self.input = toy_model_input()
+        self.network = network
+        self.name = name
+
+    def invoke(self, pixels: NDArray[np.uint8]) -> None:
+        BEHAVIOUR[self.network](pixels)
+
+
+def toy_model_input() -> NDArray[np.uint8]:
+    return np.zeros((1, 8, 8, 3), np.uint8)
+
+
+def for_ever(_: object) -> None:
+    while True:
+        pass
+
+
+BEHAVIOUR: dict[bytes, Callable[[object], object]] = {
+    b"crashes": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    b"aborts": lambda _: os.abort(),
+    b"ends": lambda _: os._exit(0),
+    b"hogs": lambda _: bytearray(2 * module.MEMORY),
+    b"hangs": for_ever,
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (b"crashes", "crashes the TFLite interpreter, or takes too much memory"),
+        (b"aborts", "crashes the TFLite interpreter, or takes too much memory"),
+        (b"ends", "crashes the TFLite interpreter, or takes too much memory"),
+        (b"hogs", "takes more than 512 MiB"),
+        (b"hangs", "runs for over 1 seconds"),
+    ],
+)
+def test_whatever_the_interpreter_does_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, network: bytes, message: str
+) -> None:
+    monkeypatch.setattr(module, "Interpreter", Misbehaving)
+    monkeypatch.setattr(module, "SECONDS", 1)
+    with pytest.raises(ModelError, match=message):
+        probe(network, name="odd.tflite")
+    assert not ended_children()
+
+
+def ended_children() -> bool:
+    """Whether a child has ended that nobody waited for."""
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
+
+
+def test_only_a_network_that_no_manifest_vouches_for_is_probed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: list[str] = []
+    monkeypatch.setattr("edge_cls.model.model.probe", lambda _, name: probed.append(name))
+    file = read_model(tiny)
+    Model(file)
+    assert probed == []
+    with pytest.raises(ModelError, match="2 outputs"):
+        Model(ModelFile(file.path, file.network))
+    assert probed == [str(file.path)]

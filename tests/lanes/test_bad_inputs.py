@@ -1,0 +1,150 @@
+"""Whatever file or folder a command is given: no traceback, no crash, no hang, no gigabyte, and one clear line.
+
+A sample of them is part of the fast tests; `make test-bad-input` runs all.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import typer
+
+from edge_cls.cli import build_app
+from tests.fork_server import Answer, ForkServer
+from tests.lanes.bad_inputs import AWAITED, TABLE, Case, cases, good_files
+
+HOST = ("train",)
+"""Commands that import TensorFlow, or may."""
+GIGABYTE = 1024
+"""In MiB."""
+
+
+@pytest.fixture(scope="session")
+def device() -> Iterator[ForkServer]:
+    with ForkServer("edge_cls_tools.dataset.check.diagnosis", "edge_cls_tools.cli.progress", "rich.table") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[ForkServer]:
+    with ForkServer("edge_cls_tools.training.train", "edge_cls_tools.cli.progress") as server:
+        yield server
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder of good files that everybody may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        good_files(folder)
+        yield folder
+        for path in folder.rglob("*"):
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o755)
+
+
+READY = [case for case in cases() if case.row.command not in AWAITED]
+SLOW = ("megapixels", "bomb", "ten thousand")
+DEVICE = [case for case in READY if case.row.command not in HOST and "class" not in case.row.kind]
+FAST = [case for case in DEVICE if not any(word in case.bad.name for word in SLOW)][::20]
+"""A few of what takes a tenth of a second; where a class of photos is embedded, it is half of one."""
+
+
+def parameters(chosen: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", chosen, ids=[case.name for case in chosen])
+
+
+@parameters(FAST)
+def test_a_bad_input_of_the_sample_is_one_clear_line(device: ForkServer, folder: Path, case: Case) -> None:
+    check(case, run(device, folder, case))
+
+
+@pytest.mark.bad_input
+@parameters(READY)
+def test_a_bad_input_is_one_clear_line(request: pytest.FixtureRequest, folder: Path, case: Case) -> None:
+    server = request.getfixturevalue("host" if case.row.command in HOST else "device")
+    check(case, run(server, folder, case))
+
+
+def run(server: ForkServer, folder: Path, case: Case) -> Answer:
+    bad = case.bad.write(folder).relative_to(folder)
+    arguments = [str(bad) if word == "{}" else word for word in case.row.arguments.split()]
+    return server.run(arguments, folder, unprivileged=case.bad.rights)
+
+
+def check(case: Case, answer: Answer) -> None:
+    assert answer.code >= 0, f"ended by signal {-answer.code}\n{answer.stderr}"
+    assert "Traceback" not in answer.stderr
+    assert answer.growth < GIGABYTE
+    assert all(
+        character.isprintable() for line in answer.stderr.split("\n") for character in line if ord(character) < 256
+    )
+    errors = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+    assert answer.stderr.splitlines() == errors
+    assert all("; " in line for line in errors), "no word on how to mend it"
+    if case.row.reports:
+        assert answer.code in (0, 1)
+        assert len(errors) + bool(answer.stdout) == 1, "neither a report nor an error, or both"
+        assert errors or not case.bad.unreadable, f"was reported on:\n{answer.stdout}"
+        if answer.stdout:
+            assert_sane(case, answer.stdout)
+    elif answer.code == 0:
+        assert not case.bad.fatal, f"was taken for good:\n{answer.stdout}"
+        assert errors == []
+        assert_sane(case, answer.stdout)
+    else:
+        assert answer.code in (1, 78)
+        assert len(errors) == 1, answer.stderr
+        assert answer.stdout in ("", "[]\n")
+
+
+def assert_sane(case: Case, stdout: str) -> None:
+    """A harmless change has an answer as good as any: text, or JSON without numbers that are none."""
+    if "--json" in case.row.arguments:
+        json.loads(stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    else:
+        assert stdout.strip()
+        assert "nan" not in stdout
+
+
+def test_the_table_has_three_hundred_cases_and_all_five_commands() -> None:
+    assert len(cases()) >= 300
+    assert {row.command for row in TABLE} == {"dataset check", "train", "inspect", "classify", "import-model"}
+    assert len({case.name for case in cases()}) == len(cases())
+
+
+def test_a_command_is_awaited_only_until_it_is_there() -> None:
+    app = build_app()
+    there = {
+        command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+        for command in app.registered_commands
+    }
+    there |= {
+        f"{group.name} {command.name or getattr(command.callback, '__name__', '')}"
+        for group in app.registered_groups
+        for command in (group.typer_instance or typer.Typer()).registered_commands
+    }
+    assert {row.command for row in TABLE} - there == AWAITED
+    assert entry_points(group="edge_cls.commands")
+
+
+@pytest.mark.parametrize(
+    "command", ["classify good.tflite good.png --json", "classify bare.tflite good.png --labels three.txt"]
+)
+def test_good_inputs_have_an_answer_here_too(device: ForkServer, folder: Path, command: str) -> None:
+    answer = device.run(command.split(), folder)
+    assert (answer.code, answer.stderr) == (0, "")
+    assert answer.stdout
+
+
+def test_rights_bind_in_the_fork(device: ForkServer, folder: Path) -> None:
+    (folder / "good.png").chmod(0)
+    answer = device.run(["classify", "good.tflite", "good.png"], folder, unprivileged=True)
+    assert answer.code == 1
+    assert "Permission denied" in answer.stderr

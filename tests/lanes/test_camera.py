@@ -1,0 +1,98 @@
+"""The tests of tests/camera, in a root with the real libcamera and Picamera2: make test-camera.
+
+CAMERA_ROOT may name a root that testbed/camera.sh has set up before.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.camera
+
+REPOSITORY = Path(__file__).parents[2]
+PYTHON = "/opt/venv/bin/python"
+
+
+def requirements() -> list[str]:
+    """Return what is installed in the root: what the device needs, Picamera2, and what the tests need."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    device = [*project["dependencies"], *project["optional-dependencies"]["gpio"]]
+    return [*device, "picamera2", "gpiozero>=2.0.1", "pytest>=8.2", "hypothesis>=6.136", "threadpoolctl"]
+
+
+@pytest.fixture(scope="module")
+def script(shared: Path) -> Path:
+    """The testbed's script, where it can run."""
+    script = shared / "testbed" / "camera.sh"
+    if not script.is_file():
+        pytest.skip(f"{script} is absent: the testbed is not part of the repository")
+    if os.geteuid() != 0:
+        pytest.skip("the testbed's root can be set up and entered by root alone")
+    return script
+
+
+@pytest.fixture(scope="module")
+def root(script: Path) -> Path:
+    """The root, set up in the cache folder where there is none. That takes a Debian mirror and a package index."""
+    if "CAMERA_ROOT" in os.environ:
+        root = Path(os.environ["CAMERA_ROOT"])
+        install(root)
+        return root
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = cache / "edge-cls" / "camera-root"
+    if root.is_dir():
+        install(root)
+        return root
+    unfinished = root.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    done = run(["bash", str(script), "setup", str(unfinished), *requirements()])
+    if done.returncode != 0:
+        pytest.skip(f"the testbed's root cannot be set up here: {done.stdout.strip().splitlines()[-1:]}")
+    unfinished.rename(root)
+    return root
+
+
+def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, with all that it says in `stdout`."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PIP_FIND_LINKS", "PIP_CERT")}
+    return subprocess.run(
+        command,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def install(root: Path) -> None:
+    """Install what a root from earlier lacks; that needs no network where it lacks nothing."""
+    done = run(["chroot", str(root), PYTHON, "-m", "pip", "install", "--quiet", *requirements()])
+    if done.returncode != 0:
+        pytest.skip(f"the packages in the testbed's root cannot be brought up to date: {done.stdout.strip()}")
+
+
+def put_photos(shared: Path, root: Path) -> None:
+    """Put two photos of things where tests/lanes/camera/test_appliance.py looks for them."""
+    known = root / "opt" / "known"
+    known.mkdir(exist_ok=True)
+    for label, kind in (("first", "glass"), ("second", "metal")):
+        shutil.copyfile(sorted((shared / "data" / "trash6" / kind).glob("*.jpg"))[0], known / f"{label}.jpg")
+
+
+def test_the_tests_of_the_camera_pass_in_its_root(script: Path, root: Path, shared: Path) -> None:
+    put_photos(shared, root)
+    command = [PYTHON, "-m", "pytest", "--rootdir=/src", "-c", "/src/pyproject.toml", "-p", "no:cacheprovider"]
+    inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "LIBCAMERA_LOG_LEVELS=*:FATAL", *command, "-v", "/src/tests/camera"]
+    done = run(["bash", str(script), "run", str(root), *inside], SRC=str(REPOSITORY))
+    print(done.stdout)  # noqa: T201 - pytest shows it where the test fails, and with -s
+    assert done.returncode == 0, "see the output of the tests in the root, above"
+    assert " passed" in done.stdout
+    assert " skipped" not in done.stdout

@@ -1,0 +1,228 @@
+"""What was taught is worked out beside the frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls import Classifier
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.learning.background import Study
+from edge_cls.learning.learner import Learner, Lesson
+from tests.colors import COLORS, color_frame
+
+PATIENCE = 30
+RED, GREEN, BLUE = (np.roll(np.array([100, 0, 0, 20], np.int8), turn) for turn in range(3))
+
+
+def lesson(label: str, direction: np.ndarray[tuple[int], np.dtype[np.int8]], seed: int = 0) -> Lesson:
+    noise = np.random.default_rng(seed).integers(-9, 10, len(direction))
+    return Lesson(f"{label} {seed}", label, QuantizedVector((direction + noise).astype(np.int8), 0.01, 0))
+
+
+def look(direction: np.ndarray[tuple[int], np.dtype[np.int8]]) -> QuantizedVector:
+    return lesson("", direction, 99).embedding
+
+
+class Gate:
+    """Holds up every round until it is opened, and counts them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._open = threading.Event()
+        self._begun = threading.Semaphore(0)
+        self.rounds = 0
+        self._prepare = Learner.prepare
+        monkeypatch.setattr(Learner, "prepare", lambda learner: self._held_up(learner))
+
+    def await_round(self) -> None:
+        assert self._begun.acquire(timeout=PATIENCE)
+
+    def open(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def _held_up(self, learner: Learner) -> None:
+        self.rounds += 1
+        self._begun.release()
+        assert self._open.wait(PATIENCE)
+        self._prepare(learner)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A gate, which is open at the end."""
+    gate = Gate(monkeypatch)
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def learner() -> Learner:
+    """A learner of roses, which are red, and skies."""
+    learner = Learner()
+    learner.fit([lesson(label, way, seed) for seed in range(4) for label, way in (("rose", RED), ("sky", BLUE))])
+    return learner
+
+
+@pytest.fixture
+def study(learner: Learner, gate: Gate) -> Iterator[Study]:
+    """A study that has caught up, and whose next round is held up."""
+    study = Study(learner)
+    gate.open()
+    study.settle()
+    gate.close()
+    gate.await_round()
+    yield study
+    gate.open()
+    study.close()
+
+
+def test_the_first_judgement_waits_for_what_was_taught_before(learner: Learner, gate: Gate) -> None:
+    study = Study(learner)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(study.judge, look(RED))
+        gate.await_round()
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        gate.open()
+        assert not waiting.result(PATIENCE).unknown
+    study.close()
+
+
+def test_frames_are_judged_by_what_was_known_until_the_new_is_ready(study: Study, learner: Learner, gate: Gate) -> None:
+    before = study.judge(look(GREEN))
+    assert before.unknown
+    with study.changing():
+        for seed in range(4):
+            learner.add(lesson("leaf", GREEN, seed))
+    gate.await_round()
+    assert study.judge(look(GREEN)) == before
+    gate.open()
+    study.settle()
+    after = study.judge(look(GREEN))
+    assert max(after.scores, key=after.scores.__getitem__) == "leaf"
+    assert not after.unknown
+
+
+def test_many_changes_meanwhile_are_one_more_round(study: Study, learner: Learner, gate: Gate) -> None:
+    for seed in range(10):
+        with study.changing():
+            learner.add(lesson("leaf", GREEN, seed))
+        if not seed:
+            gate.await_round()
+    assert gate.rounds == 2
+    gate.open()
+    study.settle()
+    assert gate.rounds == 3
+
+
+@pytest.mark.parametrize("head", ["auto", "knn", "centroid"])
+def test_once_it_has_caught_up_it_judges_as_if_it_had_studied_at_once(gate: Gate, head: str) -> None:
+    gate.open()
+    beside, at_once = Learner(head=head), Learner(head=head)
+    study = Study(beside)
+    ways = {"rose": RED, "leaf": GREEN, "sky": BLUE}
+    for learner in (beside, at_once):
+        with study.changing():
+            for seed in range(12):
+                for label, way in ways.items():
+                    learner.add(lesson(label, way, seed))
+        with study.changing():
+            learner.remove("sky 3")
+            learner.relabel("rose 1", "tulip")
+    study.settle()
+    for way in ways.values():
+        theirs, ours = at_once.judge(look(way)), study.judge(look(way))
+        assert list(ours.scores) == list(theirs.scores)
+        assert list(ours.scores.values()) == pytest.approx(list(theirs.scores.values()), abs=1e-9)
+        assert ours.unknown == theirs.unknown
+    study.close()
+
+
+def test_a_class_that_is_forgotten_is_judged_no_more_at_once(study: Study, learner: Learner, gate: Gate) -> None:
+    assert not study.judge(look(RED)).unknown
+    with study.changing():
+        for seed in range(4):
+            learner.remove(f"rose {seed}")
+    gate.await_round()
+    rose, sky = study.judge(look(RED)), study.judge(look(BLUE))
+    assert (set(rose.scores), rose.unknown) == ({"sky"}, True)
+    assert (set(sky.scores), sky.unknown) == ({"sky"}, False)
+
+
+def test_what_fails_in_the_thread_is_raised_where_it_is_asked(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(learner: Learner) -> None:
+        raise MemoryError(f"no room for {len(learner)} examples")
+
+    monkeypatch.setattr(Learner, "prepare", fail)
+    study = Study(learner)
+    for ask in (lambda: study.judge(look(RED)), study.settle):
+        with pytest.raises(MemoryError, match="no room for 8 examples"):
+            ask()
+    study.close()
+
+
+def test_closing_ends_the_thread_after_the_round_in_which_it_is(study: Study, learner: Learner, gate: Gate) -> None:
+    for seed in range(2):
+        with study.changing():
+            learner.add(lesson("leaf", GREEN, seed))
+        if not seed:
+            gate.await_round()
+    with ThreadPoolExecutor(1) as thread:
+        closing = thread.submit(study.close)
+        assert not closing.done()
+        gate.open()
+        closing.result(PATIENCE)
+    assert gate.rounds == 2
+    assert not any(one.name == "study" for one in threading.enumerate())
+    study.close()
+
+
+def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path, tmp_path: Path) -> None:
+    frames = [color_frame(color, 50) for color in COLORS]
+    with (
+        Classifier(tiny, memory=tmp_path / "one.db", study_beside=True) as beside,
+        Classifier(tiny, memory=tmp_path / "two.db") as at_once,
+    ):
+        for classifier in (beside, at_once):
+            for seed in range(3):
+                for color in COLORS:
+                    classifier.teach(f"thing {color}", color_frame(color, seed))
+        assert beside.taught() == at_once.taught()
+        again = beside.teach("thing red", color_frame("red", 0))
+        assert (again.stored, again.reception.verdict) == (False, "duplicate")
+        beside.settle()
+        for frame in frames:
+            ours, theirs = beside.classify(frame), at_once.classify(frame)
+            assert [one.label for one in ours.predictions] == [one.label for one in theirs.predictions]
+            assert [one.score for one in ours.predictions] == pytest.approx([one.score for one in theirs.predictions])
+            assert ours.unknown == theirs.unknown
+    assert not any(one.name == "study" for one in threading.enumerate())
+
+
+def test_a_classifier_still_knows_what_was_taught_while_it_studies_more(tiny: Path, tmp_path: Path, gate: Gate) -> None:
+    gate.open()
+    with Classifier(tiny, memory=tmp_path / "taught.db", study_beside=True) as classifier:
+        for seed in range(3):
+            classifier.teach("rose", color_frame("red", seed))
+        classifier.settle()
+        gate.close()
+        classifier.teach("sky", color_frame("blue", 0))
+        assert classifier.taught() == {"rose": 3, "sky": 1}
+        assert classifier.classify(color_frame("red", 9)).label == "rose"
+        assert classifier.classify(color_frame("blue", 9)).label == "blue"
+        assert classifier.memory is not None
+        classifier.memory.forget("rose")
+        assert classifier.classify(color_frame("red", 9)).label == "red"
+        gate.open()
+        classifier.settle()
+        assert classifier.classify(color_frame("blue", 9)).label == "sky"

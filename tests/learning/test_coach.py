@@ -1,0 +1,91 @@
+"""The coach: what a new example brings, and what each class still needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_cls.core.quantization import QuantizedVector
+from edge_cls.learning.coach import FEW, progress, receive
+from edge_cls.learning.learner import Learner, Lesson
+
+SIZE = 48
+
+
+def vector(center: int, seed: int, *, spread: float = 14.0) -> QuantizedVector:
+    """Return an embedding near the corner number `center`."""
+    values = np.random.default_rng([center, seed]).normal(0, spread, SIZE)
+    values[4 * center : 4 * center + 4] += 100
+    return QuantizedVector(values.clip(-127, 127).astype(np.int8), 0.1, 0)
+
+
+def learner_of(*classes: tuple[str, int, int]) -> Learner:
+    """Return a learner of classes, each a label, the corner its examples lie at, and how many there are."""
+    learner = Learner(stranger=0.9)
+    learner.fit(
+        Lesson(f"{label}{seed}", label, vector(center, seed))
+        for label, center, count in classes
+        for seed in range(count)
+    )
+    return learner
+
+
+def test_the_first_example_of_all_is_new() -> None:
+    assert receive(Learner(), "mug", vector(0, 0)).verdict == "new"
+
+
+def test_another_view_of_a_known_class_is_new_and_so_is_the_first_of_another_class() -> None:
+    learner = learner_of(("mug", 0, 4), ("plant", 1, 4))
+    assert receive(learner, "mug", vector(0, 99)).verdict == "new"
+    first = receive(learner, "lamp", vector(7, 0))
+    assert (first.verdict, first.looks_like, first.examples) == ("new", None, ())
+
+
+def test_a_copy_is_a_duplicate_and_names_what_it_copies() -> None:
+    reception = receive(learner_of(("mug", 0, 4), ("plant", 1, 4)), "mug", vector(0, 2))
+    assert (reception.verdict, reception.looks_like) == ("duplicate", None)
+    assert reception.examples[0].id == "mug2"
+    assert reception.examples[0].cosine == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("label", ["plant", "lamp"])
+def test_what_looks_like_another_class_is_a_conflict_and_names_its_examples(label: str) -> None:
+    reception = receive(learner_of(("mug", 0, 5), ("plant", 1, 5)), label, vector(0, 99))
+    assert (reception.verdict, reception.looks_like) == ("conflict", "mug")
+    assert len(reception.examples) == 3
+    assert {example.label for example in reception.examples} == {"mug"}
+    assert reception.examples[0].cosine >= reception.examples[-1].cosine
+
+
+def test_a_copy_under_another_label_is_a_conflict() -> None:
+    reception = receive(learner_of(("mug", 0, 1)), "plant", vector(0, 0))
+    assert (reception.verdict, reception.looks_like) == ("conflict", "mug")
+
+
+def test_few_examples_are_too_few_and_more_are_enough() -> None:
+    few, enough = progress(learner_of(("mug", 0, FEW - 1), ("plant", 1, FEW)))
+    assert (few.label, few.examples, str(few)) == ("mug", FEW - 1, "too few")
+    assert (enough.label, enough.examples, str(enough), enough.right) == ("plant", FEW, "enough", 1.0)
+
+
+def test_two_labels_for_one_thing_are_confused_with_each_other() -> None:
+    mug, cup, plant = progress(learner_of(("mug", 0, 6), ("cup", 0, 6), ("plant", 1, 6)))
+    assert (mug.confused_with, cup.confused_with, plant.confused_with) == ("cup", "mug", None)
+    assert str(mug) == "confused with cup"
+    assert mug.right is not None
+    assert mug.right < 0.9
+
+
+def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
+    (mug,) = progress(learner_of(("mug", 0, 6)))
+    assert (mug.verdict, mug.right) == ("enough", None)
+    assert progress(Learner()) == []
+
+
+def test_frames_of_a_thing_that_stands_still_count_as_one() -> None:
+    learner = learner_of(("plant", 1, FEW))
+    for number in range(30):
+        learner.add(Lesson(f"still {number}", "mug", vector(0, 0)))
+    plant, mug = progress(learner)
+    assert (plant.different, str(plant)) == (FEW, "enough")
+    assert (mug.examples, mug.different, str(mug)) == (30, 1, "too few")

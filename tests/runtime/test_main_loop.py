@@ -1,0 +1,743 @@
+"""The appliance among faults: it goes on classifying, or says precisely what it waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls.classifier import Classifier
+from edge_cls.errors import OutputError, SourceError
+from edge_cls.images.preprocess import Frame
+from edge_cls.memory.database import DamagedFile
+from edge_cls.memory.schema import PAGE_SIZE
+from edge_cls.model.model import Outputs
+from edge_cls.runtime.main_loop import HUNG, Appliance
+from edge_cls.runtime.messages import Message, Origin, Result, Status
+from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.ports import CapturedFrame, Feedback, FrameSource, Sink, Wish
+from edge_cls.runtime.reconnect import Camera
+from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.states import States
+from edge_cls.testing import FakeClock, FakeSink, FakeSource, FakeSupervisor
+from tests.colors import color_frame
+from tests.examples import labels_in
+
+PATIENCE = 30.0
+GONE = SourceError("the camera is gone", mend="plug it in")
+RATE = 10.0
+
+
+class Colours:
+    """Frames of colours, ten a second by their capture times, as fast as they are read."""
+
+    def __init__(self, colours: Sequence[str], *, live: bool = False, failure: Exception | None = None) -> None:
+        self.live = live
+        self._frames = enumerate(colours)
+        self._failure = failure
+        self.closed = False
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        del into
+        index, colour = next(self._frames, (-1, ""))
+        if colour:
+            seconds = index / RATE
+            return CapturedFrame(Origin(index, 1e9 + seconds, seconds, colour), color_frame(colour, index))
+        if self._failure is not None:
+            raise self._failure
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Rig:
+    """An appliance on fakes, with the real pipeline, model, memory and queues."""
+
+    source: FrameSource
+    classifier: Classifier
+    sinks: Sequence[Sink] = ()
+    states: States = field(default_factory=lambda: States(smoothing_s=0.2, dwell_s=0.3))
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.supervisor, self.seen = FakeSupervisor(), FakeSink()
+        self.pipeline = Pipeline(self.source, self.classifier, clock=self.clock)
+        self.appliance = Appliance(
+            self.source, self.pipeline, self.states, clock=self.clock, supervisor=self.supervisor
+        )
+        self.outboxes = [Outbox(sink, size=10_000) for sink in (self.seen, *self.sinks)]
+        self.appliance.outboxes = self.outboxes
+
+    def run(self, max_frames: int | None = None) -> None:
+        try:
+            self.appliance.run(max_frames)
+        finally:
+            for outbox in self.outboxes:
+                outbox.close(PATIENCE)
+
+    @property
+    def events(self) -> list[tuple[str, str | None]]:
+        return [(event.transition.kind, event.transition.label) for event in self.seen.events]
+
+    @property
+    def statuses(self) -> list[Status]:
+        return [message for message in self.seen.messages if isinstance(message, Status)]
+
+
+@pytest.fixture
+def colours(tiny: Path) -> Iterator[Classifier]:
+    """A classifier of blue, green and red."""
+    with Classifier(tiny) as classifier:
+        yield classifier
+
+
+@pytest.fixture
+def teachable(tiny: Path, tmp_path: Path) -> Iterator[Classifier]:
+    """A classifier of blue, green and red that can be taught."""
+    with Classifier(tiny, memory=tmp_path / "taught.db") as classifier:
+        yield classifier
+
+
+def test_frames_become_stable_states_each_told_once(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 20 + ["blue"] + ["red"] * 20 + ["blue"] * 20), colours)
+    rig.run()
+    assert rig.events == [("entered", "red"), ("changed", "blue")]
+    assert [result.prediction.label for result in rig.seen.results].count("blue") == 21
+    assert rig.seen.results[-1].state == "blue"
+    assert rig.seen.messages[-1] == Status(rig.clock.time(), "ended", "ended", "blue")
+
+
+def test_an_event_carries_the_capture_time_of_its_frame(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 20), colours)
+    rig.run()
+    (event,) = rig.seen.events
+    assert event.frame.captured == event.transition.at == event.frame.index / RATE
+    assert event.latency == rig.clock.monotonic() - event.frame.captured
+
+
+def test_ready_is_told_with_the_first_classified_frame_and_the_watchdog_with_each(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 5), colours)
+    rig.run()
+    kinds = [kind for kind, _ in rig.supervisor.heard]
+    assert kinds.count("ready") == 1
+    assert kinds.count("watchdog") == 5
+    assert kinds.index("ready") < kinds.index("watchdog")
+    assert kinds[-1] == "stopping"
+
+
+def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classifier) -> None:
+    clock, tries = FakeClock(), itertools.count()
+    told = threading.Event()
+
+    def opener() -> FrameSource:
+        if next(tries) < 5:
+            raise GONE
+        assert told.wait(PATIENCE)
+        return Colours(["red"] * 99, live=True, failure=GONE)
+
+    class Told(FakeSupervisor):
+        def watchdog(self) -> None:
+            super().watchdog()
+            told.set()
+
+    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    rig.supervisor = rig.appliance._supervisor = Told()
+    rig.run(max_frames=3)
+    kinds = [kind for kind, _ in rig.supervisor.heard]
+    assert "camera: the camera is gone; plug it in; trying again" in rig.supervisor.statuses
+    # It was alive all the time, and at work only then.
+    assert kinds.index("watchdog") < kinds.index("ready")
+    assert "running" in rig.supervisor.statuses[-1]
+
+
+def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> None:
+    clock = FakeClock()
+    wait, gone = threading.Event(), threading.Event()
+    at_the_fault: list[CapturedFrame | None] = []
+
+    def opener() -> FrameSource:
+        if not gone.is_set():
+            gone.set()
+            return FakeSource(paced(), live=True, failure=GONE)
+        assert wait.wait(PATIENCE)
+        return Colours(["blue"] * 3, live=True, failure=GONE)
+
+    def paced() -> Iterator[Frame]:
+        for number in range(20):
+            clock.sleep(0.1)
+            yield color_frame("red", number)
+
+    class Watching(FakeSink):
+        def publish(self, message: Message) -> None:
+            super().publish(message)
+            if isinstance(message, Status) and message.camera == "down":
+                at_the_fault.append(rig.pipeline.snapshot())
+                wait.set()
+
+    class Captured(Camera):
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            frame = super().read(into)
+            if frame is not None:
+                # Every frame is taken before the next, so that the test knows which were seen.
+                assert taken.wait(PATIENCE)
+                taken.clear()
+            return frame
+
+    taken = threading.Event()
+    taken.set()
+
+    class Taking(FakeSink):
+        wants = (Result,)  # type: ignore[assignment]
+
+        def publish(self, message: Message) -> None:
+            taken.set()
+
+    rig = Rig(
+        Captured(opener, clock=clock), colours, [Watching(), Taking()], States(smoothing_s=0, dwell_s=0), clock=clock
+    )
+    rig.run(max_frames=22)
+    assert rig.events[:2] == [("entered", "red"), ("left", None)]
+    assert at_the_fault == [None], "a button would teach the past"
+
+
+def test_a_frame_under_way_when_its_camera_fails_brings_nothing_back(
+    colours: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, infer = FakeClock(), colours.infer
+    down, seen = threading.Event(), [threading.Event() for _ in range(3)]
+    numbers, openings = itertools.count(), itertools.count()
+
+    def slow(pixels: Frame) -> Outputs:
+        if next(numbers) == 1:
+            assert down.wait(PATIENCE)
+        return infer(pixels)
+
+    def opener() -> FrameSource:
+        if next(openings) == 0:
+            return FakeSource(red(), live=True, failure=GONE)
+        assert seen[1].wait(PATIENCE)
+        return Colours(["blue"], live=True, failure=GONE)
+
+    def red() -> Iterator[Frame]:
+        yield color_frame("red")
+        assert seen[0].wait(PATIENCE)
+        yield color_frame("red")
+
+    class Watching(FakeSink):
+        def publish(self, message: Message) -> None:
+            super().publish(message)
+            if isinstance(message, Result):
+                seen[len(self.results) - 1].set()
+            elif isinstance(message, Status) and message.camera == "down":
+                down.set()
+
+    monkeypatch.setattr(colours, "infer", slow)
+    rig = Rig(Camera(opener, clock=clock), colours, [Watching()], States(smoothing_s=0, dwell_s=0), clock=clock)
+    rig.run(max_frames=3)
+    assert rig.events[:2] == [("entered", "red"), ("left", None)]
+    assert ("entered", "red") not in rig.events[2:]
+    assert [(result.prediction.label, result.state) for result in rig.seen.results[:2]] == [
+        ("red", "red"),
+        ("red", None),
+    ]
+
+
+def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.runtime.main_loop.TICK", 0.0)
+    clock, hanging = FakeClock(), threading.Event()
+
+    def opener() -> FrameSource:
+        clock.sleep(HUNG + 1)
+        hanging.wait(PATIENCE)
+        raise GONE
+
+    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    with pytest.raises(SourceError, match="driver has not answered for 91 seconds"):
+        rig.run()
+    assert ("ready", "") not in rig.supervisor.heard
+    hanging.set()
+
+
+def test_frames_may_change_their_size_on_the_way(colours: Classifier) -> None:
+    sizes = (40, 64, 33, 200, 40, 8)
+    rig = Rig(FakeSource(color_frame("red", side=side) for side in sizes), colours)
+    rig.run()
+    assert [result.prediction.label for result in rig.seen.results] == ["red"] * len(sizes)
+
+
+def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours: Classifier) -> None:
+    """A thousand frames as fast as they can be read, then the camera ends."""
+    rig = Rig(Colours(["red"] * 999 + ["blue"], live=True), colours)
+    rig.run()
+    told = [result.frame.index for result in rig.seen.results]
+    assert told == sorted(set(told))
+    assert told[-1] == 999
+    assert rig.seen.results[-1].prediction.label == "blue"
+    assert rig.pipeline.dropped == 1000 - len(told)
+
+
+def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classifier) -> None:
+    clock, openings, told = FakeClock(), itertools.count(1), threading.Event()
+    stalled = SourceError("no frame for 10 s", mend="check the cable")
+
+    class Told(FakeSupervisor):
+        def status(self, text: str) -> None:
+            super().status(text)
+            if "trying again" in text:
+                told.set()
+
+    def opener() -> FrameSource:
+        if (opening := next(openings)) == 2:
+            assert told.wait(PATIENCE)
+        if opening == 50:
+            rig.appliance.stop()
+        return FakeSource([], live=True, failure=stalled)
+
+    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    rig.supervisor = rig.appliance._supervisor = Told()
+    rig.run()
+    assert next(openings) > 50
+    assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
+    assert ("ready", "") not in rig.supervisor.heard
+
+
+def test_the_wall_clock_may_jump_back_and_forth(colours: Classifier) -> None:
+    class Jumping(FakeClock):
+        def __init__(self) -> None:
+            super().__init__()
+            self._jumps = itertools.cycle([0.0, 1e9, -1e9, 3600.0])
+
+        def time(self) -> float:
+            return super().time() + next(self._jumps)
+
+    rig = Rig(Colours(["red"] * 20 + ["blue"] * 20), colours, clock=Jumping())
+    rig.run()
+    assert rig.events == [("entered", "red"), ("changed", "blue")]
+
+
+def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) -> None:
+    held = threading.Event()
+
+    class Slow(FakeSink):
+        def publish(self, message: Message) -> None:
+            held.wait(PATIENCE)
+
+    class Dead(FakeSink):
+        def publish(self, message: Message) -> None:
+            raise OutputError("no place", mend="free some")
+
+    class Flapping(FakeSink):
+        def publish(self, message: Message) -> None:
+            super().publish(message)
+            if len(self.messages) % 2:
+                raise OSError("now and then")
+
+    rig = Rig(Colours(["red"] * 50), colours, [Slow(), Dead(), Flapping()])
+    try:
+        assert rig.appliance.run() == 50
+    finally:
+        held.set()
+        for outbox in rig.outboxes:
+            outbox.close(PATIENCE)
+    assert len(rig.seen.results) == 50
+    assert any("no place" in trouble for status in rig.statuses for trouble in status.troubles)
+
+
+def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours: Classifier) -> None:
+    class Full(FakeSink):
+        def publish(self, message: Message) -> None:
+            raise OutputError("no place", mend="free some space")
+
+    source = Colours(["red"] * 10_000)
+    rig = Rig(source, colours)
+    rig.appliance.outboxes = [outbox := Outbox(Full(), essential=True)]
+    with pytest.raises(OutputError, match="no place"):
+        rig.run()
+    assert source.closed
+    with pytest.raises(OutputError, match="no place"):
+        outbox.close(PATIENCE)
+
+
+def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 3, failure=GONE), colours)
+    with pytest.raises(SourceError, match="the camera is gone"):
+        rig.run()
+    assert len(rig.seen.results) == 3
+    assert (rig.statuses[-1].camera, rig.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
+
+
+def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(tiny.read_bytes())
+
+    def frames() -> Iterator[Frame]:
+        for number in range(40):
+            if number == 10:
+                model.write_bytes(tiny.read_bytes()[:1000])
+            if number == 20:
+                model.unlink()
+            yield color_frame("red", number)
+
+    with Classifier(model) as classifier:
+        rig = Rig(FakeSource(frames()), classifier)
+        rig.run()
+    assert {result.prediction.label for result in rig.seen.results} == {"red"}
+    assert len(rig.seen.results) == 40
+
+
+# Lessons
+
+
+def wish(action: str = "teach", label: str | None = "mug", frame: Frame | None = None) -> Wish:
+    captured = None if frame is None else CapturedFrame(Origin(0, 0.0, 0.0, "press"), frame)
+    return Wish(action, 0.0, label, captured)  # type: ignore[arg-type]
+
+
+class Rigged(Rig):
+    """Keeps what became of wishes in `heard`, and asks for `wishes` before the first frame."""
+
+    def ask(self, *wishes: Wish) -> list[Feedback]:
+        heard: list[Feedback] = []
+        self.appliance.heard = heard.append
+        for one in wishes:
+            self.appliance.ask(one)
+        self.run()
+        return heard
+
+
+def kinds(heard: list[Feedback]) -> list[str]:
+    return [feedback.kind for feedback in heard]
+
+
+def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
+    rig = Rigged(Colours(["red"] * 3), teachable)
+    stored: list[list[str]] = []
+    rig.appliance.heard = lambda _: stored.append(labels_in(tmp_path / "taught.db"))
+    rig.appliance.ask(wish(frame=color_frame("red")))
+    rig.run()
+    assert stored == [["mug"]]
+
+
+def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
+    page = np.full((40, 40, 3), 255, np.uint8)
+    rig = Rigged(FakeSource([page] * 3), teachable)
+    heard = rig.ask(*[wish(label="page", frame=page)] * 2)
+    assert kinds(heard) == ["stored", "duplicate"]
+    assert rig.seen.results[-1].prediction.label == "page"
+
+
+def test_a_lesson_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
+    frame = color_frame("red")
+    heard = Rigged(Colours(["red"]), teachable).ask(wish(frame=frame), wish(label="cup", frame=frame))
+    assert kinds(heard) == ["stored", "conflict"]
+    assert "looks like mug" in heard[1].detail
+
+
+def test_undo_background_and_forget(teachable: Classifier) -> None:
+    frame = color_frame("red")
+    heard = Rigged(Colours(["red"]), teachable).ask(
+        wish(frame=frame), wish("undo", None), wish("undo", None), wish("background", None, color_frame("blue")),
+        wish("forget", None), wish("forget", "background"), wish("forget", "never"),
+    )  # fmt: skip
+    assert kinds(heard) == ["stored", "stored", "refused", "stored", "refused", "stored", "refused"]
+    assert teachable.memory is not None
+    assert teachable.memory.classes() == {}
+
+
+def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier) -> None:
+    for number in range(3):
+        teachable.teach("mug", color_frame("red", number))
+        teachable.teach("sky", color_frame("blue", number))
+    rig = Rigged(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0, enter=0.3, leave=0.2))
+    rig.run()
+    assert rig.events == [("entered", "mug")]
+    again = Rigged(Colours(["red"] * 2), teachable, states=rig.states)
+    assert kinds(again.ask(wish("forget", None))) == ["stored"]
+    assert teachable.memory is not None
+    assert set(teachable.memory.classes()) == {"sky"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (wish(label="mug"), "the camera gives no frames"),
+        (wish(label="\x1b", frame=color_frame("red")), "label"),
+    ],
+)
+def test_what_cannot_be_taught_is_refused_and_told(teachable: Classifier, asked: Wish, why: str) -> None:
+    (feedback,) = Rigged(Colours(["red"]), teachable).ask(asked)
+    assert feedback.kind == "refused"
+    assert why in feedback.detail
+    assert "\x1b" not in feedback.detail
+
+
+def test_without_a_memory_every_wish_is_refused(colours: Classifier) -> None:
+    heard = Rigged(Colours(["red"]), colours).ask(wish(frame=color_frame("red")), wish("undo", None))
+    assert kinds(heard) == ["refused", "refused"]
+
+
+def test_wishes_do_not_pile_up(teachable: Classifier) -> None:
+    heard = Rigged(Colours(["red"]), teachable).ask(*[wish("undo", None)] * 20)
+    assert len(heard) == 20
+    assert [feedback.detail for feedback in heard].count("too much at once") == 4
+
+
+def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> None:
+    """Each wish is granted so slowly that the next one is there before."""
+    rig = Rig(Colours(["red"] * 5), teachable)
+    done: list[int] = []
+
+    def hear(_: Feedback) -> None:
+        done.append(rig.appliance.done)
+        rig.appliance.ask(wish("undo", None))
+
+    rig.appliance.heard = hear
+    rig.appliance.ask(wish("undo", None))
+    rig.run()
+    assert set(done) >= {1, 2, 3, 4}
+
+
+def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object, **__: object) -> str:
+        raise DamagedFile("it is damaged", mend="make room")
+
+    monkeypatch.setattr(teachable.memory, "add", damaged)
+    monkeypatch.setattr(teachable.memory, "repair", damaged)
+    rig = Rigged(Colours(["red"] * 5), teachable)
+    (feedback,) = rig.ask(wish(frame=color_frame("red")))
+    assert (feedback.kind, feedback.detail) == ("refused", "it is damaged; make room")
+    assert len(rig.seen.results) == 5
+
+
+def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    assert teachable.memory is not None
+    monkeypatch.setattr(teachable.memory, "add", full)
+    rig = Rigged(Colours(["red"] * 5), teachable)
+    (feedback,) = rig.ask(wish(frame=color_frame("red")))
+    assert feedback.kind == "refused"
+    assert len(rig.seen.results) == 5
+
+
+def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_go_on(teachable: Classifier) -> None:
+    memory = teachable.memory
+    assert memory is not None
+    memory.wait_at_most(0.0)
+    with contextlib.closing(sqlite3.connect(memory.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        rig = Rigged(Colours(["red"] * 5), teachable)
+        (feedback,) = rig.ask(wish(frame=color_frame("red")))
+        assert feedback.kind == "refused"
+        assert "locked by another process" in feedback.detail
+        assert len(rig.seen.results) == 5
+        other.execute("ROLLBACK")
+    assert kinds(Rigged(Colours(["red"]), teachable).ask(wish(frame=color_frame("red")))) == ["stored"]
+
+
+def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = teachable.memory
+    assert memory is not None
+
+    def damaged(*_: object, **__: object) -> str:
+        monkeypatch.undo()
+        raise DamagedFile("it is damaged", mend="repair it")
+
+    monkeypatch.setattr(memory, "add", damaged)
+    heard = Rigged(Colours(["red"]), teachable).ask(*[wish(frame=color_frame("red"))] * 2)
+    assert kinds(heard) == ["refused", "stored"]
+    assert "the memory was damaged" in heard[0].detail
+
+
+# The memory
+
+
+def during(frames: int, at: dict[int, Callable[[], None]]) -> Iterator[Frame]:
+    """Give red frames, and do what is to be done before some of them."""
+    for number in range(frames):
+        at.get(number, lambda: None)()
+        yield color_frame("red", number)
+
+
+def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
+    teachable: Classifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    teachable.teach("mug", color_frame("red"))
+    memory, clock = teachable.memory, FakeClock()
+    assert memory is not None
+    path, away = memory.path, memory.path.with_name("away.db")
+
+    def take_away() -> None:
+        path.rename(away)
+
+    def bring_back() -> None:
+        away.rename(path)
+        clock.sleep(60)
+
+    # Away for so long that many tries fail, the longest pause between which is 30 s.
+    minutes = {number: lambda: clock.sleep(60) for number in range(21, 40)}
+    rig = Rig(FakeSource(during(60, {20: take_away, **minutes, 40: bring_back})), teachable, clock=clock)
+    rig.run()
+    # Classified all the time, by what was known.
+    assert {result.prediction.label for result in rig.seen.results} == {"mug"}
+    assert len(rig.seen.results) == 60
+    troubled = [status for status in rig.statuses if status.troubles]
+    assert "was taken away" in troubled[0].troubles[0]
+    assert rig.statuses[-1].troubles == ()
+    said = [record.message for record in caplog.records if "memory" in record.message or "taken" in record.message]
+    assert len(said) == 2, "once when it began and once when it was over"
+
+
+def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> None:
+    for number in range(5):
+        teachable.teach("mug", color_frame("red", number))
+    memory = teachable.memory
+    assert memory is not None
+
+    def damage() -> None:
+        # What a failing card leaves: the first page is whole, of the others nothing.
+        with contextlib.closing(sqlite3.connect(memory.path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = memory.path.read_bytes()
+        bad = memory.path.with_name("bad.db")
+        bad.write_bytes(content[: PAGE_SIZE * 2] + bytes(len(content) - 2 * PAGE_SIZE))
+        bad.replace(memory.path)
+
+    rig = Rig(FakeSource(during(30, {10: damage})), teachable)
+    rig.run()
+    assert len(rig.seen.results) == 30
+    assert memory.recovered is not None
+    assert rig.statuses[-1].troubles == ()
+    # It can be taught again.
+    teachable.teach("mug", color_frame("red"))
+    assert labels_in(memory.path) == ["mug"]
+
+
+def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "taught.db"
+
+    def teach() -> None:
+        with Classifier(tiny, memory=memory) as other:
+            other.teach("mug", color_frame("red"))
+
+    with Classifier(tiny, memory=memory, head="knn-regression") as gauge:
+        rig = Rig(FakeSource(during(10, {5: teach})), gauge)
+        rig.run()
+    assert len(rig.seen.results) == 10
+    assert "'mug' is no number" in rig.statuses[-1].troubles[0]
+
+
+def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
+    def teach() -> None:
+        with Classifier(teachable.model.file.path, memory=tmp_path / "taught.db") as other:
+            other.teach("mug", color_frame("red"))
+
+    rig = Rig(FakeSource(during(20, {10: teach})), teachable)
+    rig.run()
+    assert [result.prediction.label for result in rig.seen.results][-5:] == ["mug"] * 5
+    assert rig.seen.results[0].prediction.label == "red"
+
+
+# Reloading and stopping
+
+
+def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> None:
+    rig = Rig(Colours(["red"] * 5), colours)
+    reloaded: list[int] = []
+
+    def refuse() -> str:
+        reloaded.append(rig.appliance.done)
+        return "no such key"
+
+    rig.appliance._reload = refuse
+    watchdog = rig.supervisor.watchdog
+
+    def ask_once() -> None:
+        watchdog()
+        if not reloaded:
+            rig.appliance.ask_reload()
+
+    rig.supervisor.watchdog = ask_once  # type: ignore[method-assign]
+    rig.run()
+    assert reloaded == [1]
+    # Until a good one, the status says that it was refused.
+    assert rig.statuses[-1].troubles == ("no such key",)
+    heard = [kind for kind, _ in rig.supervisor.heard if kind in ("reloading", "ready")]
+    assert heard[heard.index("reloading") :][:2] == ["reloading", "ready"]
+
+
+def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
+    rig = Rig(Colours([]), colours)
+    reloaded: list[bool] = []
+    rig.appliance._reload = lambda: reloaded.append(True)
+    rig.appliance.ask_reload()
+    rig.appliance._between_frames()
+    assert reloaded
+    assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.heard}
+
+
+def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:
+    class Stopping(FakeSink):
+        def publish(self, message: Message) -> None:
+            rig.appliance.stop()
+
+    source = FakeSource(itertools.repeat(color_frame("red")), live=True)
+    rig = Rig(source, colours, [Stopping()])
+    rig.run()
+    assert source.closed
+    assert rig.supervisor.heard[-1] == ("stopping", "")
+
+
+def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifier) -> None:
+    rig, late = Rig(Colours(["red"] * 5), colours), FakeSink()
+
+    def reload() -> None:
+        rig.outboxes.append(Outbox(late))
+
+    rig.appliance._reload = reload
+    rig.appliance.ask_reload()
+    rig.run()
+    assert isinstance(late.messages[0], Status)
+    assert late.messages[0].camera == "running"
+
+
+def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Classifier) -> None:
+    read_ahead = threading.Event()
+
+    class Slow(FakeSink):
+        def publish(self, message: Message) -> None:
+            assert read_ahead.wait(PATIENCE)
+            super().publish(message)
+
+    rig, slow = Rig(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
+    rig.outboxes.append(Outbox(slow, size=1))
+    rig.run()
+    assert len(slow.results) == 20
+
+
+def test_a_camera_that_is_down_does_not_delay_the_end(colours: Classifier, caplog: pytest.LogCaptureFixture) -> None:
+    def opener() -> FrameSource:
+        raise GONE
+
+    rig = Rig(Camera(opener, clock=(clock := FakeClock())), colours, clock=clock)
+    rig.supervisor.watchdog = rig.appliance.stop  # type: ignore[method-assign]
+    rig.run()
+    assert "does not end" not in caplog.text

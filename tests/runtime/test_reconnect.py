@@ -1,0 +1,235 @@
+"""A camera that fails, stalls, lies or is pulled out: it is opened again, for ever, and says so."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from edge_cls.errors import ConfigError, MissingDependency, SourceError
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.ports import CapturedFrame, FrameSource
+from edge_cls.runtime.reconnect import FIRST_WAIT, LONGEST_WAIT, Camera
+from edge_cls.testing import FakeClock, FakeSource
+from tests.runtime.engine import image, images
+
+GONE = SourceError("the camera is gone", mend="plug it in")
+
+
+class Openings:
+    """Opens one source after the other, or raises one of the errors; `at` is when."""
+
+    def __init__(self, clock: FakeClock, *outcomes: FrameSource | Exception) -> None:
+        self.at: list[float] = []
+        self._clock = clock
+        self._outcomes = iter(outcomes)
+
+    def __call__(self) -> FrameSource:
+        self.at.append(self._clock.monotonic())
+        outcome = next(self._outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def live(frames: list[Frame], failure: Exception | None = GONE) -> FakeSource:
+    return FakeSource(frames, live=True, failure=failure)
+
+
+def test_a_camera_that_fails_is_closed_and_opened_again() -> None:
+    clock = FakeClock()
+    first, second = live(images(2)), live(images(3))
+    camera = Camera(Openings(clock, first, second), clock=clock)
+    read = [camera.read() for _ in range(5)]
+    assert first.closed
+    assert not second.closed
+    # They are numbered through.
+    assert [frame.origin.index for frame in read if frame] == [0, 1, 2, 3, 4]
+    camera.close()
+    assert second.closed
+    camera.close()
+
+
+def test_nothing_of_a_call_that_failed_is_held_when_the_camera_is_closed() -> None:
+    """A traceback would keep the driver's buffers from being freed, which the next opening may need."""
+    held: list[weakref.ref[Buffer]] = []
+    free: list[bool] = []
+
+    class Buffer:
+        pass
+
+    class Failing(FakeSource):
+        def read(self, into: Frame | None = None) -> CapturedFrame | None:
+            buffer = Buffer()
+            held.append(weakref.ref(buffer))
+            raise SourceError("torn", mend="m")
+
+        def close(self) -> None:
+            free.extend(there() is None for there in held)
+
+    clock = FakeClock()
+    camera = Camera(Openings(clock, Failing([], live=True), live(images(1))), clock=clock)
+    assert camera.read() is not None
+    assert free == [True]
+
+
+def test_it_waits_longer_each_time_but_never_gives_up() -> None:
+    clock = FakeClock()
+    openings = Openings(clock, *[GONE] * 40, live(images(2)), live(images(1)))
+    camera = Camera(openings, clock=clock)
+    assert camera.read() is not None
+    waits = [later - earlier for earlier, later in itertools.pairwise(openings.at)]
+    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert set(waits[8:]) == {LONGEST_WAIT}
+    # One that gave frames for longer than that is a new beginning.
+    clock.sleep(LONGEST_WAIT)
+    assert camera.read() is not None
+    assert camera.read() is not None
+    assert openings.at[41] - openings.at[40] == pytest.approx(LONGEST_WAIT + FIRST_WAIT)
+
+
+def test_one_that_fails_after_a_frame_each_time_is_opened_ever_more_seldom() -> None:
+    clock = FakeClock()
+    openings = Openings(clock, *[live(images(1)) for _ in range(12)])
+    camera = Camera(openings, clock=clock)
+    for _ in range(12):
+        assert camera.read() is not None
+    assert openings.at[-1] - openings.at[-2] == LONGEST_WAIT
+
+
+def test_a_camera_that_ends_is_opened_again() -> None:
+    clock = FakeClock()
+    camera = Camera(Openings(clock, live(images(1), None), live(images(1), None)), clock=clock)
+    assert camera.read() is not None
+    assert camera.read() is not None
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        np.zeros((0, 0, 3), np.uint8),
+        np.zeros((480, 640), np.uint8),
+        np.zeros((480, 640, 4), np.uint8),
+        np.zeros((480, 640, 3), np.float32),
+        np.zeros((2, 640, 3), np.uint8),
+    ],
+)
+def test_what_is_no_frame_is_a_failure(torn: Frame) -> None:
+    clock = FakeClock()
+    camera = Camera(Openings(clock, live([image(1), torn]), live([image(2)])), clock=clock)
+    assert camera.read() is not None
+    frame = camera.read()
+    assert frame is not None
+    assert (frame.image == 2).all()
+
+
+def test_it_says_how_it_is() -> None:
+    clock = FakeClock()
+    camera = Camera(Openings(clock, GONE, live(images(2)), live(images(1))), clock=clock)
+    told: list[tuple[str, str]] = []
+    camera.changed = lambda: told.append((camera.state.camera, camera.state.detail))
+    assert camera.state.camera == "opening"
+    for _ in range(3):
+        camera.read()
+    down = ("down", "the camera is gone; plug it in; trying again")
+    assert told == [down, ("running", "running"), down, ("running", "running")]
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such control", mend="m"), MissingDependency("x", mend="m")])
+def test_what_no_waiting_mends_is_raised(error: Exception) -> None:
+    clock = FakeClock()
+    with pytest.raises(type(error)):
+        Camera(Openings(clock, error), clock=clock).read()
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such control", mend="m"), MissingDependency("x", mend="m")])
+def test_what_comes_up_while_it_runs_is_told_and_tried_again(error: Exception) -> None:
+    """Nobody is there to mend it, and the process would not be started again."""
+    clock = FakeClock()
+    camera = Camera(Openings(clock, live(images(1)), error, live(images(1))), clock=clock)
+    assert camera.read() is not None
+    told: list[str] = []
+    camera.changed = lambda: told.append(camera.state.detail)
+    assert camera.read() is not None
+    assert f"{error}; trying again" in told
+
+
+def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:
+    clock, second = FakeClock(), live(images(1))
+
+    def fail() -> FrameSource:
+        camera.opener = Openings(clock, ConfigError("no such control", mend="m"), second)
+        raise GONE
+
+    camera = Camera(fail, clock=clock)
+    assert camera.read() is not None
+
+
+@pytest.mark.parametrize("error", [OSError("No such device"), RuntimeError("not acquired")])
+def test_a_device_that_cannot_even_be_closed_is_opened_again(error: Exception) -> None:
+    class Stuck(FakeSource):
+        def close(self) -> None:
+            raise error
+
+    clock = FakeClock()
+    camera = Camera(Openings(clock, Stuck([], live=True, failure=GONE), live(images(1))), clock=clock)
+    assert camera.read() is not None
+
+
+def test_stopping_ends_even_a_long_wait() -> None:
+    class Stopping(FakeClock):
+        act: Callable[[], None]
+
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds)
+            self.act()
+
+    clock = Stopping()
+
+    def fail() -> Iterator[FrameSource]:
+        raise GONE
+
+    camera = Camera(lambda: next(fail()), clock=clock)
+    clock.act = camera.stop
+    assert camera.read() is None
+
+
+def test_waiting_is_a_sign_of_life_and_a_hanging_driver_is_none() -> None:
+    clock = FakeClock()
+    began = clock.monotonic()
+    camera = Camera(Openings(clock, *[GONE] * 9, live(images(1))), clock=clock)
+    camera.read()
+    assert camera.alive == clock.monotonic() > began
+    clock.sleep(100.0)
+    assert camera.alive == clock.monotonic() - 100.0
+
+
+def test_another_camera_takes_its_place_with_the_next_frame() -> None:
+    clock = FakeClock()
+    first, second = live([image(1)] * 5), live([image(2)] * 5)
+    camera = Camera(lambda: first, clock=clock)
+    camera.read()
+    camera.opener = lambda: second
+    frame = camera.read()
+    assert frame is not None
+    assert (frame.image == 2).all()
+    assert first.closed
+
+
+def test_a_camera_that_is_waited_for_can_be_replaced_meanwhile() -> None:
+    clock, second = FakeClock(), live([image(2)])
+    waiting = threading.Event()
+
+    def fail() -> FrameSource:
+        waiting.set()
+        camera.opener = lambda: second
+        raise GONE
+
+    camera = Camera(fail, clock=clock)
+    began = clock.monotonic()
+    assert camera.read() is not None
+    assert clock.monotonic() == began

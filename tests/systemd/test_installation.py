@@ -1,0 +1,279 @@
+"""What `edge-cls service` does to a system: a folder here, with a recorder in the place of its commands."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from edge_cls.errors import ServiceError
+from edge_cls.systemd import installation, unit
+from edge_cls.systemd.installation import CONFIG
+from tests.commands import EdgeCls
+
+SHOWN = """\
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+StatusText=running: mug = 0.9
+NRestarts=2
+MainPID=4711
+Result=success
+WatchdogTimestamp=@1700000000
+"""
+
+
+@dataclass
+class System:
+    """A root folder, and the commands that were run on it."""
+
+    root: Path
+    calls: list[str] = field(default_factory=list)
+
+    def call(self, *words: str) -> str:
+        self.calls.append(" ".join(words).replace(str(self.root), ""))
+        return ""
+
+    def install(self, *, now: bool = False, unit: str = "[Service]\n") -> bool:
+        return installation.install(
+            unit=unit, user="u edge-cls\n", config="[source]\n", now=now, root=self.root, call=self.call
+        )
+
+    def uninstall(self, *, purge: bool) -> list[Path]:
+        return installation.uninstall(purge=purge, root=self.root, call=self.call)
+
+    def files(self) -> dict[str, str]:
+        return {str(path.relative_to(self.root)): path.read_text() for path in self.root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    return System(tmp_path)
+
+
+def test_installing_writes_three_files_and_enables_the_unit_which_waits_for_its_camera_to_be_named(
+    system: System,
+) -> None:
+    assert system.install(now=True)
+    assert system.files() == {
+        "etc/systemd/system/edge-cls.service": "[Service]\n",
+        "etc/sysusers.d/edge-cls.conf": "u edge-cls\n",
+        "etc/edge-cls/config.toml": "[source]\n",
+    }
+    assert system.calls == [
+        "systemd-sysusers /etc/sysusers.d/edge-cls.conf",
+        "chown root:edge-cls /etc/edge-cls/config.toml",
+        "systemctl daemon-reload",
+        "systemctl enable edge-cls.service",
+    ]
+    assert (system.root / CONFIG).stat().st_mode & 0o777 == 0o640
+
+
+def test_installing_again_replaces_the_unit_and_keeps_the_configuration_which_it_lets_the_service_read(
+    system: System,
+) -> None:
+    system.install()
+    (system.root / CONFIG).write_text("mine")
+    (system.root / CONFIG).chmod(0o600)
+    system.calls.clear()
+    assert not system.install(now=True, unit="new")
+    assert system.files()["etc/systemd/system/edge-cls.service"] == "new"
+    assert system.files()["etc/edge-cls/config.toml"] == "mine"
+    assert "chown root:edge-cls /etc/edge-cls/config.toml" in system.calls
+    assert (system.root / CONFIG).stat().st_mode & 0o777 == 0o640
+    assert system.calls[-1] == "systemctl restart --no-block edge-cls.service"
+
+
+def test_uninstalling_keeps_configuration_and_state(system: System) -> None:
+    system.install()
+    (system.root / "var/lib/edge-cls").mkdir(parents=True)
+    (system.root / "var/lib/edge-cls/taught.db").write_text("taught")
+    system.calls.clear()
+    for _ in range(2):
+        system.uninstall(purge=False)
+    assert system.calls == ["systemctl disable --now edge-cls.service", "systemctl daemon-reload"]
+    assert set(system.files()) == {
+        "etc/sysusers.d/edge-cls.conf",
+        "etc/edge-cls/config.toml",
+        "var/lib/edge-cls/taught.db",
+    }
+
+
+def test_a_purge_leaves_nothing(system: System) -> None:
+    system.install()
+    for path in ("var/lib/edge-cls/taught.db", "etc/systemd/system/edge-cls.service.d/override.conf"):
+        (system.root / path).parent.mkdir(parents=True)
+        (system.root / path).touch()
+    for _ in range(2):
+        system.uninstall(purge=True)
+    assert system.files() == {}
+    assert system.calls[-1] == "userdel edge-cls"
+
+
+def test_a_purge_leaves_what_a_link_leads_to_and_says_so(system: System) -> None:
+    """It may be a whole disk."""
+    elsewhere = system.root / "mnt/card"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "photo.jpg").touch()
+    (system.root / "var/lib").mkdir(parents=True)
+    (system.root / "var/lib/edge-cls").symlink_to(elsewhere)
+    system.install()
+    assert system.uninstall(purge=True) == [elsewhere]
+    assert (elsewhere / "photo.jpg").exists()
+    assert not (system.root / "var/lib/edge-cls").is_symlink()
+
+
+@pytest.mark.parametrize("mounted", ["edge-cls", "ssd"])
+def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.MonkeyPatch, mounted: str) -> None:
+    state = system.root / "var/lib/edge-cls"
+    for name in ("ssd", "other"):
+        (state / name).mkdir(parents=True)
+        (state / name / "photo.jpg").touch()
+    (state / "taught.db").touch()
+    system.install()
+
+    def rmdir(path: str | Path, *, dir_fd: int | None = None, true: Callable[..., None] = os.rmdir) -> None:
+        if Path(path).name == mounted and "etc" not in Path(path).parts:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        true(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    assert system.uninstall(purge=True) == []
+    assert [path.name for path in state.rglob("*")] == (["ssd"] if mounted == "ssd" else [])
+    assert system.calls[-1] == "userdel edge-cls"
+
+
+def test_a_purge_that_fails_otherwise_says_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlink(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    system.install()
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(PermissionError):
+        system.uninstall(purge=True)
+    monkeypatch.undo()
+
+
+def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System) -> None:
+    old = os.umask(0o077)
+    try:
+        system.install()
+    finally:
+        os.umask(old)
+    modes = {name: (system.root / name).stat().st_mode & 0o777 for name in system.files()}
+    assert modes == {
+        "etc/systemd/system/edge-cls.service": 0o644,
+        "etc/sysusers.d/edge-cls.conf": 0o644,
+        "etc/edge-cls/config.toml": 0o640,
+    }
+
+
+def test_a_command_that_fails_is_told_with_its_own_words() -> None:
+    with pytest.raises(ServiceError, match=r"ls /does/not/exist: .*No such file"):
+        installation.call("ls", "/does/not/exist")
+    with pytest.raises(ServiceError, match="there is no no-such-command here"):
+        installation.call("no-such-command")
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that are found before all others, where systemd seems to run."""
+    monkeypatch.setattr(installation, "require_systemd", lambda: None)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_the_status_is_what_systemd_says(programs: Path, edge_cls: EdgeCls) -> None:
+    program(programs, "systemctl", f"cat <<'END'\n{SHOWN}END")
+    done = edge_cls("service", "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "active (running), enabled",
+        "says:     running: mug = 0.9",
+        "process:  4711",
+        "restarts: 2",
+    ]
+    assert json.loads(edge_cls("service", "status", "--json").stdout) == {
+        "load": "loaded",
+        "active": "active",
+        "sub": "running",
+        "enabled": "enabled",
+        "text": "running: mug = 0.9",
+        "restarts": 2,
+        "pid": 4711,
+        "result": "success",
+        "heard": 1_700_000_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "first"),
+    [
+        ({"ActiveState=active": "ActiveState=reloading"}, 0, "reloading (running), enabled"),
+        (
+            {"ActiveState=active": "ActiveState=activating", "running": "auto-restart", "success": "watchdog"},
+            3,
+            "activating (auto-restart, watchdog), enabled",
+        ),
+        (
+            {"ActiveState=active": "ActiveState=inactive", "loaded": "not-found"},
+            3,
+            "not installed; install it: edge-cls service install",
+        ),
+    ],
+)
+def test_the_exit_code_says_whether_it_works(
+    changes: dict[str, str], code: int, first: str, programs: Path, edge_cls: EdgeCls
+) -> None:
+    shown = SHOWN
+    for old, new in changes.items():
+        shown = shown.replace(old, new)
+    program(programs, "systemctl", f"cat <<'END'\n{shown}END")
+    done = edge_cls("service", "status")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (code, "", first)
+
+
+def test_the_log_is_that_of_journalctl(programs: Path, edge_cls: EdgeCls) -> None:
+    program(programs, "journalctl", 'echo "$@"; exit 5')
+    done = edge_cls("service", "logs", "--follow", "--lines", "7")
+    assert done == (5, "--unit=edge-cls.service --lines=7 --follow\n", "")
+
+
+@pytest.mark.parametrize("words", [["install"], ["uninstall"], ["status"], ["logs"]])
+def test_without_systemd_it_is_said_what_to_do_instead(
+    words: list[str], edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(installation, "_RUNNING", tmp_path / "nowhere")
+    done = edge_cls("service", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: systemd does not run this system; let what starts services here start:")
+
+
+@pytest.mark.parametrize("words", ["install --now", "uninstall --purge"])
+@pytest.mark.usefixtures("programs")
+def test_without_root_the_line_to_type_is_told(words: str, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    done = edge_cls("service", *words.split())
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: this needs root; run: sudo /")
+    assert done.stderr.endswith(f"/edge-cls service {words}\n")
+
+
+def test_a_dry_run_prints_the_unit_and_asks_for_nothing(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit, "own_command", lambda: Path("/usr/bin/env"))
+    monkeypatch.setattr(unit, "own_folders", lambda: [Path("/usr")])
+    done = edge_cls("service", "install", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nType=notify\n" in done.stdout

@@ -1,0 +1,51 @@
+"""The cache of embeddings: a help, and never in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.model.file import read_model
+from edge_cls_tools.backbones.embedding_cache import EmbeddingCache, Embeddings
+from edge_cls_tools.dataset.loading import all_photos
+from tests.colors import write_colors
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_colors(tmp_path / "data", 2)
+    return tmp_path
+
+
+def embed(tiny: Path, folder: Path) -> tuple[int, Embeddings]:
+    """Return how many photos had to be computed, and the embeddings."""
+    photos = all_photos(folder / "data")
+    cache = EmbeddingCache(read_model(tiny).network, Preprocessing(32, 32))
+    return len(cache.missing(photos)), cache.embed(photos, lambda _: None)
+
+
+def test_each_photo_is_computed_once(tiny: Path, folder: Path) -> None:
+    computed, embeddings = embed(tiny, folder)
+    again, stored = embed(tiny, folder)
+    assert (computed, again) == (6, 0)
+    np.testing.assert_array_equal(embeddings, stored)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -1, -30])
+def test_a_damaged_cache_is_computed_again(tiny: Path, folder: Path, keep: int) -> None:
+    _, embeddings = embed(tiny, folder)
+    (file,) = (folder / "cache").rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:keep])
+    computed, again = embed(tiny, folder)
+    assert computed == 6
+    np.testing.assert_array_equal(embeddings, again)
+    assert embed(tiny, folder)[0] == 0
+
+
+def test_a_cache_that_cannot_be_kept_is_done_without(tiny: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(next((folder / "data").rglob("*.png"))))
+    assert [embed(tiny, folder)[0] for _ in range(2)] == [6, 6]

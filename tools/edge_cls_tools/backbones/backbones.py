@@ -1,0 +1,175 @@
+"""Keras backbones: a frame's pixels in [-1, 1] to an embedding. One of the doors to Keras.
+
+A backbone is a `keras.Model` with one float input, shape (batch, size, size, 3), RGB in [-1, 1], and one float output,
+shape (batch, dim).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import rich.progress
+from numpy.typing import NDArray
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import ModelError
+from edge_cls.model.builtin import builtin_file
+from edge_cls_tools.backbones.download import Progress, silent
+from edge_cls_tools.backbones.keras_file import load_keras
+from edge_cls_tools.backbones.registry import KerasWeights, KnownModel, Shipped, known_models
+from edge_cls_tools.backbones.store import fetch
+from edge_cls_tools.io.batches import Pixels, normalize
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A Keras backbone and what it is called in reports and manifests."""
+
+    name: str
+    model: keras.Model
+
+    @property
+    def size(self) -> int:
+        """The side of the square input, in pixels."""
+        return int(self.model.input_shape[1])
+
+    @property
+    def contract(self) -> Preprocessing:
+        """How it wants its pixels."""
+        return Preprocessing(self.size, self.size)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256, in hexadecimal, of architecture and weights."""
+        digest = hashlib.sha256(self.model.to_json().encode())
+        for weights in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        return digest.hexdigest()
+
+    def embed(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the embeddings, float32 (n, dim), of `pixels`, uint8 (n, size, size, 3)."""
+        return np.asarray(self.model.predict_on_batch(normalize(pixels)), np.float32)
+
+
+def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
+    """Return the backbone that `spec` names, fetched where it is not on this machine yet, which `progress` is told of.
+
+    `spec` is a name of `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
+    `keras.applications.MobileNetV2` whose name holds alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with
+    or without its 1000-class top. Raises ModelError where it is no backbone, and what `model_store.fetch` raises.
+    """
+    if spec == "builtin":
+        return Backbone("builtin", _load_keras(builtin_file("edge-embed.keras")))
+    models = known_models()
+    if isinstance(model := models.get(spec), KerasWeights):
+        return Backbone(spec, _load_published(model, fetch(model, progress).path))
+    if model is not None:
+        raise ModelError(
+            f"{spec} is an int8 model for 'fewshot', 'teach' and 'run', and cannot be trained on",
+            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+        )
+    path = Path(spec)
+    if not path.is_file():
+        raise ModelError(
+            f"{spec} is neither a file nor a known backbone",
+            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+        )
+    if path.name.endswith(".weights.h5"):
+        return Backbone(path.name.removesuffix(".weights.h5"), _load_weights(path))
+    return Backbone(path.stem, _load_keras(path))
+
+
+def load_backbone_shown(spec: str, display: rich.progress.Progress) -> Backbone:
+    """Return what `load_backbone` does, with the progress of a download on `display`."""
+    task = display.add_task("backbone", total=None, note="")
+    backbone = load_backbone(spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes"))
+    display.remove_task(task)
+    return backbone
+
+
+def mobilenet_v2(alpha: float, size: int | None) -> keras.Model:
+    """Return MobileNetV2 without its top and with random weights, its last feature map averaged to one vector."""
+    return keras.applications.MobileNetV2(
+        input_shape=(size, size, 3), alpha=alpha, include_top=False, weights=None, pooling="avg"
+    )
+
+
+def resized(backbone: keras.Model, size: int) -> keras.Model:
+    """Return `backbone` with another input size: the weights of a fully convolutional network fit any."""
+    if backbone.input_shape[1] == size:
+        return backbone
+    copy = keras.models.clone_model(backbone, input_tensors=keras.Input((size, size, 3)))
+    copy.set_weights(backbone.get_weights())
+    return copy
+
+
+def _load_keras(path: Path) -> keras.Model:
+    model = load_keras(path, mend="save it with model.save('NAME.keras')")
+    if isinstance(model.output, dict) and set(model.output) == {"embedding"}:
+        model = keras.Model(model.input, model.output["embedding"])  # the model.keras of a distillation
+    shapes = (model.input_shape, model.output_shape)
+    if not (
+        all(isinstance(shape, tuple) for shape in shapes)
+        and len(shapes[0]) == 4
+        and shapes[0][1] == shapes[0][2]
+        and shapes[0][3] == 3
+        and len(shapes[1]) == 2
+    ):
+        raise ModelError(
+            f"{path} has the input {shapes[0]} and the output {shapes[1]}, which is no backbone",
+            mend="use a model of (batch, size, size, 3) pixels in [-1, 1] to (batch, dim) embeddings",
+        )
+    return model
+
+
+def _load_weights(path: Path) -> keras.Model:
+    parts = path.name.removeprefix("mobilenet_v2_").split("_")
+    try:
+        alpha, size = float(parts[0]), int(parts[1])
+    except (ValueError, IndexError):
+        raise ModelError(
+            f"{path.name} does not tell its architecture", mend="name it mobilenet_v2_<alpha>_<size>....weights.h5"
+        ) from None
+    backbone = mobilenet_v2(alpha, size)
+    for top in (True, False):
+        whole = keras.applications.MobileNetV2(
+            input_shape=(size, size, 3), alpha=alpha, include_top=top, weights=None, classes=1000
+        )
+        try:
+            whole.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            reason = error
+            continue
+        # The top, where there is one, is a kernel and a bias at the end.
+        backbone.set_weights(whole.get_weights()[:-2] if top else whole.get_weights())
+        return backbone
+    raise ModelError(
+        f"{path} does not fit keras.applications.MobileNetV2(alpha={alpha}) ({reason})",
+        mend="use weights that model.save_weights wrote for that network",
+    )
+
+
+def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
+    # MobileNetV3 alone brings a layer that takes 0 to 255 to [-1, 1], which a frame of ours is already.
+    without = {"include_preprocessing": False} if model.network.startswith("MobileNetV3") else {}
+    try:
+        return getattr(keras.applications, model.network)(
+            input_shape=(model.input_size, model.input_size, 3),
+            alpha=model.alpha,
+            include_top=False,
+            weights=str(weights),
+            pooling="avg",
+            **without,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{weights} does not fit keras.applications.{model.network} ({error})",
+            mend=f"delete it, and run 'edge-cls models fetch {model.name}'",
+        ) from error
+
+
+def _trainable(models: dict[str, KnownModel]) -> str:
+    return ", ".join(name for name, model in models.items() if isinstance(model, Shipped | KerasWeights))

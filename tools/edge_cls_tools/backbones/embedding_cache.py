@@ -1,0 +1,87 @@
+"""Embeddings of photos by a frozen backbone, as the device will see them; each is computed once.
+
+They come from the int8 backbone and not from the float one. A head that was trained on exact embeddings loses a point
+on the coarser ones that the device has; one that was trained on those does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.backends.litert import Interpreter
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.core.quantization import dequantize
+from edge_cls.errors import OutputError
+from edge_cls.files import write_whole
+from edge_cls.model.file import sha256
+from edge_cls_tools.io.batches import Advance, batches
+from edge_cls_tools.io.cache_folder import cache_folder
+
+Embeddings = NDArray[np.float32]
+
+
+class Photo(Protocol):
+    """A photo file and the SHA-256 of its bytes."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def digest(self) -> bytes:
+        """The 32 bytes of the SHA-256."""
+
+
+AnyPhoto = TypeVar("AnyPhoto", bound=Photo)
+
+
+class EmbeddingCache:
+    """The embeddings that an int8 backbone has computed so far, in a file in the user's cache folder."""
+
+    def __init__(self, network: bytes, contract: Preprocessing) -> None:
+        self._interpreter = Interpreter(network)
+        self._contract = contract
+        self._path = cache_folder() / "embeddings" / f"{sha256(network + repr(contract).encode())[:32]}.npz"
+        self._known = self._stored()
+
+    def missing(self, photos: Sequence[AnyPhoto]) -> list[AnyPhoto]:
+        """Return those of `photos` that have to be computed; each content once."""
+        return list({photo.digest: photo for photo in photos if photo.digest not in self._known}.values())
+
+    def embed(self, photos: Sequence[Photo], advance: Advance) -> Embeddings:
+        """Return the embeddings of `photos`, float32 (n, dim). `advance` counts the ones that had to be computed."""
+        missing = self.missing(photos)
+        if missing:
+            output = self._interpreter.outputs[0]
+            vectors = [
+                dequantize(self._interpreter.invoke(pixels)[0], output.scale, output.zero_point)
+                for batch in batches([photo.path for photo in missing], self._contract, advance)
+                for pixels in batch
+            ]
+            self._known |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
+            self._save()
+        return np.stack([self._known[photo.digest] for photo in photos])
+
+    def _stored(self) -> dict[bytes, Embeddings]:
+        try:
+            with self._path.open("rb") as file, np.load(file) as stored:
+                return {key.tobytes(): one for key, one in zip(stored["digests"], stored["vectors"], strict=True)}
+        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
+            return {}  # not there yet, not ours to read, or damaged: all of it can be computed again
+
+    def _save(self) -> None:
+        content = io.BytesIO()
+        digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), 32)
+        np.savez(content, digests=digests, vectors=np.stack(list(self._known.values())))
+        # What cannot be kept, on a full disk or in a home without rights, is computed again the next time.
+        with contextlib.suppress(OutputError):
+            write_whole(self._path, content.getvalue())

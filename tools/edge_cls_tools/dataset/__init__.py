@@ -1,0 +1,1 @@
+"""Folders of photos: loading, splitting, checking and importing."""

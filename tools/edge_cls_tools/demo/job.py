@@ -1,0 +1,177 @@
+"""The demonstration: the main job, end to end and offline, on images that ship inside scikit-learn and scikit-image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from rich.progress import Progress
+from sklearn.datasets import load_digits
+
+from edge_cls.classifier import Classifier, Prediction
+from edge_cls.files import write_whole
+from edge_cls.images.preprocess import Frame
+from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.ports import CapturedFrame, Clock
+from edge_cls.sources.demo import PHOTOGRAPHS, VirtualCamera
+from edge_cls_tools.dataset.loading import load_dataset
+from edge_cls_tools.demo.contact_sheet import Picture, contact_sheet
+from edge_cls_tools.evaluation.metrics import evaluate
+from edge_cls_tools.quantization.quantize import quantize
+from edge_cls_tools.training.train import train_classifier
+
+TAUGHT = ("astronaut", "cat", "coffee", "motorcycle")
+EXAMPLES = 5
+FRAMES_OF_TAUGHT, FRAMES_OF_UNTAUGHT = 60, 30
+DIGIT_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the demonstration measured; shares lie in [0, 1].
+
+    The first four are of the digits: test accuracy of the float network and of the int8 model, how often they agree,
+    and the size of the model. `stream_accuracy` is the share of frames of taught things that got the right name;
+    `unknown_rejected` the share of frames of other things that were called unknown.
+    """
+
+    float_accuracy: float
+    int8_accuracy: float
+    agreement: float
+    model_bytes: int
+    taught_classes: tuple[str, ...]
+    stream_accuracy: float
+    unknown_rejected: float
+    frames: int
+    fps: float
+
+
+def run_demo(out: Path, display: Progress) -> Summary:
+    """Train, quantise and evaluate on digits; teach four photographs and stream twelve; keep all of it in `out`."""
+    task = display.add_task("demo", total=6, note="writing the digits")
+    digits = out / "digits"
+    write_digits(digits)
+    display.update(task, advance=1, note="training on the digits")
+    train_classifier(load_dataset(digits), "builtin", out / "digits-run", seed=0, display=display)
+    display.update(task, advance=1, note="quantising")
+    model = out / "digits.tflite"
+    made = quantize(out / "digits-run", model, advance=lambda _: None)
+    made.save()
+    comparison = made.comparison
+    display.update(task, advance=1, note="evaluating the int8 model")
+    evaluation = evaluate(model, digits, advance=lambda _: None)
+    display.update(task, advance=1, note="teaching four things")
+    memory = out / "taught.db"
+    memory.unlink(missing_ok=True)
+    camera = VirtualCamera()
+    lessons = [(name, moment) for name in TAUGHT for moment in range(EXAMPLES)]
+    with Classifier(memory=memory) as classifier:
+        for name, moment in lessons:
+            classifier.teach(name, camera.view(name, moment))
+    display.update(task, advance=1, note="streaming")
+    results, fps = _stream(camera, memory, display)
+    known = [r for r in results if r.name in TAUGHT]
+    strange = [r for r in results if r.name not in TAUGHT]
+    summary = Summary(
+        float_accuracy=comparison.float_accuracy or 0.0,
+        int8_accuracy=evaluation.accuracy,
+        agreement=comparison.agreement or 0.0,
+        model_bytes=model.stat().st_size,
+        taught_classes=TAUGHT,
+        stream_accuracy=sum(map(_right, known)) / len(known),
+        unknown_rejected=sum(map(_right, strange)) / len(strange),
+        frames=len(results),
+        fps=fps,
+    )
+    lesson_pictures = [Picture(camera.view(name, moment), f"taught: {name}", None) for name, moment in lessons]
+    write_whole(out / "contact-sheet.png", contact_sheet([*lesson_pictures, *_pictures(camera, results)], columns=10))
+    display.update(task, advance=1, note="")
+    return summary
+
+
+def write_digits(folder: Path) -> None:
+    """Write scikit-learn's 1,797 handwritten digits of 8 x 8 pixels as photos of 64 x 64, a folder a digit."""
+    digits = load_digits()
+    for index, (grey, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        path = folder / str(label) / f"{index:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.rint(255 - grey * 255 / 16).astype(np.uint8)
+        Image.fromarray(cv2.resize(pixels, (DIGIT_SIDE, DIGIT_SIDE), interpolation=cv2.INTER_CUBIC)).save(path)
+
+
+class _Tour:
+    """Unseen views of all photographs, in a shuffled order, each of them once."""
+
+    live = False
+
+    def __init__(self, camera: VirtualCamera, clock: Clock) -> None:
+        self._camera = camera
+        self._clock = clock
+        self.views = [
+            (name, EXAMPLES + moment)
+            for name in PHOTOGRAPHS
+            for moment in range(FRAMES_OF_TAUGHT if name in TAUGHT else FRAMES_OF_UNTAUGHT)
+        ]
+        np.random.default_rng(0).shuffle(self.views)
+        self._next = 0
+
+    def read(self, into: Frame | None = None) -> CapturedFrame | None:
+        del into  # each view is drawn anew
+        if self._next == len(self.views):
+            return None
+        name, moment = self.views[self._next]
+        origin = Origin(self._next, self._clock.time(), self._clock.monotonic(), name)
+        self._next += 1
+        return CapturedFrame(origin, self._camera.view(name, int(moment)))
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was said of the view `moment` of photograph `name`."""
+
+    name: str
+    moment: int
+    prediction: Prediction
+
+
+def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Sequence[_Seen], float]:
+    """Return what was seen, and how many frames a second the pipeline did, the drawing of the views included."""
+    tour = _Tour(camera, time)
+    task = display.add_task("frames", total=len(tour.views), note="")
+    seen = []
+    # Opened anew: what is recognised comes from the file, as after a reboot.
+    with Classifier(memory=memory) as classifier:
+        started = time.monotonic()
+        with Pipeline(tour, classifier, clock=time) as pipeline:
+            while (inferred := pipeline.take()) is not None:
+                name, moment = tour.views[inferred.origin.index]
+                seen.append(_Seen(name, int(moment), classifier.decide(inferred.outputs)))
+                display.advance(task)
+        seconds = time.monotonic() - started
+    return seen, len(seen) / seconds
+
+
+def _right(seen: _Seen) -> bool:
+    """Whether a taught thing got its name, and another none."""
+    if seen.name in TAUGHT:
+        return not seen.prediction.unknown and seen.prediction.label == seen.name
+    return seen.prediction.unknown
+
+
+def _pictures(camera: VirtualCamera, results: Sequence[_Seen]) -> list[Picture]:
+    """Return five frames of each photograph with what was said of them, mistakes first."""
+    pictures = []
+    for name in (*TAUGHT, *(other for other in PHOTOGRAPHS if other not in TAUGHT)):
+        for seen in sorted((one for one in results if one.name == name), key=_right)[:EXAMPLES]:
+            said = "unknown" if seen.prediction.unknown else f"{seen.prediction.label} {seen.prediction.score:.0%}"
+            pictures.append(Picture(camera.view(name, seen.moment), f"{name}: {said}", _right(seen)))
+    return pictures

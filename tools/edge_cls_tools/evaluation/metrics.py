@@ -1,0 +1,123 @@
+"""How good a model is: measured on the int8 bytes that ship, through the interpreter that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from edge_cls.core.manifest import Manifest
+from edge_cls.model.temperature import with_temperature
+from edge_cls_tools.evaluation.predictions import Answers, ask, load_classifier, photos_for, readable, unseen
+from edge_cls_tools.evaluation.reliability import Kept, expected_calibration_error, kept
+from edge_cls_tools.io.batches import Advance
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Precision, recall and F1 of a class, in [0, 1], and how many photos show it."""
+
+    precision: float
+    recall: float
+    f1: float
+    photos: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `edge-cls evaluate` reports. `confusion[i][j]` counts photos of class i that were taken for class j.
+
+    `left_out` counts photos that the model was trained on, which say nothing about its accuracy. `accuracy_ci95` is
+    Wilson's interval, 1927. The calibration error is that of the probabilities that the model gives; `uncalibrated` is
+    what it would be without the `temperature` of the model file. `known` is what the file's threshold of unknown
+    leaves; None where the file has none.
+    """
+
+    model: str
+    photos: int
+    left_out: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    top5_accuracy: float
+    expected_calibration_error: float
+    uncalibrated_calibration_error: float
+    temperature: float
+    known: Kept | None
+    classes: dict[str, ClassMetrics]
+    labels: tuple[str, ...]
+    confusion: list[list[int]]
+
+
+def evaluate(path: Path, data: Path, *, advance: Advance) -> Evaluation:
+    """Measure the model at `path` on the photos of `data`, or of the test folder in it, that it has not learnt from.
+
+    Raises ModelError for a model without classes, and DatasetError where no photo is left.
+    """
+    model = load_classifier(path)
+    photos = photos_for(model, data)
+    answers = ask(model, unseen(photos, model), advance=advance)
+    return evaluation_of(answers, left_out=len(photos) - len(answers.photos))
+
+
+def evaluation_of(answers: Answers, *, left_out: int) -> Evaluation:
+    """Return the metrics of answers."""
+    file = answers.model.file
+    return summarize(
+        readable(file.path),
+        answers.model.labels,
+        answers.probabilities,
+        answers.truth,
+        left_out=left_out,
+        manifest=file.manifest,
+    )
+
+
+def summarize(
+    name: str,
+    labels: Sequence[str],
+    probabilities: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    *,
+    left_out: int,
+    manifest: Manifest | None = None,
+) -> Evaluation:
+    """Return the metrics of `probabilities`, (n, classes), against the class indices `truth`, (n,)."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    predicted = order[:, 0]
+    correct, confidence = predicted == truth, probabilities.max(axis=1)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, predicted, labels=range(len(labels)), zero_division=0.0
+    )
+    interval = binomtest(int(correct.sum()), len(truth)).proportion_ci(method="wilson")
+    temperature = manifest.temperature if manifest else 1.0
+    floor = manifest.unknown_below if manifest else None
+    return Evaluation(
+        model=name,
+        photos=len(truth),
+        left_out=left_out,
+        accuracy=float(correct.mean()),
+        accuracy_ci95=(float(interval.low), float(interval.high)),
+        top5_accuracy=float((order[:, :5] == truth[:, None]).any(axis=1).mean()),
+        expected_calibration_error=expected_calibration_error(confidence, correct),
+        uncalibrated_calibration_error=expected_calibration_error(
+            uncalibrated(probabilities, temperature).max(axis=1), correct
+        ),
+        temperature=temperature,
+        known=None if floor is None else kept(confidence, correct, floor),
+        classes={
+            label: ClassMetrics(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+            for i, label in enumerate(labels)
+        },
+        labels=tuple(labels),
+        confusion=confusion_matrix(truth, predicted, labels=range(len(labels))).tolist(),
+    )
+
+
+def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return what the network said before the temperature, but for its rounding: that sums to 1, as int8 does not."""
+    return with_temperature(probabilities, 1 / temperature)

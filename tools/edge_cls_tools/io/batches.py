@@ -1,0 +1,79 @@
+"""Photos to the pixels that a network sees, in batches."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.errors import DatasetError, ImageError, OutputError
+from edge_cls.images.preprocess import preprocess
+from edge_cls.images.reading import read_image
+
+BATCH = 32
+Pixels = NDArray[np.uint8]
+Advance = Callable[[int], None]
+"""Called with the number of photos done since the last call."""
+
+
+def batches(paths: Sequence[Path], contract: Preprocessing, advance: Advance) -> Iterator[Pixels]:
+    """Yield the preprocessed photos, uint8 (at most BATCH, height, width, 3), in order.
+
+    Raises DatasetError, which names them all, where photos cannot be read.
+    """
+    for start in range(0, len(paths), BATCH):
+        batch = paths[start : start + BATCH]
+        try:
+            pixels = [preprocess(read_image(path), contract) for path in batch]
+        except ImageError:
+            raise _unreadable(paths) from None
+        yield np.stack(pixels)
+        advance(len(batch))
+
+
+def stored(paths: Sequence[Path], contract: Preprocessing, folder: Path, advance: Advance) -> Pixels:
+    """Return what `batches` yields in one array, uint8 (n, height, width, 3), that lies in `folder` and not in memory.
+
+    The file has no name: it goes with the process, however that ends. Raises OutputError where the disk is too small.
+    """
+    shape = (len(paths), contract.height, contract.width, 3)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            # Reserved: a write into a mapped file of a full disk would kill the process.
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))
+        except OSError as error:
+            raise OutputError(
+                f"{folder} has no room for {math.prod(shape) / 1e9:.1f} GB of pixels ({error.strerror})",
+                mend="free some space, or choose another place",
+            ) from error
+        pixels = np.memmap(file, np.uint8, "r+", shape=shape)
+    done = 0
+    for batch in batches(paths, contract, advance):
+        pixels[done : done + len(batch)] = batch
+        done += len(batch)
+    return pixels
+
+
+def _unreadable(paths: Sequence[Path]) -> DatasetError:
+    faults = []
+    for path in paths:
+        try:
+            read_image(path)
+        except ImageError as error:
+            faults.append(error.what)
+    more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+    return DatasetError(
+        f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",
+        mend="remove or replace them; 'edge-cls dataset check' finds all such files",
+    )
+
+
+def normalize(pixels: Pixels) -> NDArray[np.float32]:
+    """Return what a float backbone takes: bytes 0..255 as numbers in [-1, 1]."""
+    return np.asarray(pixels.astype(np.float32) / np.float32(127.5) - np.float32(1.0), np.float32)

@@ -1,0 +1,170 @@
+"""A TFLite network layer by layer: run one operator alone, look at its numbers, change its bias or its range.
+
+Tensors are called by their index in the graph.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from edge_cls.backends.litert import Network
+from edge_cls.core.quantization import dequantize
+from edge_cls.tflite.graph import operators, pack, text, unpack
+
+Activations = Sequence[NDArray[Any]]
+"""One tensor of the network for each of several images, each with its batch axis of one."""
+
+_BIASED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+_INT8 = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator: what it is in TFLite's words, its name (that of its output), and its tensors.
+
+    `inputs` are the activations among its inputs, without weights; `bias` is None where it has no int32 one.
+    """
+
+    index: int
+    kind: str
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    bias: int | None
+
+    @property
+    def output(self) -> int:
+        """Its first output, and mostly the only one."""
+        return self.outputs[0]
+
+
+class Layers:
+    """The network in `content`, operator by operator, in the order in which they run."""
+
+    def __init__(self, content: bytes) -> None:
+        self._model = unpack(content, "the network")
+        self._graph = self._model.subgraphs[0]
+        self.input = int(self._graph.inputs[0])
+        kinds = [operator.name for operator in operators(self._model)]
+        self.layers = tuple(self._layer(index, kind) for index, kind in enumerate(kinds))
+
+    def pack(self) -> bytes:
+        """Return the FlatBuffer, with all changes."""
+        return pack(self._model)
+
+    def run(self, layer: Layer, values: Mapping[int, Activations]) -> dict[int, Activations]:
+        """Return the outputs of `layer`, given its inputs in `values`."""
+        network = Network(self._alone(layer), name=layer.name, threads=1)
+        given = [values[tensor] for tensor in layer.inputs]
+        results = [network.run(*inputs) for inputs in zip(*given, strict=True)]
+        return dict(zip(layer.outputs, zip(*results, strict=True), strict=True))
+
+    def real(self, tensor: int, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the real numbers that `values` of `tensor` stand for."""
+        if self._graph.tensors[tensor].type not in _INT8:
+            return np.asarray(values, np.float32)
+        return dequantize(values, *self._affine(tensor))
+
+    def quantized(self, tensor: int, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Return real `values` as the device would hold them in `tensor`."""
+        dtype = _INT8.get(self._graph.tensors[tensor].type)
+        if dtype is None:
+            return values
+        scale, zero_point = self._affine(tensor)
+        info = np.iinfo(dtype)
+        return np.asarray(np.clip(np.rint(values / scale) + zero_point, info.min, info.max), dtype)
+
+    def set_range(self, tensor: int, low: float, high: float) -> None:
+        """Say which numbers a float tensor takes: what the converter chooses its int8 scale by."""
+        quantization = schema.QuantizationParametersT()
+        quantization.min, quantization.max = [low], [high]
+        self._graph.tensors[tensor].quantization = quantization
+
+    def shift_bias(self, tensor: int, shift: NDArray[np.float32]) -> None:
+        """Add `shift`, in real numbers, one for each channel, to an int32 bias; rounded to its steps."""
+        bias = self._graph.tensors[tensor]
+        buffer = self._model.buffers[bias.buffer]
+        steps = np.frombuffer(bytes(buffer.data), np.int32) + np.rint(shift / np.asarray(bias.quantization.scale))
+        shifted = np.clip(steps, np.iinfo(np.int32).min, np.iinfo(np.int32).max).astype(np.int32)
+        # A buffer of its own: the converter lets equal constants share one.
+        own = schema.BufferT()
+        own.data = shifted.view(np.uint8)
+        self._model.buffers.append(own)
+        bias.buffer = len(self._model.buffers) - 1
+
+    def _layer(self, index: int, kind: str) -> Layer:
+        operator = self._graph.operators[index]
+        outputs = tuple(int(tensor) for tensor in operator.outputs)
+        bias = int(operator.inputs[2]) if kind in _BIASED and len(operator.inputs) > 2 else -1
+        return Layer(
+            index=index,
+            kind=kind,
+            name=text(self._graph.tensors[outputs[0]].name),
+            inputs=tuple(int(tensor) for tensor in operator.inputs if tensor >= 0 and not self._is_constant(tensor)),
+            outputs=outputs,
+            bias=bias if bias >= 0 and self._graph.tensors[bias].type == schema.TensorType.INT32 else None,
+        )
+
+    def _is_constant(self, tensor: int) -> bool:
+        data = self._model.buffers[self._graph.tensors[tensor].buffer].data
+        return data is not None and len(data) > 0
+
+    def _affine(self, tensor: int) -> tuple[float, int]:
+        quantization = self._graph.tensors[tensor].quantization
+        return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+
+    def _alone(self, layer: Layer) -> bytes:
+        """Return a network of this one operator, whose inputs are the layer's."""
+        operator = copy.copy(self._graph.operators[layer.index])
+        model, graph = schema.ModelT(), schema.SubGraphT()
+        model.version, model.subgraphs, graph.operators = 3, [graph], [operator]
+        model.operatorCodes, model.buffers = [self._model.operatorCodes[operator.opcodeIndex]], [schema.BufferT()]
+        used = [int(tensor) for tensor in (*operator.inputs, *operator.outputs)]
+        places = {tensor: place for place, tensor in enumerate(dict.fromkeys(t for t in used if t >= 0))} | {-1: -1}
+        graph.tensors = [copy.copy(self._graph.tensors[tensor]) for tensor in places if tensor >= 0]
+        for tensor in graph.tensors:
+            model.buffers.append(self._model.buffers[tensor.buffer])
+            tensor.buffer = len(model.buffers) - 1
+        operator.opcodeIndex = 0
+        operator.inputs = [places[int(tensor)] for tensor in operator.inputs]
+        operator.outputs = [places[int(tensor)] for tensor in operator.outputs]
+        graph.inputs, graph.outputs = [places[tensor] for tensor in layer.inputs], list(operator.outputs)
+        return pack(model)
+
+
+class Walk:
+    """Several images on their way through a network, one layer after the other; what nobody needs again is let go."""
+
+    def __init__(self, layers: Layers, images: Activations) -> None:
+        self._layers = layers
+        self.values: dict[int, Activations] = {layers.input: images}
+        self._last_use = {tensor: layer.index for layer in layers.layers for tensor in layer.inputs}
+        self._next = 0
+
+    def step(self, layer: Layer) -> Activations:
+        """Go on to `layer`, and return its output; its inputs are in `values` until the next step.
+
+        The layer of the last step may be run again, after a change.
+        """
+        for index in range(min(self._next, layer.index), layer.index + 1):
+            self.values = {t: v for t, v in self.values.items() if self._last_use.get(t, -1) >= index}
+            self.values |= self._layers.run(self._layers.layers[index], self.values)
+        self._next = layer.index + 1
+        return self.values[layer.output]
+
+
+def pairs(int8: Layers, exact: Layers) -> Iterator[tuple[Layer, Layer | None]]:
+    """Yield each layer of an int8 network with the layer of its float network that it stands for.
+
+    They are matched by name. What quantisation has added (QUANTIZE) has no counterpart, and yields None.
+    """
+    by_name = {(layer.kind, layer.name): layer for layer in exact.layers}
+    for layer in int8.layers:
+        yield layer, by_name.get((layer.kind, layer.name))

@@ -1,0 +1,136 @@
+"""From a training to the int8 model that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_cls.core.manifest import Calibration, Manifest, Quantized
+from edge_cls.errors import ConfigError, DatasetError, ModelError
+from edge_cls.model.file import ModelFile, sha256, write_model
+from edge_cls.model.golden import with_golden
+from edge_cls.model.model import Model
+from edge_cls.model.temperature import with_temperature
+from edge_cls.tflite.graph import portable_outputs
+from edge_cls.version import __version__
+from edge_cls_tools.io.batches import Advance, Pixels, batches
+from edge_cls_tools.quantization.convert import Remedy, convert
+from edge_cls_tools.quantization.gate import Comparison, check_gate, compare, embedding
+from edge_cls_tools.quantization.layer_noise import LayerNoise, layer_noise
+from edge_cls_tools.quantization.temperature import fit_temperature
+from edge_cls_tools.run_directory import Run, load_network, load_run
+
+KNOWN_SHARE = 0.95
+"""The share of validation photos that the threshold of `unknown` keeps known."""
+MAX_DROP = 1.0
+"""The points that int8 may cost."""
+NOISE_IMAGES = 8
+"""Held-out images that the noise of the layers is measured on: it is that of millions of numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """An int8 model that is made and measured, and not yet in its place."""
+
+    file: ModelFile
+    comparison: Comparison
+    remedies: tuple[Remedy, ...]
+    layers: tuple[LayerNoise, ...]
+
+    def check(self, max_drop: float) -> None:
+        """Raise ConversionError where int8 costs more than `max_drop` points."""
+        check_gate(self.comparison, max_drop)
+
+    def save(self, *, max_drop: float = MAX_DROP, force: bool = False) -> None:
+        """Put the model in its place. Raises ConversionError, and writes nothing, where int8 costs over `max_drop`."""
+        if not force:
+            self.check(max_drop)
+        write_model(self.file)
+
+
+def quantize(folder: Path, target: Path, *, calibration: int | None = None, advance: Advance) -> Quantization:
+    """Convert the training in `folder` to a full int8 model that belongs at `target`, and compare the two.
+
+    The ranges are those of the first `calibration` of the run's calibration images, or of all. Raises ModelError where
+    there is no training, ConversionError where it does not convert, and ConfigError where there are fewer images.
+    """
+    run = load_run(folder)
+    gone = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
+    if gone:
+        raise DatasetError(f"{len(gone)} photos are gone, the first is {gone[0]}", mend="put them back, or train again")
+    network = load_network(folder)
+    chosen = _calibration(folder, calibration)
+    manifest = Manifest(
+        name=target.stem,
+        backbone=run.backbone,
+        preprocessing=run.preprocessing,
+        created_by=f"edge-cls {__version__}",
+        calibration=Calibration(len(chosen), sha256(chosen.tobytes())),
+        training=run.training,
+    )
+    trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
+    converted = convert(network, chosen)
+    file = ModelFile(target, portable_outputs(converted.int8), manifest, run.labels, trained_on)
+    model = Model(file)
+    truth = np.array([photo.label for photo in run.test], np.int64)
+    comparison = compare(converted.float32, model, _held_out(run, folder, advance), truth)
+    manifest = replace(
+        manifest,
+        stranger_distance=_stranger_distance(model, chosen),
+        quantized=Quantized(
+            images=comparison.images,
+            embedding_cosine=comparison.embedding_cosine,
+            float_accuracy=comparison.float_accuracy,
+            int8_accuracy=comparison.int8_accuracy,
+            agreement=comparison.agreement,
+            remedies=tuple(remedy.name for remedy in converted.remedies if remedy.kept),
+        ),
+    )
+    if run.labels:
+        manifest = _calibrated(manifest, model, run)
+    few = next(_held_out(run, folder, lambda _: None))[:NOISE_IMAGES]
+    noise = layer_noise(converted.float32, converted.int8, few)
+    return Quantization(with_golden(replace(file, manifest=manifest)), comparison, converted.remedies, noise)
+
+
+def _calibrated(manifest: Manifest, model: Model, run: Run) -> Manifest:
+    """Return `manifest` with the temperature and the threshold of unknown that the validation photos ask for."""
+    paths = [photo.path for photo in run.validation]
+    outputs = [model.infer(p).probability for batch in batches(paths, run.preprocessing, lambda _: None) for p in batch]
+    probabilities = np.stack([output for output in outputs if output is not None])
+    temperature = fit_temperature(probabilities, np.array([photo.label for photo in run.validation]))
+    confidences = with_temperature(probabilities, temperature).max(axis=1)
+    return replace(manifest, temperature=temperature, unknown_below=float(np.quantile(confidences, 1 - KNOWN_SHARE)))
+
+
+def _calibration(folder: Path, count: int | None) -> Pixels:
+    stored = _load_pixels(folder / "calibration.npy")
+    if count is not None and count > len(stored):
+        raise ConfigError(
+            f"{folder} holds {len(stored)} calibration images, not {count}", mend=f"use --calibration {len(stored)}"
+        )
+    return stored[:count]
+
+
+def _load_pixels(path: Path) -> Pixels:
+    try:
+        return np.asarray(np.load(path), np.uint8)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"{path} cannot be read ({error})", mend="train again") from error
+
+
+def _held_out(run: Run, folder: Path, advance: Advance) -> Iterator[Pixels]:
+    if run.test:
+        return batches([photo.path for photo in run.test], run.preprocessing, advance)
+    return iter([_load_pixels(folder / "held-out.npy")])
+
+
+def _stranger_distance(model: Model, images: Pixels) -> float:
+    """Return the median cosine distance between the embeddings of two different images."""
+    vectors = np.stack([embedding(model.infer(image)) for image in images])
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
+    return float(np.median(distances)) if len(distances) else 0.0
