@@ -114,9 +114,9 @@ class Classifier:
         delegate: str = "none",
     ) -> None:
         if classes not in get_args(Classes):
-            raise ConfigError(f"there are no classes {classes!r}", mend=f"use one of {', '.join(get_args(Classes))}")
+            raise ConfigError(f"there are no classes {classes!r}", hint=f"use one of {', '.join(get_args(Classes))}")
         if classes == "memory" and memory is None:
-            raise ConfigError("the classes of the memory are to count, but there is none", mend="give a memory file")
+            raise ConfigError("the classes of the memory are to count, but there is none", hint="give a memory file")
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
             read_model(path),
@@ -126,7 +126,7 @@ class Classifier:
         )
         if classes == "model" and not self.model.classifies:
             raise ConfigError(
-                f"the classes of the model are to count, but {path} has none", mend="use those of the memory, or both"
+                f"the classes of the model are to count, but {path} has none", hint="use those of the memory, or both"
             )
         self._classes = classes
         self._labels = np.array(self.model.labels, object)
@@ -236,7 +236,7 @@ class Classifier:
             raise SpaceMismatch(
                 f"{memory.path} was taught with another backbone ({str(memory.space)[:12]}) "
                 f"than {self.model.file.path} ({self.model.space[:12]})",
-                mend="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
+                hint="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
             )
         self.learner.fit(map(_lesson, examples))
 
@@ -282,5 +282,5 @@ def no_embedding(memory: Path, model: Path) -> SpaceMismatch:
     """Return what is wrong with a memory of examples beside a model that has no embedding to compare them by."""
     return SpaceMismatch(
         f"{memory} holds taught examples, but {model} has no embedding",
-        mend="use the model as it was taught, without --labels, or another memory file",
+        hint="use the model as it was taught, without --labels, or another memory file",
     )

@@ -41,7 +41,7 @@ def write_whole(path: Path, content: bytes) -> None:
     target = Path(os.path.realpath(path))
     # Functions of os.path, which raise nothing; a link that realpath leaves is a loop.
     if os.path.lexists(target) and not os.path.isfile(target):  # noqa: PTH113
-        raise OutputError(f"{path} cannot be written (it is no regular file)", mend="choose another place")
+        raise OutputError(f"{path} cannot be written (it is no regular file)", hint="choose another place")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def write_whole(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise OutputError(
-            f"{path} cannot be written ({error.strerror})", mend="free some space, or choose another place"
+            f"{path} cannot be written ({error.strerror})", hint="free some space, or choose another place"
         ) from error
 
 

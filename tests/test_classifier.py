@@ -334,7 +334,7 @@ def test_changes_that_could_not_be_learnt_are_learnt_later(
     tiny: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise MemoryFileError("a bad moment", mend="wait")
+        raise MemoryFileError("a bad moment", hint="wait")
 
     with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
         teaching.teach("rose", plain("red"))

@@ -33,17 +33,17 @@ def test_a_class_has_the_parent_builtin_and_exit_code_that_are_drawn(
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
 def test_a_message_is_one_line_with_what_and_mend(kind: type[EdgeClsError]) -> None:
-    error = kind("odd\nfile\r\n.jpg\tis no image", mend="replace\n it")
+    error = kind("odd\nfile\r\n.jpg\tis no image", hint="replace\n it")
     assert str(error) == "odd file .jpg is no image; replace it"
 
 
 def test_an_error_survives_the_way_from_a_worker_process() -> None:
-    error = pickle.loads(pickle.dumps(errors.ImageError("what", mend="mend")))  # noqa: S301 - our own bytes
-    assert (type(error), str(error), error.mend) == (errors.ImageError, "what; mend", "mend")
+    error = pickle.loads(pickle.dumps(errors.ImageError("what", hint="hint")))  # noqa: S301 - our own bytes
+    assert (type(error), str(error), error.hint) == (errors.ImageError, "what; mend", "hint")
 
 
 def test_a_message_sends_no_codes_to_the_terminal_and_keeps_every_script() -> None:
-    error = EdgeClsError("\x1b[31mred\x9b2J \udcff 写真 می\u200cشود", mend="rename it")
+    error = EdgeClsError("\x1b[31mred\x9b2J \udcff 写真 می\u200cشود", hint="rename it")
     assert str(error) == r"\x1b[31mred\x9b2J \udcff 写真 می" "\u200cشود; rename it"
 
 

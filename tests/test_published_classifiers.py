@@ -120,4 +120,4 @@ def test_teachable_machines_three_exports_say_the_same_of_themselves(shared: Pat
 def test_a_published_model_that_cannot_serve_says_why(shared: Path, name: str, message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         Classifier(shared / "models" / name)
-    assert caught.value.mend
+    assert caught.value.hint

@@ -124,12 +124,12 @@ class Service:
         old = self.config
         if new.source != old.source and not (self._live and is_live(source_name(new))):
             ours, theirs = showable(source_name(old)), showable(source_name(new))
-            raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", mend="start it again")
+            raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", hint="start it again")
         renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
         if renewed and "none" not in (old.delegate, new.delegate):
             raise ConfigError(
                 "the Edge TPU in use serves one model at a time",
-                mend="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
+                hint="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
             )
         classifier = open_classifier(new, make_memory=self._make_memory) if renewed else self.classifier
         try:

@@ -33,7 +33,7 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
     """
     if config.memory is not None and not config.memory.exists() and not make_memory:
         raise MemoryFileError(
-            f"{config.memory} does not exist", mend="teach first: edge-cls teach LABEL IMAGE --memory FILE"
+            f"{config.memory} does not exist", hint="teach first: edge-cls teach LABEL IMAGE --memory FILE"
         )
     classifier = Classifier(
         config.model,
@@ -87,7 +87,7 @@ def pace_of(config: Config, clock: Clock) -> Pace:
 def source_name(config: Config) -> str:
     """Return how the source is called. Raises ConfigError where it is not."""
     if config.source.name is None:
-        raise ConfigError("no source is named", mend="name one: --source, or name in [source] of the configuration")
+        raise ConfigError("no source is named", hint="name one: --source, or name in [source] of the configuration")
     return config.source.name
 
 

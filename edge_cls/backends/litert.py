@@ -24,7 +24,7 @@ except ImportError:
         from tflite_runtime.interpreter import Interpreter as _Backend
         from tflite_runtime.interpreter import load_delegate as _load_delegate
     except ImportError:
-        raise MissingDependency("no TFLite interpreter is installed", mend="run: pip install ai-edge-litert") from None
+        raise MissingDependency("no TFLite interpreter is installed", hint="run: pip install ai-edge-litert") from None
 
 
 _FAULTS = (ValueError, RuntimeError, IndexError, MemoryError)
@@ -67,16 +67,16 @@ class Network:
     ) -> None:
         self._name = name
         if content[4:8] != b"TFL3":
-            raise ModelError(f"{name} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
+            raise ModelError(f"{name} is no TFLite model", hint="give a .tflite file, as 'edge-cls quantize' writes it")
         delegates = None
-        self._mend = "convert or download it again"
+        self._hint = "convert or download it again"
         if delegate != "none":
             if not needs_edge_tpu(content):
                 raise ModelError(
-                    f"{name} is not compiled for the Edge TPU", mend=f"run: edge-cls edgetpu compile {name}"
+                    f"{name} is not compiled for the Edge TPU", hint=f"run: edge-cls edgetpu compile {name}"
                 )
             delegates = [_edge_tpu(delegate)]
-            self._mend = "unplug the Edge TPU and plug it in again, into a port with enough power"
+            self._hint = "unplug the Edge TPU and plug it in again, into a port with enough power"
         try:
             self._backend = _Backend(model_content=content, num_threads=threads, experimental_delegates=delegates)
             self._backend.allocate_tensors()
@@ -84,15 +84,15 @@ class Network:
             self.outputs = tuple(_tensor(d) for d in self._backend.get_output_details())
         except _FAULTS as error:
             if delegates:
-                raise ModelError(f"{name} cannot be prepared for the Edge TPU ({error})", mend=LIBRARY_CLASH) from error
+                raise ModelError(f"{name} cannot be prepared for the Edge TPU ({error})", hint=LIBRARY_CLASH) from error
             if _CUSTOM_OPERATOR in str(error):
                 raise ModelError(
                     f"{name} is compiled for the Edge TPU",
-                    mend="use the .tflite file that it was compiled from, or run it there: --delegate edgetpu",
+                    hint="use the .tflite file that it was compiled from, or run it there: --delegate edgetpu",
                 ) from error
             raise ModelError(
                 f"{name} cannot be loaded by the TFLite interpreter ({str(error) or 'it does not say why'})",
-                mend="convert or download it again",
+                hint="convert or download it again",
             ) from error
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -107,8 +107,8 @@ class Network:
             return [self._backend.get_tensor(output.index) for output in self.outputs]
         except _FAULTS as error:
             # Prepared and yet unknown: so it shows as well that library and interpreter do not go together.
-            mend = LIBRARY_CLASH if "unresolved custom op" in str(error) else self._mend
-            raise ModelError(f"{self._name} fails when it runs ({error})", mend=mend) from error
+            hint = LIBRARY_CLASH if "unresolved custom op" in str(error) else self._hint
+            raise ModelError(f"{self._name} fails when it runs ({error})", hint=hint) from error
 
 
 class Interpreter(Network):
@@ -119,7 +119,7 @@ class Interpreter(Network):
     ) -> None:
         super().__init__(content, name=name, threads=threads, delegate=delegate)
         if len(self.inputs) != 1:
-            raise ModelError(f"{name} has {len(self.inputs)} inputs, not one", mend="use an image classification model")
+            raise ModelError(f"{name} has {len(self.inputs)} inputs, not one", hint="use an image classification model")
         self.input = self.inputs[0]
 
     def invoke(self, pixels: NDArray[Any]) -> list[NDArray[Any]]:
@@ -129,7 +129,7 @@ class Interpreter(Network):
         """
         outputs = self.run(pixels[None])
         if any(output.ndim == 0 for output in outputs):
-            raise ModelError(f"{self._name} gives a number without a batch", mend="convert or download it again")
+            raise ModelError(f"{self._name} gives a number without a batch", hint="convert or download it again")
         return [output[0] for output in outputs]
 
 
@@ -160,7 +160,7 @@ def edge_tpu_options(delegate: str) -> dict[str, str]:
     if known is None:
         raise ConfigError(
             f"there is no delegate {delegate!r}",
-            mend="use none, auto, edgetpu, edgetpu:usb:0, edgetpu:pci:0 or the like",
+            hint="use none, auto, edgetpu, edgetpu:usb:0, edgetpu:pci:0 or the like",
         )
     return {"device": known[1]} if known[1] else {}
 
@@ -174,13 +174,13 @@ def _edge_tpu(delegate: str) -> Any:
     except OSError as error:
         raise MissingDependency(
             f"the library of the Edge TPU cannot be loaded ({error})",
-            mend="add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std",
+            hint="add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std",
         ) from error
     try:
         return _load_delegate(_LIBRARY, options)
     except (ValueError, RuntimeError) as error:
         raise ModelError(
             f"no Edge TPU can be opened ({delegate})",
-            mend="unplug it, plug it in again, and let this user use it: sudo usermod -aG plugdev USER (on PCIe: the "
+            hint="unplug it, plug it in again, and let this user use it: sudo usermod -aG plugdev USER (on PCIe: the "
             "driver gasket-dkms, and the group apex), then log in again; no other program may hold it",
         ) from error

@@ -52,7 +52,7 @@ def fill(memory: Memory, model: Model, count: int) -> None:
     if not model.teachable:
         raise ConfigError(
             f"{model.file.path} has no embedding, and cannot be taught examples",
-            mend="make one with 'edge-cls import-model --embedding auto', or leave out --examples",
+            hint="make one with 'edge-cls import-model --embedding auto', or leave out --examples",
         )
     looks = [_embedding(model, frame) for kind in range(CLASSES) for frame in moving_frames(_LOOKS, kind)]
     rng = np.random.default_rng(0)

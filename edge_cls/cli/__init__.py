@@ -118,5 +118,5 @@ def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundEr
         return error
     return MissingDependency(
         f"this command needs {module}, which is not installed",
-        mend=f"run: pip install 'edge-cls[{_EXTRA_OF[module]}]'",
+        hint=f"run: pip install 'edge-cls[{_EXTRA_OF[module]}]'",
     )

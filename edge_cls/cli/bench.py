@@ -82,7 +82,7 @@ def bench_pipeline(
     from edge_cls.sources.opening import open_source
 
     if examples is not None and memory is not None:
-        raise ConfigError("--examples makes a memory of its own, and --memory names another", mend="leave out one")
+        raise ConfigError("--examples makes a memory of its own, and --memory names another", hint="leave out one")
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_native_libraries())
         if examples is not None:

@@ -34,7 +34,7 @@ def classify(
         if not classifier.model.classifies:
             raise ModelError(
                 f"{model} has no labels inside",
-                mend="give its labels file (--labels), or use 'edge-cls teach' and 'run'",
+                hint="give its labels file (--labels), or use 'edge-cls teach' and 'run'",
             )
         for image in images:
             try:

@@ -36,11 +36,11 @@ def init(
 
     path = file or DEFAULT_FILE
     if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist", mend=f"make it: mkdir -p {path.parent}")
+        raise OutputError(f"the folder {path.parent} does not exist", hint=f"make it: mkdir -p {path.parent}")
     if path.is_dir():
-        raise OutputError(f"{path} is a folder", mend=f"name a file: {path / DEFAULT_FILE.name}")
+        raise OutputError(f"{path} is a folder", hint=f"name a file: {path / DEFAULT_FILE.name}")
     if not force and (path.exists() or path.is_symlink()):
-        raise OutputError(f"{path} exists", mend=f"replace it with --force, or check it: edge-cls config check {path}")
+        raise OutputError(f"{path} exists", hint=f"replace it with --force, or check it: edge-cls config check {path}")
     write_whole(path, example().encode())
     # The service has a user of its own, who must be able to read it whatever root's umask is.
     path.chmod(0o644)

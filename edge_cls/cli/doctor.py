@@ -48,5 +48,5 @@ def _print(check: Check) -> None:
 
     level = typer.style(f"{check.level:4}", fg=_COLORS[check.level], bold=check.level != "OK")
     typer.echo(f"{level}  {check.name:14}  {one_line(check.found)}")
-    if check.mend:
-        typer.echo(f"{'':6}{'mend:':14}  {check.mend}")
+    if check.hint:
+        typer.echo(f"{'':6}{'fix:':14}  {check.hint}")

@@ -24,7 +24,7 @@ def export_labels(
 
     labels = read_model(model).labels
     if not labels:
-        raise ModelError(f"{model} has no labels inside", mend="use a classifier, as 'edge-cls quantize' writes it")
+        raise ModelError(f"{model} has no labels inside", hint="use a classifier, as 'edge-cls quantize' writes it")
     text = format_labels(labels, indexed=indexed)
     if out is None:
         typer.echo(text, nl=False)

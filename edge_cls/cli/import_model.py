@@ -43,7 +43,7 @@ def import_model(
     from edge_cls.model.importing.importer import import_model as convert
 
     if (mean is None) != (std is None) or std == 0:
-        raise ConfigError("--mean and --std make sense together alone", mend="give both, and a std that is not 0")
+        raise ConfigError("--mean and --std make sense together alone", hint="give both, and a std that is not 0")
     with quiet_native_libraries():
         imported = convert(source, out, labels=labels, embedding=embedding, mean=mean, std=std)
     contract = imported.preprocessing

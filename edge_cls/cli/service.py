@@ -98,4 +98,4 @@ def _require_root(words: str) -> None:
 
     installation.require_systemd()
     if os.geteuid() != 0:
-        raise ServiceError("this needs root", mend=f"run: sudo {unit.own_command()} service {words}")
+        raise ServiceError("this needs root", hint=f"run: sudo {unit.own_command()} service {words}")

@@ -36,8 +36,8 @@ def missing(config: Config) -> Iterator[Fault]:
             yield Fault(where, f"{path} is a folder", "name a file in it")
     name = config.source.name
     if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
-        mend = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
-        yield Fault("source.name", f"{showable(name)} does not exist", mend)
+        hint = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
+        yield Fault("source.name", f"{showable(name)} does not exist", hint)
     for where, program in _started(config):
         if not _is_program(program):
             yield Fault(where, f"{program} is no program", "check the path, or chmod +x it")
@@ -84,8 +84,8 @@ def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
         elif where == "memory" and _is_below(real, _FLEETING):
             yield Fault(where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls")
     if config.panel is not None and config.panel.kind == "keyboard" and config.panel.device is None:
-        mend = 'name a keypad: device = "/dev/input/by-id/usb-NAME-event-kbd"'
-        yield Fault("panel.device", "the service has no terminal to read keys from", mend)
+        hint = 'name a keypad: device = "/dev/input/by-id/usb-NAME-event-kbd"'
+        yield Fault("panel.device", "the service has no terminal to read keys from", hint)
 
 
 def _is_below(path: Path, folders: Collection[Path]) -> bool:

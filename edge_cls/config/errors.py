@@ -55,7 +55,7 @@ class Fault:
 
     where: str
     what: str
-    mend: str
+    hint: str
 
     @property
     def found(self) -> str:
@@ -64,7 +64,7 @@ class Fault:
 
     def __str__(self) -> str:
         """All in one line."""
-        return one_line(f"{self.found}; {self.mend}")
+        return one_line(f"{self.found}; {self.hint}")
 
 
 def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[Fault]:
@@ -72,10 +72,10 @@ def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) 
     faults = []
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
-        what, mend = _told(details, model, owners, models)
+        what, hint = _told(details, model, owners, models)
         if details["type"] == "missing" and isinstance(path[-1], int):
             path = path[:-1]  # It is the list that is too short.
-        faults.append(Fault(_where(path, set_by), what, mend))
+        faults.append(Fault(_where(path, set_by), what, hint))
     return list(dict.fromkeys(faults))
 
 
@@ -136,7 +136,7 @@ def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: li
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "value_error":
         error = context["error"]
-        return error.what, error.mend
+        return error.what, error.hint
     if kind == "extra_forbidden":
         return _unknown(str(details["loc"][-1]), owners[0], model)
     if kind == "missing":
@@ -155,10 +155,10 @@ def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: li
         key, words = _BOUNDS[kind]
         return f"{_shown(value)} is not {words} {context[key]:g}", f"write a number that is {words} {context[key]:g}"
     if kind in _WANTED:
-        noun, mend = _WANTED[kind]
+        noun, hint = _WANTED[kind]
         if kind == "tuple_type" and isinstance(value, dict):
-            mend = "write it in brackets; a table that may come several times has its name in double ones: [[name]]"
-        return f"{_shown(value)} is {_given(value)}, not {noun}", mend
+            hint = "write it in brackets; a table that may come several times has its name in double ones: [[name]]"
+        return f"{_shown(value)} is {_given(value)}, not {noun}", hint
     return details["msg"], "write another value"
 
 

@@ -54,7 +54,7 @@ def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, A
     if faults:
         *others, last = faults
         what = "; ".join([*map(str, others), last.found])
-        raise ConfigError(what if path is None else f"{path}: {what}", mend=last.mend, faults=tuple(map(str, faults)))
+        raise ConfigError(what if path is None else f"{path}: {what}", hint=last.hint, faults=tuple(map(str, faults)))
     return config
 
 
@@ -122,17 +122,17 @@ def _read(path: Path) -> dict[str, Any]:
         with open_regular(path, limit=_LIMIT) as file:
             return tomllib.loads(file.read().decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist", mend=f"write one: edge-cls config init {path}") from None
+        raise ConfigError(f"{path} does not exist", hint=f"write one: edge-cls config init {path}") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder", mend=f"name a file, such as {path / DEFAULT_FILE.name}") from None
+        raise ConfigError(f"{path} is a folder", hint=f"name a file, such as {path / DEFAULT_FILE.name}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", mend="save it as UTF-8") from None
+        raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", mend="check its rights, or use sudo") from None
+        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="check its rights, or use sudo") from None
     except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply", mend="write it anew: edge-cls config init") from None
+        raise ConfigError(f"{path} is nested too deeply", hint="write it anew: edge-cls config init") from None
     except ValueError as error:  # with line and column
-        raise ConfigError(f"{path} is no TOML: {error}", mend="mend this line; strings stand in quotes") from None
+        raise ConfigError(f"{path} is no TOML: {error}", hint="mend this line; strings stand in quotes") from None
 
 
 def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:

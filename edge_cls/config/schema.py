@@ -23,7 +23,7 @@ from edge_cls.sources.names import OPTIONS, check_source, parse_source
 def _check_text(text: str) -> str:
     # File names may hold anything else, and what is shown of them is escaped.
     if not text.strip() or "\0" in text:
-        raise ConfigError("it names nothing", mend="write a name, or leave it out")
+        raise ConfigError("it names nothing", hint="write a name, or leave it out")
     return text
 
 
@@ -36,20 +36,20 @@ def _check_path(path: object) -> object:
 
 def _check_absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ConfigError("it is no absolute path", mend="begin it with /")
+        raise ConfigError("it is no absolute path", hint="begin it with /")
     return path
 
 
 def _check_head(head: str) -> str:
     if head not in HEADS:
-        raise ConfigError(f"there is no head {showable(head)!r}", mend=f"use one of {', '.join(HEADS)}")
+        raise ConfigError(f"there is no head {showable(head)!r}", hint=f"use one of {', '.join(HEADS)}")
     return head
 
 
 def _check_delegate(delegate: str) -> str:
     if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
         raise ConfigError(
-            f"there is no delegate {showable(delegate)!r}", mend="use none, auto, edgetpu or edgetpu:usb:0"
+            f"there is no delegate {showable(delegate)!r}", hint="use none, auto, edgetpu or edgetpu:usb:0"
         )
     return delegate
 
@@ -59,7 +59,7 @@ def _check_roi(roi: tuple[float, float, float, float]) -> tuple[float, float, fl
     # A third and two thirds are together a little more than 1.
     if min(roi) < 0 or min(width, height) <= 0 or max(left + width, top + height) > 1 + 1e-9:
         raise ConfigError(
-            f"{list(roi)} is not inside the frame", mend="write left, top, width and height as fractions of the frame"
+            f"{list(roi)} is not inside the frame", hint="write left, top, width and height as fractions of the frame"
         )
     return roi
 
@@ -69,14 +69,14 @@ def _check_controls(controls: dict[str, Any]) -> dict[str, Any]:
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str | int) or (isinstance(one, float) and math.isfinite(one)) for one in values):
             raise ConfigError(
-                f"{name!r} is no control", mend="give it a finite number, a text, true, false, or a list of these"
+                f"{name!r} is no control", hint="give it a finite number, a text, true, false, or a list of these"
             )
     return controls
 
 
 def _check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
     if not argv or not Path(argv[0]).is_absolute() or any("\0" in argument for argument in argv):
-        raise ConfigError("it is no command", mend="write the absolute path of a program, and its arguments")
+        raise ConfigError("it is no command", hint="write the absolute path of a program, and its arguments")
     return argv
 
 
@@ -122,7 +122,7 @@ class Source(_Table):
         able = [kind for kind, options in OPTIONS.items() if info.field_name in options]
         if name is not None and value and parse_source(name)[0] not in able:
             raise ConfigError(
-                f"only {' and '.join(able)} can be asked for it", mend="leave it out, or choose another source"
+                f"only {' and '.join(able)} can be asked for it", hint="leave it out, or choose another source"
             )
         return value
 
@@ -141,7 +141,7 @@ class States(_Table):
     def _check_leave(cls, leave: float, info: ValidationInfo) -> float:
         enter = info.data.get("enter", 1.0)
         if leave > enter:
-            raise ConfigError(f"{leave:g} is above enter, which is {enter:g}", mend="make it at most as large")
+            raise ConfigError(f"{leave:g} is above enter, which is {enter:g}", hint="make it at most as large")
         return leave
 
 
@@ -165,7 +165,7 @@ class Button(_Table):
     @classmethod
     def _check_key(cls, key: str | None, info: ValidationInfo) -> str | None:
         if "pin" in info.data and (key is None) == (info.data["pin"] is None):
-            raise ConfigError("a button has either a pin or a key", mend="give one of the two")
+            raise ConfigError("a button has either a pin or a key", hint="give one of the two")
         if key is not None:
             check_key(key)
         return key
@@ -174,9 +174,9 @@ class Button(_Table):
     @classmethod
     def _check_action(cls, action: str | None, info: ValidationInfo) -> str | None:
         if "label" in info.data and (action is None) == (info.data["label"] is None) and action != "forget":
-            raise ConfigError("a button has either a label to teach or an action", mend="give one of the two")
+            raise ConfigError("a button has either a label to teach or an action", hint="give one of the two")
         if info.data.get("label") is not None and action in ("undo", "background"):
-            raise ConfigError(f"{action} takes no label", mend="leave the label out")
+            raise ConfigError(f"{action} takes no label", hint="leave the label out")
         return action
 
 
@@ -204,7 +204,7 @@ class Panel(_Table):
     @classmethod
     def _check_device(cls, device: Path | None, info: ValidationInfo) -> Path | None:
         if device is not None and info.data.get("kind") == "gpio":
-            raise ConfigError("only a keyboard has a device", mend='leave it out, or use kind = "keyboard"')
+            raise ConfigError("only a keyboard has a device", hint='leave it out, or use kind = "keyboard"')
         return device
 
     @field_validator("button")
@@ -214,10 +214,10 @@ class Panel(_Table):
         for number, button in enumerate(buttons, 1):
             if kind is not None and (button.pin is None) == (kind == "gpio"):
                 other = "pin" if kind == "gpio" else "key"
-                raise ConfigError(f"button #{number} has no {other}, and the kind is {kind}", mend=f"give it a {other}")
+                raise ConfigError(f"button #{number} has no {other}, and the kind is {kind}", hint=f"give it a {other}")
         keys = [button.key.lower() for button in buttons if button.key is not None]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ConfigError(f"the key {twice[0]!r} is used twice", mend="give each button a key of its own")
+            raise ConfigError(f"the key {twice[0]!r} is used twice", hint="give each button a key of its own")
         _check_pins(*buttons)
         return buttons
 
@@ -225,7 +225,7 @@ class Panel(_Table):
     @classmethod
     def _check_kind(cls, lights: tuple[Led, ...] | int | None, info: ValidationInfo) -> tuple[Led, ...] | int | None:
         if info.data.get("kind") == "keyboard" and lights not in ((), None):
-            raise ConfigError("a keyboard panel has no lights", mend='leave them out, or use kind = "gpio"')
+            raise ConfigError("a keyboard panel has no lights", hint='leave them out, or use kind = "gpio"')
         return lights
 
     @field_validator("led")
@@ -310,4 +310,4 @@ class Config(_Table):
 def _check_pins(*users: Button | Led | GpioSink | int | None) -> None:
     pins = [one if isinstance(one, int) else one.pin for one in users if one is not None]
     if twice := sorted({pin for pin in pins if pin is not None and pins.count(pin) > 1}):
-        raise ConfigError(f"pin {twice[0]} is used twice", mend="give each button, light and output a pin of its own")
+        raise ConfigError(f"pin {twice[0]} is used twice", hint="give each button, light and output a pin of its own")

@@ -15,7 +15,7 @@ def check_label(label: str) -> str:
     label = label.strip()
     if not label or len(label) > MAX_LENGTH or not label.isprintable():
         raise LabelError(
-            f"{label[:MAX_LENGTH]!r} is no label", mend=f"use one line of 1 to {MAX_LENGTH} printable characters"
+            f"{label[:MAX_LENGTH]!r} is no label", hint=f"use one line of 1 to {MAX_LENGTH} printable characters"
         )
     return label
 
@@ -33,7 +33,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
     if not lines:
-        raise LabelError("the labels file is empty", mend="write one label a line")
+        raise LabelError("the labels file is empty", hint="write one label a line")
     indexed = [re.fullmatch(r"(\d{1,9})[:\s]+(.+)", line) for line in lines]
     if not all(indexed):
         return tuple(lines)
@@ -41,7 +41,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     if sorted(by_index) != list(range(len(lines))):
         raise LabelError(
             f"the labels file numbers its {len(lines)} labels {min(by_index)} to {max(by_index)}",
-            mend="number them from 0 without gaps, or not at all",
+            hint="number them from 0 without gaps, or not at all",
         )
     return tuple(by_index[index] for index in range(len(lines)))
 

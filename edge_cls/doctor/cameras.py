@@ -35,8 +35,8 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
     if theirs is not None and theirs != machine.python:
         found = f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}"
         if machine.in_venv:  # --clear would empty any folder: /usr/local is the prefix of a Python too
-            mend = f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}"
-            return report(name, found, f"{mend}, and install edge-cls there")
+            hint = f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}"
+            return report(name, found, f"{hint}, and install edge-cls there")
         return report(name, found, _NEW_VENV)
     if machine.opening:
         return report(name, "apt's picamera2 is not visible from this venv", machine.opening)
@@ -57,15 +57,15 @@ def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
         )
     answer = [line for line in child.output.splitlines() if line.startswith("cameras ")]
     if child.status != 0 or not answer:
-        mend = "sudo apt install --reinstall -y python3-picamera2 python3-libcamera"
+        hint = "sudo apt install --reinstall -y python3-picamera2 python3-libcamera"
         if "numpy.dtype size changed" in child.errors:  # apt's libraries were built against apt's numpy
-            mend = f"{machine.pip} install 'numpy<2'"
-        return fail(name, f"picamera2 does not work: {child.last_line}", mend)
+            hint = f"{machine.pip} install 'numpy<2'"
+        return fail(name, f"picamera2 does not work: {child.last_line}", hint)
     cameras = [f"{model} ({identity})" for model, identity in json.loads(answer[-1].removeprefix("cameras "))]
     if cameras:
         return ok(name, ", ".join(cameras))
-    mend = "switch off, push the ribbon cable in, contacts towards the board, and see: rpicam-hello --list-cameras"
-    return (fail if needs.picamera2 else warn)(name, "libcamera sees no camera", mend)
+    hint = "switch off, push the ribbon cable in, contacts towards the board, and see: rpicam-hello --list-cameras"
+    return (fail if needs.picamera2 else warn)(name, "libcamera sees no camera", hint)
 
 
 def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
@@ -86,8 +86,8 @@ def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
         target = Path(os.path.realpath(device))
         if not device.exists():
             there = f"; there is {_listed(cameras)}" if cameras else ", nor a USB camera"
-            mend = "plug it in, and see: lsusb; v4l2-ctl --list-devices"
-            return fail(name, f"there is no {needs.v4l2}{there}", mend)
+            hint = "plug it in, and see: lsusb; v4l2-ctl --list-devices"
+            return fail(name, f"there is no {needs.v4l2}{there}", hint)
         if target in metadata:
             found = f"{needs.v4l2} is a camera's device for metadata: it gives no pictures"
             return fail(name, found, f"name one that does: {_listed(cameras)}")

@@ -36,7 +36,7 @@ def check_configuration(machine: Machine, path: Path | None) -> tuple[Check, Nee
             path = default
         config = load(path, environ=machine.environ)
     except EdgeClsError as error:
-        return fail(name, error.what, error.mend), Needs()
+        return fail(name, error.what, error.hint), Needs()
     except ImportError as error:
         return fail(name, f"it cannot be read ({error})", _BROKEN), Needs()
     return ok(name, f"there is no {DEFAULT_FILE}: the defaults hold" if path is None else str(path)), _needs(config)
@@ -89,7 +89,7 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
         model = Model(file, labels=() if needs.labels is None else read_labels(needs.labels))
         check_golden(model)
     except EdgeClsError as error:
-        return fail(name, error.what, error.mend), None
+        return fail(name, error.what, error.hint), None
     frames = len(file.golden)
     golden = f"its {frames} golden frames agree" if frames else "it has no golden frames"
     shown = path if needs.model else "the built-in backbone"
@@ -118,13 +118,13 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     like = path.parent if path.parent.stat().st_uid else path
     if strange := [file for file in files if file.stat().st_uid != like.stat().st_uid]:
         whose = "the memory itself" if like == path else "its folder"
-        mend = f"sudo chown -h --reference={like} {_names(strange)}"
-        return fail(name, f"{strange[0]} belongs to another user than {whose}", mend)
+        hint = f"sudo chown -h --reference={like} {_names(strange)}"
+        return fail(name, f"{strange[0]} belongs to another user than {whose}", hint)
     path.open("rb").close()  # whether it may be read at all
     size = sum(file.stat().st_size for file in files)
     if size > machine.free(Path(tempfile.gettempdir()))[0]:
-        mend = "TMPDIR=/var/tmp edge-cls doctor"
-        return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", mend)
+        hint = "TMPDIR=/var/tmp edge-cls doctor"
+        return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", hint)
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
         try:
@@ -133,14 +133,14 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
                 faults = ["it is damaged"] if memory.recovered else memory.check()
                 taught, theirs = memory.classes(), memory.space
         except EdgeClsError as error:
-            return fail(name, error.what.replace(str(copied), str(path)), error.mend.replace(str(copied), str(path)))
+            return fail(name, error.what.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
     found = f"{path}, {sum(taught.values())} examples of {len(taught)} classes"
     if faults:
         return fail(name, f"{found}: {faults[0]}", f"edge-cls memory check --repair --memory {path}")
     model = needs.model or builtin_file(_BACKBONE)
     if taught and space == "":
         mismatch = no_embedding(path, model)
-        return fail(name, mismatch.what, mismatch.mend)
+        return fail(name, mismatch.what, mismatch.hint)
     if theirs is not None and space and theirs != space:
         return fail(
             name,
@@ -148,8 +148,8 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
             f"edge-cls memory reembed --memory {path} --model {model}",
         )
     if closed := [place for place in (path.parent, *files) if not machine.may(place)]:
-        mend = f"teach as its owner, or: sudo chown -h {machine.user} {_names(closed)}"
-        return warn(name, f"{found}: this user may not write it", mend)
+        hint = f"teach as its owner, or: sudo chown -h {machine.user} {_names(closed)}"
+        return warn(name, f"{found}: this user may not write it", hint)
     return ok(name, found)
 
 

@@ -52,8 +52,8 @@ def check_edge_tpu_library(machine: Machine, needs: Needs) -> Check | None:
     report = fail if needs.edge_tpu else warn
     child = machine.python_child("import ctypes; ctypes.CDLL('libedgetpu.so.1')")
     if child.status != 0:
-        mend = "add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std"
-        return report(name, f"libedgetpu.so.1 cannot be loaded: {child.last_line}", mend)
+        hint = "add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std"
+        return report(name, f"libedgetpu.so.1 cannot be loaded: {child.last_line}", hint)
     version = _installed(machine)
     built_for = _REBUILT.search(version)
     predecessor = machine.version("tflite-runtime")

@@ -56,11 +56,11 @@ def check_disk(machine: Machine, needs: Needs) -> Check:
     place, kind, options = _mount(machine, shown)
     if "ro" in options:
         report = fail if needs.memory else warn
-        mend = f"sudo mount -o remount,rw {place}"
-        return report(name, f"{shown} is mounted read-only: nothing taught can be kept", mend)
+        hint = f"sudo mount -o remount,rw {place}"
+        return report(name, f"{shown} is mounted read-only: nothing taught can be kept", hint)
     if kind == "overlay" and machine.is_pi:
-        mend = "sudo raspi-config nonint disable_overlayfs && sudo reboot"
-        return warn(name, f"{shown} is an overlay: what is taught is lost when the board is switched off", mend)
+        hint = "sudo raspi-config nonint disable_overlayfs && sudo reboot"
+        return warn(name, f"{shown} is an overlay: what is taught is lost when the board is switched off", hint)
     if free < _LITTLE:
         return (fail if free < _NOTHING else warn)(name, found, "sudo apt clean && sudo journalctl --vacuum-size=50M")
     return ok(name, found)
@@ -97,14 +97,14 @@ def check_clock(machine: Machine, _: Needs) -> Check:
     name = "clock"
     now = datetime.fromtimestamp(machine.now, UTC)
     found = f"{now:%Y-%m-%d %H:%M} UTC"
-    mend = "sudo timedatectl set-ntp true, and see: timedatectl"
+    hint = "sudo timedatectl set-ntp true, and see: timedatectl"
     if now.year < 2025:
-        return warn(name, f"{found} is long ago: the clock was never set", mend)
+        return warn(name, f"{found} is long ago: the clock was never set", hint)
     if (machine.root / "run/systemd/timesync/synchronized").exists():
         return ok(name, f"{found}, synchronised")
     off = machine.clock_off()
     if off:
-        return warn(name, f"{found}, but not synchronised with any other clock", mend)
+        return warn(name, f"{found}, but not synchronised with any other clock", hint)
     return ok(name, f"{found}, synchronised" if off is False else found)
 
 

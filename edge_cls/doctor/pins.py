@@ -22,8 +22,8 @@ def check_pins(machine: Machine, needs: Needs) -> Check | None:
         report = fail if needs.gpio else warn
         return report(name, "there is no /dev/gpiochip*", "use a board with pins, or a configuration without any")
     if not any(map(machine.may, chips)):
-        mend = f"sudo usermod -aG gpio {machine.user}, and log in again"
-        return (fail if needs.gpio else warn)(name, f"this user may not use /dev/{chips[0].name}", mend)
+        hint = f"sudo usermod -aG gpio {machine.user}, and log in again"
+        return (fail if needs.gpio else warn)(name, f"this user may not use /dev/{chips[0].name}", hint)
     return ok(name, ", ".join(f"/dev/{chip.name}" for chip in chips))
 
 
@@ -34,15 +34,15 @@ def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
         return None
     report = fail if needs.gpio else warn
     lgpio = machine.version("lgpio")
-    mend = machine.apt_install(*_PACKAGES)
+    hint = machine.apt_install(*_PACKAGES)
     missing = [module for module in ("gpiozero", "lgpio") if not machine.importable(module)]
     if lgpio is not None and numbers(lgpio) < _BROKEN:
-        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"{machine.pip} uninstall -y lgpio && {mend}")
+        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"{machine.pip} uninstall -y lgpio && {hint}")
     if missing:
-        return report(name, f"{' and '.join(missing)} cannot be found", mend)
+        return report(name, f"{' and '.join(missing)} cannot be found", hint)
     child = machine.python_child("import gpiozero, lgpio")
     if child.status != 0:
-        return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", mend)
+        return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", hint)
     return ok(name, f"gpiozero {machine.version('gpiozero') or ''}, lgpio {lgpio or ''}")
 
 

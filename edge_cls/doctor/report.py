@@ -17,12 +17,12 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One fact: what was `found`, and how to `mend` it, "" where there is nothing to."""
+    """One fact: what was `found`, and how to `hint` it, "" where there is nothing to."""
 
     name: str
     level: Level
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ def ok(name: str, found: str) -> Check:
     return Check(name, Level.OK, found)
 
 
-def warn(name: str, found: str, mend: str) -> Check:
+def warn(name: str, found: str, hint: str) -> Check:
     """Return a check that found something to look after."""
-    return Check(name, Level.WARN, found, mend)
+    return Check(name, Level.WARN, found, hint)
 
 
-def fail(name: str, found: str, mend: str) -> Check:
+def fail(name: str, found: str, hint: str) -> Check:
     """Return a check that found something that has to be mended."""
-    return Check(name, Level.FAIL, found, mend)
+    return Check(name, Level.FAIL, found, hint)

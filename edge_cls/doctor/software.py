@@ -84,10 +84,10 @@ def check_opencv(machine: Machine, _: Needs) -> Check:
         )
     child = machine.python_child("import cv2; print(cv2.__version__)")
     if child.status != 0:
-        mend = f"{machine.pip} install --force-reinstall opencv-python-headless"
+        hint = f"{machine.pip} install --force-reinstall opencv-python-headless"
         if "libxcb" in child.errors or "libGL" in child.errors:  # which only a desktop has
-            mend = f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless"
-        return fail(name, f"cv2 cannot be imported: {child.last_line}", mend)
+            hint = f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless"
+        return fail(name, f"cv2 cannot be imported: {child.last_line}", hint)
     found = f"{installed[0] if installed else 'cv2'} {child.output}"
     if numbers(child.output) < (4, 10):
         return warn(name, f"{found} is older than 4.10", f"{machine.pip} install --upgrade opencv-python-headless")
@@ -103,7 +103,7 @@ def check_invoke(machine: Machine, _: Needs) -> Check:
     if child.status is None:
         return fail(name, "the interpreter hangs on the built-in model", "look what else uses the processor: run top")
     found = f"signal {-child.status}" if child.status < 0 else child.last_line
-    mend = f"{machine.pip} install --force-reinstall ai-edge-litert"
+    hint = f"{machine.pip} install --force-reinstall ai-edge-litert"
     if "_ARRAY_API" in child.errors or "numpy.core.multiarray failed" in child.errors:
-        mend = f"{machine.pip} install 'numpy<2'"
-    return fail(name, f"the interpreter does not run the built-in model: {found}", mend)
+        hint = f"{machine.pip} install 'numpy<2'"
+    return fail(name, f"the interpreter does not run the built-in model: {found}", hint)

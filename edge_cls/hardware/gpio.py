@@ -20,7 +20,7 @@ _INSTALL = (
 try:
     import gpiozero
 except ImportError as error:
-    raise MissingDependency("gpiozero is not installed", mend=_INSTALL) from error
+    raise MissingDependency("gpiozero is not installed", hint=_INSTALL) from error
 
 
 def claim_input(pin: int | str, *, pull_up: bool) -> gpiozero.DigitalInputDevice:
@@ -50,9 +50,9 @@ def _choose_pins() -> None:
 
             gpiozero.Device.pin_factory = LGPIOFactory()
     except gpiozero.BadPinFactory as error:
-        raise ConfigError(str(error), mend="unset GPIOZERO_PIN_FACTORY, or give a name that gpiozero knows") from error
+        raise ConfigError(str(error), hint="unset GPIOZERO_PIN_FACTORY, or give a name that gpiozero knows") from error
     except (ImportError, AttributeError) as error:  # the lgpio 0.0.0.2 that pip takes where there is no wheel is empty
-        raise MissingDependency(f"the pins cannot be had: {error}", mend=_INSTALL) from error
+        raise MissingDependency(f"the pins cannot be had: {error}", hint=_INSTALL) from error
 
 
 @contextmanager
@@ -60,25 +60,25 @@ def _mended(pin: int | str) -> Iterator[None]:
     try:
         yield
     except gpiozero.GPIOPinInUse as error:
-        raise ConfigError(f"pin {pin} is used twice: {error}", mend="give each button and light its own pin") from error
+        raise ConfigError(f"pin {pin} is used twice: {error}", hint="give each button and light its own pin") from error
     except gpiozero.PinFixedPull as error:
         raise ConfigError(
-            str(error), mend="wire the button to ground and leave pull_up on, or use another pin"
+            str(error), hint="wire the button to ground and leave pull_up on, or use another pin"
         ) from error
     except gpiozero.PinInvalidPin as error:
-        raise ConfigError(str(error), mend="give the BCM number of a pin, 0 to 27; 'pinout' shows them") from error
+        raise ConfigError(str(error), hint="give the BCM number of a pin, 0 to 27; 'pinout' shows them") from error
     except gpiozero.PinUnknownPi as error:
-        raise PanelError(f"no Raspberry Pi: {error}", mend="use a panel of kind 'keyboard' here") from error
+        raise PanelError(f"no Raspberry Pi: {error}", hint="use a panel of kind 'keyboard' here") from error
     except (gpiozero.GPIOZeroError, OSError) as error:
-        raise PanelError(f"pin {pin}: {error}", mend=_mend()) from error
+        raise PanelError(f"pin {pin}: {error}", hint=_hint()) from error
     except Exception as error:
         # lgpio's errors have no other parent, and its name can only be known where it is installed.
         if type(error).__module__ != "lgpio":
             raise
-        raise PanelError(f"pin {pin}: {error}", mend=_mend()) from error
+        raise PanelError(f"pin {pin}: {error}", hint=_hint()) from error
 
 
-def _mend() -> str:
+def _hint() -> str:
     chips = sorted(Path("/dev").glob("gpiochip*"))
     if not chips:
         return "this machine has no /dev/gpiochip0; use a panel of kind 'keyboard' here"

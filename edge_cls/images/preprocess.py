@@ -31,7 +31,7 @@ def preprocess(frame: Frame, contract: Preprocessing, into: Frame | None = None)
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise ImageError(
             f"a frame of shape {frame.shape} and dtype {frame.dtype} is no RGB image (height, width, 3) of uint8",
-            mend="convert it first, for example with cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)",
+            hint="convert it first, for example with cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)",
         )
     height, width = frame.shape[:2]
     crop = center_crop(width, height, contract.width, contract.height)

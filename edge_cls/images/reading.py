@@ -48,18 +48,18 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
                 _check_size(image, name)
                 pixels = _to_rgb(image)
     except FileNotFoundError:
-        raise ImageError(f"{name} does not exist", mend="check the path") from None
+        raise ImageError(f"{name} does not exist", hint="check the path") from None
     except IsADirectoryError:
-        raise ImageError(f"{name} is a folder", mend=f"name the photos in it: {name}/*.jpg") from None
+        raise ImageError(f"{name} is a folder", hint=f"name the photos in it: {name}/*.jpg") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is no image of a known kind", mend="use JPEG, PNG, WebP or BMP files") from None
+        raise ImageError(f"{name} is no image of a known kind", hint="use JPEG, PNG, WebP or BMP files") from None
     except ImageError:
         raise
     except OSError as error:
         raise ImageError(
-            f"{name} cannot be decoded ({error.strerror or error})", mend="replace or remove the file"
+            f"{name} cannot be decoded ({error.strerror or error})", hint="replace or remove the file"
         ) from error
     except (
         SyntaxError,
@@ -72,11 +72,11 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
         MemoryError,
     ) as error:
         # Pillow's decoders raise all of these for damaged files.
-        raise ImageError(f"{name} cannot be decoded ({error})", mend="replace or remove the file") from error
+        raise ImageError(f"{name} cannot be decoded ({error})", hint="replace or remove the file") from error
     if min(pixels.shape[:2]) < MIN_SIDE:
         raise ImageError(
             f"{name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, too few to classify",
-            mend=f"use photos of at least {MIN_SIDE} x {MIN_SIDE} pixels",
+            hint=f"use photos of at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
     return pixels
 
@@ -96,7 +96,7 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _too_large(name: str) -> ImageError:
-    return ImageError(f"{name} has more than {MAX_PIXELS:,} pixels", mend="scale it down first")
+    return ImageError(f"{name} has more than {MAX_PIXELS:,} pixels", hint="scale it down first")
 
 
 _AS_STORED: dict[int, Callable[[Frame], Frame]] = {

@@ -92,18 +92,18 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and application != schema.APPLICATION_ID:
             raise MemoryFileError(
-                f"{self.path} is a database of another program", mend="give --memory a file of its own"
+                f"{self.path} is a database of another program", hint="give --memory a file of its own"
             )
         if version > schema.VERSION:
             raise MemoryFileError(
                 f"{self.path} was written by a newer edge-cls (format {version}, this one reads {schema.VERSION})",
-                mend="update edge-cls",
+                hint="update edge-cls",
             )
         if not writing:
             if version < schema.VERSION:
                 raise MemoryFileError(
                     f"{self.path} is of an older version and read-only, so that it cannot be brought up to date",
-                    mend="copy it to a disk that can be written",
+                    hint="copy it to a disk that can be written",
                 )
             return
         if not tables:
@@ -165,7 +165,7 @@ class Database:
         if inode == self.inode and not self._closed_by_failure:
             return False
         if inode is None:
-            raise MemoryFileError(f"{self.path} was taken away", mend="put it back, or start again")
+            raise MemoryFileError(f"{self.path} was taken away", hint="put it back, or start again")
         self.connection.close()
         # Also where it cannot be opened: it is this one that is damaged, or tried again later.
         self.inode, self._closed_by_failure = inode, True
@@ -241,22 +241,22 @@ def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
         return _damaged(path, error)
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
-            return NoDatabase(f"{path} is no memory of edge-cls", mend="give --memory another file")
+            return NoDatabase(f"{path} is no memory of edge-cls", hint="give --memory another file")
         case sqlite3.SQLITE_CORRUPT:
             return DamagedFile(
-                f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}"
+                f"{path} is damaged ({error})", hint=f"run: edge-cls memory check --repair --memory {path}"
             )
         case sqlite3.SQLITE_FULL:
-            return MemoryFileError(f"the disk is full, {path} took nothing", mend=f"free some space ({_STORED})")
+            return MemoryFileError(f"the disk is full, {path} took nothing", hint=f"free some space ({_STORED})")
         case sqlite3.SQLITE_CANTOPEN:
-            return MemoryFileError(f"{path} cannot be opened", mend="check that its folder exists and its rights")
+            return MemoryFileError(f"{path} cannot be opened", hint="check that its folder exists and its rights")
         case sqlite3.SQLITE_READONLY:
-            return MemoryFileError(f"{path} is read-only", mend=f"check its rights and its disk ({_STORED})")
+            return MemoryFileError(f"{path} is read-only", hint=f"check its rights and its disk ({_STORED})")
         case sqlite3.SQLITE_BUSY:
-            return MemoryFileError(f"{path} is locked by another process", mend="stop that process and try again")
+            return MemoryFileError(f"{path} is locked by another process", hint="stop that process and try again")
         case _:
-            return MemoryFileError(f"{path} cannot be used ({error})", mend=f"check the disk ({_STORED})")
+            return MemoryFileError(f"{path} cannot be used ({error})", hint=f"check the disk ({_STORED})")
 
 
 def _damaged(path: Path, error: sqlite3.Error) -> DamagedFile:
-    return DamagedFile(f"{path} is damaged ({error})", mend=f"run: edge-cls memory check --repair --memory {path}")
+    return DamagedFile(f"{path} is damaged ({error})", hint=f"run: edge-cls memory check --repair --memory {path}")

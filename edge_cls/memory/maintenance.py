@@ -69,7 +69,7 @@ def backup(database: Database, path: Path) -> None:
             try:
                 os.link(part, path)  # which, unlike a rename, never replaces a file
             except FileExistsError:
-                raise MemoryFileError(f"{path} exists", mend="give a new file") from None
+                raise MemoryFileError(f"{path} exists", hint="give a new file") from None
             sync_folder(path)
         finally:
             part.unlink(missing_ok=True)
@@ -101,7 +101,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         what = "is read-only" if error.errno == errno.EROFS else f"cannot be written ({error.strerror})"
-        raise MemoryFileError(f"{path.parent} {what}", mend="check the disk, and the rights of the folder") from error
+        raise MemoryFileError(f"{path.parent} {what}", hint="check the disk, and the rights of the folder") from error
 
 
 def sync_folder(path: Path) -> None:
@@ -144,7 +144,7 @@ def vacuum(database: Database) -> int:
 def restore(database: Database, path: Path) -> Path:
     """Replace what the file holds by the copy at `path`; return where what it held until now is kept."""
     if not path.is_file():
-        raise MemoryFileError(f"{path} does not exist", mend="give a file of 'edge-cls memory backup'")
+        raise MemoryFileError(f"{path} does not exist", hint="give a file of 'edge-cls memory backup'")
     database.follow_file()
     folder = database.path.parent
     # It may be that root alone can read the copy, and in a folder of others root must not write.
@@ -158,7 +158,7 @@ def restore(database: Database, path: Path) -> Path:
         with contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as target:
             if target.execute("PRAGMA application_id").fetchone() != (schema.APPLICATION_ID,):
                 raise MemoryFileError(
-                    f"{path} is no memory of edge-cls", mend="give a file of 'edge-cls memory backup'"
+                    f"{path} is no memory of edge-cls", hint="give a file of 'edge-cls memory backup'"
                 )
             # One file can only take over another's pages where these are as large.
             (size,) = database.connection.execute("PRAGMA page_size").fetchone()
@@ -168,7 +168,7 @@ def restore(database: Database, path: Path) -> Path:
         copy = Database(copied)
         try:
             if faults := check(copy):
-                raise MemoryFileError(f"{path} is damaged ({faults[0]})", mend="give another copy")
+                raise MemoryFileError(f"{path} is damaged ({faults[0]})", hint="give another copy")
             # For those who follow the file it is another one from now on.
             with copy.change() as connection:
                 connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))

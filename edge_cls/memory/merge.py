@@ -117,7 +117,7 @@ class Merge:
         elif record.deleted_at is None:
             raise SpaceMismatch(
                 f"example {record.id[:8]} ({record.label}) was taught with another backbone",
-                mend="give the model to make its vector anew with (--model)",
+                hint="give the model to make its vector anew with (--model)",
             )
 
 

@@ -42,7 +42,7 @@ def reembed(
             if crop is None or zlib.crc32(crop) != crc:
                 raise DamagedFile(
                     f"the crop of example {identity} is damaged, and no vector can be made from it",
-                    mend=f"remove it: edge-cls memory remove {identity[:8]}",
+                    hint=f"remove it: edge-cls memory remove {identity[:8]}",
                 )
             vectors.append((example, embed(crop)))
         with database.change() as connection:

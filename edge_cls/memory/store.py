@@ -75,7 +75,7 @@ class Memory:
         try:
             return [example for row in rows if (example := example_of(row)) is not None]
         except ValueError as error:
-            raise DamagedFile(f"{self.path} is damaged ({error})", mend="open it again") from error
+            raise DamagedFile(f"{self.path} is damaged ({error})", hint="open it again") from error
 
     def changes(self) -> Changes:
         """Return what was changed, here or by other processes, since the last call of this or of `examples`.
@@ -130,7 +130,7 @@ class Memory:
             raise MemoryFileError(
                 f"{self.path} has {'several examples' if several else 'no example'} {prefix or 'without an id'}"
                 + (f" ({several})" if several else ""),
-                mend="give more of the id" if several else "see them: edge-cls memory show LABEL",
+                hint="give more of the id" if several else "see them: edge-cls memory show LABEL",
             )
         return found[0]
 
@@ -293,7 +293,7 @@ class Memory:
             if self._has_vectors():
                 raise SpaceMismatch(
                     f"{self.path} holds vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
-                    mend="run 'edge-cls memory reembed --model' with the model that you want to use",
+                    hint="run 'edge-cls memory reembed --model' with the model that you want to use",
                 )
             connection.execute("UPDATE state SET space = ?", (writer.space_number(space),))
         return writer.space_number(space)
@@ -326,7 +326,7 @@ class Memory:
         except OSError as error:
             raise DamagedFile(
                 f"{self.path} is damaged, and what it holds cannot be saved ({error.strerror})",
-                mend="free some space, or copy it to another disk",
+                hint="free some space, or copy it to another disk",
             ) from error
         self._database = Database(self.path, patience_s=self._patience_s)
         self._version = -1  # nothing of the new file has been seen

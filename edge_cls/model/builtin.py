@@ -14,4 +14,4 @@ def builtin_file(name: str) -> Path:
     for folder in (here / "data", here.parents[1] / "models"):
         if (folder / name).is_file():
             return folder / name
-    raise ModelError(f"this installation lacks the built-in {name}", mend="install edge-cls again")
+    raise ModelError(f"this installation lacks the built-in {name}", hint="install edge-cls again")

@@ -131,7 +131,7 @@ def _twin(file: ModelFile) -> ModelFile | ModelError:
     """Return the model that goes with `file`, on the Edge TPU or the CPU, or why there is none."""
     path = _twin_path(file)
     if path == file.path or not path.exists():
-        return ModelError(f"{path} does not exist", mend=f"run: edge-cls edgetpu compile {file.path}")
+        return ModelError(f"{path} does not exist", hint=f"run: edge-cls edgetpu compile {file.path}")
     try:
         return read_model(path)
     except ModelError as error:
@@ -151,7 +151,7 @@ def _check_twins(file: ModelFile, twin: ModelFile, labels: tuple[str, ...]) -> N
         if not labels and not file.labels:
             raise ModelError(
                 f"nothing says that the embeddings of {file.path} and {twin.path} can be compared",
-                mend="compile a model that edge-cls made, or give the compiled one alone, with --delegate edgetpu",
+                hint="compile a model that edge-cls made, or give the compiled one alone, with --delegate edgetpu",
             )
     elif _meaning(file) != _meaning(twin):
         raise _different(file.path, twin.path, "manifests")
@@ -171,5 +171,5 @@ def _shape(network: Interpreter | _Device) -> list[Any]:
 def _different(path: Path, twin: Path, what: str) -> ModelError:
     return ModelError(
         f"{path} and {twin} are not the same model: they have other {what}",
-        mend="compile it again (edge-cls edgetpu compile), or remove the one that is out of date",
+        hint="compile it again (edge-cls edgetpu compile), or remove the one that is out of date",
     )

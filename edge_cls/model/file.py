@@ -73,7 +73,7 @@ def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
     archive = _open_archive(path, content)
     # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
     if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
-        raise ModelError(f"{path} is damaged or cut off", mend="copy it again from where it was made")
+        raise ModelError(f"{path} is damaged or cut off", hint="copy it again from where it was made")
     return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
 
 
@@ -83,12 +83,12 @@ def _read(path: Path) -> bytes:
             content = file.read()
     except FileNotFoundError:
         raise ModelError(
-            f"{path} does not exist", mend="check the path, or make a model with 'edge-cls quantize'"
+            f"{path} does not exist", hint="check the path, or make a model with 'edge-cls quantize'"
         ) from None
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check the file and its rights") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror})", hint="check the file and its rights") from error
     if content[4:8] != b"TFL3":
-        raise ModelError(f"{path} is no TFLite model", mend="give a .tflite file, as 'edge-cls quantize' writes it")
+        raise ModelError(f"{path} is no TFLite model", hint="give a .tflite file, as 'edge-cls quantize' writes it")
     return content
 
 
@@ -100,11 +100,11 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
     except (ValidationError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{path} has a manifest this version cannot read ({_first(error)})",
-            mend="update edge-cls, or make the model again",
+            hint="update edge-cls, or make the model again",
         ) from error
     if sha256(stored) != manifest.flatbuffer_sha256:
         raise ModelError(
-            f"{path} is damaged: its network does not match its hash", mend="copy it again from where it was made"
+            f"{path} is damaged: its network does not match its hash", hint="copy it again from where it was made"
         )
     digests = _member(path, archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
@@ -132,7 +132,7 @@ def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:
 def _open_archive(path: Path, content: bytes) -> zipfile.ZipFile:
     """Return the archive behind a network: an empty one where there is none."""
     if content.count(b"PK\x01\x02") > _MAX_MEMBERS:
-        raise ModelError(f"{path} holds over {_MAX_MEMBERS} files", mend="make the model again")
+        raise ModelError(f"{path} holds over {_MAX_MEMBERS} files", hint="make the model again")
     try:
         return zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
@@ -146,16 +146,16 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     if not found:
         return b""
     if len(found) > 1:
-        raise ModelError(f"{path} holds two files of one name", mend="make the model again")
+        raise ModelError(f"{path} holds two files of one name", hint="make the model again")
     if found[0].file_size > _MAX_MEMBER:
-        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", mend="make the model again")
+        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", hint="make the model again")
     # Not LZMA, whose header alone can ask for gigabytes.
     if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelError(f"{path} holds a file in an odd compression", mend="make the model again")
+        raise ModelError(f"{path} holds a file in an odd compression", hint="make the model again")
     try:
         return archive.read(name)
     except ZIP_FAULTS as error:
-        raise ModelError(f"{path} is damaged ({error})", mend="copy it again from where it was made") from error
+        raise ModelError(f"{path} is damaged ({error})", hint="copy it again from where it was made") from error
 
 
 def write_model(model: ModelFile) -> None:

@@ -35,18 +35,18 @@ def check_golden(model: Model) -> None:
         if sha256(pixels.tobytes()) != golden.pixels_sha256:
             raise ModelError(
                 f"{frame} becomes other pixels here than where the model was made",
-                mend="use the same version of edge-cls and of OpenCV there and here, or make the model again",
+                hint="use the same version of edge-cls and of OpenCV there and here, or make the model again",
             )
         for name, given in _outputs(model, pixels).items():
             expected = np.frombuffer(golden.outputs.get(name, b""), np.int8)
             if expected.shape != given.shape:
-                raise ModelError(f"{frame} lacks the output {name}", mend="make the model again")
+                raise ModelError(f"{frame} lacks the output {name}", hint="make the model again")
             off = int(np.abs(given.astype(np.int16) - expected).max())
             if off > TOLERANCE:
                 raise ModelError(
                     f"{frame} gives another {name} here than where the model was made: off by {off} steps of int8, "
                     f"{TOLERANCE} are admitted",
-                    mend="update the TFLite interpreter, or run the model elsewhere",
+                    hint="update the TFLite interpreter, or run the model elsewhere",
                 )
 
 

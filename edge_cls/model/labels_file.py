@@ -17,12 +17,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
         with open_regular(path, limit=_MAX_LABELS_FILE) as file:
             return parse_labels(file.read().decode())
     except FileNotFoundError:
-        raise LabelError(f"{path} does not exist", mend="give the labels file of the model") from None
+        raise LabelError(f"{path} does not exist", hint="give the labels file of the model") from None
     except OSError as error:
         raise LabelError(
-            f"{path} cannot be read ({error.strerror})", mend="give a text file, one label a line"
+            f"{path} cannot be read ({error.strerror})", hint="give a text file, one label a line"
         ) from error
     except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is no text file of labels ({error})", mend="write one label a line, UTF-8") from error
+        raise LabelError(f"{path} is no text file of labels ({error})", hint="write one label a line, UTF-8") from error
     except LabelError as error:
-        raise LabelError(f"{path}: {error.what}", mend=error.mend) from error
+        raise LabelError(f"{path}: {error.what}", hint=error.hint) from error

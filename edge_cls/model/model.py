@@ -73,7 +73,7 @@ class Model:
             if len(self.labels) != classes or not classes:
                 raise ModelError(
                     f"{self._name} has {classes} classes, but {len(self.labels)} labels",
-                    mend="give the labels file that belongs to this model (--labels)",
+                    hint="give the labels file that belongs to this model (--labels)",
                 )
 
     @property
@@ -128,7 +128,7 @@ class Model:
         """Return the embedding of a crop. Raises ImageError for a damaged one, ModelError for a model without one."""
         embedding = self.infer(read_image(crop, "the stored crop")).embedding
         if embedding is None:
-            raise ModelError(f"{self._name} has no embedding to teach with", mend="teach without --model")
+            raise ModelError(f"{self._name} has no embedding to teach with", hint="teach without --model")
         return embedding
 
     def run(self, pixels: Frame) -> Outputs:
@@ -156,7 +156,7 @@ class Model:
         if not ((values >= -_ROUNDING) & (values <= 1 + _ROUNDING)).all():
             raise ModelError(
                 f"{self._name} gives scores from {values.min():.3g} to {values.max():.3g}, which are no probabilities",
-                mend="convert or download it again, with a softmax at its end",
+                hint="convert or download it again, with a softmax at its end",
             )
         return with_temperature(values, self._temperature)
 
@@ -165,19 +165,19 @@ class Model:
         if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
             raise ModelError(
                 f"{self._name} takes an input of shape {shape}, not one RGB image (1, height, width, 3)",
-                mend="use an image classification model with a batch of one",
+                hint="use an image classification model with a batch of one",
             )
         contract = self.file.manifest.preprocessing if self.file.manifest else Preprocessing(shape[2], shape[1])
         if (contract.height, contract.width) != shape[1:3]:
             raise ModelError(
                 f"{self._name} takes {shape[2]} x {shape[1]} pixels, but its manifest says "
                 f"{contract.width} x {contract.height}",
-                mend="make the model again with 'edge-cls quantize'",
+                hint="make the model again with 'edge-cls quantize'",
             )
         if dtype not in (np.uint8, np.int8) and not (dtype == np.float32 and self.file.manifest):
             raise ModelError(
                 f"{self._name} takes {dtype} pixels and does not say how they are normalised",
-                mend="use its quantised version (uint8 or int8 input)",
+                hint="use its quantised version (uint8 or int8 input)",
             )
         return contract
 
@@ -191,7 +191,7 @@ class Model:
         if len(names) != 1:
             raise ModelError(
                 f"{self._name} has no manifest and {len(names)} outputs, so it is not clear which holds the classes",
-                mend="use a classification model with one output",
+                hint="use a classification model with one output",
             )
         return (None, 0) if self.labels else (0, None)
 

@@ -113,4 +113,4 @@ def check_contacts(buttons: Sequence[Button]) -> None:
     contacts = [button.contact for button in buttons]
     for contact in contacts:
         if contacts.count(contact) > 1:
-            raise ConfigError(f"two buttons are given for {contact}", mend="give each button a contact of its own")
+            raise ConfigError(f"two buttons are given for {contact}", hint="give each button a contact of its own")

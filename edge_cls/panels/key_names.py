@@ -16,5 +16,5 @@ def check_key(name: str) -> str:
     """
     key = name.lower()
     if key not in NAMES and (len(key) != 1 or key.isspace()):
-        raise ConfigError(f"there is no key {name!r}", mend=f"give a character, or one of {', '.join(NAMES)}")
+        raise ConfigError(f"there is no key {name!r}", hint=f"give a character, or one of {', '.join(NAMES)}")
     return key

@@ -83,8 +83,8 @@ class Terminal:
             self._before = termios.tcgetattr(fd)
             tty.setcbreak(fd, termios.TCSADRAIN)
         except termios.error as error:
-            mend = "run it in a terminal, or name a keypad, such as device = '/dev/input/by-id/usb-NAME-event-kbd'"
-            raise PanelError("there is no terminal to read keys from", mend=mend) from error
+            hint = "run it in a terminal, or name a keypad, such as device = '/dev/input/by-id/usb-NAME-event-kbd'"
+            raise PanelError("there is no terminal to read keys from", hint=hint) from error
         # For whoever leaves without closing; the shell would be without an echo.
         atexit.register(self._restore)
         self._terminal = fd
@@ -154,10 +154,10 @@ class Keypad:
             self._fd = -1
             self._reopen = -math.inf
         except OSError as error:
-            mend = "give an input device, such as one below /dev/input/by-id"
+            hint = "give an input device, such as one below /dev/input/by-id"
             if isinstance(error, PermissionError):
-                mend = "join the group input: 'sudo usermod -aG input $USER', and log in again"
-            raise PanelError(f"the keypad {path} cannot be read: {error.strerror}", mend=mend) from error
+                hint = "join the group input: 'sudo usermod -aG input $USER', and log in again"
+            raise PanelError(f"the keypad {path} cannot be read: {error.strerror}", hint=hint) from error
 
     def fileno(self) -> int:
         """Return the descriptor; -1 while it is unplugged."""

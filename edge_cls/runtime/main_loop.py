@@ -166,7 +166,7 @@ class Appliance:
         if silent > HUNG:
             raise SourceError(
                 f"the camera's driver has not answered for {silent:.0f} seconds",
-                mend="start edge-cls again, as its service does by itself; unplug the camera if that does not help",
+                hint="start edge-cls again, as its service does by itself; unplug the camera if that does not help",
             )
         state = camera.state
         if state.camera == "running":

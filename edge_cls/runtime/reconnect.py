@@ -89,11 +89,11 @@ class Camera:
             self._opened_at = self._clock.monotonic()
         frame = self._source.read(into)
         if frame is None:
-            raise SourceError("the camera gives no more frames", mend="check that it is plugged in")
+            raise SourceError("the camera gives no more frames", hint="check that it is plugged in")
         image = frame.image
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < MIN_SIDE:
             raise SourceError(
-                f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", mend="check its settings"
+                f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", hint="check its settings"
             )
         self.alive = self._clock.monotonic()
         # One that fails after a few frames again and again is no better than one that gives none.

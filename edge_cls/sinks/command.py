@@ -59,7 +59,7 @@ class CommandHook:
         except OSError as error:
             raise OutputError(
                 f"{self._argv[0]} cannot be started ({error.strerror})",
-                mend="check the path, that the file may be executed, and its first line if it is a script",
+                hint="check the path, that the file may be executed, and its first line if it is a script",
             ) from error
         with process:
             self._finish(process)
@@ -74,7 +74,7 @@ class CommandHook:
             if argument.startswith("-") and not pattern.startswith("-") and "--" not in arguments:
                 raise OutputError(
                     f"{self._argv[0]} would take the label in {argument!r} for an option, and was not run",
-                    mend='put "--" before it in argv, or let the program read EDGE_CLS_EVENT_LABEL',
+                    hint='put "--" before it in argv, or let the program read EDGE_CLS_EVENT_LABEL',
                 )
             arguments.append(argument)
         return arguments
@@ -88,7 +88,7 @@ class CommandHook:
         except subprocess.TimeoutExpired:
             raise OutputError(
                 f"{self._argv[0]} did not end within {self._timeout_s:g} s and was killed",
-                mend="make it quicker, or raise timeout_s",
+                hint="make it quicker, or raise timeout_s",
             ) from None
         finally:
             # Nobody has waited for a program that is still to be killed, so its number is not another's by now.
@@ -100,7 +100,7 @@ class CommandHook:
             ended = f"status {status}" if status > 0 else f"signal {-status}"
             raise OutputError(
                 f"{self._argv[0]} ended with {ended}{f' ({last})' if last else ''}",
-                mend="run it by hand to see why",
+                hint="run it by hand to see why",
             )
 
     def _read(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:

@@ -60,7 +60,7 @@ class _File:
             self.close()
             raise OutputError(
                 f"{self._path} cannot be written ({error.strerror})",
-                mend="free some space, make its folder, or choose another place",
+                hint="free some space, make its folder, or choose another place",
             ) from error
 
     def flush(self) -> None:

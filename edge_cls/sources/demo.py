@@ -94,7 +94,7 @@ class DemoSource:
     def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next view, when its time has come."""
         if self._closed:
-            raise SourceError("the demo is closed", mend="open it again")
+            raise SourceError("the demo is closed", hint="open it again")
         due = self._started + self._index / FRAMES_PER_SECOND
         if (early := due - self._clock.monotonic()) > 0:
             self._clock.sleep(early)

@@ -27,20 +27,20 @@ class ImagesSource:
         self._index = 0
         self._closed = False
         if not paths:
-            raise SourceError("there is no image to read", mend="name a file, or a folder or pattern of some")
+            raise SourceError("there is no image to read", hint="name a file, or a folder or pattern of some")
 
     @classmethod
     def below(cls, folder: Path, *, clock: Clock) -> ImagesSource:
         """Return the photos in `folder` and the folders below, by name."""
         photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         if not photos:
-            raise SourceError(f"{folder} holds no image", mend=f"name a folder of {', '.join(sorted(SUFFIXES))} files")
+            raise SourceError(f"{folder} holds no image", hint=f"name a folder of {', '.join(sorted(SUFFIXES))} files")
         return cls(photos, clock=clock)
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next photo. Raises ImageError for one that cannot be read."""
         if self._closed:
-            raise SourceError("the photos are closed", mend="open them again")
+            raise SourceError("the photos are closed", hint="open them again")
         path = next(self._paths, None)
         if path is None:
             return None

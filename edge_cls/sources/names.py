@@ -44,8 +44,8 @@ def check_source(name: str) -> str:
     """Return `name`. Raises ConfigError where no machine could have a source of that name."""
     kind, which = parse_source(name)
     if kind == "v4l2" and not re.fullmatch(r"[0-9]+|/[^/].*", which):
-        raise ConfigError("v4l2 takes a number or an absolute path", mend="write v4l2:0, or v4l2:/dev/video0")
+        raise ConfigError("v4l2 takes a number or an absolute path", hint="write v4l2:0, or v4l2:/dev/video0")
     if kind == "stream" and not has_host(which):
         scheme = which.partition(":")[0]
-        raise ConfigError("a stream needs a host", mend=f"write {scheme}://HOST/...")
+        raise ConfigError("a stream needs a host", hint=f"write {scheme}://HOST/...")
     return name

@@ -46,12 +46,12 @@ def open_source(
     """
     kind, which = parse_source(check_source(spec))
     if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
-        raise SourceError(f"{showable(spec)} does not exist", mend=_meant(spec))
+        raise SourceError(f"{showable(spec)} does not exist", hint=_meant(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:
         if name not in OPTIONS.get(kind, ()):
-            raise ConfigError(f"{showable(spec)} has no {name} to choose", mend=f"leave {name} away")
+            raise ConfigError(f"{showable(spec)} has no {name} to choose", hint=f"leave {name} away")
     source: FrameSource
     if kind == "picamera2":
         source = Picamera2Source(which, clock=clock, stall_s=stall_s, **options)
@@ -88,7 +88,7 @@ def _files(spec: str, clock: Clock) -> FrameSource:
         return ImagesSource([path], clock=clock) if path.suffix.lower() in SUFFIXES else VideoSource(path, clock=clock)
     matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))  # noqa: PTH207 - takes absolute ones
     if not matches:
-        raise SourceError(f"no file matches {showable(spec)}", mend="check the pattern")
+        raise SourceError(f"no file matches {showable(spec)}", hint="check the pattern")
     return ImagesSource(matches, clock=clock)
 
 

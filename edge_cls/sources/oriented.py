@@ -36,13 +36,13 @@ class Oriented:
         self, source: FrameSource, *, rotation: int = 0, mirror: bool = False, roi: Region | None = None
     ) -> None:
         if rotation not in (0, *_TURNS):
-            raise ConfigError(f"a rotation of {rotation} makes no sense", mend="use 0, 90, 180 or 270, clockwise")
+            raise ConfigError(f"a rotation of {rotation} makes no sense", hint="use 0, 90, 180 or 270, clockwise")
         left, top, width, height = roi = roi or WHOLE
         # Decimal fractions such as 0.7 + 0.3 may add up to a little more than 1.
         if not all(start >= 0 < part and start + part <= 1 + 1e-9 for start, part in ((left, width), (top, height))):
             raise ConfigError(
                 f"the region of interest {', '.join(f'{value:g}' for value in roi)} is not inside the frame",
-                mend="use left, top, width and height as fractions of it, for example 0.25, 0.25, 0.5, 0.5",
+                hint="use left, top, width and height as fractions of it, for example 0.25, 0.25, 0.5, 0.5",
             )
         self._source = source
         self._rotation = rotation
@@ -96,6 +96,6 @@ def _cut(view: Frame, roi: Region) -> Frame:
         raise ConfigError(
             f"the region of interest has {right - left} x {bottom - top} of the frame's {width} x {height} pixels,"
             " too few to classify",
-            mend=f"make it at least {MIN_SIDE} x {MIN_SIDE} pixels large",
+            hint=f"make it at least {MIN_SIDE} x {MIN_SIDE} pixels large",
         )
     return view[top:bottom, left:right]

@@ -94,13 +94,13 @@ class Picamera2Source:
     def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next frame."""
         if self._camera is None:
-            raise SourceError(f"{self._name} is closed", mend="open it again")
+            raise SourceError(f"{self._name} is closed", hint="open it again")
         detail: _Detail | None = None
         with self._told("failed"):
             try:
                 request = self._camera.capture_request(wait=self._stall_s)
             except TimeoutError:
-                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", mend=_CABLE) from None
+                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", hint=_CABLE) from None
             try:
                 stamp = request.get_metadata().get("SensorTimestamp", 0) / 1e9
                 timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
@@ -150,7 +150,7 @@ class Picamera2Source:
         if small and abs(small.width * main.height - small.height * main.width) > 2 * max(main.width, main.height):
             raise SourceError(
                 f"{self._name} gives {small} as lores, another aspect ratio than {main}",
-                mend="choose sizes of the same ratio, for example size = [1280, 960] and lores = [320, 240]",
+                hint="choose sizes of the same ratio, for example size = [1280, 960] and lores = [320, 240]",
             )
         asked = {size, lores} - {None}
         adjusted = {(stream.width, stream.height) for stream in (main, small) if stream} != asked
@@ -168,10 +168,10 @@ class Picamera2Source:
         limits = self._camera.camera_controls
         known = sorted(limits)
         if fps is not None and "FrameDurationLimits" not in known:
-            raise SourceError(f"{self._name} lets nobody choose its frame rate", mend="leave fps away")
+            raise SourceError(f"{self._name} lets nobody choose its frame rate", hint="leave fps away")
         if unknown := sorted(set(controls) - set(known)):
             raise SourceError(
-                f"{self._name} has no control {', '.join(unknown)}", mend=f"use some of: {', '.join(known)}"
+                f"{self._name} has no control {', '.join(unknown)}", hint=f"use some of: {', '.join(known)}"
             )
 
         # libcamera would refuse these too, but the next camera that this process starts would then kill it.
@@ -179,7 +179,7 @@ class Picamera2Source:
             if not _suits(value, limits[name]):
                 raise SourceError(
                     f"{self._name} cannot take {value!r} for its control {name}",
-                    mend=f"give a value like its limits, which are {limits[name][0]} and {limits[name][1]}",
+                    hint=f"give a value like its limits, which are {limits[name][0]} and {limits[name][1]}",
                 )
 
     @contextlib.contextmanager
@@ -189,14 +189,14 @@ class Picamera2Source:
         except SourceError:
             raise
         except _FAULTS as error:
-            raise SourceError(f"{self._name} {what} ({error or type(error).__name__})", mend=_CABLE) from error
+            raise SourceError(f"{self._name} {what} ({error or type(error).__name__})", hint=_CABLE) from error
 
     def _use(self, request: Any, stream: Stream, use: Callable[[Buffer, Stream], T]) -> T:
         """Return what `use` makes of the camera's own memory, which nothing may refer to any more afterwards."""
         with self._library.MappedArray(request, stream.name, reshape=False, write=False) as mapped:
             if mapped.array.size < buffer_size(stream.pixel_format, stream.height, stream.stride):
                 raise SourceError(
-                    f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", mend=_CABLE
+                    f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", hint=_CABLE
                 )
             return use(mapped.array, stream)
 
@@ -244,7 +244,7 @@ def _stream(name: str, configuration: Mapping[str, Any], camera: str) -> Stream:
     if pixel_format not in FORMATS:
         raise SourceError(
             f"{camera} gives {pixel_format}, not one of {', '.join(FORMATS)}",
-            mend="use a USB camera as v4l2:0, without libcamera",
+            hint="use a USB camera as v4l2:0, without libcamera",
         )
     return Stream(name, width, height, pixel_format, configuration["stride"])
 
@@ -253,7 +253,7 @@ def _find(picamera2: Any, which: str) -> tuple[int, str]:
     """Return the number and the name of a camera."""
     cameras = [(str(info.get("Model", "")), str(info.get("Id", ""))) for info in picamera2.global_camera_info()]
     if not cameras:
-        raise SourceError("no camera was found", mend="check its cable, and: rpicam-hello --list-cameras")
+        raise SourceError("no camera was found", hint="check its cable, and: rpicam-hello --list-cameras")
     there = ", ".join(f"{number}: {model} ({identity})" for number, (model, identity) in enumerate(cameras))
     if which.isdecimal():
         numbers = [int(which)] if int(which) < len(cameras) else []
@@ -261,7 +261,7 @@ def _find(picamera2: Any, which: str) -> tuple[int, str]:
         numbers = [number for number, names in enumerate(cameras) if any(which.lower() in n.lower() for n in names)]
     if len(numbers) != 1:
         problem = "is in the names of several cameras" if numbers else "is no camera"
-        raise SourceError(f"picamera2:{which} {problem}", mend=f"choose one of {there}")
+        raise SourceError(f"picamera2:{which} {problem}", hint=f"choose one of {there}")
     return numbers[0], f"picamera2:{numbers[0]} ({cameras[numbers[0]][0]})"
 
 
@@ -279,7 +279,7 @@ def _acquire(picamera2: Any, number: int, name: str) -> Any:
                 os.close(camera.notifyme_w)
         raise SourceError(
             f"{name} cannot be opened: it is in use, or does not answer",
-            mend="stop what else uses it (see: fuser -v /dev/media* /dev/video*), and check its cable",
+            hint="stop what else uses it (see: fuser -v /dev/media* /dev/video*), and check its cable",
         ) from error
     return camera
 
@@ -290,11 +290,11 @@ def _import_picamera2() -> Any:
     except ImportError as error:
         raise MissingDependency(
             f"Picamera2 cannot be imported ({error})",
-            mend="run: sudo apt install python3-picamera2; make the venv with python3 -m venv --system-site-packages",
+            hint="run: sudo apt install python3-picamera2; make the venv with python3 -m venv --system-site-packages",
         ) from error
     except ValueError as error:
         # How modules tell that were compiled for numpy 1: "numpy.dtype size changed".
         raise MissingDependency(
-            f"Picamera2 and this numpy do not go together ({error})", mend="run: pip install 'numpy<2'"
+            f"Picamera2 and this numpy do not go together ({error})", hint="run: pip install 'numpy<2'"
         ) from error
     return picamera2

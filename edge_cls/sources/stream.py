@@ -35,20 +35,20 @@ class StreamSource:
         if not self._capture.isOpened():
             raise SourceError(
                 f"{self._name} cannot be opened: there is no answer, no video, or the password is wrong",
-                mend="try the same address in a player, for example: ffplay ADDRESS",
+                hint="try the same address in a player, for example: ffplay ADDRESS",
             )
         self._decoder = Decoder(self._capture)
 
     def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next frame."""
         if not self._capture.isOpened():
-            raise SourceError(f"{self._name} is closed", mend="open it again")
+            raise SourceError(f"{self._name} is closed", hint="open it again")
         there = self._capture.grab()
         timestamp, captured = self._clock.time(), self._clock.monotonic()
         image = self._decoder.retrieve(into) if there else None
         if image is None:
             raise SourceError(
-                f"{self._name} ended, or gave no frame for {self._stall_s:g} s", mend="check the camera and the network"
+                f"{self._name} ended, or gave no frame for {self._stall_s:g} s", hint="check the camera and the network"
             )
         frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
         self._index += 1

@@ -48,7 +48,7 @@ class V4l2Source:
         if not self._capture.isOpened():
             raise SourceError(
                 f"{self._name} cannot be opened: it is in use, or no camera",
-                mend=f"see who uses it: fuser -v {self._name}; see what there is: v4l2-ctl --list-devices",
+                hint=f"see who uses it: fuser -v {self._name}; see what there is: v4l2-ctl --list-devices",
             )
         self._decoder = Decoder(self._capture)
         self._configure(size, fps)
@@ -56,16 +56,16 @@ class V4l2Source:
     def read(self, into: Frame | None = None) -> CapturedFrame:
         """Return the next frame."""
         if not self._capture.isOpened():
-            raise SourceError(f"{self._name} is closed", mend="open it again")
+            raise SourceError(f"{self._name} is closed", hint="open it again")
         try:
             ready, which = cv2.VideoCapture.waitAny([self._capture], round(self._stall_s * 1e9))
             if not ready:
-                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", mend=_CABLE)
+                raise SourceError(f"{self._name} gave no frame for {self._stall_s:g} s", hint=_CABLE)
             image = self._decoder.retrieve(into) if len(which) else None
         except cv2.error as error:
-            raise SourceError(f"{self._name} failed ({error.err})", mend=_CABLE) from error
+            raise SourceError(f"{self._name} failed ({error.err})", hint=_CABLE) from error
         if image is None:
-            raise SourceError(f"{self._name} gives no more frames", mend=_CABLE)
+            raise SourceError(f"{self._name} gives no more frames", hint=_CABLE)
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
         frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
@@ -80,12 +80,12 @@ class V4l2Source:
         if not Path(self._name).exists():
             raise SourceError(
                 f"{self._name} does not exist",
-                mend="plug it in; see what there is: v4l2-ctl --list-devices",
+                hint="plug it in; see what there is: v4l2-ctl --list-devices",
             )
         if not os.access(self._name, os.R_OK | os.W_OK):
             raise SourceError(
                 f"{self._name} may not be used by this user",
-                mend="run: sudo usermod -aG video $USER, and log in again",
+                hint="run: sudo usermod -aG video $USER, and log in again",
             )
 
     def _configure(self, size: tuple[int, int] | None, fps: float | None) -> None:

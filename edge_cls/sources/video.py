@@ -26,25 +26,25 @@ class VideoSource:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         if not path.is_file():
             what = "is no regular file" if path.exists() else "does not exist"
-            raise SourceError(f"{path} {what}", mend="name a video, an image, a folder, a pattern or 'demo'")
+            raise SourceError(f"{path} {what}", hint="name a video, an image, a folder, a pattern or 'demo'")
         self._path = path
         self._clock = clock
         self._index = 0
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
-            raise SourceError(f"{path} is no video that OpenCV can read", mend="convert it to MP4 (H.264)")
+            raise SourceError(f"{path} is no video that OpenCV can read", hint="convert it to MP4 (H.264)")
         self._decoder = Decoder(self._capture)
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None after the last. Raises SourceError for a video without any frame."""
         if not self._capture.isOpened():
-            raise SourceError(f"{self._path} is closed", mend="open it again")
+            raise SourceError(f"{self._path} is closed", hint="open it again")
         timestamp, captured = self._clock.time(), self._clock.monotonic()
         image = self._decoder.retrieve(into) if self._capture.grab() else None
         if image is None:
             if self._index == 0:
-                raise SourceError(f"{self._path} holds no frame that can be decoded", mend="convert it to MP4 (H.264)")
+                raise SourceError(f"{self._path} holds no frame that can be decoded", hint="convert it to MP4 (H.264)")
             return None
         position = self._index / self._fps if self._fps > 0 else None
         frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path), position), image)

@@ -35,10 +35,10 @@ def call(*words: str) -> str:
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, our words
     except FileNotFoundError:
-        raise ServiceError(f"there is no {words[0]} here", mend="run this on a system with systemd") from None
+        raise ServiceError(f"there is no {words[0]} here", hint="run this on a system with systemd") from None
     if done.returncode:
         said = done.stderr.strip() or f"exit code {done.returncode}"
-        raise ServiceError(f"{' '.join(words)}: {said}", mend="see: journalctl -b -p err")
+        raise ServiceError(f"{' '.join(words)}: {said}", hint="see: journalctl -b -p err")
     return done.stdout
 
 
@@ -47,7 +47,7 @@ def require_systemd() -> None:
     if not _RUNNING.is_dir():
         raise ServiceError(
             "systemd does not run this system",
-            mend="let what starts services here start: edge-cls run --config /etc/edge-cls/config.toml",
+            hint="let what starts services here start: edge-cls run --config /etc/edge-cls/config.toml",
         )
 
 
@@ -123,7 +123,7 @@ def show_log(*, lines: int, follow: bool) -> int:
     try:
         return subprocess.run(words, check=False).returncode  # noqa: S603 - no shell, our words
     except FileNotFoundError:
-        raise ServiceError("there is no journalctl here", mend="run this on a system with systemd") from None
+        raise ServiceError("there is no journalctl here", hint="run this on a system with systemd") from None
 
 
 @dataclass(frozen=True)

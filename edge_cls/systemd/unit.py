@@ -32,14 +32,14 @@ def template() -> str:
     for folder in (package / "systemd", package.parent / "systemd"):
         if (folder / "edge-cls.service").is_file():
             return (folder / "edge-cls.service").read_text()
-    raise ServiceError("this installation lacks edge-cls.service", mend="install edge-cls again")
+    raise ServiceError("this installation lacks edge-cls.service", hint="install edge-cls again")
 
 
 def own_command() -> Path:
     """Return the `edge-cls` of this Python."""
     command = Path(sysconfig.get_path("scripts")) / "edge-cls"
     if not command.is_file():
-        raise ServiceError(f"there is no {command}", mend=f"install edge-cls into an environment: {_VENV}")
+        raise ServiceError(f"there is no {command}", hint=f"install edge-cls into an environment: {_VENV}")
     return command
 
 
@@ -59,14 +59,14 @@ def render(text: str, *, command: Path, folders: Iterable[Path]) -> str:
     shown = _outermost(folder for folder in folders if folder.is_relative_to(_HOME))
     for path in (command, *folders):
         if not re.fullmatch(r"[\w/.+@-]+", str(path), re.ASCII):
-            raise ServiceError(f"systemd would misread the path {path}", mend=_ELSEWHERE)
+            raise ServiceError(f"systemd would misread the path {path}", hint=_ELSEWHERE)
         if any(path.is_relative_to(closed) for closed in _CLOSED):
-            raise ServiceError(f"the service cannot see {path}", mend=_ELSEWHERE)
+            raise ServiceError(f"the service cannot see {path}", hint=_ELSEWHERE)
         for place in (path, *path.parents):
             if place.is_relative_to(_HOME) and not any(place.is_relative_to(folder) for folder in shown):
                 break  # the service sees a folder of this name that systemd makes
             if not place.stat().st_mode & stat.S_IXOTH:
-                raise ServiceError(f"the service's user may not enter {place}", mend=f"run: chmod -R o+rX {place}")
+                raise ServiceError(f"the service's user may not enter {place}", hint=f"run: chmod -R o+rX {place}")
     binds = "".join(f"BindReadOnlyPaths={folder}\n" for folder in shown)
     line = "ProtectHome=tmpfs\n"
     return text.replace(_COMMAND, str(command)).replace(line, line + binds)

@@ -116,4 +116,4 @@ class Table:
 
 
 def _damaged() -> ModelError:
-    return ModelError("a FlatBuffer is damaged", mend="copy the file again from where it was made")
+    return ModelError("a FlatBuffer is damaged", hint="copy the file again from where it was made")

@@ -98,7 +98,7 @@ def unpack(network: bytes, name: str) -> schema.ModelT:
     except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
         # Python's FlatBuffers check nothing, so that damaged bytes end in any of these.
         reason = error if isinstance(error, ValueError) else "it is cut off, or points beyond its end"
-        raise ModelError(f"{name} is damaged ({reason})", mend="copy or download it again") from error
+        raise ModelError(f"{name} is damaged ({reason})", hint="copy or download it again") from error
     return model
 
 

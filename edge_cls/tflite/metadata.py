@@ -105,7 +105,7 @@ def with_metadata(network: bytes, metadata: Metadata) -> bytes:
     """
     old = Table.root(network)
     if old.slots > _SLOTS or any(buffer.number(1, "Q") for buffer in old.tables(_BUFFERS)):
-        raise ModelError("the model is of a kind that cannot take metadata", mend="convert it to a plain .tflite file")
+        raise ModelError("the model is of a kind that cannot take metadata", hint="convert it to a plain .tflite file")
     main, *rest = metadata.get("subgraph_metadata") or [{}]
     note = {"name": _OURS, "data": str(len(network)).encode()}
     noted = {**main, "custom_metadata": [*main.get("custom_metadata", ()), note]}

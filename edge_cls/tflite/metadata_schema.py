@@ -89,7 +89,7 @@ def pack_metadata(metadata: Metadata) -> bytes:
 def unpack_metadata(content: bytes) -> Metadata:
     """Return what a FlatBuffer holds, without what is empty. Raises ModelError where it is damaged."""
     if content[4:8] != IDENTIFIER:
-        raise ModelError("the TFLite metadata is damaged", mend="make the model again, or attach its metadata again")
+        raise ModelError("the TFLite metadata is damaged", hint="make the model again, or attach its metadata again")
     return _unpack(Table.root(content), _MODEL)
 
 

@@ -287,7 +287,7 @@ def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
 def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Rig], tiny: Path, photos: Path) -> None:
     class Closed(FakeSink):
         def publish(self, message: Message) -> None:
-            raise OutputError("nobody reads", mend="read")
+            raise OutputError("nobody reads", hint="read")
 
     rig = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
     with pytest.raises(OutputError, match="nobody reads"):

@@ -41,7 +41,7 @@ def test_a_trouble_is_told_with_the_command_that_mends_it(
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     trouble = next(number for number, line in enumerate(lines) if line.startswith("FAIL  disk"))
-    assert lines[trouble + 1] == "      mend:           sudo mount -o remount,rw /"
+    assert lines[trouble + 1] == "      fix:            sudo mount -o remount,rw /"
 
 
 def test_a_warning_is_no_failure(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Machine], Path]) -> None:
@@ -61,7 +61,7 @@ def test_json_says_the_same(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Mac
         "name": "disk",
         "level": "FAIL",
         "found": "0.0 of 32.0 GB are free at /",
-        "mend": "sudo apt clean && sudo journalctl --vacuum-size=50M",
+        "hint": "sudo apt clean && sudo journalctl --vacuum-size=50M",
     }
     assert checks["model"]["level"] == "FAIL"
 

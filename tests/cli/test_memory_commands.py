@@ -259,8 +259,8 @@ def test_an_example_that_lost_all_but_its_label_can_be_seen_and_removed(edge_cls
     shown = json.loads(good(edge_cls("memory", "show", "red", "--json")))
     assert len(shown) == 2
     done = edge_cls("memory", "reembed", "--model", "mean.tflite")
-    (mend,) = re.findall("edge-cls (memory remove [0-9a-f]{8})", done.stderr)
-    good(edge_cls(*mend.split()))
+    (hint,) = re.findall("edge-cls (memory remove [0-9a-f]{8})", done.stderr)
+    good(edge_cls(*hint.split()))
     assert "is sound (3 examples)" in good(edge_cls("memory", "check"))
 
 

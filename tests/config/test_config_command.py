@@ -205,8 +205,8 @@ def test_a_file_with_a_password_stays_readable_for_who_needs_it(
     told = "warning: source.name: everybody may read the password in it; "
     assert edge_cls("config", "check", "config.toml").stderr == f"{told}chmod 640 config.toml\n"
     monkeypatch.setattr(checks, "DEFAULT_FILE", file)
-    mend = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
-    assert edge_cls("config", "check", "config.toml").stderr == told + mend
+    hint = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
+    assert edge_cls("config", "check", "config.toml").stderr == told + hint
 
 
 OUT_OF_REACH = {

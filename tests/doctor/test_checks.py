@@ -32,17 +32,17 @@ def without(*names: str) -> dict[str, str]:
     return {name: version for name, version in LIBRARIES.items() if name not in names}
 
 
-def is_bad(check: Check | None, level: Level, *, found: str, mend: str) -> None:
+def is_bad(check: Check | None, level: Level, *, found: str, hint: str) -> None:
     assert check is not None
     assert check.level is level
     assert found in check.found
-    assert mend in check.mend
+    assert hint in check.hint
 
 
 def is_ok(check: Check | None, found: str = "") -> None:
     assert check is not None
     assert check.level is Level.OK, check
-    assert not check.mend
+    assert not check.hint
     assert found in check.found
 
 
@@ -73,7 +73,7 @@ def test_what_is_broken_or_needed_says_how_to_mend_it(tmp_path: Path) -> None:
     nobody = Outcome(127, "", "no such file")
     broken = machine(tmp_path, installed={}, ends={"": nobody}, forbidden=lambda _: True, free=0, now=0.0)
     found = [check(broken, ALL) for check in CHECKS]
-    assert all(check.mend for check in found if check is not None and check.level is not Level.OK)
+    assert all(check.hint for check in found if check is not None and check.level is not Level.OK)
     assert sum(check is not None and check.level is Level.FAIL for check in found) >= 9
 
 
@@ -82,7 +82,7 @@ def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
         raise OSError(5, "Input/output error")
 
     checks = {check.name: check for check in examine(machine(pi_4(tmp_path), free=unplugged))}
-    is_bad(checks["disk"], Level.WARN, found="Input/output error", mend="dmesg")
+    is_bad(checks["disk"], Level.WARN, found="Input/output error", hint="dmesg")
     assert "clock" in checks
 
 
@@ -91,12 +91,12 @@ def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
 
 def test_a_32_bit_system_on_a_64_bit_board(tmp_path: Path) -> None:
     found = check_system(machine(zero_2(tmp_path), bits=32), NOTHING)
-    is_bad(found, Level.WARN, found="Zero 2 W", mend="64-bit Raspberry Pi OS")
+    is_bad(found, Level.WARN, found="Zero 2 W", hint="64-bit Raspberry Pi OS")
     is_bad(
-        check_system(machine(tmp_path, kernel="armv7l", bits=32), NOTHING), Level.WARN, found="not tested", mend="64"
+        check_system(machine(tmp_path, kernel="armv7l", bits=32), NOTHING), Level.WARN, found="not tested", hint="64"
     )
     is_bad(
-        check_system(machine(tmp_path, kernel="armv6l", bits=32), NOTHING), Level.FAIL, found="no TFLite", mend="Zero 2"
+        check_system(machine(tmp_path, kernel="armv6l", bits=32), NOTHING), Level.FAIL, found="no TFLite", hint="Zero 2"
     )
 
 
@@ -106,7 +106,7 @@ def test_pythons_that_are_tested(tmp_path: Path, version: tuple[int, int], level
 
 
 @pytest.mark.parametrize(
-    ("libraries", "level", "mend"),
+    ("libraries", "level", "hint"),
     [
         ({"numpy": "2.2.0", "ai-edge-litert": "2.1.0"}, Level.OK, ""),
         ({"numpy": "1.26.4", "tflite-runtime": "2.14.0"}, Level.OK, ""),
@@ -116,34 +116,34 @@ def test_pythons_that_are_tested(tmp_path: Path, version: tuple[int, int], level
         ({}, Level.FAIL, "pip install numpy"),
     ],
 )
-def test_interpreters_and_numpy(tmp_path: Path, libraries: dict[str, str], level: Level, mend: str) -> None:
+def test_interpreters_and_numpy(tmp_path: Path, libraries: dict[str, str], level: Level, hint: str) -> None:
     check = check_interpreter(machine(tmp_path, installed=libraries), NOTHING)
-    is_bad(check, level, found="", mend=mend)
+    is_bad(check, level, found="", hint=hint)
 
 
 def test_a_numpy_that_does_not_load(tmp_path: Path) -> None:
     check = check_interpreter(machine(tmp_path, ends={"import numpy": failing("ImportError: libopenblas")}), NOTHING)
-    is_bad(check, Level.FAIL, found="libopenblas", mend="pip install --force-reinstall numpy==2.2.0")
+    is_bad(check, Level.FAIL, found="libopenblas", hint="pip install --force-reinstall numpy==2.2.0")
 
 
 def test_two_opencvs_overwrite_each_other(tmp_path: Path) -> None:
     both = LIBRARIES | {"opencv-python": "4.12.0.88"}
     check = check_opencv(machine(tmp_path, installed=both), NOTHING)
-    mend = "-m pip uninstall -y opencv-python-headless opencv-python && "
-    is_bad(check, Level.FAIL, found="opencv-python-headless and opencv-python", mend=mend)
+    hint = "-m pip uninstall -y opencv-python-headless opencv-python && "
+    is_bad(check, Level.FAIL, found="opencv-python-headless and opencv-python", hint=hint)
 
 
 def test_an_opencv_for_desktops_on_a_system_without_one(tmp_path: Path) -> None:
     libraries = without("opencv-python-headless") | {"opencv-python": "4.12.0.88"}
     ends = {"cv2": failing("ImportError: libxcb.so.1: cannot open shared object file: No such file or directory")}
     check = check_opencv(machine(tmp_path, installed=libraries, ends=ends), NOTHING)
-    mend = "/home/ada/venv/bin/python -m pip uninstall -y opencv-python && "
-    is_bad(check, Level.FAIL, found="libxcb", mend=mend)
+    hint = "/home/ada/venv/bin/python -m pip uninstall -y opencv-python && "
+    is_bad(check, Level.FAIL, found="libxcb", hint=hint)
 
 
 def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
     check = check_opencv(machine(tmp_path, ends={"cv2": Outcome(0, "4.9.0", "")}), NOTHING)
-    is_bad(check, Level.WARN, found="4.9.0", mend="pip install --upgrade")
+    is_bad(check, Level.WARN, found="4.9.0", hint="pip install --upgrade")
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
     [(HANGS, "hangs"), (Outcome(-11, "", ""), "signal 11"), (failing("SystemError: no"), "SystemError: no")],
 )
 def test_an_interpreter_that_does_not_run(tmp_path: Path, ends: Outcome, found: str) -> None:
-    is_bad(check_invoke(machine(tmp_path, ends={"invoke": ends}), NOTHING), Level.FAIL, found=found, mend=" ")
+    is_bad(check_invoke(machine(tmp_path, ends={"invoke": ends}), NOTHING), Level.FAIL, found=found, hint=" ")
 
 
 def test_no_model_is_loaded_by_libraries_that_do_not_work(tmp_path: Path) -> None:
     broken = machine(pi_4(tmp_path), ends={"invoke": Outcome(-11, "", "")})
     checks = {check.name: check for check in examine(broken, model=tmp_path / "absent.tflite")}
-    is_bad(checks["model"], Level.WARN, found="not looked at", mend="mend these first")
+    is_bad(checks["model"], Level.WARN, found="not looked at", hint="mend these first")
 
 
 # --- cameras
@@ -177,13 +177,13 @@ def apt(root: Path, python: str = "python3.11") -> Path:
 )
 def test_picamera2_is_not_installed(tmp_path: Path, needs: Needs, level: Level) -> None:
     check = check_picamera2(machine(pi_4(tmp_path), installed=NO_PICAMERA2), needs)
-    is_bad(check, level, found="not installed", mend="sudo apt install -y python3-picamera2")
+    is_bad(check, level, found="not installed", hint="sudo apt install -y python3-picamera2")
 
 
 def test_picamera2_is_hidden_from_the_venv(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path)), {"home/ada/venv/pyvenv.cfg": "home = /usr/bin\ninclude-system-site-packages = false\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
-    is_bad(check, Level.FAIL, found="not visible from this venv", mend=f"{tmp_path}/home/ada/venv/pyvenv.cfg")
+    is_bad(check, Level.FAIL, found="not visible from this venv", hint=f"{tmp_path}/home/ada/venv/pyvenv.cfg")
 
 
 def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
         tmp_path, {"home/ada/venv/pyvenv.cfg": "home = x\ninclude-system-site-packages = false\nversion = 3\n"}
     )
     check = check_picamera2(machine(apt(pi_4(settings)), installed=NO_PICAMERA2), NOTHING)
-    subprocess.run(["sh", "-c", check.mend], check=True)
+    subprocess.run(["sh", "-c", check.hint], check=True)
     mended = (tmp_path / "home/ada/venv/pyvenv.cfg").read_text()
     assert mended == "home = x\ninclude-system-site-packages = true\nversion = 3\n"
 
@@ -201,21 +201,21 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
 def test_picamera2_is_of_another_python_than_the_venv(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path), "python3.13"), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = true\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
-    mend = f"/usr/bin/python3 -m venv --clear --system-site-packages {tmp_path}/home/ada/venv, and install"
-    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend=mend)
+    hint = f"/usr/bin/python3 -m venv --clear --system-site-packages {tmp_path}/home/ada/venv, and install"
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", hint=hint)
 
 
 def test_no_folder_but_a_venv_is_to_be_cleared(tmp_path: Path) -> None:
     apt(pi_4(tmp_path), "python3.13")
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2, prefix=tmp_path / "usr/local"), NOTHING)
-    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", mend="make a venv: /usr/bin/python3 -m venv")
+    is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", hint="make a venv: /usr/bin/python3 -m venv")
     assert check is not None
-    assert "--clear" not in check.mend
+    assert "--clear" not in check.hint
 
 
 def test_a_python_without_a_venv_does_not_see_picamera2(tmp_path: Path) -> None:
     check = check_picamera2(machine(apt(pi_4(tmp_path)), installed=NO_PICAMERA2), NOTHING)
-    is_bad(check, Level.FAIL, found="not visible from this Python", mend="--system-site-packages")
+    is_bad(check, Level.FAIL, found="not visible from this Python", hint="--system-site-packages")
 
 
 def test_the_cameras_that_libcamera_sees(tmp_path: Path) -> None:
@@ -227,15 +227,15 @@ def test_the_cameras_that_libcamera_sees(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("needs", "level"), [(NOTHING, Level.WARN), (ALL, Level.FAIL)], ids=["may", "must"])
 def test_no_camera_at_the_ribbon(tmp_path: Path, needs: Needs, level: Level) -> None:
     check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": Outcome(0, "cameras []\n", "")}), needs)
-    is_bad(check, level, found="sees no camera", mend="rpicam-hello --list-cameras")
+    is_bad(check, level, found="sees no camera", hint="rpicam-hello --list-cameras")
 
 
 def test_a_camera_that_hangs_and_a_library_that_does_not_load(tmp_path: Path) -> None:
     hung = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": HANGS}), NOTHING)
-    is_bad(hung, Level.FAIL, found="does not answer", mend="fuser")
+    is_bad(hung, Level.FAIL, found="does not answer", hint="fuser")
     numpy = failing("ValueError: numpy.dtype size changed, may indicate binary incompatibility.")
     check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": numpy}), NOTHING)
-    is_bad(check, Level.FAIL, found="numpy.dtype size changed", mend="pip install 'numpy<2'")
+    is_bad(check, Level.FAIL, found="numpy.dtype size changed", hint="pip install 'numpy<2'")
 
 
 def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
@@ -249,17 +249,17 @@ def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
 
 def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
     forbidden = machine(usb_camera(tmp_path), forbidden=lambda path: path.name == "video0")
-    is_bad(check_usb_cameras(forbidden, NOTHING), Level.FAIL, found="HD Webcam", mend="sudo usermod -aG video ada")
+    is_bad(check_usb_cameras(forbidden, NOTHING), Level.FAIL, found="HD Webcam", hint="sudo usermod -aG video ada")
 
 
 def test_no_usb_camera(tmp_path: Path) -> None:
     assert check_usb_cameras(machine(pi_5(tmp_path)), NOTHING) is None
     wanted = Needs(v4l2=Path("/dev/video2"))
     found = "there is no /dev/video2, nor a USB camera"
-    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, mend="lsusb")
+    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, hint="lsusb")
     usb_camera(tmp_path, 8)
     found = "there is no /dev/video2; there is HD Webcam (/dev/video8)"
-    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, mend="lsusb")
+    is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, hint="lsusb")
 
 
 def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) ->
     wanted = Needs(v4l2=Path("/dev/video30"))
     is_ok(check_usb_cameras(machine(root), wanted), "not at USB (/dev/video30)")
     forbidden = machine(root, forbidden=lambda path: path.name == "video30")
-    is_bad(check_usb_cameras(forbidden, wanted), Level.FAIL, found="may not use", mend="video")
+    is_bad(check_usb_cameras(forbidden, wanted), Level.FAIL, found="may not use", hint="video")
 
 
 @pytest.mark.parametrize("named", ["/dev/video9", "/dev/v4l/by-id/usb-cam-video-index1"])
@@ -277,7 +277,7 @@ def test_the_metadata_of_a_camera_are_no_pictures(tmp_path: Path, named: str) ->
     (root / "dev/v4l/by-id").mkdir(parents=True)
     (root / "dev/v4l/by-id/usb-cam-video-index1").symlink_to("../../video9")
     check = check_usb_cameras(machine(root), Needs(v4l2=Path(named)))
-    is_bad(check, Level.FAIL, found=f"{named} is", mend="name one that does: HD Webcam (/dev/video8)")
+    is_bad(check, Level.FAIL, found=f"{named} is", hint="name one that does: HD Webcam (/dev/video8)")
 
 
 def test_a_camera_may_give_pictures_twice(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_camera_may_give_pictures_twice(tmp_path: Path) -> None:
     root = write(usb_camera(usb_camera(tmp_path), 2), {"sys/class/video4linux/video2/index": "2\n"})
     write(root, {"sys/class/video4linux/video3/index": "3\n"})
     is_ok(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video2"))), "HD Webcam (/dev/video2)")
-    is_bad(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video3"))), Level.FAIL, found="video3", mend="video2")
+    is_bad(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video3"))), Level.FAIL, found="video3", hint="video2")
 
 
 def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
@@ -303,46 +303,46 @@ def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
 
 def test_pins_want_the_group_gpio(tmp_path: Path) -> None:
     forbidden: Any = machine(pi_4(tmp_path), forbidden=lambda path: path.name.startswith("gpiochip"))
-    is_bad(check_pins(forbidden, NOTHING), Level.WARN, found="/dev/gpiochip0", mend="sudo usermod -aG gpio ada")
-    is_bad(check_pins(forbidden, ALL), Level.FAIL, found="/dev/gpiochip0", mend="sudo usermod -aG gpio ada")
+    is_bad(check_pins(forbidden, NOTHING), Level.WARN, found="/dev/gpiochip0", hint="sudo usermod -aG gpio ada")
+    is_bad(check_pins(forbidden, ALL), Level.FAIL, found="/dev/gpiochip0", hint="sudo usermod -aG gpio ada")
 
 
 def test_pins_that_are_needed_and_not_there(tmp_path: Path) -> None:
     assert check_pins(machine(workstation(tmp_path)), NOTHING) is None
-    is_bad(check_pins(machine(tmp_path), ALL), Level.FAIL, found="no /dev/gpiochip", mend="board")
+    is_bad(check_pins(machine(tmp_path), ALL), Level.FAIL, found="no /dev/gpiochip", hint="board")
 
 
 def test_the_broken_lgpio_that_pip_takes(tmp_path: Path) -> None:
     libraries = LIBRARIES | {"lgpio": "0.0.0.2"}
     check = check_pin_libraries(machine(pi_4(tmp_path), installed=libraries), ALL)
-    is_bad(check, Level.FAIL, found="0.0.0.2", mend="pip uninstall -y lgpio")
+    is_bad(check, Level.FAIL, found="0.0.0.2", hint="pip uninstall -y lgpio")
 
 
 @pytest.mark.parametrize("name", ["gpiozero", "lgpio"])
 def test_a_library_of_the_pins_that_is_missing(tmp_path: Path, name: str) -> None:
     check = check_pin_libraries(machine(pi_4(tmp_path), installed=without(name)), ALL)
-    is_bad(check, Level.FAIL, found=f"{name} cannot be found", mend=f"python3-{name}")
+    is_bad(check, Level.FAIL, found=f"{name} cannot be found", hint=f"python3-{name}")
 
 
 def test_what_apt_installs_has_to_be_seen_as_well(tmp_path: Path) -> None:
     write(pi_4(tmp_path), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = false\n"})
     check = check_pin_libraries(machine(tmp_path, installed=without("lgpio")), ALL)
-    is_bad(check, Level.FAIL, found="lgpio", mend=" && sed -i 's/^\\(include-system-site-packages")
+    is_bad(check, Level.FAIL, found="lgpio", hint=" && sed -i 's/^\\(include-system-site-packages")
 
 
 def test_a_library_of_the_pins_that_does_not_load(tmp_path: Path) -> None:
     ends = {"lgpio": failing("ImportError: liblgpio.so.1: cannot open shared object file")}
     check = check_pin_libraries(machine(pi_4(tmp_path), ends=ends), NOTHING)
-    is_bad(check, Level.WARN, found="liblgpio.so.1", mend="sudo apt install")
+    is_bad(check, Level.WARN, found="liblgpio.so.1", hint="sudo apt install")
 
 
 def test_lgpio_wants_a_folder_to_write_in(tmp_path: Path) -> None:
     root = pi_4(tmp_path)
     is_ok(check_pin_folder(machine(root), ALL), str(root))
     gone = machine(root, environ={"LG_WD": str(root / "gone")})
-    is_bad(check_pin_folder(gone, ALL), Level.FAIL, found="gone (LG_WD)", mend="export LG_WD=")
+    is_bad(check_pin_folder(gone, ALL), Level.FAIL, found="gone (LG_WD)", hint="export LG_WD=")
     read_only = machine(root, environ={}, forbidden=lambda path: path == root)
-    is_bad(check_pin_folder(read_only, NOTHING), Level.WARN, found="cannot make its pipe", mend="export LG_WD=")
+    is_bad(check_pin_folder(read_only, NOTHING), Level.WARN, found="cannot make its pipe", hint="export LG_WD=")
 
 
 # --- Edge TPU
@@ -359,31 +359,31 @@ def test_an_edge_tpu_at_usb(tmp_path: Path, ids: tuple[str, str]) -> None:
     accelerator(tmp_path, *ids)
     is_ok(check_edge_tpu(machine(tmp_path), NOTHING), "at USB")
     forbidden = machine(tmp_path, forbidden=lambda path: str(path).endswith("bus/usb/002/003"))
-    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="may not", mend="sudo usermod -aG plugdev ada")
+    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="may not", hint="sudo usermod -aG plugdev ada")
 
 
 def test_an_edge_tpu_on_pcie(tmp_path: Path) -> None:
     device = "sys/bus/pci/devices/0000:01:00.0"
     write(tmp_path, {f"{device}/vendor": "0x1ac1\n", f"{device}/device": "0x089a\n"})
-    is_bad(check_edge_tpu(machine(tmp_path), NOTHING), Level.FAIL, found="driver", mend="gasket-dkms")
+    is_bad(check_edge_tpu(machine(tmp_path), NOTHING), Level.FAIL, found="driver", hint="gasket-dkms")
     write(tmp_path, {"dev/apex_0": ""})
     is_ok(check_edge_tpu(machine(tmp_path), NOTHING), "/dev/apex_0")
     forbidden = machine(tmp_path, forbidden=lambda path: path.name == "apex_0")
-    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="apex", mend="sudo usermod -aG apex ada")
+    is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="apex", hint="sudo usermod -aG apex ada")
 
 
 def test_no_edge_tpu(tmp_path: Path) -> None:
     write(tmp_path, {"sys/bus/usb/devices/1-1/idVendor": "046d\n", "sys/bus/usb/devices/1-1/idProduct": "0825\n"})
     assert check_edge_tpu(machine(tmp_path), NOTHING) is None
     assert check_edge_tpu_library(machine(tmp_path), NOTHING) is None
-    is_bad(check_edge_tpu(machine(tmp_path), ALL), Level.FAIL, found="no Edge TPU", mend="lsusb")
+    is_bad(check_edge_tpu(machine(tmp_path), ALL), Level.FAIL, found="no Edge TPU", hint="lsusb")
 
 
 def test_the_library_of_the_edge_tpu_is_missing(tmp_path: Path) -> None:
     gone = failing("OSError: libedgetpu.so.1: cannot open shared object file: No such file or directory")
     broken = machine(accelerator(tmp_path), ends={"libedgetpu": gone})
-    is_bad(check_edge_tpu_library(broken, NOTHING), Level.WARN, found="libedgetpu.so.1", mend="libedgetpu1-std")
-    is_bad(check_edge_tpu_library(broken, ALL), Level.FAIL, found="libedgetpu.so.1", mend="libedgetpu1-std")
+    is_bad(check_edge_tpu_library(broken, NOTHING), Level.WARN, found="libedgetpu.so.1", hint="libedgetpu1-std")
+    is_bad(check_edge_tpu_library(broken, ALL), Level.FAIL, found="libedgetpu.so.1", hint="libedgetpu1-std")
 
 
 @pytest.mark.parametrize(
@@ -416,11 +416,11 @@ def test_heat(tmp_path: Path) -> None:
     assert check_temperature(machine(tmp_path), NOTHING) is None
     is_ok(check_temperature(machine(pi_4(tmp_path)), NOTHING), "51 °C")
     write(tmp_path, {"sys/class/thermal/thermal_zone0/temp": "80400"})
-    is_bad(check_temperature(machine(tmp_path), NOTHING), Level.WARN, found="80 °C", mend="heat sink")
+    is_bad(check_temperature(machine(tmp_path), NOTHING), Level.WARN, found="80 °C", hint="heat sink")
 
 
 @pytest.mark.parametrize(
-    ("flags", "level", "mend"),
+    ("flags", "level", "hint"),
     [
         ("0", Level.OK, ""),
         ("50005", Level.FAIL, "power supply"),
@@ -429,15 +429,15 @@ def test_heat(tmp_path: Path) -> None:
         ("40000", Level.WARN, "heat sink"),
     ],
 )
-def test_the_power_supply(tmp_path: Path, flags: str, level: Level, mend: str) -> None:
+def test_the_power_supply(tmp_path: Path, flags: str, level: Level, hint: str) -> None:
     write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": flags})
-    is_bad(check_power(machine(tmp_path), NOTHING), level, found="", mend=mend)
+    is_bad(check_power(machine(tmp_path), NOTHING), level, found="", hint=hint)
 
 
 def test_the_room_on_the_disk(tmp_path: Path) -> None:
     assert check_disk(machine(pi_4(tmp_path)), NOTHING).level is Level.OK
     is_bad(
-        check_disk(machine(tmp_path, free=400 * 2**20), NOTHING), Level.WARN, found="0.4 of 32.0 GB", mend="apt clean"
+        check_disk(machine(tmp_path, free=400 * 2**20), NOTHING), Level.WARN, found="0.4 of 32.0 GB", hint="apt clean"
     )
     assert check_disk(machine(tmp_path, free=2**20), NOTHING).level is Level.FAIL
 
@@ -457,7 +457,7 @@ def test_the_room_on_the_disk(tmp_path: Path) -> None:
 def test_a_disk_that_keeps_nothing(tmp_path: Path, mounts: str, level: Level) -> None:
     write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
     check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
-    assert (check.level, bool(check.mend)) == (level, level is not Level.OK)
+    assert (check.level, bool(check.hint)) == (level, level is not Level.OK)
 
 
 @pytest.mark.parametrize("place", ["/", "/var/lib"])
@@ -465,7 +465,7 @@ def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, p
     mounts = f"/dev/root / ext4 rw 0 0\n/dev/sda1 {place} ext4 ro 0 0\n"
     write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
     check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
-    assert check.mend == f"sudo mount -o remount,rw {place}"
+    assert check.hint == f"sudo mount -o remount,rw {place}"
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, p
 def test_the_wear_of_an_emmc(tmp_path: Path, life: str, reserve: str, level: Level) -> None:
     device = "sys/block/mmcblk0/device"
     write(tmp_path, {f"{device}/type": "MMC", f"{device}/life_time": life, f"{device}/pre_eol_info": reserve})
-    is_bad(check_wear(machine(tmp_path), NOTHING), level, found="eMMC", mend="" if level is Level.OK else "backup")
+    is_bad(check_wear(machine(tmp_path), NOTHING), level, found="eMMC", hint="" if level is Level.OK else "backup")
 
 
 def test_a_file_system_that_has_met_errors(tmp_path: Path) -> None:
@@ -490,14 +490,14 @@ def test_a_file_system_that_has_met_errors(tmp_path: Path) -> None:
     is_ok(check_wear(machine(tmp_path), NOTHING), "SD card SD32G")
     write(tmp_path, {"sys/fs/ext4/mmcblk0p2/errors_count": "3\n"})
     is_bad(
-        check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has met 3 errors", mend="fsck.mode=force"
+        check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has met 3 errors", hint="fsck.mode=force"
     )
 
 
 def test_the_clock(tmp_path: Path) -> None:
     is_ok(check_clock(machine(tmp_path, clock_off=lambda: None), NOTHING), "2027-01-15")
-    is_bad(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), Level.WARN, found="not sync", mend="ntp")
-    is_bad(check_clock(machine(tmp_path, now=0.0), NOTHING), Level.WARN, found="1970", mend="ntp")
+    is_bad(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), Level.WARN, found="not sync", hint="ntp")
+    is_bad(check_clock(machine(tmp_path, now=0.0), NOTHING), Level.WARN, found="1970", hint="ntp")
     write(tmp_path, {"run/systemd/timesync/synchronized": ""})
     is_ok(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), "synchronised")
 
@@ -506,7 +506,7 @@ def test_the_clock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "level", "mend"),
+    ("state", "level", "hint"),
     [
         ("ActiveState=active\nSubState=running\nNRestarts=0\nUnitFileState=enabled", Level.OK, ""),
         ("ActiveState=active\nSubState=running\nUnitFileState=disabled", Level.WARN, "systemctl enable"),
@@ -523,9 +523,9 @@ def test_the_clock(tmp_path: Path) -> None:
         ("", Level.WARN, "systemctl status"),
     ],
 )
-def test_the_service(tmp_path: Path, state: str, level: Level, mend: str) -> None:
+def test_the_service(tmp_path: Path, state: str, level: Level, hint: str) -> None:
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
-    is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", mend=mend)
+    is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", hint=hint)
 
 
 @pytest.mark.parametrize("state", ["active", "activating", "failed"])
@@ -539,4 +539,4 @@ def test_what_the_service_says_of_itself_is_told(tmp_path: Path, state: str) -> 
 def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:
     is_ok(check_service(machine(tmp_path), NOTHING), "not installed")
     write(tmp_path, {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
-    is_bad(check_service(machine(tmp_path), NOTHING), Level.WARN, found="systemd does not run", mend="systemd")
+    is_bad(check_service(machine(tmp_path), NOTHING), Level.WARN, found="systemd does not run", hint="systemd")

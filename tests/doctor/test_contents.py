@@ -96,7 +96,7 @@ def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> 
     check, needs = check_configuration(machine(tmp_path), file)
     assert (check.level, needs) == (Level.FAIL, Needs())
     assert "modle" in check.found
-    assert check.mend == "did you mean model?"
+    assert check.hint == "did you mean model?"
     assert check_configuration(machine(tmp_path), tmp_path / "absent.toml")[0].level is Level.FAIL
 
 
@@ -123,7 +123,7 @@ def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int |
     check = model_check(Needs(model=model), tmp_path)
     assert check.level is Level.FAIL
     assert "bad.tflite" in check.found
-    assert check.mend
+    assert check.hint
 
 
 def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(__import__("sys").modules, "edge_cls.model.golden", None)
     check = model_check(Needs(), tmp_path)
     assert check.level is Level.FAIL
-    assert "libraries" in check.mend
+    assert "libraries" in check.hint
 
 
 # --- memory
@@ -181,7 +181,7 @@ def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
     taught.write_bytes(content)
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
-    assert f"edge-cls memory check --repair --memory {taught}" in check.mend
+    assert f"edge-cls memory check --repair --memory {taught}" in check.hint
     assert "edge-cls-doctor" not in check.found
 
 
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> N
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
     assert str(taught) in check.found
-    assert "edge-cls-doctor" not in check.found + check.mend
+    assert "edge-cls-doctor" not in check.found + check.hint
 
 
 def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     check = memory_check(taught, model)
     assert check.level is Level.FAIL
     assert "another model" in check.found
-    assert check.mend == f"edge-cls memory reembed --memory {taught} --model {model}"
+    assert check.hint == f"edge-cls memory reembed --memory {taught} --model {model}"
 
 
 def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Pat
     with pytest.raises(SpaceMismatch) as refused:
         Classifier(model, labels=labels, memory=taught)
     assert (said.level, memory.level) == (Level.OK, Level.FAIL)
-    assert (memory.found, memory.mend) == (refused.value.what, refused.value.mend)
+    assert (memory.found, memory.hint) == (refused.value.what, refused.value.hint)
     with Memory(taught) as emptied:
         for label in ("mug", "cup"):
             emptied.forget(label)
@@ -256,7 +256,7 @@ def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, mon
 
     monkeypatch.setattr(Path, "open", refused)
     _, check = check_contents(machine(taught.parent), Needs(model=tiny, memory=taught))
-    assert (check.level, check.mend) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
+    assert (check.level, check.hint) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
     assert str(taught) in check.found
 
 
@@ -264,7 +264,7 @@ def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> No
     check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
     assert check.level is Level.WARN
     assert "no room" in check.found
-    assert check.mend == "TMPDIR=/var/tmp edge-cls doctor"
+    assert check.hint == "TMPDIR=/var/tmp edge-cls doctor"
 
 
 def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> None:
@@ -277,7 +277,7 @@ def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> Non
 def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:
     assert memory_check(tmp_path / "new.db", tiny).level is Level.OK
     check = memory_check(tmp_path / "new.db", tiny, forbidden=lambda path: path == tmp_path)
-    assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
+    assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
 
 
 def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
@@ -286,7 +286,7 @@ def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
     state = tmp_path / "edge-cls"
     needs = Needs(model=tiny, memory=state / "taught.db")
     _, check = check_contents(machine(tmp_path), needs)
-    assert (check.level, check.mend) == (Level.FAIL, f"sudo install -d -o ada {state}")
+    assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {state}")
     monkeypatch.setattr("edge_cls.config.checks.OF_THE_SERVICE", (state,))
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
@@ -302,7 +302,7 @@ def test_a_memory_that_this_user_may_not_write(taught: Path, tiny: Path, places:
     check = memory_check(taught, tiny, forbidden=lambda path: path in closed)
     assert check.level is Level.WARN
     # Each of them by its name: a shell that may not look into the folder leaves a pattern as it is.
-    assert check.mend == f"teach as its owner, or: sudo chown -h ada {' '.join(map(str, closed))}"
+    assert check.hint == f"teach as its owner, or: sudo chown -h ada {' '.join(map(str, closed))}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -312,7 +312,7 @@ def test_a_log_that_belongs_to_somebody_else(taught: Path, tiny: Path) -> None:
         shutil.chown(taught.with_name("taught.db-wal"), user=65534)
         check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
-    assert check.mend == f"sudo chown -h --reference={taught} {taught}-wal"
+    assert check.hint == f"sudo chown -h --reference={taught} {taught}-wal"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -321,7 +321,7 @@ def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: 
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
     assert check.found == f"{taught} belongs to another user than its folder"
-    assert check.mend == f"sudo chown -h --reference={taught.parent} {taught}"
+    assert check.hint == f"sudo chown -h --reference={taught.parent} {taught}"
     shutil.chown(taught, user=65534)
     assert memory_check(taught, tiny).level is Level.OK
     os.chown(taught.parent, 0, 0)
@@ -331,4 +331,4 @@ def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: 
         os.chown(taught.with_name("taught.db-shm"), 0, 0)
         check = memory_check(taught, tiny)
     assert check.found == f"{taught}-shm belongs to another user than its folder"
-    assert check.mend == f"sudo chown -h --reference={taught.parent} {taught}-shm"
+    assert check.hint == f"sudo chown -h --reference={taught.parent} {taught}-shm"

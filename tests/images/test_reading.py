@@ -174,7 +174,7 @@ def test_an_unusable_file_is_refused_in_one_line_with_a_mend(
     line = str(caught.value)
     assert line.startswith(str(path))
     assert "\n" not in line
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(

@@ -43,7 +43,7 @@ class Device:
 
     def open(self, delegate: str) -> Held:
         if self.absent or self.held:
-            raise ModelError("taken" if self.held else "absent", mend="wait")
+            raise ModelError("taken" if self.held else "absent", hint="wait")
         self.opened.append(delegate)
         return Held(self)
 

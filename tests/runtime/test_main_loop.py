@@ -32,7 +32,7 @@ from tests.colors import color_frame
 from tests.examples import labels_in
 
 PATIENCE = 30.0
-GONE = SourceError("the camera is gone", mend="plug it in")
+GONE = SourceError("the camera is gone", hint="plug it in")
 RATE = 10.0
 
 
@@ -288,7 +288,7 @@ def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours:
 
 def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classifier) -> None:
     clock, openings, told = FakeClock(), itertools.count(1), threading.Event()
-    stalled = SourceError("no frame for 10 s", mend="check the cable")
+    stalled = SourceError("no frame for 10 s", hint="check the cable")
 
     class Told(FakeSupervisor):
         def status(self, text: str) -> None:
@@ -334,7 +334,7 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
 
     class Dead(FakeSink):
         def publish(self, message: Message) -> None:
-            raise OutputError("no place", mend="free some")
+            raise OutputError("no place", hint="free some")
 
     class Flapping(FakeSink):
         def publish(self, message: Message) -> None:
@@ -356,7 +356,7 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
 def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours: Classifier) -> None:
     class Full(FakeSink):
         def publish(self, message: Message) -> None:
-            raise OutputError("no place", mend="free some space")
+            raise OutputError("no place", hint="free some space")
 
     source = Colours(["red"] * 10_000)
     rig = Rig(source, colours)
@@ -511,7 +511,7 @@ def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on
     teachable: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(*_: object, **__: object) -> str:
-        raise DamagedFile("it is damaged", mend="make room")
+        raise DamagedFile("it is damaged", hint="make room")
 
     monkeypatch.setattr(teachable.memory, "add", damaged)
     monkeypatch.setattr(teachable.memory, "repair", damaged)
@@ -558,7 +558,7 @@ def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
 
     def damaged(*_: object, **__: object) -> str:
         monkeypatch.undo()
-        raise DamagedFile("it is damaged", mend="repair it")
+        raise DamagedFile("it is damaged", hint="repair it")
 
     monkeypatch.setattr(memory, "add", damaged)
     heard = Rigged(Colours(["red"]), teachable).ask(*[wish(frame=color_frame("red"))] * 2)

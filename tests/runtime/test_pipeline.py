@@ -108,7 +108,7 @@ def test_an_empty_source_gives_nothing() -> None:
 
 
 def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
-    source = FakeSource(images(5), failure=SourceError("the camera is gone", mend="plug it in"))
+    source = FakeSource(images(5), failure=SourceError("the camera is gone", hint="plug it in"))
     seen: list[int] = []
     with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
         seen.extend(number_of(inferred.outputs) for inferred in take_all(running))
@@ -118,7 +118,7 @@ def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
 
 def test_a_failing_model_is_told_and_the_source_is_closed() -> None:
     def fail(_: int) -> None:
-        raise ModelError("the model fails", mend="take another")
+        raise ModelError("the model fails", hint="take another")
 
     for live in (False, True):
         source = FakeSource(itertools.repeat(image(1)), live=live)

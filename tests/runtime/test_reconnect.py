@@ -17,7 +17,7 @@ from edge_cls.runtime.reconnect import FIRST_WAIT, LONGEST_WAIT, Camera
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import image, images
 
-GONE = SourceError("the camera is gone", mend="plug it in")
+GONE = SourceError("the camera is gone", hint="plug it in")
 
 
 class Openings:
@@ -66,7 +66,7 @@ def test_nothing_of_a_call_that_failed_is_held_when_the_camera_is_closed() -> No
         def read(self, into: Frame | None = None) -> CapturedFrame | None:
             buffer = Buffer()
             held.append(weakref.ref(buffer))
-            raise SourceError("torn", mend="m")
+            raise SourceError("torn", hint="m")
 
         def close(self) -> None:
             free.extend(there() is None for there in held)
@@ -139,14 +139,14 @@ def test_it_says_how_it_is() -> None:
     assert told == [down, ("running", "running"), down, ("running", "running")]
 
 
-@pytest.mark.parametrize("error", [ConfigError("no such control", mend="m"), MissingDependency("x", mend="m")])
+@pytest.mark.parametrize("error", [ConfigError("no such control", hint="m"), MissingDependency("x", hint="m")])
 def test_what_no_waiting_mends_is_raised(error: Exception) -> None:
     clock = FakeClock()
     with pytest.raises(type(error)):
         Camera(Openings(clock, error), clock=clock).read()
 
 
-@pytest.mark.parametrize("error", [ConfigError("no such control", mend="m"), MissingDependency("x", mend="m")])
+@pytest.mark.parametrize("error", [ConfigError("no such control", hint="m"), MissingDependency("x", hint="m")])
 def test_what_comes_up_while_it_runs_is_told_and_tried_again(error: Exception) -> None:
     """Nobody is there to mend it, and the process would not be started again."""
     clock = FakeClock()
@@ -162,7 +162,7 @@ def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:
     clock, second = FakeClock(), live(images(1))
 
     def fail() -> FrameSource:
-        camera.opener = Openings(clock, ConfigError("no such control", mend="m"), second)
+        camera.opener = Openings(clock, ConfigError("no such control", hint="m"), second)
         raise GONE
 
     camera = Camera(fail, clock=clock)

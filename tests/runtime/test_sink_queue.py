@@ -220,7 +220,7 @@ def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink, caplog
     assert warnings(caplog) == [], "the sink is no slower than it was"
 
 
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OutputError("full", mend="make room")])
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OutputError("full", hint="make room")])
 def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     outbox = Outbox(FailingSink(lambda _: failure), name="card")

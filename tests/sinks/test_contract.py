@@ -38,7 +38,7 @@ class Case:
     sink: Sink
     text: Callable[[], str]
     wreck: Callable[[], object] = lambda: None
-    mend: Callable[[], object] = lambda: None
+    hint: Callable[[], object] = lambda: None
     keeps: int = 5
     failed: Callable[[], object] = lambda: None
 
@@ -90,11 +90,11 @@ def json_file(folder: Path) -> Case:
         path.rename(aside)
         path.mkdir()
 
-    def mend() -> None:
+    def hint() -> None:
         path.rmdir()
         aside.rename(path)
 
-    return Case(JsonLines(path), path.read_text, wreck, mend)
+    return Case(JsonLines(path), path.read_text, wreck, hint)
 
 
 def state_file(folder: Path) -> Case:
@@ -189,7 +189,7 @@ def test_a_failure_is_told_as_one_and_the_next_message_goes_through(breakable: C
         breakable.wreck()
         with pytest.raises((OSError, EdgeClsError)):
             publish_until_told(breakable, event(number))
-        breakable.mend()
+        breakable.hint()
     breakable.sink.publish(event(3))
     breakable.sink.publish(event(4))
     breakable.sink.close()
@@ -221,7 +221,7 @@ def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(brea
     breakable.failed()
     for _ in range(3):  # when the third is queued, the first has been tried
         outbox.offer(event(2), wait=True)
-    breakable.mend()
+    breakable.hint()
     outbox.offer(event(3), wait=True)
     outbox.close(PATIENCE)
     assert outbox.failures >= 1

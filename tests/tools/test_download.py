@@ -41,7 +41,7 @@ def cut(server: FileServer, target: Path) -> int:
     with pytest.raises(DownloadError) as caught:
         fetch(server, target)
     server.cut_after = None
-    assert caught.value.mend.endswith(f"fetch {server.url} on another machine and put it at {target}")
+    assert caught.value.hint.endswith(f"fetch {server.url} on another machine and put it at {target}")
     assert not target.exists()
     kept = target.with_name("weights.h5.part").read_bytes()
     assert 0.9 * CUT < len(kept) <= CUT
@@ -160,7 +160,7 @@ def test_without_a_server_the_way_by_hand_is_told(server: FileServer, target: Pa
     with pytest.raises(DownloadError) as caught:
         fetch(server, target)
     assert caught.value.what == "weights.h5 cannot be fetched from 127.0.0.1 (Connection refused)"
-    assert caught.value.mend == (
+    assert caught.value.hint == (
         f"try again, or, where there is no network, fetch {server.url} on another machine and put it at {target}"
     )
 

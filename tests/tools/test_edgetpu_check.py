@@ -70,7 +70,7 @@ def test_of_a_float_model_nothing_maps(tmp_path: Path) -> None:
     assert (checked.mapped, len(checked.verdicts), checked.passed) == (0, 3, False)
     for verdict in checked.verdicts:
         assert verdict.faults[0].why == "it computes with FLOAT32"
-        assert verdict.faults[0].mend.startswith("quantise the whole model")
+        assert verdict.faults[0].hint.startswith("quantise the whole model")
 
 
 def at(model: Any, name: str) -> Any:
@@ -155,7 +155,7 @@ def test_each_limit_is_told_with_its_mend(
     (tmp_path / "m.tflite").write_bytes(pack(model))
     checked = check(tmp_path / "m.tflite")
     assert not checked.passed
-    faults = {fault.why: fault.mend for one in checked.verdicts if one.operator == operator for fault in one.faults}
+    faults = {fault.why: fault.hint for one in checked.verdicts if one.operator == operator for fault in one.faults}
     assert faults[why]
 
 

@@ -72,7 +72,7 @@ def failure(source: Path, **options: float) -> str:
     with pytest.raises(ConversionError) as caught:
         compile_model(source, folder, **options)  # type: ignore[arg-type]
     assert [path.name for path in folder.iterdir()] == ["tiny_edgetpu.log"]
-    assert f"see {folder / 'tiny_edgetpu.log'}" in caught.value.mend
+    assert f"see {folder / 'tiny_edgetpu.log'}" in caught.value.hint
     return caught.value.what
 
 
@@ -150,8 +150,8 @@ def test_without_the_compiler_the_mend_is_told(source: Path) -> None:
     with pytest.raises(MissingDependency) as caught:
         compile_model(source, source.parent)
     assert caught.value.what == "edgetpu_compiler is not installed"
-    assert "on x86-64 Debian or Ubuntu" in caught.value.mend
-    assert f"edge-cls edgetpu check {source}" in caught.value.mend
+    assert "on x86-64 Debian or Ubuntu" in caught.value.hint
+    assert f"edge-cls edgetpu check {source}" in caught.value.hint
 
 
 def test_a_compiled_model_is_not_compiled_again(source: Path, compiled: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_wheel_carries_all_of_models() -> None:
 def test_the_nearest_name_is_told(name: str, hint: str) -> None:
     with pytest.raises(ModelError) as caught:
         find_model(name)
-    assert caught.value.mend == f"{hint} are {', '.join(MODELS)}"
+    assert caught.value.hint == f"{hint} are {', '.join(MODELS)}"
 
 
 ENTRY = """

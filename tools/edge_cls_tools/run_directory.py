@@ -97,14 +97,14 @@ def load_run(folder: Path) -> Run:
         return Run.model_validate_json((folder / RUN).read_bytes())
     except OSError:
         raise ModelError(
-            f"{folder} holds no finished training", mend="run 'edge-cls train DATA -o RUN' first"
+            f"{folder} holds no finished training", hint="run 'edge-cls train DATA -o RUN' first"
         ) from None
     except ValidationError as error:
         raise ModelError(
-            f"{folder / 'run.json'} cannot be understood ({error.errors()[0]['msg']})", mend="train again"
+            f"{folder / 'run.json'} cannot be understood ({error.errors()[0]['msg']})", hint="train again"
         ) from error
 
 
 def load_network(folder: Path) -> keras.Model:
     """Return the float network of a run. Raises ModelError where it cannot be loaded."""
-    return load_keras(folder / "model.keras", mend="train again")
+    return load_keras(folder / "model.keras", hint="train again")

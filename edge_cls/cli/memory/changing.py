@@ -76,5 +76,5 @@ def _tell(what: str, operation: Operation | None, nothing: str, back: str) -> No
     from edge_cls.errors import MemoryFileError, one_line
 
     if operation is None:
-        raise MemoryFileError(nothing, mend="see what it holds: 'edge-cls memory list'")
+        raise MemoryFileError(nothing, hint="see what it holds: 'edge-cls memory list'")
     typer.echo(f"{what}: {one_line(str(operation))}; take that back: {back}")

@@ -69,7 +69,7 @@ def import_examples(
 
     for source in sources:
         if not source.exists():
-            raise MemoryFileError(f"{source} does not exist", mend="check the path")
+            raise MemoryFileError(f"{source} does not exist", hint="check the path")
     failed = False
     with quiet_native_libraries(), opened(memory, make=True) as taught:
         for source in sources:

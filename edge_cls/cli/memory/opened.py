@@ -24,7 +24,7 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
 
     new = empty = not path.exists()
     if new and not make:
-        raise MemoryFileError(f"{path} does not exist", mend="check --memory, or teach first: 'edge-cls teach'")
+        raise MemoryFileError(f"{path} does not exist", hint="check --memory, or teach first: 'edge-cls teach'")
     try:
         with Memory(path) as memory:
             try:
@@ -63,5 +63,5 @@ def existing_class(memory: Memory, label: str) -> str:
     classes = memory.classes()
     if label.strip() not in classes:
         known = ", ".join(list(classes)[:10]) or "none"
-        raise MemoryFileError(f"{memory.path} has no class {label!r}", mend=f"choose one that it has ({known})")
+        raise MemoryFileError(f"{memory.path} has no class {label!r}", hint=f"choose one that it has ({known})")
     return label.strip()

@@ -26,7 +26,7 @@ def as_number(label: str) -> float:
     if not math.isfinite(number):
         raise LabelError(
             f"the label {label!r} is no number",
-            mend="teach numbers only with --head knn-regression, or use another head",
+            hint="teach numbers only with --head knn-regression, or use another head",
         )
     return number
 

@@ -99,7 +99,7 @@ def plans(name: str) -> tuple[Plan, ...]:
             return (Plan("knn", k=3),)
         case _ if name in _METRICS:
             return (Plan(name, k=3),)
-    raise ConfigError(f"there is no head {name!r}", mend=f"use one of {', '.join(HEADS)}")
+    raise ConfigError(f"there is no head {name!r}", hint=f"use one of {', '.join(HEADS)}")
 
 
 def choose(name: str, examples: Examples, stranger: float) -> Choice:

@@ -49,7 +49,7 @@ def write_arrays(records: Iterable[Record], path: Path) -> None:
     if len(dims) > 1:
         raise MemoryFileError(
             f"the embeddings have different dimensions ({', '.join(map(str, sorted(dims)))})",
-            mend="run 'edge-cls memory reembed --model MODEL', or export --as dataset",
+            hint="run 'edge-cls memory reembed --model MODEL', or export --as dataset",
         )
     none = QuantizedVector(np.zeros(dims.pop() if dims else 0, np.int8), 1.0, 0)
     vectors = [row.embedding or none for row in rows]
@@ -87,7 +87,7 @@ def read_arrays(path: Path) -> Generator[Record]:
         columns = {name: array.tolist() for name, array in arrays.items() if name not in ("embeddings", "crops")}
     except (*ZIP_FAULTS, KeyError, SyntaxError, MemoryError) as error:
         raise MemoryFileError(
-            f"{path} holds no arrays of a memory ({error})", mend="export the memory again, --as npz"
+            f"{path} holds no arrays of a memory ({error})", hint="export the memory again, --as npz"
         ) from error
     crops = arrays["crops"]
     for row in range(count):

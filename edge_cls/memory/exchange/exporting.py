@@ -20,7 +20,7 @@ def form_of(out: Path, wanted: str | None) -> Form:
     match wanted or {".npz": "npz", ".db": "db"}.get(out.suffix.lower(), "dataset"):
         case "dataset" | "npz" | "db" as form:
             return form
-    raise ConfigError(f"there is no form {wanted!r}", mend="use --as dataset, npz or db")
+    raise ConfigError(f"there is no form {wanted!r}", hint="use --as dataset, npz or db")
 
 
 def export(memory: Memory, out: Path, form: Form) -> None:
@@ -29,7 +29,7 @@ def export(memory: Memory, out: Path, form: Form) -> None:
     Raises OutputError where `out` exists, or the disk does not take it.
     """
     if out.exists() or out.is_symlink():
-        raise OutputError(f"{out} exists", mend="give a new name, or remove it")
+        raise OutputError(f"{out} exists", hint="give a new name, or remove it")
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         if form == "db":
@@ -45,7 +45,7 @@ def export(memory: Memory, out: Path, form: Form) -> None:
         raise  # a fault of the memory, not of `out`
     except OSError as error:
         raise OutputError(
-            f"{out} cannot be written ({error.strerror})", mend="check the disk, and its rights"
+            f"{out} cannot be written ({error.strerror})", hint="check the disk, and its rights"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -89,7 +89,7 @@ class FolderSource:
                 self.faults[0]
                 if self.faults
                 else MemoryFileError(
-                    f"{self.root} holds no folder with photos", mend="make a folder a class, with photos in it"
+                    f"{self.root} holds no folder with photos", hint="make a folder a class, with photos in it"
                 )
             )
         for photo in photos:
@@ -129,8 +129,8 @@ class FolderSource:
                     with open_regular(path, limit=MAX_FILE) as file:
                         digest = hashlib.file_digest(file, "sha256").hexdigest()
                 except OSError as error:
-                    mend = "mend its rights, or remove it"
-                    self.faults.append(ImageError(f"{path} cannot be read ({error.strerror})", mend=mend))
+                    hint = "mend its rights, or remove it"
+                    self.faults.append(ImageError(f"{path} cannot be read ({error.strerror})", hint=hint))
                     continue
                 yield _Photo(path, label, digest)
 
@@ -183,13 +183,13 @@ def _document(path: Path) -> _Document:
     except FileNotFoundError:
         return _Document(format="edge-cls memory", version=1, folders={}, examples=[])
     except OSError as error:
-        raise MemoryFileError(f"{path} cannot be read ({error.strerror})", mend="mend its rights") from error
+        raise MemoryFileError(f"{path} cannot be read ({error.strerror})", hint="mend its rights") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise MemoryFileError(
             f"{path} is damaged ({where}: {first['msg']})",
-            mend="export the memory again, or remove this file to import the photos alone",
+            hint="export the memory again, or remove this file to import the photos alone",
         ) from error
 
 

@@ -58,7 +58,7 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
         if model().space != space:
             raise SpaceMismatch(
                 f"{source} has photos without a vector of the backbone of {memory.path} ({space[:12]})",
-                mend="give the model that it was taught with (--model)",
+                hint="give the model that it was taught with (--model)",
             )
         return model().embed(crop)
 
@@ -90,14 +90,14 @@ def _records(source: Path) -> Generator[Record]:
         with source.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError:
-        raise MemoryFileError(f"{source} does not exist", mend="check the path") from None
+        raise MemoryFileError(f"{source} does not exist", hint="check the path") from None
     except OSError as error:
-        raise MemoryFileError(f"{source} cannot be read ({error.strerror})", mend="check its rights") from error
+        raise MemoryFileError(f"{source} cannot be read ({error.strerror})", hint="check its rights") from error
     if start == b"SQLite format 3\0":
         return read_memory(source)
     if start.startswith(b"PK"):
         return read_arrays(source)
     raise MemoryFileError(
         f"{source} is no memory, no .npz file and no folder",
-        mend="give what 'edge-cls memory export' wrote, or a folder of photos",
+        hint="give what 'edge-cls memory export' wrote, or a folder of photos",
     )

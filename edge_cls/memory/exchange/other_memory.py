@@ -21,6 +21,6 @@ def read_memory(path: Path) -> Generator[Record]:
             faults = [str(memory.recovered)] if memory.recovered else memory.check()
             if faults:
                 raise MemoryFileError(
-                    f"{path} is damaged ({faults[0]})", mend=f"see 'edge-cls memory check --memory {path}'"
+                    f"{path} is damaged ({faults[0]})", hint=f"see 'edge-cls memory check --memory {path}'"
                 )
             yield from memory.records()

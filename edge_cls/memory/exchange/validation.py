@@ -30,7 +30,7 @@ def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> 
             fault = error.what
         if fault:
             raise MemoryFileError(
-                f"{source} holds an example that makes no sense ({record.id[:36]}: {fault})", mend="export it again"
+                f"{source} holds an example that makes no sense ({record.id[:36]}: {fault})", hint="export it again"
             )
         yield record
 

@@ -43,7 +43,7 @@ def read_export(source: Path) -> Export:
         return _of_files(zip_files(str(source), content))
     raise ModelError(
         f"{source} is neither a .tflite model nor a ZIP",
-        mend="give a Teachable Machine ZIP, a Lobe folder, or a .tflite file with --labels",
+        hint="give a Teachable Machine ZIP, a Lobe folder, or a .tflite file with --labels",
     )
 
 
@@ -54,18 +54,18 @@ def _of_files(files: Files) -> Export:
     if len(models) == 1 and models[0] in _TEACHABLE_MACHINE and "labels.txt" in files.names:
         return _teachable_machine(files, models[0])
     if any(name.endswith(".zip") for name in files.names) and not models:
-        raise ModelError(f"{files.place} holds another ZIP", mend="unpack it, and give the one inside")
+        raise ModelError(f"{files.place} holds another ZIP", hint="unpack it, and give the one inside")
     found = ", ".join(models[:5]) or "no .tflite file"
     raise ModelError(
         f"{files.place} is no export of Teachable Machine (TensorFlow Lite) or Lobe: it holds {found}",
-        mend="give the .tflite file itself, with --labels",
+        hint="give the .tflite file itself, with --labels",
     )
 
 
 def _bare(source: Path) -> Export:
     file = read_model(source)
     if file.manifest is not None:
-        raise ModelError(f"{source} is a model of edge-cls already", mend="use it as it is")
+        raise ModelError(f"{source} is a model of edge-cls already", hint="use it as it is")
     return Export("a .tflite file", file.network, file.labels)
 
 
@@ -87,12 +87,12 @@ def _lobe(files: Files) -> Export:
         labels = tuple(check_label(label) for label in labels)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"signature.json in {files.place} is not what Lobe writes ({error!r})", mend="export the model again"
+            f"signature.json in {files.place} is not what Lobe writes ({error!r})", hint="export the model again"
         ) from error
     if not str(filename).endswith(".tflite") or filename not in files.names:
         raise ModelError(
             f"{files.place} is a Lobe export without its .tflite model ({str(filename)[:100]!r})",
-            mend="export it again as TensorFlow Lite",
+            hint="export it again as TensorFlow Lite",
         )
     # Lobe's networks take colours in [0, 1].
     return Export("Lobe", files.read(filename), labels, Normalization(0.0, 255.0), str(output))
@@ -102,4 +102,4 @@ def _parse(content: bytes, name: str) -> tuple[str, ...]:
     try:
         return parse_labels(content.decode())
     except UnicodeDecodeError as error:
-        raise LabelError(f"{name} is no text ({error})", mend="write one label a line, UTF-8") from error
+        raise LabelError(f"{name} is no text ({error})", hint="write one label a line, UTF-8") from error

@@ -44,7 +44,7 @@ def read_file(path: Path) -> bytes:
             return file.read()
     except OSError as error:
         raise ModelError(
-            f"{path} cannot be read ({error.strerror})", mend="give a .tflite file, or a ZIP or folder of an export"
+            f"{path} cannot be read ({error.strerror})", hint="give a .tflite file, or a ZIP or folder of an export"
         ) from error
 
 
@@ -52,10 +52,10 @@ def _folder(path: Path) -> Files:
     try:
         found = list(itertools.islice(path.iterdir(), _MAX_FILES + 1))
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})", mend="check its rights") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror})", hint="check its rights") from error
     if len(found) > _MAX_FILES:
         raise ModelError(
-            f"{path} holds over {_MAX_FILES} files, which is no export", mend="give the export's own folder"
+            f"{path} holds over {_MAX_FILES} files, which is no export", hint="give the export's own folder"
         )
     return Files(str(path), frozenset(one.name for one in found), lambda name: read_file(path / name))
 
@@ -64,11 +64,11 @@ def zip_files(place: str, content: bytes) -> Files:
     """Return the files of a ZIP. Raises ModelError for an unsafe one."""
     # Each entry becomes an object of Python, so they are counted before zipfile reads them.
     if content.count(_CENTRAL_ENTRY) > _MAX_FILES:
-        raise ModelError(f"{place} holds over {_MAX_FILES} files, which is no export", mend=_AGAIN)
+        raise ModelError(f"{place} holds over {_MAX_FILES} files, which is no export", hint=_AGAIN)
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise ModelError(f"{place} is a damaged ZIP ({error})", mend="download or copy it again") from error
+        raise ModelError(f"{place} is a damaged ZIP ({error})", hint="download or copy it again") from error
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         _refuse_unsafe(place, member)
@@ -77,7 +77,7 @@ def zip_files(place: str, content: bytes) -> Files:
         if member.is_dir() or "__MACOSX" in path.parts or path.name.startswith("."):
             continue
         if path.name in members:
-            raise ModelError(f"{place} holds {path.name} twice", mend="unpack it, and give the folder of one model")
+            raise ModelError(f"{place} holds {path.name} twice", hint="unpack it, and give the folder of one model")
         members[path.name] = member
 
     def read(name: str) -> bytes:
@@ -86,7 +86,7 @@ def zip_files(place: str, content: bytes) -> Files:
         try:
             return archive.read(members[name])
         except ZIP_FAULTS as error:
-            raise ModelError(f"{name} in {place} is damaged ({error})", mend="download or copy it again") from error
+            raise ModelError(f"{name} in {place} is damaged ({error})", hint="download or copy it again") from error
 
     return Files(place, frozenset(members), read)
 
@@ -94,15 +94,15 @@ def zip_files(place: str, content: bytes) -> Files:
 def _refuse_unsafe(place: str, member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts[:1] and path.parts[0].endswith(":")):
-        raise ModelError(f"{place} holds a path that leads out of it: {member.filename[:100]!r}", mend=_AGAIN)
+        raise ModelError(f"{place} holds a path that leads out of it: {member.filename[:100]!r}", hint=_AGAIN)
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise ModelError(f"{place} holds a link: {member.filename[:100]!r}", mend="pack the files themselves")
+        raise ModelError(f"{place} holds a link: {member.filename[:100]!r}", hint="pack the files themselves")
     if member.flag_bits & 1:
-        raise ModelError(f"{place} is encrypted", mend="unpack it, and give the folder")
+        raise ModelError(f"{place} is encrypted", hint="unpack it, and give the folder")
     # The other methods let a small file ask for gigabytes of memory to unpack it with.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelError(f"{place} is packed in an unusual way", mend="unpack it, and give the folder")
+        raise ModelError(f"{place} is packed in an unusual way", hint="unpack it, and give the folder")
 
 
 def _too_large(what: str) -> ModelError:
-    return ModelError(f"{what} has over {MAX_SIZE // 2**20} MB", mend="give a model for small devices")
+    return ModelError(f"{what} has over {MAX_SIZE // 2**20} MB", hint="give a model for small devices")

@@ -65,7 +65,7 @@ def import_model(
     found = read_labels(labels) if labels else export.labels
     if not found and embedding == "none":
         raise ModelError(
-            f"{name} has no labels", mend="give them (--labels FILE), or import its embedding alone: --embedding auto"
+            f"{name} has no labels", hint="give them (--labels FILE), or import its embedding alone: --embedding auto"
         )
     model = unpack(export.network, name)
     graph = operators(model)
@@ -77,7 +77,7 @@ def import_model(
         if edge_tpu:
             raise ModelError(
                 f"{name} is compiled for the Edge TPU, where no tensor inside can be looked at",
-                mend="import the .tflite file that it was compiled from with --embedding, and compile that again",
+                hint="import the .tflite file that it was compiled from with --embedding, and compile that again",
             )
         vector = find_embedding(graph, embedding, name)
     scores = _scores(model, export.output, len(found), name) if found else None
@@ -103,10 +103,10 @@ def _input(model: Any, name: str) -> TensorInfo:
         raise ModelError(
             f"{name} takes {' and '.join(str(one.shape) for one in inputs) or 'nothing'}, "
             "not one RGB image (1, height, width, 3)",
-            mend="use an image classification model for single colour images",
+            hint="use an image classification model for single colour images",
         )
     if inputs[0].type not in ("UINT8", "INT8", "FLOAT32"):
-        raise ModelError(f"{name} takes pixels of type {inputs[0].type}", mend="convert it with uint8 or float32 input")
+        raise ModelError(f"{name} takes pixels of type {inputs[0].type}", hint="convert it with uint8 or float32 input")
     return inputs[0]
 
 
@@ -120,9 +120,9 @@ def _normalization(
     if told is None and pixels.scale:
         told = of_quantized_input(pixels.scale, pixels.zero_point, signed=pixels.type == "INT8")
     if told is None:
-        raise ModelError(f"{name} does not say how its pixels are normalised", mend=f"give the two: {_USUAL}")
+        raise ModelError(f"{name} does not say how its pixels are normalised", hint=f"give the two: {_USUAL}")
     if not math.isfinite(told.mean) or not 0 < abs(told.std) < math.inf:
-        raise ModelError(f"{told} is nothing that {name} can see", mend=f"give other numbers: {_USUAL}")
+        raise ModelError(f"{told} is nothing that {name} can see", hint=f"give other numbers: {_USUAL}")
     return told
 
 
@@ -135,12 +135,12 @@ def _scores(model: Any, wanted: str, classes: int, name: str) -> TensorInfo:
         outputs = named or [one for one in outputs if one.size == classes]
     if len(outputs) != 1:
         raise ModelError(
-            f"it is not clear which output of {name} holds the {classes} classes", mend="use a model with one output"
+            f"it is not clear which output of {name} holds the {classes} classes", hint="use a model with one output"
         )
     if outputs[0].size != classes:
         raise ModelError(
             f"{name} has {outputs[0].size} classes, but {classes} labels",
-            mend="give the labels file that belongs to this model (--labels)",
+            hint="give the labels file that belongs to this model (--labels)",
         )
     return outputs[0]
 

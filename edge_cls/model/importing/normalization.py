@@ -42,6 +42,6 @@ def _the_same_for_all(mean: list[float], std: list[float], name: str) -> Normali
     if len(set(mean)) != 1 or len(set(std)) != 1 or not std[0]:
         raise ModelError(
             f"{name} normalises each colour in its own way (mean {mean}, std {std})",
-            mend="convert it again with one mean and one std, or choose them with --mean and --std",
+            hint="convert it again with one mean and one std, or choose them with --mean and --std",
         )
     return Normalization(mean[0], std[0])

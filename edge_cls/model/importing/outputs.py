@@ -27,13 +27,13 @@ def find_embedding(graph: Sequence[Operator], wanted: str, name: str) -> TensorI
         near = difflib.get_close_matches(wanted, vectors, n=3) or vectors[-3:]
         what = "is no vector of numbers" if wanted in computed else "does not exist"
         raise ModelError(
-            f"the tensor {wanted} of {name} {what}", mend=f"use --embedding auto, or one such as {', '.join(near)}"
+            f"the tensor {wanted} of {name} {what}", hint=f"use --embedding auto, or one such as {', '.join(near)}"
         )
     pooled = [tensor for one in graph if one.name in _POOLING for tensor in one.outputs if _is_vector(tensor)]
     if not pooled:
         raise ModelError(
             f"{name} pools no features over all pixels, so that none are its embedding",
-            mend=f"name the tensor (--embedding NAME), such as {', '.join(vectors[-3:]) or 'none of this model'}",
+            hint=f"name the tensor (--embedding NAME), such as {', '.join(vectors[-3:]) or 'none of this model'}",
         )
     return pooled[-1]
 

@@ -188,7 +188,7 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
 def test_what_is_no_export_is_refused(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         import_model(write_zip(tmp_path / "export.zip", files), tmp_path / "m.tflite")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_labels_that_are_no_text_are_refused(tmp_path: Path, tiny: Path) -> None:

@@ -69,13 +69,13 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
     if model is not None:
         raise ModelError(
             f"{spec} is an int8 model for 'fewshot', 'teach' and 'run', and cannot be trained on",
-            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+            hint=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
         )
     path = Path(spec)
     if not path.is_file():
         raise ModelError(
             f"{spec} is neither a file nor a known backbone",
-            mend=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+            hint=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
         )
     if path.name.endswith(".weights.h5"):
         return Backbone(path.name.removesuffix(".weights.h5"), _load_weights(path))
@@ -107,7 +107,7 @@ def resized(backbone: keras.Model, size: int) -> keras.Model:
 
 
 def _load_keras(path: Path) -> keras.Model:
-    model = load_keras(path, mend="save it with model.save('NAME.keras')")
+    model = load_keras(path, hint="save it with model.save('NAME.keras')")
     if isinstance(model.output, dict) and set(model.output) == {"embedding"}:
         model = keras.Model(model.input, model.output["embedding"])  # the model.keras of a distillation
     shapes = (model.input_shape, model.output_shape)
@@ -120,7 +120,7 @@ def _load_keras(path: Path) -> keras.Model:
     ):
         raise ModelError(
             f"{path} has the input {shapes[0]} and the output {shapes[1]}, which is no backbone",
-            mend="use a model of (batch, size, size, 3) pixels in [-1, 1] to (batch, dim) embeddings",
+            hint="use a model of (batch, size, size, 3) pixels in [-1, 1] to (batch, dim) embeddings",
         )
     return model
 
@@ -131,7 +131,7 @@ def _load_weights(path: Path) -> keras.Model:
         alpha, size = float(parts[0]), int(parts[1])
     except (ValueError, IndexError):
         raise ModelError(
-            f"{path.name} does not tell its architecture", mend="name it mobilenet_v2_<alpha>_<size>....weights.h5"
+            f"{path.name} does not tell its architecture", hint="name it mobilenet_v2_<alpha>_<size>....weights.h5"
         ) from None
     backbone = mobilenet_v2(alpha, size)
     for top in (True, False):
@@ -148,7 +148,7 @@ def _load_weights(path: Path) -> keras.Model:
         return backbone
     raise ModelError(
         f"{path} does not fit keras.applications.MobileNetV2(alpha={alpha}) ({reason})",
-        mend="use weights that model.save_weights wrote for that network",
+        hint="use weights that model.save_weights wrote for that network",
     )
 
 
@@ -167,7 +167,7 @@ def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{weights} does not fit keras.applications.{model.network} ({error})",
-            mend=f"delete it, and run 'edge-cls models fetch {model.name}'",
+            hint=f"delete it, and run 'edge-cls models fetch {model.name}'",
         ) from error
 
 

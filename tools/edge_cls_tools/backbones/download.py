@@ -48,7 +48,7 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, pr
             if fault:
                 part.unlink()
                 raise DownloadError(
-                    f"what came from {url} is not the published file: it has {fault}; it was deleted", mend=by_hand
+                    f"what came from {url} is not the published file: it has {fault}; it was deleted", hint=by_hand
                 )
             version.unlink(missing_ok=True)
             part.replace(target)
@@ -56,10 +56,10 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, pr
         raise
     except requests.RequestException as error:
         what = f"{target.name} cannot be fetched from {urlsplit(url).hostname} ({_cause(error)})"
-        raise DownloadError(what, mend=by_hand) from error
+        raise DownloadError(what, hint=by_hand) from error
     except OSError as error:
         raise OutputError(
-            f"{target} cannot be written ({error.strerror})", mend="free some space, or check the rights of its folder"
+            f"{target} cannot be written ({error.strerror})", hint="free some space, or check the rights of its folder"
         ) from error
     return came
 
@@ -85,7 +85,7 @@ def _alone(part: Path) -> Iterator[BinaryIO]:
             alone = False
         if not alone:
             raise DownloadError(
-                f"another process is fetching {part.stem}", mend="wait until it is done, and run this command again"
+                f"another process is fetching {part.stem}", hint="wait until it is done, and run this command again"
             )
         yield file
 
@@ -108,10 +108,10 @@ def _receive(url: str, file: BinaryIO, version: Path, by_hand: str, progress: Pr
             _receive(url, file, version, by_hand, progress)
             return
         if not response.ok:
-            raise DownloadError(f"{url} answers {response.status_code} {response.reason}", mend=by_hand)
+            raise DownloadError(f"{url} answers {response.status_code} {response.reason}", hint=by_hand)
         if response.status_code == requests.codes.partial_content:
             if not content_range.startswith(f"bytes {done}-"):
-                raise DownloadError(f"{url} answers with other bytes than were asked for", mend=by_hand)
+                raise DownloadError(f"{url} answers with other bytes than were asked for", hint=by_hand)
         else:
             if done:
                 file.truncate(0)
@@ -125,13 +125,13 @@ def _receive(url: str, file: BinaryIO, version: Path, by_hand: str, progress: Pr
             done += len(chunk)
             progress(done, total)
     if total is not None and done < total:
-        raise DownloadError(f"{url} was cut after {done} of {total} bytes", mend=by_hand)
+        raise DownloadError(f"{url} was cut after {done} of {total} bytes", hint=by_hand)
 
 
 def _refuse_plain_http(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise DownloadError(f"{url} is not encrypted, so that anybody could change it", mend="use an https address")
+        raise DownloadError(f"{url} is not encrypted, so that anybody could change it", hint="use an https address")
 
 
 def _check_redirect(response: requests.Response, **_: object) -> None:

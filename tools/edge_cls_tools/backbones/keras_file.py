@@ -16,11 +16,11 @@ _FAULTS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZip
 """What Keras raises for files that are damaged, or not its own."""
 
 
-def load_keras(path: Path, *, mend: str) -> keras.Model:
-    """Return the network at `path`. Raises ModelError, with `mend`, where it cannot be loaded."""
+def load_keras(path: Path, *, hint: str) -> keras.Model:
+    """Return the network at `path`. Raises ModelError, with `hint`, where it cannot be loaded."""
     import keras
 
     try:
         return keras.saving.load_model(path, compile=False)
     except _FAULTS as error:
-        raise ModelError(f"{path} is no Keras model that can be loaded ({error})", mend=mend) from error
+        raise ModelError(f"{path} is no Keras model that can be loaded ({error})", hint=hint) from error

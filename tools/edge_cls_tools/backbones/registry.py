@@ -99,4 +99,4 @@ def find_model(name: str) -> KnownModel:
         return models[name]
     near = difflib.get_close_matches(name, models, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ModelError(f"{name} is no model that edge-cls knows", mend=f"{hint}the names are {', '.join(models)}")
+    raise ModelError(f"{name} is no model that edge-cls knows", hint=f"{hint}the names are {', '.join(models)}")

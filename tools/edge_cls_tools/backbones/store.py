@@ -55,8 +55,8 @@ def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
     return LocalFile(path, came, fetched)
 
 
-def _checked(path: Path, sha256: str | None, size: int | None, mend: str) -> str:
+def _checked(path: Path, sha256: str | None, size: int | None, hint: str) -> str:
     came, fault = inspect(path, sha256, size)
     if fault:
-        raise ModelError(f"{path} is not the file it should be: it has {fault}", mend=mend)
+        raise ModelError(f"{path} is not the file it should be: it has {fault}", hint=hint)
     return came

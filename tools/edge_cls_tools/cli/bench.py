@@ -63,7 +63,7 @@ def _counts(option: str, text: str) -> list[int]:
     except ValueError:
         counts = []
     if not counts or min(counts) < 10:
-        raise ConfigError(f"{option} {text} makes no sense", mend=f"use {option} 100,1000 (at least 10)")
+        raise ConfigError(f"{option} {text} makes no sense", hint=f"use {option} 100,1000 (at least 10)")
     return counts
 
 

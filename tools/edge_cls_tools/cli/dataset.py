@@ -202,7 +202,7 @@ def _show(diagnosis: Diagnosis) -> None:
             worst = "\n".join(_line(finding, diagnosis.root) for finding in findings[:_EXAMPLES])
             style = "bold red" if kind.spoils else ""
             # As text: a file may be called [red], which is markup to rich.
-            table.add_row(Text(kind.title, style), str(len(findings)), Text(worst, overflow="fold"), kind.mend)
+            table.add_row(Text(kind.title, style), str(len(findings)), Text(worst, overflow="fold"), kind.hint)
     if table.row_count:
         console.print(table)
     typer.echo("nothing is the matter" if not diagnosis.findings else _verdict(diagnosis))

@@ -47,10 +47,10 @@ def _show(model: Path, checked: Check) -> None:
     alike: dict[tuple[str, str, str], list[int]] = {}
     for verdict in checked.verdicts:
         for fault in verdict.faults:
-            alike.setdefault((verdict.operator, fault.why, fault.mend), []).append(verdict.index)
-    for (operator, why, mend), places in alike.items():
+            alike.setdefault((verdict.operator, fault.why, fault.hint), []).append(verdict.index)
+    for (operator, why, hint), places in alike.items():
         where = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
-        typer.echo(f"{len(places):4} {operator} (operator {where}): {why}; {mend}")
+        typer.echo(f"{len(places):4} {operator} (operator {where}): {why}; {hint}")
     if checked.compiled:
         left = len(checked.verdicts) - checked.mapped
         typer.echo(f"{model} is compiled for the Edge TPU already; {left} operators run on the CPU")

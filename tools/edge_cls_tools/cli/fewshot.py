@@ -66,7 +66,7 @@ def fewshot(
             counts = []
         if not counts or min(counts) < 1 or not set(heads) <= set(NAMES):
             raise ConfigError(
-                f"--shots {shots} --head {head} makes no sense", mend=f"use --shots 1,5,20 and --head {','.join(NAMES)}"
+                f"--shots {shots} --head {head} makes no sense", hint=f"use --shots 1,5,20 and --head {','.join(NAMES)}"
             )
         results: list[FewShot] = []
         apart: list[Unknown] = []

@@ -60,13 +60,13 @@ def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
     folders = split_folders(root)
     if "train" not in folders:
         raise DatasetError(
-            f"{root} has {' and '.join(sorted(folders))} but no train folder", mend="add one, or name a folder a class"
+            f"{root} has {' and '.join(sorted(folders))} but no train folder", hint="add one, or name a folder a class"
         )
     labels = tuple(sorted(check_label(folder.name) for folder in _class_folders(folders["train"])))
     if len(labels) < 2:
         raise DatasetError(
             f"{folders['train']} holds {len(labels)} class{'es' if not labels else ''} with photos, not two or more",
-            mend="make a folder a class, with photos in it",
+            hint="make a folder a class, with photos in it",
         )
     splits = {name: photos_of(folder, labels) for name, folder in folders.items()}
     kept, moved = _without_leaks(splits)
@@ -80,7 +80,7 @@ def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
     if 0 in counts:
         raise DatasetError(
             f"class {labels[counts.index(0)]} has too few different photos to train, validate and test with",
-            mend=f"add photos (at least {MIN_PHOTOS}, better 20), or remove its folder",
+            hint=f"add photos (at least {MIN_PHOTOS}, better 20), or remove its folder",
         )
     return Dataset(root, labels, tuple(train), tuple(kept["validation"]), tuple(kept["test"]), moved)
 
@@ -105,7 +105,7 @@ def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
         if folder.name.strip() not in labels:
             raise DatasetError(
                 f"{folder} is a class that the model does not know (it knows {', '.join(labels[:10])})",
-                mend="rename or remove the folder, or train again",
+                hint="rename or remove the folder, or train again",
             )
         label = labels.index(folder.name.strip())
         photos += [Photo(path, label, _digest(path)) for path in _photos_below(folder)]
@@ -118,7 +118,7 @@ def split_folders(root: Path) -> dict[str, Path]:
     Raises DatasetError where `root` is no folder.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root} is no folder", mend="name a folder that holds a folder of photos for each class")
+        raise DatasetError(f"{root} is no folder", hint="name a folder that holds a folder of photos for each class")
     folders = [folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     named = {SPLITS[folder.name.lower()]: folder for folder in folders if folder.name.lower() in SPLITS}
     # A class may well be called "test": only a folder of nothing but splits is split.
@@ -135,7 +135,7 @@ def _class_folders(root: Path) -> list[Path]:
     )
     if not folders:
         raise DatasetError(
-            f"{root} holds no folder with photos", mend=f"make a folder a class, of {', '.join(sorted(SUFFIXES))} files"
+            f"{root} holds no folder with photos", hint=f"make a folder a class, of {', '.join(sorted(SUFFIXES))} files"
         )
     return folders
 
@@ -156,7 +156,7 @@ def _paths_below(folder: Path) -> Iterator[Path]:
 
 def _unreadable(error: OSError) -> None:
     raise DatasetError(
-        f"{error.filename} cannot be read ({error.strerror})", mend="mend its rights, or remove it"
+        f"{error.filename} cannot be read ({error.strerror})", hint="mend its rights, or remove it"
     ) from error
 
 
@@ -166,7 +166,7 @@ def _digest(path: Path) -> bytes:
         with open_regular(path, limit=MAX_FILE) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except UnicodeEncodeError:
-        raise DatasetError(f"the name of {path} is no text in UTF-8", mend="rename the file") from None
+        raise DatasetError(f"the name of {path} is no text in UTF-8", hint="rename the file") from None
     except OSError as error:
         _unreadable(error)
         raise

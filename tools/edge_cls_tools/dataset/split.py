@@ -38,13 +38,13 @@ def write_split(
     files are hard links, otherwise copies. Raises ConfigError, DatasetError and OutputError.
     """
     if validation + test >= 1:
-        raise ConfigError(f"--validation {validation} --test {test} leaves nothing to train on", mend="lower them")
+        raise ConfigError(f"--validation {validation} --test {test} leaves nothing to train on", hint="lower them")
     if out.resolve().is_relative_to(root.resolve()):
-        raise DatasetError(f"{out} lies inside {root}", mend="name a folder beside it")
+        raise DatasetError(f"{out} lies inside {root}", hint="name a folder beside it")
     _, examined = examine_folder(root, display)
     photos = [one for one in examined if one.sight is not None]
     if not photos:
-        raise DatasetError(f"{root} holds no usable photo in a class folder", mend="make a folder a class")
+        raise DatasetError(f"{root} holds no usable photo in a class folder", hint="make a folder a class")
     by_number: dict[int, Group] = defaultdict(list)
     for photo, number in zip(photos, group_photos(photos, display), strict=True):
         by_number[int(number)].append(photo)

@@ -40,7 +40,7 @@ def distill_backbone(
     if recipe.alpha not in ALPHAS or recipe.size % 32:
         raise ConfigError(
             f"a student of alpha {recipe.alpha} and size {recipe.size} is no MobileNetV2",
-            mend=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that 32 divides",
+            hint=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that 32 divides",
         )
     photos = find_photos(folders)
     teacher = load_backbone_shown(teacher_spec, display)

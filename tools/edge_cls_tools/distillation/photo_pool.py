@@ -35,7 +35,7 @@ def find_photos(folders: Sequence[Path]) -> list[PoolPhoto]:
     if not photos:
         raise DatasetError(
             f"no photo in {', '.join(map(str, folders))}",
-            mend="name folders with .jpg, .png, .webp or .bmp files, or with .tar archives of them",
+            hint="name folders with .jpg, .png, .webp or .bmp files, or with .tar archives of them",
         )
     return photos
 

@@ -121,7 +121,7 @@ def _check_space(folder: Path, needed: int) -> None:
     if free < 1.05 * needed:
         raise OutputError(
             f"{folder} has {free / 1e9:.1f} GB free, and the views take {needed / 1e9:.1f} GB",
-            mend="use fewer photos or views, a smaller size, or another disk",
+            hint="use fewer photos or views, a smaller size, or another disk",
         )
 
 

@@ -43,12 +43,12 @@ def compile_model(path: Path, folder: Path, *, min_mapped: float = 95.0, timeout
     if compiler is None:
         raise MissingDependency(
             f"{COMPILER} is not installed",
-            mend="on x86-64 Debian or Ubuntu add Google's apt repository coral-edgetpu-stable and install "
+            hint="on x86-64 Debian or Ubuntu add Google's apt repository coral-edgetpu-stable and install "
             f"edgetpu-compiler (there is none for ARM), or see what it would map: edge-cls edgetpu check {path}",
         )
     source = read_model(path)
     if compiled_for_edge_tpu(unpack(source.network, str(path))):
-        raise ModelError(f"{path} is compiled for the Edge TPU already", mend="give the model that it was made from")
+        raise ModelError(f"{path} is compiled for the Edge TPU already", hint="give the model that it was made from")
     log = folder / f"{path.stem}_edgetpu.log"
     with tempfile.TemporaryDirectory() as scratch:
         text = _run(compiler, source, Path(scratch), timeout_sec)
@@ -101,26 +101,26 @@ def _run(compiler: str, source: ModelFile, scratch: Path, timeout_sec: int) -> s
 def _hold(said: Log, text: str, path: Path, log: Path, min_mapped: float) -> None:
     check = f"see {log}, and 'edge-cls edgetpu check {path}'"
     if not said.compiled or "Compilation failed" in text:
-        raise ConversionError(f"{path} was not compiled ({last_words(text)})", mend=check)
+        raise ConversionError(f"{path} was not compiled ({last_words(text)})", hint=check)
     if said.subgraphs == 0:
-        raise ConversionError(f"nothing of {path} was mapped to the Edge TPU", mend=check)
+        raise ConversionError(f"nothing of {path} was mapped to the Edge TPU", hint=check)
     if said.subgraphs is None or said.percent is None:
         raise ConversionError(
-            f"{COMPILER} {said.version or 'of an unknown version'} does not say what it mapped", mend=f"see {log}"
+            f"{COMPILER} {said.version or 'of an unknown version'} does not say what it mapped", hint=f"see {log}"
         )
     if said.percent < min_mapped:
         left = [f"{row.count} {row.operator} ({row.status})" for row in said.rows if row.status != MAPPED]
         raise ConversionError(
             f"{said.percent:.1f} % of {path} is mapped to the Edge TPU, less than {min_mapped:g} %"
             + (f": left are {', '.join(left[:4])}" if left else ""),
-            mend=f"{check}, or ask for less with --min-mapped",
+            hint=f"{check}, or ask for less with --min-mapped",
         )
 
 
 def _result(made: Path, path: Path, log: Path) -> ModelFile:
     if not made.is_file():
-        raise ConversionError(f"{COMPILER} wrote no model for {path}", mend=f"see {log}")
+        raise ConversionError(f"{COMPILER} wrote no model for {path}", hint=f"see {log}")
     model = read_model(made)
     if not compiled_for_edge_tpu(unpack(model.network, f"what came of {path}")):
-        raise ConversionError(f"what {COMPILER} wrote for {path} has no part for the Edge TPU", mend=f"see {log}")
+        raise ConversionError(f"what {COMPILER} wrote for {path} has no part for the Edge TPU", hint=f"see {log}")
     return model

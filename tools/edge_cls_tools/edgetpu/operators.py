@@ -23,7 +23,7 @@ class Fault:
     """Why an operator stays on the CPU, and what would change that."""
 
     why: str
-    mend: str
+    hint: str
 
 
 Limit = Callable[[Operator], Iterator[Fault]]

@@ -82,7 +82,7 @@ def check_same_labels(model: Model, other: Model) -> None:
     if alone:
         raise ModelError(
             f"the models do not have the same classes: {' and '.join(alone)}",
-            mend="compare models that were trained on the same classes",
+            hint="compare models that were trained on the same classes",
         )
 
 

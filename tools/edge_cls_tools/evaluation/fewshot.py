@@ -86,7 +86,7 @@ class DeviceModel:
     def __init__(self, model: Model) -> None:
         if not model.teachable:
             raise ModelError(
-                f"{model.file.path} has no embedding", mend="use a backbone, or a model of 'edge-cls quantize'"
+                f"{model.file.path} has no embedding", hint="use a backbone, or a model of 'edge-cls quantize'"
             )
         self._model = model
         self.contract = model.contract
@@ -122,7 +122,7 @@ def draw_trials(data: EmbeddedSet, *, ways: int, shots: int, trials: int, seed: 
     eligible = [photos for photos in of_class if len(photos) > shots]
     if len(eligible) < 2:
         raise DatasetError(
-            f"{data.name} has {len(eligible)} classes with more than {shots} photos", mend="choose fewer shots"
+            f"{data.name} has {len(eligible)} classes with more than {shots} photos", hint="choose fewer shots"
         )
     for trial in range(trials):
         rng = np.random.default_rng([seed, shots, trial])

@@ -42,4 +42,4 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror})", mend="name a folder for --report") from error
+        raise OutputError(f"{folder} cannot be made ({error.strerror})", hint="name a folder for --report") from error

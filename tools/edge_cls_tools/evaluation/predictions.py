@@ -49,7 +49,7 @@ def load_classifier(path: Path, *, labels: tuple[str, ...] = ()) -> Model:
     if not model.classifies:
         raise ModelError(
             f"{path} has no classes of its own",
-            mend="evaluate a model that 'edge-cls quantize' made, or give the labels file of another (--labels)",
+            hint="evaluate a model that 'edge-cls quantize' made, or give the labels file of another (--labels)",
         )
     return model
 
@@ -64,7 +64,7 @@ def photos_for(model: Model, data: Path) -> list[Photo]:
     twice = sorted(label for label in shown if model.labels.count(label) > 1)
     if twice:
         raise LabelError(
-            f"{model.file.path} has more than one class called {', '.join(twice)}", mend="tell them apart in its labels"
+            f"{model.file.path} has more than one class called {', '.join(twice)}", hint="tell them apart in its labels"
         )
     return photos
 
@@ -74,7 +74,7 @@ def unseen(photos: Sequence[Photo], *models: Model) -> list[Photo]:
     left = [photo for photo in photos if not any(photo.digest[:4] in model.file.trained_on for model in models)]
     if not left:
         was = "the model was" if len(models) == 1 else "the models were"
-        raise DatasetError(f"{was} trained on all {len(photos)} photos", mend="evaluate on photos not seen before")
+        raise DatasetError(f"{was} trained on all {len(photos)} photos", hint="evaluate on photos not seen before")
     return left
 
 
@@ -92,7 +92,7 @@ def class_probabilities(model: Model, frame: Frame) -> NDArray[np.float32]:
     """Return the probabilities, float32 (classes,), that `model` gives for an RGB frame."""
     probability = model.infer(frame).probability
     if probability is None:
-        raise ModelError(f"{model.file.path} has no classes of its own", mend="use a classifier")
+        raise ModelError(f"{model.file.path} has no classes of its own", hint="use a classifier")
     return probability
 
 

@@ -50,7 +50,7 @@ def stored(paths: Sequence[Path], contract: Preprocessing, folder: Path, advance
         except OSError as error:
             raise OutputError(
                 f"{folder} has no room for {math.prod(shape) / 1e9:.1f} GB of pixels ({error.strerror})",
-                mend="free some space, or choose another place",
+                hint="free some space, or choose another place",
             ) from error
         pixels = np.memmap(file, np.uint8, "r+", shape=shape)
     done = 0
@@ -70,7 +70,7 @@ def _unreadable(paths: Sequence[Path]) -> DatasetError:
     more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     return DatasetError(
         f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",
-        mend="remove or replace them; 'edge-cls dataset check' finds all such files",
+        hint="remove or replace them; 'edge-cls dataset check' finds all such files",
     )
 
 

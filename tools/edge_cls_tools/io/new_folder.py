@@ -20,14 +20,14 @@ def new_folder(out: Path) -> Iterator[Path]:
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise OutputError(f"{out} exists already", mend="remove it, or name a new folder")
+            raise OutputError(f"{out} exists already", hint="remove it, or name a new folder")
         temporary.mkdir(parents=True)
         yield temporary
         temporary.replace(out)
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error})", mend="check the disk and its rights") from error
+        raise OutputError(f"{out} cannot be written ({error})", hint="check the disk and its rights") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -65,19 +65,19 @@ def convert(network: keras.Model, calibration: Pixels) -> Converted:
         int8, remedies = _remedied(exact, calibration)
     except Exception as error:  # the converter raises kinds of its own, and bare ones
         raise ConversionError(
-            f"the network cannot be converted to int8 ({error})", mend="use a backbone of standard layers"
+            f"the network cannot be converted to int8 ({error})", hint="use a backbone of standard layers"
         ) from error
     floats = float_operators(int8)
     if floats:
         raise ConversionError(
             f"{len(floats)} operators stayed in floating point: {', '.join(floats[:5])}",
-            mend="use layers that TFLite has int8 kernels for",
+            hint="use layers that TFLite has int8 kernels for",
         )
     pixels = Interpreter(int8).input
     if abs(pixels.scale - BYTE) > 0.01 * BYTE or pixels.zero_point not in (127, 128):
         raise ConversionError(
             f"the int8 input is {pixels.scale} * (q - {pixels.zero_point}), not the byte of a pixel",
-            mend="use a backbone whose input is in [-1, 1]",
+            hint="use a backbone whose input is in [-1, 1]",
         )
     return Converted(int8, exact, remedies)
 

@@ -96,20 +96,20 @@ def check_gate(comparison: Comparison, max_drop: float) -> None:
         raise ConversionError(
             f"the int8 embeddings have a mean cosine of {comparison.embedding_cosine:.4f} to the float ones on "
             f"{comparison.images} images, which is {comparison.drop:.1f} points from 1 and more than {max_drop:g}",
-            mend=_MEND,
+            hint=_MEND,
         )
     if comparison.lost - comparison.gained > 1:
         raise ConversionError(
             f"int8 loses {comparison.drop:.1f} points of accuracy, more than {max_drop:g}: of {comparison.images} test "
             f"photos float alone gets {comparison.lost} right, and int8 alone {comparison.gained}",
-            mend=_MEND,
+            hint=_MEND,
         )
 
 
 def embedding(inference: Inference) -> NDArray[np.float32]:
     """Return the embedding of an inference. Raises ConversionError where the model has none."""
     if inference.embedding is None:
-        raise ConversionError("the network has no output called embedding", mend="train again")
+        raise ConversionError("the network has no output called embedding", hint="train again")
     return inference.embedding.dequantize()
 
 

@@ -60,7 +60,7 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
     run = load_run(folder)
     gone = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
     if gone:
-        raise DatasetError(f"{len(gone)} photos are gone, the first is {gone[0]}", mend="put them back, or train again")
+        raise DatasetError(f"{len(gone)} photos are gone, the first is {gone[0]}", hint="put them back, or train again")
     network = load_network(folder)
     chosen = _calibration(folder, calibration)
     manifest = Manifest(
@@ -110,7 +110,7 @@ def _calibration(folder: Path, count: int | None) -> Pixels:
     stored = _load_pixels(folder / "calibration.npy")
     if count is not None and count > len(stored):
         raise ConfigError(
-            f"{folder} holds {len(stored)} calibration images, not {count}", mend=f"use --calibration {len(stored)}"
+            f"{folder} holds {len(stored)} calibration images, not {count}", hint=f"use --calibration {len(stored)}"
         )
     return stored[:count]
 
@@ -119,7 +119,7 @@ def _load_pixels(path: Path) -> Pixels:
     try:
         return np.asarray(np.load(path), np.uint8)
     except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"{path} cannot be read ({error})", mend="train again") from error
+        raise ModelError(f"{path} cannot be read ({error})", hint="train again") from error
 
 
 def _held_out(run: Run, folder: Path, advance: Advance) -> Iterator[Pixels]:

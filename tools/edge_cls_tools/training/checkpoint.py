@@ -63,12 +63,12 @@ class Checkpoint:
             origin, progress = meta["origin"], meta["progress"]
             groups = {group: [content[f"{group}{i}"] for i in range(size)] for group, size in meta["sizes"].items()}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.path} is no checkpoint ({error})", mend=anew) from error
+            raise ConfigError(f"{self.path} is no checkpoint ({error})", hint=anew) from error
         if origin != self.origin:
             changed = ", ".join(name for name in self.origin if origin.get(name) != self.origin[name])
             raise ConfigError(
                 f"the training in {self.path.parent} was begun otherwise: {changed} changed",
-                mend=f"give the options that it was begun with, or {anew}",
+                hint=f"give the options that it was begun with, or {anew}",
             )
         return State(groups, progress)
 
@@ -77,7 +77,7 @@ def refuse_unasked(path: Path, *, resume: bool) -> None:
     """Raise ConfigError where there is a checkpoint at `path` that only `resume` may go on from."""
     if path.is_file() and not resume:
         raise ConfigError(
-            f"there is a training in {path.parent} already", mend=f"add --resume, or delete {path} to begin anew"
+            f"there is a training in {path.parent} already", hint=f"add --resume, or delete {path} to begin anew"
         )
 
 

@@ -49,9 +49,9 @@ class Distribution:
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"TF_CONFIG names no workers ({error!r})",
-                mend='set it to {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, '
+                hint='set it to {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, '
                 "with an index of its own on each machine",
             ) from error
         if not isinstance(workers, list) or not 0 <= int(task["index"]) < len(workers):
-            raise ConfigError(f"TF_CONFIG has no worker {task['index']}", mend="count the workers from 0")
+            raise ConfigError(f"TF_CONFIG has no worker {task['index']}", hint="count the workers from 0")
         return cls(tf.distribute.MultiWorkerMirroredStrategy(), chief)

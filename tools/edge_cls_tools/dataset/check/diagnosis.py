@@ -30,7 +30,7 @@ def diagnose(root: Path, display: Progress, *, judge: bool = True) -> Diagnosis:
     """
     files, examined = examine_folder(root, display)
     if not files.photos:
-        raise DatasetError(f"{root} holds no photo in a class folder", mend="make a folder a class, with photos in it")
+        raise DatasetError(f"{root} holds no photo in a class folder", hint="make a folder a class, with photos in it")
     photos = [one for one in examined if one.sight is not None]
     groups = group_photos(photos, display)
     counts = checks.count_classes(files, photos)

@@ -13,7 +13,7 @@ class Kind:
 
     name: str
     title: str
-    mend: str
+    hint: str
     spoils: bool = False
 
 

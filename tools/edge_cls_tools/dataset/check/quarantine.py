@@ -36,7 +36,7 @@ def quarantine(findings: Sequence[Finding], root: Path, folder: Path) -> list[Pa
     DatasetError where `folder` lies in the data set, and OutputError where a file cannot be moved.
     """
     if folder.resolve().is_relative_to(root.resolve()):
-        raise DatasetError(f"{folder} lies inside {root}", mend="name a folder beside the data set")
+        raise DatasetError(f"{folder} lies inside {root}", hint="name a folder beside the data set")
     moved = []
     for finding in findings:
         for path in finding.paths:
@@ -82,12 +82,12 @@ def _read(folder: Path) -> list[Entry]:
         lines = (folder / JOURNAL).read_bytes().splitlines()
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(
-            f"{folder} holds no {JOURNAL}", mend="name the folder given to 'edge-cls dataset check --quarantine'"
+            f"{folder} holds no {JOURNAL}", hint="name the folder given to 'edge-cls dataset check --quarantine'"
         ) from None
     try:
         return [Entry.model_validate(json.loads(line)) for line in lines]
     except (ValueError, ValidationError):
-        raise DatasetError(f"{folder / JOURNAL} is damaged", mend="move the files back by hand") from None
+        raise DatasetError(f"{folder / JOURNAL} is damaged", hint="move the files back by hand") from None
 
 
 def _append(folder: Path, entry: Entry) -> None:
@@ -99,7 +99,7 @@ def _append(folder: Path, entry: Entry) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be written ({error.strerror})", mend="check the disk and its rights"
+            f"{folder} cannot be written ({error.strerror})", hint="check the disk and its rights"
         ) from error
 
 
@@ -142,5 +142,5 @@ def _move(source: Path, target: Path) -> None:
             shutil.move(source, target)
     except OSError as error:
         raise OutputError(
-            f"{source} cannot be moved to {target} ({error.strerror})", mend="check the disk and the rights of both"
+            f"{source} cannot be moved to {target} ({error.strerror})", hint="check the disk and the rights of both"
         ) from error

@@ -63,7 +63,7 @@ def examine_all(files: Sequence[PhotoFile]) -> Iterator[Examined]:
         except BrokenProcessPool as error:
             raise DatasetError(
                 "a process that reads photos was killed, perhaps for want of memory",
-                mend="run it again, with more free",
+                hint="run it again, with more free",
             ) from error
 
 

@@ -73,7 +73,7 @@ def import_keras_set(name: str, files: Sequence[Path], out: Path, advance: Calla
     for images, numbers in arrays.values():
         right = images.dtype == np.uint8 and images.ndim in (3, 4) and len(images) == len(numbers) > 0
         if not right or numbers.min() < 0 or numbers.max() >= len(known.labels):
-            raise DatasetError(f"the files hold no images and labels of {name}", mend=f"give {', '.join(known.files)}")
+            raise DatasetError(f"the files hold no images and labels of {name}", hint=f"give {', '.join(known.files)}")
     with new_folder(out) as folder:
         for split, (images, numbers) in arrays.items():
             for label in known.labels:
@@ -93,7 +93,7 @@ def _from_keras(name: str, known: KerasSet) -> Arrays:
     except Exception as error:  # whatever its own download, hash and unpacking raise
         raise DownloadError(
             f"keras.datasets cannot have {name} ({error})",
-            mend=f"fetch {', '.join(known.files)} on another machine, and give them with --files",
+            hint=f"fetch {', '.join(known.files)} on another machine, and give them with --files",
         ) from error
     return {split: (x, y.reshape(-1).astype(np.intp)) for split, (x, y) in (("train", train), ("test", test))}
 
@@ -119,7 +119,7 @@ def _from_files(files: Sequence[Path], known: KerasSet) -> Arrays:
     ) as error:  # all that damaged files of these kinds raise
         raise DatasetError(
             f"{files[0].parent} has not all of {', '.join(known.files)}, or one is damaged ({error})",
-            mend="give them all, as they were published",
+            hint="give them all, as they were published",
         ) from error
 
 

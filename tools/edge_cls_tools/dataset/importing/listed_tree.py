@@ -47,7 +47,7 @@ def import_listed(
     task = [(photos.get(file.lstrip("/")), by_number.get(label, label)) for file, label in read_list(path)]
     found = [(photo, _label(label)) for photo, label in task if photo]
     if not found:
-        raise DatasetError(f"no photo below {folder} is in {path}", mend="name the folder that the list belongs to")
+        raise DatasetError(f"no photo below {folder} is in {path}", hint="name the folder that the list belongs to")
     with new_folder(out) as temporary:
         for photo, label in found:
             place(photo, temporary / label / photo.name, link=link)
@@ -60,7 +60,7 @@ def read_list(path: Path) -> Iterator[tuple[str, str]]:
     try:
         lines = _text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read ({error})", mend="give a CSV or text file with --labels") from error
+        raise DatasetError(f"{path} cannot be read ({error})", hint="give a CSV or text file with --labels") from error
     first = lines[0] if lines else ""
     rows = list(csv.reader(lines)) if "," in first else [line.split("\t" if "\t" in first else None) for line in lines]
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
@@ -86,14 +86,14 @@ def _find_list(folder: Path) -> Path:
             return path
     raise DatasetError(
         f"neither {folder} nor the folder around it holds {', '.join(LISTS)}",
-        mend="name the list of files and classes with --labels; a folder a class needs no import",
+        hint="name the list of files and classes with --labels; a folder a class needs no import",
     )
 
 
 def _by_name(folder: Path) -> dict[str, Path]:
     """Return the photos below `folder` by all that a list may call them: path, name, and name without suffix."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder", mend="name the folder with the photos")
+        raise DatasetError(f"{folder} is no folder", hint="name the folder with the photos")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     by_stem = {path.stem: path for path in paths} | {path.name: path for path in paths}
     return by_stem | {path.relative_to(folder).as_posix(): path for path in paths}
@@ -104,7 +104,7 @@ def _names(path: Path) -> dict[str, str]:
     try:
         text = _text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read ({error})", mend="give a labels file with --names") from error
+        raise DatasetError(f"{path} cannot be read ({error})", hint="give a labels file with --names") from error
     behind = [re.fullmatch(r"(\S.*)\s(\d+)", line.strip()) for line in text.splitlines() if line.strip()]
     if behind and all(behind):
         return {match[2]: match[1] for match in behind if match}
@@ -115,5 +115,5 @@ def _label(text: str) -> str:
     """Return a class as the name of a folder: /a/airport_terminal/indoor of Places365 is airport_terminal-indoor."""
     label = check_label(re.sub(r"^/\w/", "", text).replace("/", "-"))
     if label.startswith(".") or "\0" in label:
-        raise DatasetError(f"{text!r} cannot be the name of a class folder", mend="change it in the list")
+        raise DatasetError(f"{text!r} cannot be the name of a class folder", hint="change it in the list")
     return label

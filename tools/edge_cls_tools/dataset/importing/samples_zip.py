@@ -43,7 +43,7 @@ def import_samples(path: Path, out: Path, advance: Callable[[int], None]) -> int
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"{path} cannot be unpacked ({error})", mend="download it again") from error
+        raise DatasetError(f"{path} cannot be unpacked ({error})", hint="download it again") from error
     return len(members)
 
 
@@ -51,10 +51,10 @@ def _opened(path: Path) -> io.BufferedReader:
     try:
         return open_regular(path, limit=MAX_ALL)
     except FileNotFoundError:
-        raise DatasetError(f"{path} does not exist", mend="check the path") from None
+        raise DatasetError(f"{path} does not exist", hint="check the path") from None
     except OSError as error:
         raise DatasetError(
-            f"{path} cannot be read ({error.strerror})", mend="give a ZIP, and check its rights"
+            f"{path} cannot be read ({error.strerror})", hint="give a ZIP, and check its rights"
         ) from error
 
 
@@ -68,11 +68,11 @@ def _place(info: zipfile.ZipInfo) -> tuple[str, str]:
     """Return class and file name of a photo. Raises DatasetError for a name that could lead elsewhere."""
     path = PurePosixPath(info.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in info.filename:
-        raise DatasetError(f"the archive holds {info.filename!r}, which leads out of it", mend="do not trust it")
+        raise DatasetError(f"the archive holds {info.filename!r}, which leads out of it", hint="do not trust it")
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise DatasetError(f"the archive holds a link, {info.filename!r}", mend="do not trust it")
+        raise DatasetError(f"the archive holds a link, {info.filename!r}", hint="do not trust it")
     if len(path.parts) < 2 or path.parts[-2].startswith("."):
-        raise DatasetError(f"{info.filename!r} lies in no folder of the archive", mend="pack a folder a class")
+        raise DatasetError(f"{info.filename!r} lies in no folder of the archive", hint="pack a folder a class")
     # The whole path is the name, so that two folders of one class do not overwrite each other.
     return check_label(path.parts[-2]), "-".join((*path.parts[:-2], path.name))
 
@@ -80,7 +80,7 @@ def _place(info: zipfile.ZipInfo) -> tuple[str, str]:
 def _check_sizes(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if not infos:
         raise DatasetError(
-            f"{path} holds no photo", mend=f"pack a folder a class, of {', '.join(sorted(SUFFIXES))} files"
+            f"{path} holds no photo", hint=f"pack a folder a class, of {', '.join(sorted(SUFFIXES))} files"
         )
     size, packed = sum(info.file_size for info in infos), sum(info.compress_size for info in infos)
     # `zipfile` never unpacks more of a file than its header says.
@@ -88,5 +88,5 @@ def _check_sizes(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if too_large or size > MAX_RATIO * max(packed, 1):
         raise DatasetError(
             f"{path} unpacks to {len(infos)} files of {size / 1e6:,.0f} MB from {packed / 1e6:,.1f} MB",
-            mend="if it is no bomb, unpack it yourself",
+            hint="if it is no bomb, unpack it yourself",
         )
