@@ -42,22 +42,22 @@ def one_line(text: str) -> str:
 
 
 class EdgeClsError(Exception):
-    """Something a person can mend: `what` happened, and the `hint`."""
+    """Something a person can mend: `message` happened, and the `hint`."""
 
     exit_code = 1
 
-    def __init__(self, what: str, *, hint: str) -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         """Worker processes hand their errors back pickled, and pickle knows positional arguments only."""
-        return functools.partial(type(self), hint=self.hint), (self.what,)
+        return functools.partial(type(self), hint=self.hint), (self.message,)
 
     def __str__(self) -> str:
         """One line, whatever the file name or the library's message brought along."""
-        return one_line(f"{self.what}; {self.hint}")
+        return one_line(f"{self.message}; {self.hint}")
 
 
 class ImageError(EdgeClsError, ValueError):
@@ -117,9 +117,9 @@ class ConfigError(EdgeClsError, ValueError):
 
     exit_code = 78
 
-    def __init__(self, what: str, *, hint: str, faults: tuple[str, ...] = ()) -> None:
-        super().__init__(what, hint=hint)
+    def __init__(self, message: str, *, hint: str, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
         self.faults = faults
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return functools.partial(type(self), hint=self.hint, faults=self.faults), (self.what,)
+        return functools.partial(type(self), hint=self.hint, faults=self.faults), (self.message,)

@@ -53,12 +53,12 @@ def probe(network: bytes, *, name: str, delegate: str = "none") -> None:
         _, status = os.waitpid(child, 0)
     if not answer:
         slow = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
-        what = (
+        message = (
             f"runs for over {SECONDS} seconds" if slow else "crashes the TFLite interpreter, or takes too much memory"
         )
         if delegate != "none":
-            raise ModelError(f"{name} {what} on the Edge TPU", hint=LIBRARY_CLASH)
-        raise ModelError(f"{name} {what}", hint="convert or download it again")
+            raise ModelError(f"{name} {message} on the Edge TPU", hint=LIBRARY_CLASH)
+        raise ModelError(f"{name} {message}", hint="convert or download it again")
     if fault := json.loads(answer):
         kind = MissingDependency if fault["missing"] else ModelError
         raise kind(fault["what"], hint=fault["hint"])
@@ -94,7 +94,7 @@ def _fault(network: bytes, name: str, delegate: str) -> dict[str, str | bool] | 
         interpreter = Interpreter(network, name=name, delegate=delegate)
         interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
     except (ModelError, MissingDependency) as error:
-        return {"what": error.what, "hint": error.hint, "missing": isinstance(error, MissingDependency)}
+        return {"what": error.message, "hint": error.hint, "missing": isinstance(error, MissingDependency)}
     except MemoryError:
         return {
             "what": f"{name} takes more than {MEMORY // 2**20} MiB",

@@ -100,16 +100,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
             # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
-            what = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
-            _complain(f"{one_line(what)}; check the disk, and the rights of the file")
+            message = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
+            _complain(f"{one_line(message)}; check the disk, and the rights of the file")
         sys.exit(1)
 
 
-def _complain(what: str) -> None:
+def _complain(message: str) -> None:
     # Inside, because hardly any run has an error.
     from edge_cls.systemd.logs import error_prefix
 
-    typer.echo(f"{error_prefix(os.environ)}error: {what}", err=True)
+    typer.echo(f"{error_prefix(os.environ)}error: {message}", err=True)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:

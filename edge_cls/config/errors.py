@@ -54,13 +54,13 @@ class Fault:
     """Something wrong with a setting: where, what, and how to mend it."""
 
     where: str
-    what: str
+    message: str
     hint: str
 
     @property
     def found(self) -> str:
         """Where and what."""
-        return f"{self.where}: {self.what}"
+        return f"{self.where}: {self.message}"
 
     def __str__(self) -> str:
         """All in one line."""
@@ -72,10 +72,10 @@ def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) 
     faults = []
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
-        what, hint = _told(details, model, owners, models)
+        message, hint = _told(details, model, owners, models)
         if details["type"] == "missing" and isinstance(path[-1], int):
             path = path[:-1]  # It is the list that is too short.
-        faults.append(Fault(_where(path, set_by), what, hint))
+        faults.append(Fault(_where(path, set_by), message, hint))
     return list(dict.fromkeys(faults))
 
 
@@ -136,7 +136,7 @@ def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: li
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "value_error":
         error = context["error"]
-        return error.what, error.hint
+        return error.message, error.hint
     if kind == "extra_forbidden":
         return _unknown(str(details["loc"][-1]), owners[0], model)
     if kind == "missing":
@@ -168,14 +168,14 @@ def _no_choice(value: object, expected: str) -> tuple[str, str]:
 
 
 def _unknown(key: str, owner: _Model, model: _Model) -> tuple[str, str]:
-    what = "there is no such key"
+    message = "there is no such key"
     if near := nearest(key.lower().replace("-", "_"), owner.model_fields):
-        return what, f"did you mean {near}?"
+        return message, f"did you mean {near}?"
     if key in model.model_fields:
-        return what, f"{key} belongs to the top of the file, above the first line in brackets"
+        return message, f"{key} belongs to the top of the file, above the first line in brackets"
     if tables := [name for name, table in _tables(model) if key in table.model_fields]:
-        return what, f"{key} belongs to {tables[0]}"
-    return what, f"the keys here are {', '.join(owner.model_fields)}"
+        return message, f"{key} belongs to {tables[0]}"
+    return message, f"the keys here are {', '.join(owner.model_fields)}"
 
 
 def _tables(model: _Model, above: str = "") -> Iterator[tuple[str, _Model]]:

@@ -53,8 +53,10 @@ def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, A
         faults += faults_of(error, Config, set_by)
     if faults:
         *others, last = faults
-        what = "; ".join([*map(str, others), last.found])
-        raise ConfigError(what if path is None else f"{path}: {what}", hint=last.hint, faults=tuple(map(str, faults)))
+        message = "; ".join([*map(str, others), last.found])
+        raise ConfigError(
+            message if path is None else f"{path}: {message}", hint=last.hint, faults=tuple(map(str, faults))
+        )
     return config
 
 

@@ -36,7 +36,7 @@ def check_configuration(machine: Machine, path: Path | None) -> tuple[Check, Nee
             path = default
         config = load(path, environ=machine.environ)
     except EdgeClsError as error:
-        return fail(name, error.what, error.hint), Needs()
+        return fail(name, error.message, error.hint), Needs()
     except ImportError as error:
         return fail(name, f"it cannot be read ({error})", _BROKEN), Needs()
     return ok(name, f"there is no {DEFAULT_FILE}: the defaults hold" if path is None else str(path)), _needs(config)
@@ -89,7 +89,7 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
         model = Model(file, labels=() if needs.labels is None else read_labels(needs.labels))
         check_golden(model)
     except EdgeClsError as error:
-        return fail(name, error.what, error.hint), None
+        return fail(name, error.message, error.hint), None
     frames = len(file.golden)
     golden = f"its {frames} golden frames agree" if frames else "it has no golden frames"
     shown = path if needs.model else "the built-in backbone"
@@ -133,14 +133,14 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
                 faults = ["it is damaged"] if memory.recovered else memory.check()
                 taught, theirs = memory.classes(), memory.space
         except EdgeClsError as error:
-            return fail(name, error.what.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
+            return fail(name, error.message.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
     found = f"{path}, {sum(taught.values())} examples of {len(taught)} classes"
     if faults:
         return fail(name, f"{found}: {faults[0]}", f"edge-cls memory check --repair --memory {path}")
     model = needs.model or builtin_file(_BACKBONE)
     if taught and space == "":
         mismatch = no_embedding(path, model)
-        return fail(name, mismatch.what, mismatch.hint)
+        return fail(name, mismatch.message, mismatch.hint)
     if theirs is not None and space and theirs != space:
         return fail(
             name,

@@ -26,7 +26,7 @@ def check(database: Database) -> list[str]:
     try:
         return _faults(database)
     except DamagedFile as error:
-        return [error.what]
+        return [error.message]
 
 
 def _faults(database: Database) -> list[str]:

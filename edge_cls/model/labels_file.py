@@ -25,4 +25,4 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise LabelError(f"{path} is no text file of labels ({error})", hint="write one label a line, UTF-8") from error
     except LabelError as error:
-        raise LabelError(f"{path}: {error.what}", hint=error.hint) from error
+        raise LabelError(f"{path}: {error.message}", hint=error.hint) from error

@@ -228,7 +228,7 @@ def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Pat
     with pytest.raises(SpaceMismatch) as refused:
         Classifier(model, labels=labels, memory=taught)
     assert (said.level, memory.level) == (Level.OK, Level.FAIL)
-    assert (memory.found, memory.hint) == (refused.value.what, refused.value.hint)
+    assert (memory.found, memory.hint) == (refused.value.message, refused.value.hint)
     with Memory(taught) as emptied:
         for label in ("mug", "cup"):
             emptied.forget(label)

@@ -110,7 +110,7 @@ def test_files_that_cannot_be_used_are_told_with_the_reason(photos: Path) -> Non
         file.truncate(10**11)
     Image.new("RGB", (2, 2)).save(photos / "dog" / "tiny.png")
     diagnosis = diagnosis_of(photos)
-    reasons = {finding.paths[0].name: finding.what for finding in diagnosis.of_kind("unusable")}
+    reasons = {finding.paths[0].name: finding.message for finding in diagnosis.of_kind("unusable")}
     names = [
         b"cut.png",
         b"empty.jpg",
@@ -164,7 +164,7 @@ def test_duplicates_are_told_by_what_they_spoil(tmp_path: Path) -> None:
     assert found(diagnosis, "near-duplicate") == {"train/cat/001.png", "train/cat/small.png"}
     assert found(diagnosis, "conflict") == {"train/cat/002.png", "train/dog/cat2.png"}
     assert found(diagnosis, "leak") == {"train/dog/103.png", "test/dog/leak.jpg"}
-    assert [finding.what for finding in diagnosis.of_kind("leak")] == ["nearly the same in test and train"]
+    assert [finding.message for finding in diagnosis.of_kind("leak")] == ["nearly the same in test and train"]
     assert not diagnosis.sound
 
 
@@ -204,12 +204,12 @@ def test_where_many_photos_are_grey_or_all_are_small_that_is_not_strange(tmp_pat
 )
 def test_classes_that_are_too_small_or_no_labels_are_told(counts: list[tuple[str, int]], says: list[str]) -> None:
     findings = class_findings([ClassCount(label, {"": number}) for label, number in counts])
-    assert [finding.what for finding in findings] == says
+    assert [finding.message for finding in findings] == says
 
 
 def test_a_class_that_a_split_lacks_is_told() -> None:
     counts = [ClassCount("cat", {"train": 30, "test": 9}), ClassCount("dog", {"train": 30, "test": 0})]
-    assert [finding.what for finding in class_findings(counts)] == ["dog has no photo in test"]
+    assert [finding.message for finding in class_findings(counts)] == ["dog has no photo in test"]
 
 
 def clusters(count: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

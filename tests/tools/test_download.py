@@ -159,7 +159,7 @@ def test_without_a_server_the_way_by_hand_is_told(server: FileServer, target: Pa
     server.close()
     with pytest.raises(DownloadError) as caught:
         fetch(server, target)
-    assert caught.value.what == "weights.h5 cannot be fetched from 127.0.0.1 (Connection refused)"
+    assert caught.value.message == "weights.h5 cannot be fetched from 127.0.0.1 (Connection refused)"
     assert caught.value.hint == (
         f"try again, or, where there is no network, fetch {server.url} on another machine and put it at {target}"
     )

@@ -73,7 +73,7 @@ def failure(source: Path, **options: float) -> str:
         compile_model(source, folder, **options)  # type: ignore[arg-type]
     assert [path.name for path in folder.iterdir()] == ["tiny_edgetpu.log"]
     assert f"see {folder / 'tiny_edgetpu.log'}" in caught.value.hint
-    return caught.value.what
+    return caught.value.message
 
 
 def test_too_little_on_the_edge_tpu_is_a_failure(source: Path, compiled: Path, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_log_that_is_not_understood_is_told(source: Path, compiled: Path, tmp_
 def test_without_the_compiler_the_mend_is_told(source: Path) -> None:
     with pytest.raises(MissingDependency) as caught:
         compile_model(source, source.parent)
-    assert caught.value.what == "edgetpu_compiler is not installed"
+    assert caught.value.message == "edgetpu_compiler is not installed"
     assert "on x86-64 Debian or Ubuntu" in caught.value.hint
     assert f"edge-cls edgetpu check {source}" in caught.value.hint
 

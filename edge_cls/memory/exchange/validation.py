@@ -27,7 +27,7 @@ def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> 
         try:
             fault = _fault(record, dims)
         except EdgeClsError as error:
-            fault = error.what
+            fault = error.message
         if fault:
             raise MemoryFileError(
                 f"{source} holds an example that makes no sense ({record.id[:36]}: {fault})", hint="export it again"

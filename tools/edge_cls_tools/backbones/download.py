@@ -55,8 +55,8 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, pr
     except EdgeClsError:
         raise
     except requests.RequestException as error:
-        what = f"{target.name} cannot be fetched from {urlsplit(url).hostname} ({_cause(error)})"
-        raise DownloadError(what, hint=by_hand) from error
+        message = f"{target.name} cannot be fetched from {urlsplit(url).hostname} ({_cause(error)})"
+        raise DownloadError(message, hint=by_hand) from error
     except OSError as error:
         raise OutputError(
             f"{target} cannot be written ({error.strerror})", hint="free some space, or check the rights of its folder"

@@ -176,7 +176,7 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, object]:
         "findings": [
             {
                 "kind": finding.kind,
-                "what": finding.what,
+                "what": finding.message,
                 "files": [str(path.relative_to(diagnosis.root)) for path in finding.paths],
                 "suggested_label": finding.suggested_label,
             }
@@ -213,7 +213,7 @@ def _line(finding: Finding, root: Path) -> str:
 
     names = ", ".join(shown(path, root) for path in finding.paths[:_EXAMPLES])
     more = f" and {len(finding.paths) - _EXAMPLES} more" if len(finding.paths) > _EXAMPLES else ""
-    return f"{names}{more}: {finding.what}" if names else finding.what
+    return f"{names}{more}: {finding.message}" if names else finding.message
 
 
 def _verdict(diagnosis: Diagnosis) -> str:

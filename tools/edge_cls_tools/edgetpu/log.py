@@ -68,8 +68,8 @@ def last_words(text: str) -> str:
     return said[:300]
 
 
-def _number(what: str, text: str) -> int | None:
-    found = re.search(rf"^{re.escape(what)}:\s*(\d+)\s*$", text, re.MULTILINE)
+def _number(message: str, text: str) -> int | None:
+    found = re.search(rf"^{re.escape(message)}:\s*(\d+)\s*$", text, re.MULTILINE)
     return int(found[1]) if found else None
 
 

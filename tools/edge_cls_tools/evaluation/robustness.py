@@ -98,8 +98,8 @@ def changes(kind: Perturbation, photo: Photo, frame: Frame, backdrop: Frame) -> 
     return (kind.draw(frame, strength, _chance(photo, kind.name), backdrop) for strength in kind.strengths)
 
 
-def _chance(photo: Photo, what: str) -> np.random.Generator:
-    return np.random.default_rng([*photo.digest, *what.encode()])
+def _chance(photo: Photo, message: str) -> np.random.Generator:
+    return np.random.default_rng([*photo.digest, *message.encode()])
 
 
 def _right(model: Model, frame: Frame, photo: Photo) -> bool:

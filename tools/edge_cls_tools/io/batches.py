@@ -66,7 +66,7 @@ def _unreadable(paths: Sequence[Path]) -> DatasetError:
         try:
             read_image(path)
         except ImageError as error:
-            faults.append(error.what)
+            faults.append(error.message)
     more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
     return DatasetError(
         f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",

@@ -28,7 +28,7 @@ def _fault(made: Quantization, max_drop: float) -> str:
     try:
         made.check(max_drop)
     except ConversionError as error:
-        return error.what
+        return error.message
     return ""
 
 

@@ -73,7 +73,7 @@ def class_findings(counts: Sequence[ClassCount]) -> Iterator[Finding]:
         try:
             check_label(name)
         except LabelError as error:
-            yield Finding("class", error.what)
+            yield Finding("class", error.message)
         missing = [split for split, photos in count.photos.items() if not photos]
         if count.total < MIN_PHOTOS:
             yield Finding("class", f"{name} has {count.total} photos; training needs {MIN_PHOTOS}, better {FEW_PHOTOS}")

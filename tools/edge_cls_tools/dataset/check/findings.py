@@ -44,7 +44,7 @@ class Finding:
     """One thing that was found: its kind, what it is in words, and the files it is about, alike ones together."""
 
     kind: str
-    what: str
+    message: str
     paths: tuple[Path, ...] = ()
     suggested_label: str | None = None
 

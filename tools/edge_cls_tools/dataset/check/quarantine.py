@@ -42,7 +42,9 @@ def quarantine(findings: Sequence[Finding], root: Path, folder: Path) -> list[Pa
         for path in finding.paths:
             target = _free(folder / path.relative_to(root))
             came_from = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow a link that is to be moved itself
-            _append(folder, Entry(name=_text(target.relative_to(folder)), came_from=_text(came_from), why=finding.what))
+            _append(
+                folder, Entry(name=_text(target.relative_to(folder)), came_from=_text(came_from), why=finding.message)
+            )
             _move(path, target)
             moved.append(target)
     return moved

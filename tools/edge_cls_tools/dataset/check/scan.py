@@ -81,7 +81,7 @@ def examine(file: PhotoFile) -> Examined:
         digest = hashlib.sha256(content).digest()
         frame = read_image(content, "it")
     except ImageError as error:
-        return Examined(file, fault=error.what)
+        return Examined(file, fault=error.message)
     except OSError as error:
         return Examined(file, fault=f"cannot be read ({error.strerror})")
     look = small_look(frame)
