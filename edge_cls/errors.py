@@ -113,13 +113,13 @@ class MissingDependency(EdgeClsError, ImportError):
 
 
 class ConfigError(EdgeClsError, ValueError):
-    """A setting that makes no sense. `faults`: where several were looked for, each that was found, one line each."""
+    """A setting that makes no sense. `problems`: where several were looked for, each that was found, one line each."""
 
     exit_code = 78
 
-    def __init__(self, message: str, *, hint: str, faults: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, *, hint: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint)
-        self.faults = faults
+        self.problems = problems
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return functools.partial(type(self), hint=self.hint, faults=self.faults), (self.message,)
+        return functools.partial(type(self), hint=self.hint, problems=self.problems), (self.message,)

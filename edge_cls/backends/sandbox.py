@@ -59,17 +59,17 @@ def probe(network: bytes, *, name: str, delegate: str = "none") -> None:
         if delegate != "none":
             raise ModelError(f"{name} {message} on the Edge TPU", hint=LIBRARY_CLASH)
         raise ModelError(f"{name} {message}", hint="convert or download it again")
-    if fault := json.loads(answer):
-        kind = MissingDependency if fault["missing"] else ModelError
-        raise kind(fault["what"], hint=fault["hint"])
+    if problem := json.loads(answer):
+        kind = MissingDependency if problem["missing"] else ModelError
+        raise kind(problem["what"], hint=problem["hint"])
 
 
 def _try(network: bytes, name: str, delegate: str, writer: int) -> NoReturn:
     """Load and run `network` in this process, the child, and write what is wrong with it, or null."""
     try:
         _confine()
-        fault = _fault(network, name, delegate)
-        os.write(writer, json.dumps(fault).encode())
+        problem = _problem(network, name, delegate)
+        os.write(writer, json.dumps(problem).encode())
     finally:
         os._exit(0)
 
@@ -89,7 +89,7 @@ def _confine() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY, most))
 
 
-def _fault(network: bytes, name: str, delegate: str) -> dict[str, str | bool] | None:
+def _problem(network: bytes, name: str, delegate: str) -> dict[str, str | bool] | None:
     try:
         interpreter = Interpreter(network, name=name, delegate=delegate)
         interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))

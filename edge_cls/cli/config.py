@@ -53,7 +53,7 @@ def check(file: _File = None) -> None:
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.config.checks import doubts, missing
+    from edge_cls.config.checks import missing, warnings
     from edge_cls.errors import ConfigError, one_line
     from edge_cls.systemd.unit import own_folders
 
@@ -61,17 +61,17 @@ def check(file: _File = None) -> None:
     try:
         loaded = load(path, environ=os.environ)
     except ConfigError as error:
-        if not error.faults:
+        if not error.problems:
             raise
-        faults = list(error.faults)
+        problems = list(error.problems)
         typer.echo("mend these first; then what is named is looked for:", err=True)
     else:
-        faults = list(map(str, missing(loaded)))
-        for doubt in doubts(loaded, path, shown=own_folders()):
-            typer.echo(f"warning: {doubt}", err=True)
-    for fault in faults:
-        typer.echo(fault)
-    if faults:
+        problems = list(map(str, missing(loaded)))
+        for warning in warnings(loaded, path, shown=own_folders()):
+            typer.echo(f"warning: {warning}", err=True)
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
         raise typer.Exit(ConfigError.exit_code)
     typer.echo(f"{one_line(str(path))} is sound")
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from edge_cls.config.errors import Fault
+from edge_cls.config.errors import ConfigProblem
 from edge_cls.config.loading import DEFAULT_FILE
 from edge_cls.config.schema import CommandSink, Config, JsonLinesSink, StateFileSink
 from edge_cls.core.urls import showable
@@ -26,51 +26,51 @@ _WRITABLE = (*OF_THE_SERVICE, Path("/dev"))
 _FLEETING = (Path("/run"), Path("/dev"))
 
 
-def missing(config: Config) -> Iterator[Fault]:
+def missing(config: Config) -> Iterator[ConfigProblem]:
     """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
     for where, path in _read(config):
         if trouble := _unreadable(path):
-            yield Fault(where, trouble, "check the path and its rights")
+            yield ConfigProblem(where, trouble, "check the path and its rights")
     for where, path in _written(config):
         if path.is_dir():
-            yield Fault(where, f"{path} is a folder", "name a file in it")
+            yield ConfigProblem(where, f"{path} is a folder", "name a file in it")
     name = config.source.name
     if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         hint = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
-        yield Fault("source.name", f"{showable(name)} does not exist", hint)
+        yield ConfigProblem("source.name", f"{showable(name)} does not exist", hint)
     for where, program in _started(config):
         if not _is_program(program):
-            yield Fault(where, f"{program} is no program", "check the path, or chmod +x it")
+            yield ConfigProblem(where, f"{program} is no program", "check the path, or chmod +x it")
 
 
-def doubts(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[Fault]:
+def warnings(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[ConfigProblem]:
     """Yield what may be meant so, and probably is not.
 
     `file` is where the configuration was read. `shown`: the folders of a home that the unit shows to the service.
     """
     name = config.source.name
     if name is None:
-        yield Fault("source.name", "no source is named", "name one here, or with --source")
+        yield ConfigProblem("source.name", "no source is named", "name one here, or with --source")
     elif "://" in name and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
-        yield Fault("source.name", "everybody may read the password in it", _closing(file))
+        yield ConfigProblem("source.name", "everybody may read the password in it", _closing(file))
     if config.memory is None and config.panel is not None and config.panel.button:
-        yield Fault("panel.button", "nothing can be taught without a memory", "set memory")
+        yield ConfigProblem("panel.button", "nothing can be taught without a memory", "set memory")
     if config.memory is None and config.classes == "memory":
-        yield Fault("classes", "no class can be known without a memory", "set memory, or other classes")
+        yield ConfigProblem("classes", "no class can be known without a memory", "set memory, or other classes")
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
         if is_set and config.model is None:
-            yield Fault(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
+            yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
     out_of_reach = list(_out_of_reach(config, shown)) if _of_service(file) else []
     yield from out_of_reach
-    told = {fault.where for fault in out_of_reach}
+    told = {problem.where for problem in out_of_reach}
     for where, path in _written(config):
         if where not in told and path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
             # What root made the service could not write into.
             make = "install -d -o edge-cls -g edge-cls" if _of_service(file) else "mkdir -p"
-            yield Fault(where, f"the folder {path.parent} does not exist", f"make it: {make} {path.parent}")
+            yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"make it: {make} {path.parent}")
 
 
-def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
+def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[ConfigProblem]:
     """Yield what a person has and the service has not, as its unit shuts it off."""
     written = dict(_written(config))
     writable = [folder.resolve() for folder in _WRITABLE]  # one may be a link to a larger card
@@ -78,14 +78,18 @@ def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[Fault]:
         real = Path(os.path.realpath(path))
         # A link is of no use where it leads out of sight, nor where it lies there itself.
         if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
-            yield Fault(where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls")
+            yield ConfigProblem(
+                where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls"
+            )
         elif where in written and not _is_below(real, writable):
-            yield Fault(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
+            yield ConfigProblem(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
         elif where == "memory" and _is_below(real, _FLEETING):
-            yield Fault(where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls")
+            yield ConfigProblem(
+                where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls"
+            )
     if config.panel is not None and config.panel.kind == "keyboard" and config.panel.device is None:
         hint = 'name a keypad: device = "/dev/input/by-id/usb-NAME-event-kbd"'
-        yield Fault("panel.device", "the service has no terminal to read keys from", hint)
+        yield ConfigProblem("panel.device", "the service has no terminal to read keys from", hint)
 
 
 def _is_below(path: Path, folders: Collection[Path]) -> bool:

@@ -50,7 +50,7 @@ _BOUNDS = {
 
 
 @dataclass(frozen=True)
-class Fault:
+class ConfigProblem:
     """Something wrong with a setting: where, what, and how to mend it."""
 
     where: str
@@ -67,16 +67,16 @@ class Fault:
         return one_line(f"{self.found}; {self.hint}")
 
 
-def faults_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[Fault]:
+def problems_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[ConfigProblem]:
     """Return what was found. `set_by` names who gave the value of a key, where that was not the file."""
-    faults = []
+    problems = []
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
         message, hint = _told(details, model, owners, models)
         if details["type"] == "missing" and isinstance(path[-1], int):
             path = path[:-1]  # It is the list that is too short.
-        faults.append(Fault(_where(path, set_by), message, hint))
-    return list(dict.fromkeys(faults))
+        problems.append(ConfigProblem(_where(path, set_by), message, hint))
+    return list(dict.fromkeys(problems))
 
 
 def models_in(annotation: Any) -> Iterator[_Model]:

@@ -9,7 +9,7 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from edge_cls.config.errors import Fault, Key, faults_of, models_in, nearest
+from edge_cls.config.errors import ConfigProblem, Key, models_in, nearest, problems_of
 from edge_cls.config.schema import Config
 from edge_cls.errors import ConfigError
 from edge_cls.files import open_regular
@@ -36,26 +36,26 @@ def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, A
     """
     content = {} if path is None else _anchored(_read(path), path.parent)
     variables = variable_names()
-    faults: list[Fault] = []
+    problems: list[ConfigProblem] = []
     set_by: dict[Key, str] = {}
     for name in sorted(environ):
         if name in variables and environ[name]:
             set_by[variables[name]] = name
             _put(content, variables[name], _parsed(environ[name]))
         elif _is_unknown(name, variables):
-            faults.append(Fault(name, "there is no such setting", _meant(name, variables)))
+            problems.append(ConfigProblem(name, "there is no such setting", _meant(name, variables)))
     for key, value in _given(given or {}):
         set_by[key] = "--" + (key[0] if key[-1] == "name" else key[-1]).replace("_", "-")
         _put(content, key, value)
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        faults += faults_of(error, Config, set_by)
-    if faults:
-        *others, last = faults
+        problems += problems_of(error, Config, set_by)
+    if problems:
+        *others, last = problems
         message = "; ".join([*map(str, others), last.found])
         raise ConfigError(
-            message if path is None else f"{path}: {message}", hint=last.hint, faults=tuple(map(str, faults))
+            message if path is None else f"{path}: {message}", hint=last.hint, problems=tuple(map(str, problems))
         )
     return config
 

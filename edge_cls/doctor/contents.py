@@ -130,13 +130,13 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
         try:
             copy_untouched(path, copied)
             with Memory(copied) as memory:
-                faults = ["it is damaged"] if memory.recovered else memory.check()
+                problems = ["it is damaged"] if memory.recovered else memory.check()
                 taught, theirs = memory.classes(), memory.space
         except EdgeClsError as error:
             return fail(name, error.message.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
     found = f"{path}, {sum(taught.values())} examples of {len(taught)} classes"
-    if faults:
-        return fail(name, f"{found}: {faults[0]}", f"edge-cls memory check --repair --memory {path}")
+    if problems:
+        return fail(name, f"{found}: {problems[0]}", f"edge-cls memory check --repair --memory {path}")
     model = needs.model or builtin_file(_BACKBONE)
     if taught and space == "":
         mismatch = no_embedding(path, model)

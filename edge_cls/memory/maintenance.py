@@ -24,34 +24,34 @@ from edge_cls.memory.records import vector_crc
 def check(database: Database) -> list[str]:
     """Return what is wrong with the file, a sentence each; nothing where it is sound."""
     try:
-        return _faults(database)
+        return _problems(database)
     except DamagedFile as error:
         return [error.message]
 
 
-def _faults(database: Database) -> list[str]:
+def _problems(database: Database) -> list[str]:
     with database.snapshot() as connection:
-        faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check") if fault != "ok"]
-        if faults:
-            return faults  # what follows would only stumble over the same
-        faults += [
+        problems = [str(problem) for (problem,) in connection.execute("PRAGMA integrity_check") if problem != "ok"]
+        if problems:
+            return problems  # what follows would only stumble over the same
+        problems += [
             f"a row of {table} points to no row of {parent}"
             for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
         ]
         for identity, crop, crc in connection.execute("SELECT id, crop, crop_crc FROM example WHERE crop IS NOT NULL"):
             if zlib.crc32(crop) != crc:
-                faults.append(f"the crop of example {identity} has changed by itself")
+                problems.append(f"the crop of example {identity} has changed by itself")
         for identity, vector, scale, zero_point, crc in connection.execute(
             "SELECT id, vector, scale, zero_point, crc FROM embedding JOIN example ON number = embedding.example"
         ):
             if vector_crc(vector, scale, zero_point) != crc:
-                faults.append(f"the vector of example {identity} has changed by itself")
+                problems.append(f"the vector of example {identity} has changed by itself")
         for (identity,) in connection.execute(
             "SELECT id FROM example WHERE deleted_at IS NULL AND NOT EXISTS (SELECT * FROM embedding"
             " WHERE embedding.example = number AND space = (SELECT space FROM state))"
         ):
-            faults.append(f"example {identity} has no vector: run 'edge-cls memory reembed --model MODEL'")
-    return faults
+            problems.append(f"example {identity} has no vector: run 'edge-cls memory reembed --model MODEL'")
+    return problems
 
 
 def backup(database: Database, path: Path) -> None:
@@ -167,8 +167,8 @@ def restore(database: Database, path: Path) -> Path:
             target.execute("VACUUM")
         copy = Database(copied)
         try:
-            if faults := check(copy):
-                raise MemoryFileError(f"{path} is damaged ({faults[0]})", hint="give another copy")
+            if problems := check(copy):
+                raise MemoryFileError(f"{path} is damaged ({problems[0]})", hint="give another copy")
             # For those who follow the file it is another one from now on.
             with copy.change() as connection:
                 connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))

@@ -104,17 +104,17 @@ def _write(path: Path, text: str) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove `folder`. Where something is mounted, there or below, stays an empty folder."""
-    faults: list[OSError] = []
+    problems: list[OSError] = []
 
     def note(_: object, __: object, error: Any) -> None:
-        faults.append(error[1] if isinstance(error, tuple) else error)
+        problems.append(error[1] if isinstance(error, tuple) else error)
 
     how: dict[str, Any] = {"onexc": note} if sys.version_info >= (3, 12) else {"onerror": note}
     shutil.rmtree(folder, **how)
-    mounted = any(fault.errno == errno.EBUSY for fault in faults)
-    for fault in faults:
-        if not (mounted and fault.errno in (errno.EBUSY, errno.ENOTEMPTY)):
-            raise fault
+    mounted = any(problem.errno == errno.EBUSY for problem in problems)
+    for problem in problems:
+        if not (mounted and problem.errno in (errno.EBUSY, errno.ENOTEMPTY)):
+            raise problem
 
 
 def show_log(*, lines: int, follow: bool) -> int:

@@ -33,10 +33,10 @@ def write(folder: Path, text: str) -> Path:
     return file
 
 
-def faults(folder: Path, text: str, **environ: str) -> tuple[str, ...]:
+def problems(folder: Path, text: str, **environ: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as raised:
         load(write(folder, text), environ=environ)
-    return raised.value.faults
+    return raised.value.problems
 
 
 def test_nothing_said_gives_the_defaults_and_an_empty_file_too(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("text", "told"), FAULTS.items(), ids=lambda one: str(one)[:30])
 def test_a_fault_says_where_and_what_and_how_to_mend_it(tmp_path: Path, text: str, told: str) -> None:
-    assert faults(tmp_path, text) == (told,)
+    assert problems(tmp_path, text) == (told,)
 
 
 BUTTONS = {
@@ -201,7 +201,7 @@ BUTTONS = {
 def test_a_panel_that_makes_no_sense_is_refused(tmp_path: Path, panel: str, told: str) -> None:
     keys, *buttons = panel.split("|")
     listed = ", ".join(f"{{ {button} }}" for button in buttons)
-    assert faults(tmp_path, f"panel = {{ {keys}, button = [{listed}] }}") == (told,)
+    assert problems(tmp_path, f"panel = {{ {keys}, button = [{listed}] }}") == (told,)
 
 
 @pytest.mark.parametrize("button", ["action = 'forget'", "action = 'forget', label = 'a'", "action = 'background'"])
@@ -215,7 +215,9 @@ def test_an_output_may_not_have_the_pin_of_a_button(tmp_path: Path) -> None:
         panel = { kind = "gpio", button = [{ pin = 5, label = "a" }] }
         sink = [{ kind = "gpio", pin = 5, label = "a" }]
     """
-    assert faults(tmp_path, text) == ("sink: pin 5 is used twice; give each button, light and output a pin of its own",)
+    assert problems(tmp_path, text) == (
+        "sink: pin 5 is used twice; give each button, light and output a pin of its own",
+    )
 
 
 def test_all_faults_are_told_at_once_and_in_one_line(tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def test_all_faults_are_told_at_once_and_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         load(write(tmp_path, text), environ={"EDGE_CLS_X": "1", "EDGE_CLS_HEAD": "x"})
     told = raised.value
-    wheres = [fault.partition(":")[0] for fault in told.faults]
+    wheres = [problem.partition(":")[0] for problem in told.problems]
     assert wheres == [
         "EDGE_CLS_X",
         "EDGE_CLS_HEAD",
@@ -234,8 +236,8 @@ def test_all_faults_are_told_at_once_and_in_one_line(tmp_path: Path) -> None:
         "sink #2",
         "memry",
     ]
-    assert str(told) == f"{tmp_path / 'config.toml'}: " + "; ".join(told.faults)
-    assert pickle.loads(pickle.dumps(told)).faults == told.faults  # noqa: S301 - our own bytes
+    assert str(told) == f"{tmp_path / 'config.toml'}: " + "; ".join(told.problems)
+    assert pickle.loads(pickle.dumps(told)).problems == told.problems  # noqa: S301 - our own bytes
 
 
 def test_the_states_take_what_the_configuration_lets_through() -> None:
@@ -275,13 +277,13 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, told: 
     with pytest.raises(ConfigError) as raised:
         load(file, environ={})
     assert str(raised.value).startswith(f"{file} {told}")
-    assert (raised.value.exit_code, raised.value.faults) == (78, ())
+    assert (raised.value.exit_code, raised.value.problems) == (78, ())
 
 
 @pytest.mark.parametrize("value", ["0x" + "f" * 5000, "{ " + "a." * 5000 + "a = 1 }"], ids=["number", "table"])
 def test_a_value_that_python_cannot_show_is_refused(tmp_path: Path, value: str) -> None:
-    (fault,) = faults(tmp_path, f"head = {value}")
-    assert re.match("head: .* is a (whole number|table), not a text; ", fault)
+    (problem,) = problems(tmp_path, f"head = {value}")
+    assert re.match("head: .* is a (whole number|table), not a text; ", problem)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -359,7 +361,7 @@ VARIABLES = {
 
 @pytest.mark.parametrize(("name", "told"), VARIABLES.items(), ids=list(VARIABLES))
 def test_a_bad_variable_is_named(tmp_path: Path, name: str, told: str) -> None:
-    assert faults(tmp_path, "", **{name: "x"}) == (f"{name}: {told}",)
+    assert problems(tmp_path, "", **{name: "x"}) == (f"{name}: {told}",)
 
 
 @pytest.mark.parametrize("name", ["a\u202fb.db", "a\x1b[31m\n.db", "\udcff.db"])
@@ -372,17 +374,17 @@ def test_a_file_may_have_any_name(name: str) -> None:
 def test_a_bad_option_is_named() -> None:
     with pytest.raises(ConfigError) as raised:
         load(None, environ={}, given={"source": {"name": ""}, "limits": {"max_fps": 0.0}, "head": "x"})
-    assert [fault.partition(":")[0] for fault in raised.value.faults] == ["--head", "--source", "--max-fps"]
+    assert [problem.partition(":")[0] for problem in raised.value.problems] == ["--head", "--source", "--max-fps"]
 
 
 def test_a_variable_cannot_set_another_one(tmp_path: Path) -> None:
-    (fault,) = faults(tmp_path, "", EDGE_CLS_HEAD='"auto"\nthreads = 1')
-    assert fault.startswith("EDGE_CLS_HEAD: there is no head ")
+    (problem,) = problems(tmp_path, "", EDGE_CLS_HEAD='"auto"\nthreads = 1')
+    assert problem.startswith("EDGE_CLS_HEAD: there is no head ")
 
 
 def test_a_variable_below_what_is_no_table_is_told_of_the_file(tmp_path: Path) -> None:
-    (fault,) = faults(tmp_path, "source = 3", EDGE_CLS_SOURCE__NAME="demo")
-    assert fault.startswith("source: 3 is a whole number, not a table")
+    (problem,) = problems(tmp_path, "source = 3", EDGE_CLS_SOURCE__NAME="demo")
+    assert problem.startswith("source: 3 is a whole number, not a table")
 
 
 def test_each_key_but_those_of_lists_has_a_variable() -> None:
@@ -489,7 +491,7 @@ def test_no_password_is_listed(url: str) -> None:
     ],
 )
 def test_no_password_is_in_a_fault(tmp_path: Path, text: str) -> None:
-    assert "secret" not in "".join(faults(tmp_path, text))
+    assert "secret" not in "".join(problems(tmp_path, text))
 
 
 def test_every_character_is_listed_as_toml_wants_it(tmp_path: Path) -> None:
@@ -632,8 +634,8 @@ def test_nonsense_is_refused_with_a_line_for_each_fault(document: dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder), dumps(document))
         told = refusal(file, {})
-    assert told is None or told.faults
-    assert told is None or all(re.fullmatch(r"[^\n]*: [^\n]+; [^\n]+", fault) for fault in told.faults)
+    assert told is None or told.problems
+    assert told is None or all(re.fullmatch(r"[^\n]*: [^\n]+; [^\n]+", problem) for problem in told.problems)
 
 
 @given(st.binary(max_size=200) | st.text("[]{}=\"'#.\\\n abe0", max_size=60).map(str.encode))
@@ -647,5 +649,5 @@ def test_bytes_are_a_configuration_or_refused(content: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(sorted(variable_names())), texts | scalars.map(str), max_size=4))
 def test_variables_are_settings_or_refused(environ: dict[str, str]) -> None:
     told = refusal(None, environ)
-    wheres = {re.split("[: ,]", fault)[0] for fault in told.faults} if told else set()
+    wheres = {re.split("[: ,]", problem)[0] for problem in told.problems} if told else set()
     assert wheres <= {*environ, "panel.kind"}

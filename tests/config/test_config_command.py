@@ -115,9 +115,9 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         path = "/usr"
         """
     )
-    code, faults, _ = checked(edge_cls("config", "check", str(here / "config.toml")))
+    code, problems, _ = checked(edge_cls("config", "check", str(here / "config.toml")))
     assert code == 78
-    assert faults == [
+    assert problems == [
         f"model: {here}/no.tflite does not exist; check the path and its rights",
         f"labels: {here}/folder cannot be read (Is a directory); check the path and its rights",
         f"memory: {here}/folder is a folder; name a file in it",
@@ -145,9 +145,9 @@ def test_check_does_not_tell_the_password_in_an_address_that_is_misspelt(
     monkeypatch.setattr(checks, "DEFAULT_FILE", here / "config.toml")
     monkeypatch.setattr(checks, "_HIDDEN", (here,))  # so that it is told that it is not seen, too
     (here / "config.toml").write_text(f"source.name = '{name}'")
-    code, (fault,), warnings = checked(edge_cls("config", "check", "config.toml"))
-    assert (code, any("secret" in line for line in (fault, *warnings))) == (78, False)
-    assert f"{told} does not exist; " in fault
+    code, (problem,), warnings = checked(edge_cls("config", "check", "config.toml"))
+    assert (code, any("secret" in line for line in (problem, *warnings))) == (78, False)
+    assert f"{told} does not exist; " in problem
 
 
 def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:

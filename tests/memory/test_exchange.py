@@ -106,7 +106,7 @@ def test_an_export_brings_back_everything_without_the_model(
 
     imported = take_in(other, tmp_path / "out", no_model, chosen=False)
     assert state(other) == state(memory)
-    assert (imported.merged.added, imported.merged.deleted, imported.faults, imported.missing) == (14, 2, (), 0)
+    assert (imported.merged.added, imported.merged.deleted, imported.problems, imported.missing) == (14, 2, (), 0)
 
 
 STEP = st.tuples(st.sampled_from(["teach", "remove", "relabel", "forget", "undo"]), st.integers(0, 5))
@@ -181,7 +181,7 @@ def test_what_was_done_by_hand_in_the_folder_counts(memory: Memory, other: Memor
     for into in (memory, other):
         imported = take(into, out)
         # The changed photo is another one; what it was is kept where it is known.
-        assert (imported.missing, imported.faults) == (2, ())
+        assert (imported.missing, imported.problems) == (2, ())
         assert take(into, out).merged == Merged(0, 0, 0, 5)
     assert labels(memory) == ["bowl", "cup", "cup", "mug", "mug", "mug"]
     assert labels(other) == ["bowl", "cup", "cup", "mug"]
@@ -222,7 +222,7 @@ def test_a_folder_of_photos_is_taken_but_for_the_bad_ones(other: Memory, tmp_pat
     (tmp_path / "photos" / "loop").symlink_to(tmp_path / "photos")
     imported = take(other, tmp_path / "photos")
     assert labels(other) == ["cup", "cup", "mug"]
-    assert sorted(str(fault).split(" is ")[1].split(";")[0] for fault in imported.faults) == [
+    assert sorted(str(problem).split(" is ")[1].split(";")[0] for problem in imported.problems) == [
         "no image of a known kind",
         "no label",
     ]

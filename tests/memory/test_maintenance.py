@@ -106,10 +106,10 @@ def test_check_names_every_fault(path: Path) -> None:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("DELETE FROM class WHERE label = 'secret'")
         said = memory.check()
-        for fault in (
+        for problem in (
             f"the crop of example {mug.id} has changed by itself",
             f"the vector of example {mug.id} has changed by itself",
             f"example {plant.id} has no vector",
             "a row of example points to no row of class",
         ):
-            assert any(fault in one for one in said), fault
+            assert any(problem in one for one in said), problem

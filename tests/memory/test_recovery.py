@@ -73,7 +73,7 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
             for example in after:
                 assert example.embedding.values.tolist() in (vector(seed).values.tolist() for seed in range(COUNT))
             # What is left has no fault but vectors that want to be made anew.
-            assert all("has no vector" in fault for fault in memory.check()), page
+            assert all("has no vector" in problem for problem in memory.check()), page
         for leftover in path.parent.glob("taught.db*"):
             leftover.unlink()
     assert found_by["opening"] > 5
@@ -102,8 +102,8 @@ def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path)
     content[place] ^= 1
     path.write_bytes(content)
     with Memory(path) as memory:
-        (fault,) = memory.check()
-        assert "the crop of example" in fault
+        (problem,) = memory.check()
+        assert "the crop of example" in problem
         assert memory.repair() is not None
         assert memory.check() == []
         assert len(memory.examples()) == COUNT - 1  # its vector is good, and serves
@@ -124,7 +124,7 @@ def test_a_file_that_was_cut_off_is_recovered_as_far_as_it_goes(path: Path, size
         if not memory.recovered and memory.check():
             memory.repair()
         teach(memory, "new")
-        assert memory.check() == [] or all("has no vector" in fault for fault in memory.check())
+        assert memory.check() == [] or all("has no vector" in problem for problem in memory.check())
 
 
 def test_what_lies_in_the_log_alone_is_recovered_too(path: Path, tmp_path: Path) -> None:

@@ -311,11 +311,11 @@ def unplug(device: Device) -> None:
 
 @pytest.mark.parametrize("fault", [kill, unplug])
 def test_one_that_stays_dead_is_given_up_for_good(
-    device: Device, plain: Path, fault: Callable[[Device], None], caplog: pytest.LogCaptureFixture
+    device: Device, plain: Path, problem: Callable[[Device], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     with Classifier(plain, delegate="auto") as classifier:
         expected = classifier.classify(BLUE)
-        fault(device)
+        problem(device)
         assert classifier.classify(BLUE) == expected
         assert str(classifier.model.trouble).startswith("on the CPU, not on the Edge TPU: ")
         assert caplog.messages[-1] == classifier.model.trouble
@@ -327,11 +327,11 @@ def test_one_that_stays_dead_is_given_up_for_good(
 
 @pytest.mark.parametrize("fault", [kill, unplug])
 def test_where_nothing_else_is_wanted_its_death_is_an_error(
-    device: Device, plain: Path, fault: Callable[[Device], None]
+    device: Device, plain: Path, problem: Callable[[Device], None]
 ) -> None:
     with Classifier(plain, delegate="edgetpu") as classifier:
         expected = classifier.classify(BLUE)
-        fault(device)
+        problem(device)
         with pytest.raises(ModelError, match=r"absent|Failed to execute request.*; unplug the Edge TPU"):
             classifier.classify(BLUE)
         gc.collect()

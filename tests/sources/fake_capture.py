@@ -17,7 +17,7 @@ class FakeVideoCapture:
     clock: Clock
     opens = True
     stalls = False
-    fault: str | None = None
+    problem: str | None = None
     gives = 1_000_000
     stamped = True
     asked: Sequence[object] = ()
@@ -47,8 +47,8 @@ class FakeVideoCapture:
     ) -> tuple[bool, Sequence[int]]:
         assert timeout > 0, "0 waits for ever"
         (stream,) = streams
-        if cls.fault:
-            raise cv2.error(cls.fault)
+        if cls.problem:
+            raise cv2.error(cls.problem)
         if cls.stalls:
             cls.clock.sleep(timeout / 1e9)
             return False, ()

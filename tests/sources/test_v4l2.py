@@ -89,10 +89,10 @@ def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(
 
 def test_a_camera_that_is_pulled_out_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
     source = V4l2Source(device, clock=clock)
-    camera.fault = "Error is reported for camera stream: 0"
+    camera.problem = "Error is reported for camera stream: 0"
     with pytest.raises(SourceError, match=r"video0 failed .*; check its cable, or plug it in again"):
         source.read()
-    camera.fault, camera.gives = None, 0
+    camera.problem, camera.gives = None, 0
     with pytest.raises(SourceError, match=r"video0 gives no more frames; check its cable"):
         source.read()
 

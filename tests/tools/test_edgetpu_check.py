@@ -69,8 +69,8 @@ def test_of_a_float_model_nothing_maps(tmp_path: Path) -> None:
     checked = check(toy_model.write_classifier(tmp_path / "m.tflite"))
     assert (checked.mapped, len(checked.verdicts), checked.passed) == (0, 3, False)
     for verdict in checked.verdicts:
-        assert verdict.faults[0].why == "it computes with FLOAT32"
-        assert verdict.faults[0].hint.startswith("quantise the whole model")
+        assert verdict.problems[0].why == "it computes with FLOAT32"
+        assert verdict.problems[0].hint.startswith("quantise the whole model")
 
 
 def at(model: Any, name: str) -> Any:
@@ -155,8 +155,10 @@ def test_each_limit_is_told_with_its_mend(
     (tmp_path / "m.tflite").write_bytes(pack(model))
     checked = check(tmp_path / "m.tflite")
     assert not checked.passed
-    faults = {fault.why: fault.hint for one in checked.verdicts if one.operator == operator for fault in one.faults}
-    assert faults[why]
+    problems = {
+        problem.why: problem.hint for one in checked.verdicts if one.operator == operator for problem in one.problems
+    }
+    assert problems[why]
 
 
 def test_what_comes_after_an_operator_on_the_cpu_stays_there_too(tmp_path: Path) -> None:
@@ -166,8 +168,8 @@ def test_what_comes_after_an_operator_on_the_cpu_stays_there_too(tmp_path: Path)
     verdicts = {verdict.operator: verdict for verdict in check(tmp_path / "m.tflite").verdicts}
     assert verdicts["CONV_2D"].maps
     assert verdicts["MEAN"].maps
-    assert [fault.why for fault in verdicts["FULLY_CONNECTED"].faults] == ["its weights are shuffled"]
-    assert "after an operator on the CPU" in verdicts["SOFTMAX"].faults[0].why
+    assert [problem.why for problem in verdicts["FULLY_CONNECTED"].problems] == ["its weights are shuffled"]
+    assert "after an operator on the CPU" in verdicts["SOFTMAX"].problems[0].why
 
 
 def test_what_comes_before_the_first_part_costs_nothing(tmp_path: Path) -> None:
@@ -202,4 +204,4 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, edge_cls: EdgeCls
     assert "   1 SOFTMAX (operator 2): it computes with FLOAT32; quantise the whole model" in done[1].stdout
     document = json.loads(done[2].stdout)
     assert (document["mapped"], document["operators"], document["compiled"]) == (0, 3, False)
-    assert document["verdicts"][0]["faults"][0]["why"] == "it computes with FLOAT32"
+    assert document["verdicts"][0]["problems"][0]["why"] == "it computes with FLOAT32"

@@ -74,9 +74,9 @@ def import_examples(
     with quiet_native_libraries(), opened(memory, make=True) as taught:
         for source in sources:
             imported = take_in(taught, source, network, chosen=model is not None)
-            for fault in imported.faults:
+            for problem in imported.problems:
                 # One bad photo does not cost the others their place.
-                typer.echo(f"error: {fault}", err=True)
+                typer.echo(f"error: {problem}", err=True)
                 failed = True
             _tell(source, imported)
     if failed:

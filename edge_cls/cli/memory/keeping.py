@@ -28,17 +28,17 @@ def check(
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
-        faults = taught.check()
-        if faults and repair and not taught.recovered:
+        problems = taught.check()
+        if problems and repair and not taught.recovered:
             taught.repair()
-            faults = taught.check()
+            problems = taught.check()
         recovered = taught.recovered
         examples = sum(taught.classes().values())
-    for fault in faults:
-        typer.echo(one_line(fault))
-    if faults and not recovered and not repair:
+    for problem in problems:
+        typer.echo(one_line(problem))
+    if problems and not recovered and not repair:
         typer.echo("to save what can be read: edge-cls memory check --repair", err=True)
-    if faults or recovered:
+    if problems or recovered:
         raise typer.Exit(1)
     typer.echo(f"{one_line(str(memory))} is sound ({count(examples)})")
 

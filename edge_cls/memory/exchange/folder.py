@@ -68,13 +68,13 @@ class _Document(BaseModel):
 class FolderSource:
     """The examples in a folder, as `records`; once they were read, what was not right with it.
 
-    `faults` are photos and folders that no example can be made of; `missing` counts the photos that were exported and
+    `problems` are photos and folders that no example can be made of; `missing` counts the photos that were exported and
     are there no more.
     """
 
     root: Path
     crop: Crop
-    faults: list[EdgeClsError] = field(default_factory=list)
+    problems: list[EdgeClsError] = field(default_factory=list)
     missing: int = 0
 
     def records(self) -> Generator[Record]:
@@ -86,8 +86,8 @@ class FolderSource:
         photos = list(self._photos(document.folders))
         if not photos and not entries:
             raise (
-                self.faults[0]
-                if self.faults
+                self.problems[0]
+                if self.problems
                 else MemoryFileError(
                     f"{self.root} holds no folder with photos", hint="make a folder a class, with photos in it"
                 )
@@ -122,7 +122,7 @@ class FolderSource:
             try:
                 label = labels.get(folder.name) or check_label(folder.name)
             except EdgeClsError as error:
-                self.faults.append(error)
+                self.problems.append(error)
                 continue
             for path in paths:
                 try:
@@ -130,7 +130,7 @@ class FolderSource:
                         digest = hashlib.file_digest(file, "sha256").hexdigest()
                 except OSError as error:
                     hint = "mend its rights, or remove it"
-                    self.faults.append(ImageError(f"{path} cannot be read ({error.strerror})", hint=hint))
+                    self.problems.append(ImageError(f"{path} cannot be read ({error.strerror})", hint=hint))
                     continue
                 yield _Photo(path, label, digest)
 
@@ -139,7 +139,7 @@ class FolderSource:
             try:
                 crop = self.crop(read_image(photo.path))
             except ImageError as error:
-                self.faults.append(error)
+                self.problems.append(error)
                 continue
             # The stamp of what nobody has edited: an edit or a deletion, wherever it was made, wins over it.
             name = str(uuid.uuid5(_PHOTOS, f"{photo.digest} {photo.label}"))

@@ -36,10 +36,10 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import. `faults` are photos that were passed over, `missing` counts those that are gone."""
+    """What came of an import. `problems` are photos that were passed over, `missing` counts those that are gone."""
 
     merged: Merged
-    faults: tuple[EdgeClsError, ...] = ()
+    problems: tuple[EdgeClsError, ...] = ()
     missing: int = 0
 
 
@@ -65,7 +65,7 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
     with contextlib.closing(folder.records() if folder else _records(source)) as found:
         space, records = _space(memory, checked(found, str(source), dims=dims), model, chosen=chosen)
         merged = memory.merge(records, space=space, embed=embed)
-    return Imported(merged, tuple(folder.faults), folder.missing) if folder else Imported(merged)
+    return Imported(merged, tuple(folder.problems), folder.missing) if folder else Imported(merged)
 
 
 def _space(

@@ -18,9 +18,9 @@ def read_memory(path: Path) -> Generator[Record]:
         copied = Path(folder) / "memory.db"
         copy_untouched(path, copied)
         with Memory(copied) as memory:
-            faults = [str(memory.recovered)] if memory.recovered else memory.check()
-            if faults:
+            problems = [str(memory.recovered)] if memory.recovered else memory.check()
+            if problems:
                 raise MemoryFileError(
-                    f"{path} is damaged ({faults[0]})", hint=f"see 'edge-cls memory check --memory {path}'"
+                    f"{path} is damaged ({problems[0]})", hint=f"see 'edge-cls memory check --memory {path}'"
                 )
             yield from memory.records()

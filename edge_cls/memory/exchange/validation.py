@@ -25,17 +25,17 @@ def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> 
     """
     for record in records:
         try:
-            fault = _fault(record, dims)
+            problem = _problem(record, dims)
         except EdgeClsError as error:
-            fault = error.message
-        if fault:
+            problem = error.message
+        if problem:
             raise MemoryFileError(
-                f"{source} holds an example that makes no sense ({record.id[:36]}: {fault})", hint="export it again"
+                f"{source} holds an example that makes no sense ({record.id[:36]}: {problem})", hint="export it again"
             )
         yield record
 
 
-def _fault(record: Record, dims: dict[str, int]) -> str | None:
+def _problem(record: Record, dims: dict[str, int]) -> str | None:
     try:
         if str(uuid.UUID(record.id)) != record.id:
             return "its id is no UUID"
@@ -52,10 +52,10 @@ def _fault(record: Record, dims: dict[str, int]) -> str | None:
         return "its label has white space around it"
     if record.deleted_at is None and not record.crop and record.embedding is None:
         return "it has neither photo nor embedding"
-    return _fault_of_crop(record.crop) or _fault_of_embedding(record.space, record.embedding, dims)
+    return _problem_of_crop(record.crop) or _problem_of_embedding(record.space, record.embedding, dims)
 
 
-def _fault_of_crop(crop: bytes) -> str | None:
+def _problem_of_crop(crop: bytes) -> str | None:
     if not crop:
         return None
     if len(crop) > MAX_CROP:
@@ -64,7 +64,7 @@ def _fault_of_crop(crop: bytes) -> str | None:
     return None if image_format(crop) == "JPEG" else "its photo is no JPEG"
 
 
-def _fault_of_embedding(space: str | None, embedding: QuantizedVector | None, dims: dict[str, int]) -> str | None:
+def _problem_of_embedding(space: str | None, embedding: QuantizedVector | None, dims: dict[str, int]) -> str | None:
     if embedding is None:
         return None
     if not space or len(space) > MAX_LENGTH or not space.isprintable():

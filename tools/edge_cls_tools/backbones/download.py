@@ -44,11 +44,11 @@ def download(url: str, target: Path, *, sha256: str | None, size: int | None, pr
             _receive(url, file, version, by_hand, progress)
             file.flush()
             os.fsync(file.fileno())
-            came, fault = inspect(part, sha256, size)
-            if fault:
+            came, problem = inspect(part, sha256, size)
+            if problem:
                 part.unlink()
                 raise DownloadError(
-                    f"what came from {url} is not the published file: it has {fault}; it was deleted", hint=by_hand
+                    f"what came from {url} is not the published file: it has {problem}; it was deleted", hint=by_hand
                 )
             version.unlink(missing_ok=True)
             part.replace(target)

@@ -56,7 +56,7 @@ def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
 
 
 def _checked(path: Path, sha256: str | None, size: int | None, hint: str) -> str:
-    came, fault = inspect(path, sha256, size)
-    if fault:
-        raise ModelError(f"{path} is not the file it should be: it has {fault}", hint=hint)
+    came, problem = inspect(path, sha256, size)
+    if problem:
+        raise ModelError(f"{path} is not the file it should be: it has {problem}", hint=hint)
     return came

@@ -46,8 +46,8 @@ def _show(model: Path, checked: Check) -> None:
     """Print the operators that do not map, together where the reason is the same, and how many do."""
     alike: dict[tuple[str, str, str], list[int]] = {}
     for verdict in checked.verdicts:
-        for fault in verdict.faults:
-            alike.setdefault((verdict.operator, fault.why, fault.hint), []).append(verdict.index)
+        for problem in verdict.problems:
+            alike.setdefault((verdict.operator, problem.why, problem.hint), []).append(verdict.index)
     for (operator, why, hint), places in alike.items():
         where = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
         typer.echo(f"{len(places):4} {operator} (operator {where}): {why}; {hint}")

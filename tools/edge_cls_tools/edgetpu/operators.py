@@ -19,14 +19,14 @@ SOFTMAX_MOST = 16_000
 
 
 @dataclass(frozen=True)
-class Fault:
+class Problem:
     """Why an operator stays on the CPU, and what would change that."""
 
     why: str
     hint: str
 
 
-Limit = Callable[[Operator], Iterator[Fault]]
+Limit = Callable[[Operator], Iterator[Problem]]
 
 
 @dataclass(frozen=True)
@@ -38,73 +38,75 @@ class Supported:
     constants: tuple[int, ...] = ()
 
 
-def _no_activation(operator: Operator) -> Iterator[Fault]:
+def _no_activation(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.fusedActivationFunction:
-        yield Fault("it has a fused activation", "put the activation into a layer of its own")
+        yield Problem("it has a fused activation", "put the activation into a layer of its own")
 
 
-def _same_dilation(operator: Operator) -> Iterator[Fault]:
+def _same_dilation(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.dilationWFactor != operator.options.dilationHFactor:
-        yield Fault("its dilation differs between x and y", "use the same dilation both ways")
+        yield Problem("its dilation differs between x and y", "use the same dilation both ways")
 
 
-def _plain_dense(operator: Operator) -> Iterator[Fault]:
+def _plain_dense(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.weightsFormat:
-        yield Fault("its weights are shuffled", "convert with the default format of weights")
+        yield Problem("its weights are shuffled", "convert with the default format of weights")
     if operator.outputs[0].size != operator.outputs[0].shape[-1:][0]:
-        yield Fault("its output has more than one dimension", "flatten what goes into the dense layer")
+        yield Problem("its output has more than one dimension", "flatten what goes into the dense layer")
 
 
-def _zero_padding_only(operator: Operator) -> Iterator[Fault]:
+def _zero_padding_only(operator: Operator) -> Iterator[Problem]:
     constants = [one for one in operator.inputs if one is not None and one.constant is not None]
     zeros = [one.constant is not None and np.all(one.constant == (one.zero_point & 0xFF)) for one in constants]
     if constants and (len(operator.inputs) != 2 or not all(zeros)):
-        yield Fault("it joins a constant that is no padding with zeros", "use two inputs, the constant of zeros alone")
+        yield Problem(
+            "it joins a constant that is no padding with zeros", "use two inputs, the constant of zeros alone"
+        )
 
 
-def _not_the_batch(operator: Operator) -> Iterator[Fault]:
+def _not_the_batch(operator: Operator) -> Iterator[Problem]:
     axes = _numbers(operator.inputs[1])
     rank = len(_first(operator).shape)
     if any(axis % rank == 0 for axis in axes) and rank > 3:
-        yield Fault("it reduces the batch", "leave the first axis alone")
+        yield Problem("it reduces the batch", "leave the first axis alone")
 
 
-def _depth_in_fours(operator: Operator) -> Iterator[Fault]:
+def _depth_in_fours(operator: Operator) -> Iterator[Problem]:
     shape = _first(operator).shape
     if any(axis % len(shape) == len(shape) - 1 for axis in _numbers(operator.inputs[1])) and shape[-1] % 4:
-        yield Fault(f"it takes the mean over {shape[-1]} channels", "use a multiple of 4 channels")
+        yield Problem(f"it takes the mean over {shape[-1]} channels", "use a multiple of 4 channels")
 
 
-def _no_batch_padding(operator: Operator) -> Iterator[Fault]:
+def _no_batch_padding(operator: Operator) -> Iterator[Problem]:
     paddings = _numbers(operator.inputs[1])
     if len(paddings) >= 8 and any(paddings[:2]):
-        yield Fault("it pads the batch", "pad the other axes alone")
+        yield Problem("it pads the batch", "pad the other axes alone")
 
 
-def _no_batch_axis(operator: Operator) -> Iterator[Fault]:
+def _no_batch_axis(operator: Operator) -> Iterator[Problem]:
     axis = operator.options.axis if operator.name == "PACK" else _numbers(operator.inputs[0])[0]
     if len(operator.outputs[0].shape) > 3 and axis % len(operator.outputs[0].shape) == 0:
-        yield Fault("it works along the batch", "use another axis")
+        yield Problem("it works along the batch", "use another axis")
 
 
-def _alpha_by_channel(operator: Operator) -> Iterator[Fault]:
+def _alpha_by_channel(operator: Operator) -> Iterator[Problem]:
     alpha = operator.inputs[1]
     if alpha is not None and alpha.size != alpha.shape[-1]:
-        yield Fault("its alpha has more than one dimension", "share it between all pixels: shared_axes=[1, 2]")
+        yield Problem("its alpha has more than one dimension", "share it between all pixels: shared_axes=[1, 2]")
 
 
-def _small_softmax(operator: Operator) -> Iterator[Fault]:
+def _small_softmax(operator: Operator) -> Iterator[Problem]:
     tensor = _first(operator)
     if tensor.size != tensor.shape[-1]:
-        yield Fault("its input has more than one dimension", "take the softmax of one vector")
+        yield Problem("its input has more than one dimension", "take the softmax of one vector")
     elif tensor.size > SOFTMAX_MOST:
-        yield Fault(f"it has {tensor.size} elements", f"use at most {SOFTMAX_MOST} classes")
+        yield Problem(f"it has {tensor.size} elements", f"use at most {SOFTMAX_MOST} classes")
 
 
-def _plain_slices(operator: Operator) -> Iterator[Fault]:
+def _plain_slices(operator: Operator) -> Iterator[Problem]:
     masks = operator.options is not None and (operator.options.ellipsisMask or operator.options.newAxisMask)
     if masks or any(stride != 1 for stride in _numbers(operator.inputs[3])):
-        yield Fault("it is no plain slice", "use strides of 1, and neither ellipsis nor new axes")
+        yield Problem("it is no plain slice", "use strides of 1, and neither ellipsis nor new axes")
 
 
 def _first(operator: Operator) -> TensorInfo:

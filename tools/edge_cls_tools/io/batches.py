@@ -61,15 +61,15 @@ def stored(paths: Sequence[Path], contract: Preprocessing, folder: Path, advance
 
 
 def _unreadable(paths: Sequence[Path]) -> DatasetError:
-    faults = []
+    problems = []
     for path in paths:
         try:
             read_image(path)
         except ImageError as error:
-            faults.append(error.message)
-    more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+            problems.append(error.message)
+    more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     return DatasetError(
-        f"{len(faults)} of {len(paths)} photos cannot be used: {', '.join(faults[:5])}{more}",
+        f"{len(problems)} of {len(paths)} photos cannot be used: {', '.join(problems[:5])}{more}",
         hint="remove or replace them; 'edge-cls dataset check' finds all such files",
     )
 

@@ -16,7 +16,7 @@ def quantization_page(made: Quantization, max_drop: float) -> bytes:
         "quantization.html",
         model=made.file.path.name,
         comparison=made.comparison,
-        fault=_fault(made, max_drop),
+        problem=_problem(made, max_drop),
         max_drop=max_drop,
         remedies=made.remedies,
         plot=plot(_noise_figure(made.layers)),
@@ -24,7 +24,7 @@ def quantization_page(made: Quantization, max_drop: float) -> bytes:
     )
 
 
-def _fault(made: Quantization, max_drop: float) -> str:
+def _problem(made: Quantization, max_drop: float) -> str:
     try:
         made.check(max_drop)
     except ConversionError as error:

@@ -34,7 +34,7 @@ def file_findings(files: Files, examined: Sequence[Examined]) -> Iterator[Findin
     for one in examined:
         path = one.file.path
         if one.sight is None:
-            yield Finding("unusable", one.fault, (path,))
+            yield Finding("unusable", one.problem, (path,))
         elif path.suffix.lower() not in _SUFFIXES.get(one.sight.format, set()):
             yield Finding("suffix", f"{path.suffix} is a {one.sight.format} file", (path,))
     for path, why in files.ignored:

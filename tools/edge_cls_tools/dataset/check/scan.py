@@ -45,7 +45,7 @@ class Examined:
     file: PhotoFile
     digest: bytes = b""
     sight: Sight | None = None
-    fault: str = ""
+    problem: str = ""
 
 
 def examine_all(files: Sequence[PhotoFile]) -> Iterator[Examined]:
@@ -71,19 +71,19 @@ def examine(file: PhotoFile) -> Examined:
     """Return what is seen of `file`. What is wrong with it is told in the result, and never raised."""
     try:
         if not file.path.is_file():
-            return Examined(file, fault="is a broken link, or no regular file")
+            return Examined(file, problem="is a broken link, or no regular file")
         size = file.path.stat().st_size
         if size == 0:
-            return Examined(file, fault="is empty")
+            return Examined(file, problem="is empty")
         if size > MAX_BYTES:
-            return Examined(file, fault=f"has {size / 1e6:,.0f} MB, over {MAX_BYTES / 1e6:.0f}")
+            return Examined(file, problem=f"has {size / 1e6:,.0f} MB, over {MAX_BYTES / 1e6:.0f}")
         content = file.path.read_bytes()
         digest = hashlib.sha256(content).digest()
         frame = read_image(content, "it")
     except ImageError as error:
-        return Examined(file, fault=error.message)
+        return Examined(file, problem=error.message)
     except OSError as error:
-        return Examined(file, fault=f"cannot be read ({error.strerror})")
+        return Examined(file, problem=f"cannot be read ({error.strerror})")
     look = small_look(frame)
     channels = look.astype(np.float32)
     sight = Sight(
