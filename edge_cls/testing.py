@@ -7,7 +7,7 @@ from typing import Literal
 
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
-from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
 
 
 class FakeClock:
@@ -119,11 +119,11 @@ class FakePanel:
         self.closed = False
         self._clock = clock
         self._snapshot: Callable[[], CapturedFrame | None] = lambda: None
-        self._ask: Callable[[Wish], None] = lambda _: None
+        self._submit: Callable[[Command], None] = lambda _: None
 
-    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
+    def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
         """Begin to listen."""
-        self._snapshot, self._ask = snapshot, ask
+        self._snapshot, self._submit = snapshot, submit
 
     def press(
         self,
@@ -140,7 +140,7 @@ class FakePanel:
             self.show(Feedback("refused", label, "the camera gives no frame"))
             return
         self.show(Feedback("heard", label))
-        self._ask(Wish(action, self._clock.monotonic(), label, frame, held))
+        self._submit(Command(action, self._clock.monotonic(), label, frame, held))
 
     def show(self, feedback: Feedback) -> None:
         """Keep `feedback`."""

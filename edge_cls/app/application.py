@@ -161,7 +161,7 @@ class Service:
                 continue
             if isinstance(key, settings.Panel):
                 panel = open_panel(key, self._clock)
-                panel.start(self.pipeline.snapshot, self.appliance.ask)
+                panel.start(self.pipeline.snapshot, self.appliance.submit)
                 self._adapters[key] = panel
             else:
                 self._adapters[key] = Outbox(open_sink(key), name=name_of(key), clock=self._clock)

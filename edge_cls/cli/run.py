@@ -160,7 +160,7 @@ def _signals_heeded(service: Service, *, reloads: bool) -> Iterator[None]:
     """
     import signal
 
-    stop, reload = service.appliance.stop, service.appliance.ask_reload
+    stop, reload = service.appliance.stop, service.appliance.request_reload
     wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload if reloads else stop}
     before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
     try:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from edge_cls.errors import ConfigError
 from edge_cls.panels.debounce import Debouncer, Press, Release, Repeat
-from edge_cls.runtime.ports import CapturedFrame, Feedback, Wish
+from edge_cls.runtime.ports import CapturedFrame, Command, Feedback
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class _Switch:
 
 
 class Buttons:
-    """Turns the edges of `buttons` into wishes.
+    """Turns the edges of `buttons` into commands.
 
-    `snapshot` gives the frame of a moment, `ask` takes the wishes, `show` what is said of them before anybody else can:
-    heard, or refused because there is no frame. `edge` may be called from any thread, `advance` from one.
+    `snapshot` returns the current frame, `submit` takes the commands, and `show` takes the results that are known at
+    once: accepted, or refused because there is no frame. `edge` may be called from any thread, `advance` from one.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Buttons:
         hold_s: float,
         repeat_s: float,
         snapshot: Callable[[], CapturedFrame | None],
-        ask: Callable[[Wish], None],
+        submit: Callable[[Command], None],
         show: Callable[[Feedback], None],
     ) -> None:
         self._debounce_s = debounce_s
         self._snapshot = snapshot
-        self._ask = ask
+        self._submit = submit
         self._show = show
         self._lock = threading.Lock()
         self._switches = {
@@ -105,7 +105,7 @@ class Buttons:
             self._show(Feedback("refused", button.label, "the camera gives no frame"))
             return
         self._show(Feedback("heard", button.label))
-        self._ask(Wish(button.action, at, button.label, frame, held))
+        self._submit(Command(button.action, at, button.label, frame, held))
 
 
 def check_contacts(buttons: Sequence[Button]) -> None:

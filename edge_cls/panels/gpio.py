@@ -12,7 +12,7 @@ from functools import partial
 from edge_cls.hardware.gpio import claim_input, claim_output
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.panels.feedback_light import Light
-from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
 
 
 class GpioPanel:
@@ -48,9 +48,9 @@ class GpioPanel:
                 self._light = Light(lambda lit: led.on() if lit else led.off())
             self._pins = pins.pop_all()
 
-    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
+    def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
         """Begin to listen. A button that is held already counts from its next press on."""
-        buttons = Buttons(self._buttons, **self._times, snapshot=snapshot, ask=ask, show=self.show)
+        buttons = Buttons(self._buttons, **self._times, snapshot=snapshot, submit=submit, show=self.show)
 
         def edge(contact: int | str, down: bool) -> None:
             buttons.edge(contact, down, self._clock.monotonic())

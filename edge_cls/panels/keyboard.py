@@ -15,7 +15,7 @@ from edge_cls.errors import ConfigError, one_line
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.panels.key_names import check_key
 from edge_cls.panels.keys import Keys
-from edge_cls.runtime.ports import CapturedFrame, Clock, Feedback, Wish
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
 
 
 class KeyboardPanel:
@@ -51,9 +51,9 @@ class KeyboardPanel:
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
 
-    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
+    def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
         """Begin to listen."""
-        buttons = Buttons(self._buttons, **self._times, snapshot=snapshot, ask=ask, show=self.show)
+        buttons = Buttons(self._buttons, **self._times, snapshot=snapshot, submit=submit, show=self.show)
         self._thread = threading.Thread(target=self._attend, args=[buttons], name="panel", daemon=True)
         self._thread.start()
 

@@ -8,29 +8,29 @@ from edge_cls.classifier import Classifier
 from edge_cls.errors import EdgeClsError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.store import Memory, Operation
-from edge_cls.runtime.ports import Feedback, Wish
+from edge_cls.runtime.ports import Command, Feedback
 
 BACKGROUND = "background"
 """What is taught as what is there when nothing is."""
 
 
-def grant(wish: Wish, classifier: Classifier, state: str | None) -> Feedback:
-    """Do what `wish` asks for, and return what became of it, after the commit.
+def execute(command: Command, classifier: Classifier, state: str | None) -> Feedback:
+    """Do what `command` asks for, and return what became of it, after the commit.
 
     `state` is what the camera sees: that is what a wish to forget means which names no class.
     """
-    label = BACKGROUND if wish.action == "background" else wish.label
+    label = BACKGROUND if command.action == "background" else command.label
     if classifier.memory is None:
         return Feedback("refused", label, "there is no memory to teach; set one (--memory)")
     try:
         try:
-            match wish.action:
+            match command.action:
                 case "undo":
                     return _undo(classifier.memory)
                 case "forget":
                     return _forget(classifier.memory, label or state)
                 case _:
-                    return _teach(wish, label or "", classifier)
+                    return _teach(command, label or "", classifier)
         except DamagedFile:
             classifier.memory.repair()
             return Feedback("refused", label, f"{classifier.memory.recovered}; try again")
@@ -38,10 +38,10 @@ def grant(wish: Wish, classifier: Classifier, state: str | None) -> Feedback:
         return Feedback("refused", label, one_line(str(error)))
 
 
-def _teach(wish: Wish, label: str, classifier: Classifier) -> Feedback:
-    if wish.frame is None:
+def _teach(command: Command, label: str, classifier: Classifier) -> Feedback:
+    if command.frame is None:
         return Feedback("refused", label, "the camera gives no frames")
-    taught = classifier.teach(label, wish.frame.image)
+    taught = classifier.teach(label, command.frame.image)
     match taught.reception.verdict:
         case "duplicate":
             return Feedback("duplicate", label, f"{label}: nothing new")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.errors import EdgeClsError, LabelError, MemoryFileError, SourceError, one_line
 from edge_cls.memory.database import DamagedFile
-from edge_cls.runtime.commands import grant
+from edge_cls.runtime.commands import execute
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
 from edge_cls.runtime.pipeline import Inferred, Pipeline
-from edge_cls.runtime.ports import Clock, Feedback, FrameSource, Panel, Supervisor, Wish
+from edge_cls.runtime.ports import Clock, Command, Feedback, FrameSource, Panel, Supervisor
 from edge_cls.runtime.reconnect import Camera, CameraState
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.runtime.states import States, Transition
@@ -25,7 +25,7 @@ TICK = 1.0
 HUNG = 90.0
 """Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
 _RECORDING = CameraState("running", "running")
-_MOST_WISHES = 16
+MAX_QUEUED_COMMANDS = 16
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 
 
@@ -33,8 +33,8 @@ class Appliance:
     """Classifies the frames of `source` and tells the outboxes, until the source ends or `stop` is called.
 
     Whatever fails meanwhile is said, in the log and in the status, and tried again: frames go on being classified with
-    what was known. `reload` is called, between two frames, after each `ask_reload`; it may replace the engine of the
-    pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel, and
+    what was known. `reload` is called, between two frames, after each `request_reload`; it may replace the engine of
+    the pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel, and
     returns why it did not.
     """
 
@@ -59,7 +59,7 @@ class Appliance:
         self._clock = clock
         self._supervisor = supervisor
         self._reload = reload
-        self._wishes: deque[Wish] = deque()
+        self._commands: deque[Command] = deque()
         self.stopping = self._reload_wanted = self._ready = False
         self._memory_trouble: str | None = None
         self._refused: str | None = None
@@ -102,17 +102,17 @@ class Appliance:
         for outbox in self.outboxes:
             outbox.hurry()
 
-    def ask_reload(self) -> None:
+    def request_reload(self) -> None:
         """Read the configuration again before the next frame, from any thread or a signal handler."""
         self._reload_wanted = True
         self._pipeline.wake()
 
-    def ask(self, wish: Wish) -> None:
+    def submit(self, command: Command) -> None:
         """Take a wish, to be granted before the next frame, from any thread."""
-        if len(self._wishes) >= _MOST_WISHES:
-            self._answer(Feedback("refused", wish.label, "too much at once"))
+        if len(self._commands) >= MAX_QUEUED_COMMANDS:
+            self._answer(Feedback("refused", command.label, "too much at once"))
             return
-        self._wishes.append(wish)
+        self._commands.append(command)
         self._pipeline.wake()
 
     def _judge(self, inferred: Inferred[Classifier]) -> None:
@@ -143,10 +143,10 @@ class Appliance:
         self._supervisor.watchdog()
 
     def _between_frames(self) -> None:
-        for _ in range(len(self._wishes)):  # and not of those that come meanwhile: frames go on
-            wish = self._wishes.popleft()
-            feedback = grant(wish, self._pipeline.engine, self.states.state)
-            log.info("%s: %s, %s", wish.action, feedback.kind, one_line(feedback.detail))
+        for _ in range(len(self._commands)):  # and not of those that come meanwhile: frames go on
+            command = self._commands.popleft()
+            feedback = execute(command, self._pipeline.engine, self.states.state)
+            log.info("%s: %s, %s", command.action, feedback.kind, one_line(feedback.detail))
             self._answer(feedback)
         if self._reload_wanted:
             self._reload_wanted = False

@@ -70,7 +70,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Wish:
+class Command:
     """What somebody at the panel wants: to teach `frame` as `label`, to undo the last change, to forget a class.
 
     `frame` is the one at the moment of the press, and None where the camera gave none. "background" teaches what is
@@ -96,8 +96,8 @@ class Feedback:
 class Panel(Protocol):
     """Buttons and lights, or keys and lines."""
 
-    def start(self, snapshot: Callable[[], CapturedFrame | None], ask: Callable[[Wish], None]) -> None:
-        """Begin to listen. `snapshot` gives a copy of the newest frame; `ask` takes a wish; both from any thread."""
+    def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
+        """Begin to listen. `snapshot` gives a copy of the newest frame; `submit` takes a wish; both from any thread."""
 
     def show(self, feedback: Feedback) -> None:
         """Show what became of a wish. Returns at once."""

@@ -12,7 +12,7 @@ import pytest
 from edge_cls.errors import ConfigError
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.runtime.messages import Origin
-from edge_cls.runtime.ports import CapturedFrame, Feedback, Wish
+from edge_cls.runtime.ports import CapturedFrame, Command, Feedback
 
 
 class Table:
@@ -20,7 +20,7 @@ class Table:
 
     def __init__(self) -> None:
         self.frames: list[weakref.ref[CapturedFrame]] = []
-        self.wishes: list[Wish] = []
+        self.commands: list[Command] = []
         self.shown: list[Feedback] = []
         self.buttons = Buttons(
             [Button("m", "mug")],
@@ -28,7 +28,7 @@ class Table:
             hold_s=10.0,
             repeat_s=5.0,
             snapshot=self._snapshot,
-            ask=self.wishes.append,
+            submit=self.commands.append,
             show=self.shown.append,
         )
 
@@ -42,9 +42,9 @@ def test_a_frame_waits_for_its_press_to_be_believed() -> None:
     table = Table()
     table.buttons.edge("m", True, 0.0)
     table.buttons.advance(0.5)
-    assert table.wishes == []
+    assert table.commands == []
     table.buttons.advance(1.0)
-    assert [wish.frame for wish in table.wishes] == [table.frames[0]()]
+    assert [command.frame for command in table.commands] == [table.frames[0]()]
     assert table.shown == [Feedback("heard", "mug")]
 
 
@@ -56,12 +56,12 @@ def test_the_frames_of_spikes_are_let_go() -> None:
         table.buttons.advance(at + 1.0)
     gc.collect()
     assert [frame() for frame in table.frames] == [None] * 10
-    assert table.wishes == []
+    assert table.commands == []
 
 
 def test_without_buttons_nothing_is_ever_due() -> None:
     buttons = Buttons(
-        [], debounce_s=1.0, hold_s=1.0, repeat_s=1.0, snapshot=lambda: None, ask=lambda _: None, show=lambda _: None
+        [], debounce_s=1.0, hold_s=1.0, repeat_s=1.0, snapshot=lambda: None, submit=lambda _: None, show=lambda _: None
     )
     buttons.edge("m", True, 0.0)
     buttons.advance(5.0)

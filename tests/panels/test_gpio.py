@@ -26,7 +26,7 @@ from edge_cls.panels.buttons import Button
 from edge_cls.panels.feedback_light import PATTERNS, Light
 from edge_cls.panels.gpio import GpioPanel
 from edge_cls.runtime.messages import Event, Message, Origin, Status
-from edge_cls.runtime.ports import Feedback, Wish
+from edge_cls.runtime.ports import Command, Feedback
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
@@ -49,53 +49,55 @@ def camera() -> Camera:
 
 
 @pytest.fixture
-def wishes(rig: PinRig, camera: Camera) -> queue.SimpleQueue[Wish]:
-    asked: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+def commands(rig: PinRig, camera: Camera) -> queue.SimpleQueue[Command]:
+    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
     rig.panel.start(camera.snapshot, asked.put)
     return asked
 
 
-def test_bounces_are_one_press_with_one_frame(rig: PinRig, camera: Camera, wishes: queue.SimpleQueue[Wish]) -> None:
+def test_bounces_are_one_press_with_one_frame(
+    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
+) -> None:
     for down in (True, False, True, False, True):
         rig.contact("mug", down)
         rig.clock.sleep(rig.debounce_s / 8)
     rig.clock.sleep(rig.debounce_s)
     rig.up("mug")
     rig.down("undo")
-    assert [wishes.get(timeout=PATIENCE).action for _ in range(2)] == ["teach", "undo"]
+    assert [commands.get(timeout=PATIENCE).action for _ in range(2)] == ["teach", "undo"]
     assert camera.number == 1
 
 
-def test_a_spike_teaches_nothing(rig: PinRig, wishes: queue.SimpleQueue[Wish]) -> None:
+def test_a_spike_teaches_nothing(rig: PinRig, commands: queue.SimpleQueue[Command]) -> None:
     rig.contact("mug", True)
     rig.contact("mug", False)
     rig.clock.sleep(1.0)
     rig.down("undo")
-    assert wishes.get(timeout=PATIENCE).action == "undo"
+    assert commands.get(timeout=PATIENCE).action == "undo"
 
 
 def test_a_frame_is_the_one_of_the_first_edge_and_not_of_the_moment_it_was_believed(
-    rig: PinRig, camera: Camera, wishes: queue.SimpleQueue[Wish]
+    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
 ) -> None:
     rig.contact("mug", True)
     assert camera.number == 1
     camera.number = 70
     rig.clock.sleep(rig.debounce_s)
-    frame = wishes.get(timeout=PATIENCE).frame
+    frame = commands.get(timeout=PATIENCE).frame
     assert frame is not None
     assert frame.origin.index == 1
 
 
 def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
     begun, go_on = threading.Event(), threading.Event()
 
-    def ask(wish: Wish) -> None:
+    def submit(command: Command) -> None:
         begun.set()
         assert go_on.wait(PATIENCE)
-        asked.put(wish)
+        asked.put(command)
 
-    rig.panel.start(camera.snapshot, ask)
+    rig.panel.start(camera.snapshot, submit)
     rig.down("undo")
     assert begun.wait(PATIENCE)
     for what in ("mug", "background", "mug"):
@@ -105,7 +107,7 @@ def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Ca
     rig.contact("mug", False)
     go_on.set()
     told = [asked.get(timeout=PATIENCE) for _ in range(4)][1:]
-    assert [(wish.action, wish.frame and wish.frame.origin.index) for wish in told] == [
+    assert [(command.action, command.frame and command.frame.origin.index) for command in told] == [
         ("teach", 1),
         ("background", 2),
         ("teach", 3),
@@ -113,7 +115,7 @@ def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Ca
 
 
 def test_a_button_that_hangs_when_it_starts_teaches_nothing(rig: PinRig, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
     rig.contact("mug", True)
     rig.panel.start(camera.snapshot, asked.put)
     rig.clock.sleep(10.0)
@@ -192,10 +194,12 @@ def test_a_pattern_that_is_played_late_loses_no_flash(steps: list[float]) -> Non
     assert changes == [False, True, False, True, False, True, False]
 
 
-def test_a_press_is_heard_at_once_and_stored_when_that_is_said(rig: PinRig, wishes: queue.SimpleQueue[Wish]) -> None:
+def test_a_press_is_heard_at_once_and_stored_when_that_is_said(
+    rig: PinRig, commands: queue.SimpleQueue[Command]
+) -> None:
     light = rig.pin(LED)
     rig.down("mug")
-    assert wishes.get(timeout=PATIENCE)
+    assert commands.get(timeout=PATIENCE)
     assert light.changes.get(timeout=PATIENCE) is True
     rig.panel.show(Feedback("stored", "mug"))
     assert light.changes.get(timeout=PATIENCE) is False
@@ -206,7 +210,7 @@ def test_a_press_is_heard_at_once_and_stored_when_that_is_said(rig: PinRig, wish
 
 
 def test_without_a_frame_the_light_flickers_at_once(
-    rig: PinRig, camera: Camera, wishes: queue.SimpleQueue[Wish]
+    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
 ) -> None:
     camera.dark = True
     light = rig.pin(LED)
@@ -218,26 +222,26 @@ def test_without_a_frame_the_light_flickers_at_once(
         with contextlib.suppress(queue.Empty):
             changes.append(light.changes.get(timeout=0.1))
     assert changes == [True, False] * 12
-    assert wishes.empty()
+    assert commands.empty()
 
 
 def test_showing_waits_for_nobody(rig: PinRig, camera: Camera) -> None:
     busy, go_on = threading.Event(), threading.Event()
 
-    def ask(_: Wish) -> None:
+    def submit(_: Command) -> None:
         busy.set()
         assert go_on.wait(PATIENCE)
 
-    rig.panel.start(camera.snapshot, ask)
+    rig.panel.start(camera.snapshot, submit)
     rig.down("mug")
     assert busy.wait(PATIENCE)
     rig.panel.show(Feedback("stored"))
     go_on.set()
 
 
-def test_closing_turns_the_light_off_and_frees_the_pins(rig: PinRig, wishes: queue.SimpleQueue[Wish]) -> None:
+def test_closing_turns_the_light_off_and_frees_the_pins(rig: PinRig, commands: queue.SimpleQueue[Command]) -> None:
     rig.down("mug")
-    assert wishes.get(timeout=PATIENCE)
+    assert commands.get(timeout=PATIENCE)
     assert rig.pin(LED).changes.get(timeout=PATIENCE) is True
     rig.panel.close()
     assert [rig.pin(pin).function for pin in (LED, *PINS.values())] == ["input"] * 4
@@ -246,7 +250,7 @@ def test_closing_turns_the_light_off_and_frees_the_pins(rig: PinRig, wishes: que
 
 
 def test_a_panel_without_a_light_teaches_as_well(mock_pins: MockFactory, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
     clock = FakeClock()
     panel = GpioPanel([Button(17, "mug")], debounce_s=1 / 64, clock=clock)
     panel.start(camera.snapshot, asked.put)

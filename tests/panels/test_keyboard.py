@@ -19,11 +19,11 @@ from edge_cls.panels.buttons import Button
 from edge_cls.panels.key_names import NAMES
 from edge_cls.panels.keyboard import KeyboardPanel, line
 from edge_cls.panels.keys import REOPEN_S, STILL_HELD_S, Keypad, Terminal
-from edge_cls.runtime.ports import Feedback, Wish
+from edge_cls.runtime.ports import Command, Feedback
 from edge_cls.testing import FakeClock
 from tests.panels.rigs import CODES, PATIENCE, Camera, KeypadRig, TerminalRig
 
-Wishes = queue.SimpleQueue[Wish]
+Commands = queue.SimpleQueue[Command]
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def open_pty() -> Iterator[tuple[int, int]]:
         os.close(fd)
 
 
-def listening(rig: TerminalRig | KeypadRig) -> Wishes:
-    asked: Wishes = queue.SimpleQueue()
+def listening(rig: TerminalRig | KeypadRig) -> Commands:
+    asked: Commands = queue.SimpleQueue()
     rig.panel.start(Camera().snapshot, asked.put)
     return asked
 
@@ -181,7 +181,7 @@ def test_a_key_is_the_same_in_capitals_and_used_once(open_pty: tuple[int, int]) 
 
 def test_a_digit_may_be_a_number_in_the_configuration(keypad: KeypadRig) -> None:
     panel = KeyboardPanel([Button(1, "mug")], keypad.keys, tell=print, clock=keypad.clock)
-    asked: Wishes = queue.SimpleQueue()
+    asked: Commands = queue.SimpleQueue()
     panel.start(Camera().snapshot, asked.put)
     keypad.write((1, 2, 1))
     assert asked.get(timeout=PATIENCE).label == "mug"

@@ -18,7 +18,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.main_loop import Appliance
 from edge_cls.runtime.messages import Message, Origin, Result
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Sink, Wish
+from edge_cls.runtime.ports import CapturedFrame, Command, Sink
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
@@ -44,7 +44,7 @@ class Endless:
         self._frames = frames
         self._warm_up = warm_up
         self.measured: list[tuple[int, int]] = []
-        self.ask: Callable[[Wish], None] = print
+        self.submit: Callable[[Command], None] = print
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         index = self._index
@@ -60,8 +60,8 @@ class Endless:
         np.copyto(image, view)
         frame = CapturedFrame(Origin(index, index / RATE, index / RATE, "endless"), image)
         if index % (10 * VISIT) == 0:
-            self.ask(Wish("teach", index / RATE, "lesson", CapturedFrame(frame.origin, view)))
-            self.ask(Wish("undo", index / RATE))
+            self.submit(Command("teach", index / RATE, "lesson", CapturedFrame(frame.origin, view)))
+            self.submit(Command("undo", index / RATE))
         return frame
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ def main(model: Path, folder: Path, frames: int, warm_up: int) -> None:
         appliance = Appliance(source, pipeline, States(), clock=time, supervisor=Silent())
         sinks: list[Sink] = [counting, JsonLines(folder / "events.jsonl"), StateFile(folder / "state.json")]
         appliance.outboxes = [Outbox(sink) for sink in sinks]
-        source.ask = appliance.ask
+        source.submit = appliance.submit
         done = appliance.run()
         for outbox in appliance.outboxes:
             outbox.close(60.0)

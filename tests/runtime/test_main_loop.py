@@ -23,7 +23,7 @@ from edge_cls.model.model import Outputs
 from edge_cls.runtime.main_loop import HUNG, Appliance
 from edge_cls.runtime.messages import Message, Origin, Result, Status
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Feedback, FrameSource, Sink, Wish
+from edge_cls.runtime.ports import CapturedFrame, Command, Feedback, FrameSource, Sink
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.runtime.states import States
@@ -398,19 +398,19 @@ def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny
 # Lessons
 
 
-def wish(action: str = "teach", label: str | None = "mug", frame: Frame | None = None) -> Wish:
+def command(action: str = "teach", label: str | None = "mug", frame: Frame | None = None) -> Command:
     captured = None if frame is None else CapturedFrame(Origin(0, 0.0, 0.0, "press"), frame)
-    return Wish(action, 0.0, label, captured)  # type: ignore[arg-type]
+    return Command(action, 0.0, label, captured)  # type: ignore[arg-type]
 
 
 class Rigged(Rig):
-    """Keeps what became of wishes in `heard`, and asks for `wishes` before the first frame."""
+    """Keeps what became of wishes in `heard`, and asks for `commands` before the first frame."""
 
-    def ask(self, *wishes: Wish) -> list[Feedback]:
+    def submit(self, *commands: Command) -> list[Feedback]:
         heard: list[Feedback] = []
         self.appliance.heard = heard.append
-        for one in wishes:
-            self.appliance.ask(one)
+        for one in commands:
+            self.appliance.submit(one)
         self.run()
         return heard
 
@@ -423,7 +423,7 @@ def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_pa
     rig = Rigged(Colours(["red"] * 3), teachable)
     stored: list[list[str]] = []
     rig.appliance.heard = lambda _: stored.append(labels_in(tmp_path / "taught.db"))
-    rig.appliance.ask(wish(frame=color_frame("red")))
+    rig.appliance.submit(command(frame=color_frame("red")))
     rig.run()
     assert stored == [["mug"]]
 
@@ -431,23 +431,24 @@ def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_pa
 def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
     page = np.full((40, 40, 3), 255, np.uint8)
     rig = Rigged(FakeSource([page] * 3), teachable)
-    heard = rig.ask(*[wish(label="page", frame=page)] * 2)
+    heard = rig.submit(*[command(label="page", frame=page)] * 2)
     assert kinds(heard) == ["stored", "duplicate"]
     assert rig.seen.results[-1].prediction.label == "page"
 
 
 def test_a_lesson_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
     frame = color_frame("red")
-    heard = Rigged(Colours(["red"]), teachable).ask(wish(frame=frame), wish(label="cup", frame=frame))
+    heard = Rigged(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
     assert kinds(heard) == ["stored", "conflict"]
     assert "looks like mug" in heard[1].detail
 
 
 def test_undo_background_and_forget(teachable: Classifier) -> None:
     frame = color_frame("red")
-    heard = Rigged(Colours(["red"]), teachable).ask(
-        wish(frame=frame), wish("undo", None), wish("undo", None), wish("background", None, color_frame("blue")),
-        wish("forget", None), wish("forget", "background"), wish("forget", "never"),
+    heard = Rigged(Colours(["red"]), teachable).submit(
+        command(frame=frame), command("undo", None), command("undo", None),
+        command("background", None, color_frame("blue")),
+        command("forget", None), command("forget", "background"), command("forget", "never"),
     )  # fmt: skip
     assert kinds(heard) == ["stored", "stored", "refused", "stored", "refused", "stored", "refused"]
     assert teachable.memory is not None
@@ -462,7 +463,7 @@ def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier
     rig.run()
     assert rig.events == [("entered", "mug")]
     again = Rigged(Colours(["red"] * 2), teachable, states=rig.states)
-    assert kinds(again.ask(wish("forget", None))) == ["stored"]
+    assert kinds(again.submit(command("forget", None))) == ["stored"]
     assert teachable.memory is not None
     assert set(teachable.memory.classes()) == {"sky"}
 
@@ -470,24 +471,24 @@ def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (wish(label="mug"), "the camera gives no frames"),
-        (wish(label="\x1b", frame=color_frame("red")), "label"),
+        (command(label="mug"), "the camera gives no frames"),
+        (command(label="\x1b", frame=color_frame("red")), "label"),
     ],
 )
-def test_what_cannot_be_taught_is_refused_and_told(teachable: Classifier, asked: Wish, why: str) -> None:
-    (feedback,) = Rigged(Colours(["red"]), teachable).ask(asked)
+def test_what_cannot_be_taught_is_refused_and_told(teachable: Classifier, asked: Command, why: str) -> None:
+    (feedback,) = Rigged(Colours(["red"]), teachable).submit(asked)
     assert feedback.kind == "refused"
     assert why in feedback.detail
     assert "\x1b" not in feedback.detail
 
 
 def test_without_a_memory_every_wish_is_refused(colours: Classifier) -> None:
-    heard = Rigged(Colours(["red"]), colours).ask(wish(frame=color_frame("red")), wish("undo", None))
+    heard = Rigged(Colours(["red"]), colours).submit(command(frame=color_frame("red")), command("undo", None))
     assert kinds(heard) == ["refused", "refused"]
 
 
 def test_wishes_do_not_pile_up(teachable: Classifier) -> None:
-    heard = Rigged(Colours(["red"]), teachable).ask(*[wish("undo", None)] * 20)
+    heard = Rigged(Colours(["red"]), teachable).submit(*[command("undo", None)] * 20)
     assert len(heard) == 20
     assert [feedback.detail for feedback in heard].count("too much at once") == 4
 
@@ -499,10 +500,10 @@ def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> No
 
     def hear(_: Feedback) -> None:
         done.append(rig.appliance.done)
-        rig.appliance.ask(wish("undo", None))
+        rig.appliance.submit(command("undo", None))
 
     rig.appliance.heard = hear
-    rig.appliance.ask(wish("undo", None))
+    rig.appliance.submit(command("undo", None))
     rig.run()
     assert set(done) >= {1, 2, 3, 4}
 
@@ -516,7 +517,7 @@ def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on
     monkeypatch.setattr(teachable.memory, "add", damaged)
     monkeypatch.setattr(teachable.memory, "repair", damaged)
     rig = Rigged(Colours(["red"] * 5), teachable)
-    (feedback,) = rig.ask(wish(frame=color_frame("red")))
+    (feedback,) = rig.submit(command(frame=color_frame("red")))
     assert (feedback.kind, feedback.detail) == ("refused", "it is damaged; make room")
     assert len(rig.seen.results) == 5
 
@@ -530,7 +531,7 @@ def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
     assert teachable.memory is not None
     monkeypatch.setattr(teachable.memory, "add", full)
     rig = Rigged(Colours(["red"] * 5), teachable)
-    (feedback,) = rig.ask(wish(frame=color_frame("red")))
+    (feedback,) = rig.submit(command(frame=color_frame("red")))
     assert feedback.kind == "refused"
     assert len(rig.seen.results) == 5
 
@@ -542,12 +543,12 @@ def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_g
     with contextlib.closing(sqlite3.connect(memory.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         rig = Rigged(Colours(["red"] * 5), teachable)
-        (feedback,) = rig.ask(wish(frame=color_frame("red")))
+        (feedback,) = rig.submit(command(frame=color_frame("red")))
         assert feedback.kind == "refused"
         assert "locked by another process" in feedback.detail
         assert len(rig.seen.results) == 5
         other.execute("ROLLBACK")
-    assert kinds(Rigged(Colours(["red"]), teachable).ask(wish(frame=color_frame("red")))) == ["stored"]
+    assert kinds(Rigged(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))) == ["stored"]
 
 
 def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
@@ -561,7 +562,7 @@ def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
         raise DamagedFile("it is damaged", hint="repair it")
 
     monkeypatch.setattr(memory, "add", damaged)
-    heard = Rigged(Colours(["red"]), teachable).ask(*[wish(frame=color_frame("red"))] * 2)
+    heard = Rigged(Colours(["red"]), teachable).submit(*[command(frame=color_frame("red"))] * 2)
     assert kinds(heard) == ["refused", "stored"]
     assert "the memory was damaged" in heard[0].detail
 
@@ -673,7 +674,7 @@ def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> Non
     def ask_once() -> None:
         watchdog()
         if not reloaded:
-            rig.appliance.ask_reload()
+            rig.appliance.request_reload()
 
     rig.supervisor.watchdog = ask_once  # type: ignore[method-assign]
     rig.run()
@@ -688,7 +689,7 @@ def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: 
     rig = Rig(Colours([]), colours)
     reloaded: list[bool] = []
     rig.appliance._reload = lambda: reloaded.append(True)
-    rig.appliance.ask_reload()
+    rig.appliance.request_reload()
     rig.appliance._between_frames()
     assert reloaded
     assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.heard}
@@ -713,7 +714,7 @@ def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifie
         rig.outboxes.append(Outbox(late))
 
     rig.appliance._reload = reload
-    rig.appliance.ask_reload()
+    rig.appliance.request_reload()
     rig.run()
     assert isinstance(late.messages[0], Status)
     assert late.messages[0].camera == "running"
