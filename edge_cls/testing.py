@@ -7,7 +7,7 @@ from typing import Literal
 
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
-from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, CommandResult
 
 
 class FakeClock:
@@ -80,42 +80,42 @@ class FakeSink:
 
 
 class FakeSupervisor:
-    """Keeps what it was told in `heard`, a word each, with what belongs to it."""
+    """Keeps what it was told in `calls`, a word each, with what belongs to it."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, str]] = []
 
     @property
     def statuses(self) -> list[str]:
         """The lines of status, in order."""
-        return [text for kind, text in self.heard if kind == "status"]
+        return [text for kind, text in self.calls if kind == "status"]
 
     def ready(self) -> None:
         """Keep it."""
-        self.heard.append(("ready", ""))
+        self.calls.append(("ready", ""))
 
     def status(self, text: str) -> None:
         """Keep `text`."""
-        self.heard.append(("status", text))
+        self.calls.append(("status", text))
 
     def watchdog(self) -> None:
         """Keep it."""
-        self.heard.append(("watchdog", ""))
+        self.calls.append(("watchdog", ""))
 
     def reloading(self) -> None:
         """Keep it."""
-        self.heard.append(("reloading", ""))
+        self.calls.append(("reloading", ""))
 
     def stopping(self) -> None:
         """Keep it."""
-        self.heard.append(("stopping", ""))
+        self.calls.append(("stopping", ""))
 
 
 class FakePanel:
     """A panel that tests press. It keeps what it was shown in `shown`."""
 
     def __init__(self, *, clock: Clock) -> None:
-        self.shown: list[Feedback] = []
+        self.shown: list[CommandResult] = []
         self.closed = False
         self._clock = clock
         self._snapshot: Callable[[], CapturedFrame | None] = lambda: None
@@ -137,14 +137,14 @@ class FakePanel:
             return
         frame = self._snapshot() if action in ("teach", "background") else None
         if frame is None and action in ("teach", "background"):
-            self.show(Feedback("refused", label, "the camera gives no frame"))
+            self.show(CommandResult("refused", label, "the camera gives no frame"))
             return
-        self.show(Feedback("heard", label))
+        self.show(CommandResult("accepted", label))
         self._submit(Command(action, self._clock.monotonic(), label, frame, held))
 
-    def show(self, feedback: Feedback) -> None:
-        """Keep `feedback`."""
-        self.shown.append(feedback)
+    def show(self, result: CommandResult) -> None:
+        """Keep `result`."""
+        self.shown.append(result)
 
     def close(self) -> None:
         """Remember that it was closed."""

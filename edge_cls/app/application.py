@@ -24,7 +24,7 @@ from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
 from edge_cls.runtime.main_loop import Appliance
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import Clock, Feedback, FrameSource, Panel, Sink, Supervisor
+from edge_cls.runtime.ports import Clock, CommandResult, FrameSource, Panel, Sink, Supervisor
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.sources.opening import is_live
@@ -41,7 +41,7 @@ class Shown:
     """What is seen of a run on the terminal or in a pipe: a sink whose failure ends it, and what wishes became of."""
 
     sink: Sink
-    heard: Callable[[Feedback], None] | None = None
+    heard: Callable[[CommandResult], None] | None = None
 
 
 class Service:

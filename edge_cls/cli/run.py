@@ -16,7 +16,7 @@ from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
     from edge_cls.app.application import Service, Shown
-    from edge_cls.runtime.ports import Feedback
+    from edge_cls.runtime.ports import CommandResult
 
 
 def run(
@@ -134,14 +134,14 @@ def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | N
         from edge_cls.sinks.live import LiveView
 
         view = LiveView(Console())
-        return Shown(view, lambda feedback: view.note(_line(feedback)))
+        return Shown(view, lambda result: view.note(_line(result)))
     if quiet and not events and not sys.stdout.isatty():
         return None
     return Shown(TextLines(sys.stdout, wants=wanted))
 
 
-def _line(feedback: Feedback) -> str:
-    return feedback.detail if feedback.kind == "stored" else f"{feedback.kind}: {feedback.detail}"
+def _line(result: CommandResult) -> str:
+    return result.detail if result.kind == "stored" else f"{result.kind}: {result.detail}"
 
 
 def _introduce(service: Service) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from edge_cls.errors import ConfigError
 from edge_cls.panels.debounce import Debouncer, Press, Release, Repeat
-from edge_cls.runtime.ports import CapturedFrame, Command, Feedback
+from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Buttons:
         repeat_s: float,
         snapshot: Callable[[], CapturedFrame | None],
         submit: Callable[[Command], None],
-        show: Callable[[Feedback], None],
+        show: Callable[[CommandResult], None],
     ) -> None:
         self._debounce_s = debounce_s
         self._snapshot = snapshot
@@ -102,9 +102,9 @@ class Buttons:
 
     def _want(self, button: Button, at: float, frame: CapturedFrame | None, *, held: bool) -> None:
         if button.teaches and frame is None:
-            self._show(Feedback("refused", button.label, "the camera gives no frame"))
+            self._show(CommandResult("refused", button.label, "the camera gives no frame"))
             return
-        self._show(Feedback("heard", button.label))
+        self._show(CommandResult("accepted", button.label))
         self._submit(Command(button.action, at, button.label, frame, held))
 
 

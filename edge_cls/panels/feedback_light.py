@@ -8,7 +8,7 @@
 | conflict  | three flashes, neither short nor long                           |
 | refused   | flickers                                                        |
 
-Every answer begins with a dark moment, which sets it off from "heard". What is newer replaces what is shown.
+Every answer begins with a dark moment, which sets it off from "accepted". What is newer replaces what is shown.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 
-from edge_cls.runtime.ports import Feedback
+from edge_cls.runtime.ports import CommandResult
 
 PATTERNS: Mapping[str, tuple[float, ...]] = {
-    "heard": (0.0, 10.0),
+    "accepted": (0.0, 10.0),
     "stored": (0.15, 1.0),
     "duplicate": (0.15, 0.15) * 2,
     "conflict": (0.15, 0.4) * 3,
@@ -37,9 +37,9 @@ class Light:
         self._steps: Iterator[tuple[bool, float]] = iter(())
         self._due = math.inf
 
-    def play(self, feedback: Feedback, now: float) -> None:
-        """Begin to show `feedback`, in place of what is shown."""
-        self._steps = zip(cycle((False, True)), PATTERNS[feedback.kind])
+    def play(self, result: CommandResult, now: float) -> None:
+        """Begin to show `result`, in place of what is shown."""
+        self._steps = zip(cycle((False, True)), PATTERNS[result.kind])
         self._due = now
         self.advance(now)
 

@@ -12,7 +12,7 @@ from functools import partial
 from edge_cls.hardware.gpio import claim_input, claim_output
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.panels.feedback_light import Light
-from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, CommandResult
 
 
 class GpioPanel:
@@ -39,7 +39,7 @@ class GpioPanel:
         self._clock = clock
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
-        self._news: queue.SimpleQueue[Feedback | None] = queue.SimpleQueue()  # None: an edge, or the end
+        self._news: queue.SimpleQueue[CommandResult | None] = queue.SimpleQueue()  # None: an edge, or the end
         with ExitStack() as pins:
             self._inputs = [pins.enter_context(claim_input(button.contact, pull_up=pull_up)) for button in buttons]
             self._light = Light(lambda _: None)
@@ -62,9 +62,9 @@ class GpioPanel:
         self._thread = threading.Thread(target=self._attend, args=[buttons], name="panel", daemon=True)
         self._thread.start()
 
-    def show(self, feedback: Feedback) -> None:
+    def show(self, result: CommandResult) -> None:
         """Show what became of a wish. Returns at once."""
-        self._news.put(feedback)
+        self._news.put(result)
 
     def close(self) -> None:
         """Let go of the pins; the light is off. Closing twice is safe."""
@@ -81,8 +81,8 @@ class GpioPanel:
             self._light.advance(now)
             due = min(buttons.due(), self._light.due())
             try:
-                feedback = self._news.get(timeout=None if due == math.inf else max(0.0, due - self._clock.monotonic()))
+                result = self._news.get(timeout=None if due == math.inf else max(0.0, due - self._clock.monotonic()))
             except queue.Empty:
                 continue
-            if feedback is not None:
-                self._light.play(feedback, self._clock.monotonic())
+            if result is not None:
+                self._light.play(result, self._clock.monotonic())

@@ -15,7 +15,7 @@ from edge_cls.errors import ConfigError, one_line
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.panels.key_names import check_key
 from edge_cls.panels.keys import Keys
-from edge_cls.runtime.ports import CapturedFrame, Clock, Command, Feedback
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command, CommandResult
 
 
 class KeyboardPanel:
@@ -47,7 +47,7 @@ class KeyboardPanel:
         self._clock = clock
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
-        self._news: deque[Feedback] = deque()
+        self._news: deque[CommandResult] = deque()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
 
@@ -57,9 +57,9 @@ class KeyboardPanel:
         self._thread = threading.Thread(target=self._attend, args=[buttons], name="panel", daemon=True)
         self._thread.start()
 
-    def show(self, feedback: Feedback) -> None:
+    def show(self, result: CommandResult) -> None:
         """Tell what became of a wish. Returns at once."""
-        self._news.append(feedback)
+        self._news.append(result)
         # One that is full wakes as well, and a closed panel tells no more.
         with suppress(OSError):
             self._wake.send(b"\0")
@@ -99,11 +99,11 @@ class KeyboardPanel:
         buttons.advance(now)
 
 
-def line(feedback: Feedback) -> str:
-    """Return `feedback` as a line for a person.
+def line(result: CommandResult) -> str:
+    """Return `result` as a line for a person.
 
     >>> line(Feedback("duplicate", "mug", "the same as example 3"))
     'mug: duplicate, the same as example 3'
     """
-    told = f"{feedback.label}: {feedback.kind}" if feedback.label else feedback.kind
-    return one_line(f"{told}, {feedback.detail}" if feedback.detail else told)
+    told = f"{result.label}: {result.kind}" if result.label else result.kind
+    return one_line(f"{told}, {result.detail}" if result.detail else told)

@@ -8,20 +8,20 @@ from edge_cls.classifier import Classifier
 from edge_cls.errors import EdgeClsError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.store import Memory, Operation
-from edge_cls.runtime.ports import Command, Feedback
+from edge_cls.runtime.ports import Command, CommandResult
 
 BACKGROUND = "background"
 """What is taught as what is there when nothing is."""
 
 
-def execute(command: Command, classifier: Classifier, state: str | None) -> Feedback:
+def execute(command: Command, classifier: Classifier, state: str | None) -> CommandResult:
     """Do what `command` asks for, and return what became of it, after the commit.
 
     `state` is what the camera sees: that is what a wish to forget means which names no class.
     """
     label = BACKGROUND if command.action == "background" else command.label
     if classifier.memory is None:
-        return Feedback("refused", label, "there is no memory to teach; set one (--memory)")
+        return CommandResult("refused", label, "there is no memory to teach; set one (--memory)")
     try:
         try:
             match command.action:
@@ -33,34 +33,34 @@ def execute(command: Command, classifier: Classifier, state: str | None) -> Feed
                     return _teach(command, label or "", classifier)
         except DamagedFile:
             classifier.memory.repair()
-            return Feedback("refused", label, f"{classifier.memory.recovered}; try again")
+            return CommandResult("refused", label, f"{classifier.memory.recovered}; try again")
     except (EdgeClsError, OSError, sqlite3.Error) as error:
-        return Feedback("refused", label, one_line(str(error)))
+        return CommandResult("refused", label, one_line(str(error)))
 
 
-def _teach(command: Command, label: str, classifier: Classifier) -> Feedback:
+def _teach(command: Command, label: str, classifier: Classifier) -> CommandResult:
     if command.frame is None:
-        return Feedback("refused", label, "the camera gives no frames")
+        return CommandResult("refused", label, "the camera gives no frames")
     taught = classifier.teach(label, command.frame.image)
     match taught.reception.verdict:
         case "duplicate":
-            return Feedback("duplicate", label, f"{label}: nothing new")
+            return CommandResult("duplicate", label, f"{label}: nothing new")
         case "conflict":
-            return Feedback("conflict", label, f"{label}: stored, but it looks like {taught.reception.looks_like}")
+            return CommandResult("conflict", label, f"{label}: stored, but it looks like {taught.reception.looks_like}")
         case _:
-            return Feedback("stored", label, f"{label}: {classifier.taught()[label]} taught")
+            return CommandResult("stored", label, f"{label}: {classifier.taught()[label]} taught")
 
 
-def _undo(memory: Memory) -> Feedback:
+def _undo(memory: Memory) -> CommandResult:
     operation: Operation | None = memory.undo()
     if operation is None:
-        return Feedback("refused", None, "there is nothing to undo")
-    return Feedback("stored", None, f"undone: {operation}")
+        return CommandResult("refused", None, "there is nothing to undo")
+    return CommandResult("stored", None, f"undone: {operation}")
 
 
-def _forget(memory: Memory, label: str | None) -> Feedback:
+def _forget(memory: Memory, label: str | None) -> CommandResult:
     if label is None:
-        return Feedback("refused", None, "there is no class before the camera to forget")
+        return CommandResult("refused", None, "there is no class before the camera to forget")
     if not (count := memory.forget(label)):
-        return Feedback("refused", label, f"{label} was not taught")
-    return Feedback("stored", label, f"{label}: {count} forgotten; undo brings them back")
+        return CommandResult("refused", label, f"{label} was not taught")
+    return CommandResult("stored", label, f"{label}: {count} forgotten; undo brings them back")

@@ -13,7 +13,7 @@ from edge_cls.memory.database import DamagedFile
 from edge_cls.runtime.commands import execute
 from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
 from edge_cls.runtime.pipeline import Inferred, Pipeline
-from edge_cls.runtime.ports import Clock, Command, Feedback, FrameSource, Panel, Supervisor
+from edge_cls.runtime.ports import Clock, Command, CommandResult, FrameSource, Panel, Supervisor
 from edge_cls.runtime.reconnect import Camera, CameraState
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.runtime.states import States, Transition
@@ -51,7 +51,7 @@ class Appliance:
         self.states = states
         self.outboxes: Sequence[Outbox] = ()
         self.panel: Panel | None = None
-        self.heard: Callable[[Feedback], None] | None = None
+        self.heard: Callable[[CommandResult], None] | None = None
         self.done = 0
         self._pipeline = pipeline
         self._camera = source if isinstance(source, Camera) else None
@@ -110,7 +110,7 @@ class Appliance:
     def submit(self, command: Command) -> None:
         """Take a wish, to be granted before the next frame, from any thread."""
         if len(self._commands) >= MAX_QUEUED_COMMANDS:
-            self._answer(Feedback("refused", command.label, "too much at once"))
+            self._answer(CommandResult("refused", command.label, "too much at once"))
             return
         self._commands.append(command)
         self._pipeline.wake()
@@ -145,9 +145,9 @@ class Appliance:
     def _between_frames(self) -> None:
         for _ in range(len(self._commands)):  # and not of those that come meanwhile: frames go on
             command = self._commands.popleft()
-            feedback = execute(command, self._pipeline.engine, self.states.state)
-            log.info("%s: %s, %s", command.action, feedback.kind, one_line(feedback.detail))
-            self._answer(feedback)
+            result = execute(command, self._pipeline.engine, self.states.state)
+            log.info("%s: %s, %s", command.action, result.kind, one_line(result.detail))
+            self._answer(result)
         if self._reload_wanted:
             self._reload_wanted = False
             # Nobody is told of a reload who was not told of the beginning.
@@ -211,11 +211,11 @@ class Appliance:
         log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
         self._offer(Event(origin, transition, latency))
 
-    def _answer(self, feedback: Feedback) -> None:
+    def _answer(self, result: CommandResult) -> None:
         if self.panel is not None:
-            self.panel.show(feedback)
+            self.panel.show(result)
         if self.heard is not None:
-            self.heard(feedback)
+            self.heard(result)
 
     def _offer(self, message: Message) -> None:
         for outbox in self.outboxes:

@@ -85,10 +85,10 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Feedback:
+class CommandResult:
     """What became of a wish. `stored` (or done) is told only after the commit; `detail` is one line for a person."""
 
-    kind: Literal["heard", "stored", "duplicate", "conflict", "refused"]
+    kind: Literal["accepted", "stored", "duplicate", "conflict", "refused"]
     label: str | None = None
     detail: str = ""
 
@@ -99,7 +99,7 @@ class Panel(Protocol):
     def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
         """Begin to listen. `snapshot` gives a copy of the newest frame; `submit` takes a wish; both from any thread."""
 
-    def show(self, feedback: Feedback) -> None:
+    def show(self, result: CommandResult) -> None:
         """Show what became of a wish. Returns at once."""
 
     def close(self) -> None:

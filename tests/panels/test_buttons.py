@@ -12,7 +12,7 @@ import pytest
 from edge_cls.errors import ConfigError
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
 from edge_cls.runtime.messages import Origin
-from edge_cls.runtime.ports import CapturedFrame, Command, Feedback
+from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult
 
 
 class Table:
@@ -21,7 +21,7 @@ class Table:
     def __init__(self) -> None:
         self.frames: list[weakref.ref[CapturedFrame]] = []
         self.commands: list[Command] = []
-        self.shown: list[Feedback] = []
+        self.shown: list[CommandResult] = []
         self.buttons = Buttons(
             [Button("m", "mug")],
             debounce_s=1.0,
@@ -45,7 +45,7 @@ def test_a_frame_waits_for_its_press_to_be_believed() -> None:
     assert table.commands == []
     table.buttons.advance(1.0)
     assert [command.frame for command in table.commands] == [table.frames[0]()]
-    assert table.shown == [Feedback("heard", "mug")]
+    assert table.shown == [CommandResult("accepted", "mug")]
 
 
 def test_the_frames_of_spikes_are_let_go() -> None:

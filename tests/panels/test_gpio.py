@@ -26,7 +26,7 @@ from edge_cls.panels.buttons import Button
 from edge_cls.panels.feedback_light import PATTERNS, Light
 from edge_cls.panels.gpio import GpioPanel
 from edge_cls.runtime.messages import Event, Message, Origin, Status
-from edge_cls.runtime.ports import Command, Feedback
+from edge_cls.runtime.ports import Command, CommandResult
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
@@ -148,14 +148,14 @@ class Played:
 
 
 def test_every_feedback_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
-    assert set(PATTERNS) == set(get_args(get_type_hints(Feedback)["kind"]))
+    assert set(PATTERNS) == set(get_args(get_type_hints(CommandResult)["kind"]))
     assert all(len(pattern) % 2 == 0 for pattern in PATTERNS.values())
 
 
 @pytest.mark.parametrize(
     ("kind", "flashes"),
     [
-        ("heard", [10.0]),
+        ("accepted", [10.0]),
         ("stored", [1.0]),
         ("duplicate", [0.15] * 2),
         ("conflict", [0.4] * 3),
@@ -164,17 +164,17 @@ def test_every_feedback_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
 )
 def test_the_patterns_can_be_told_apart_and_end_in_the_dark(kind: str, flashes: list[float]) -> None:
     played = Played()
-    played.light.play(Feedback(kind), 0.0)  # type: ignore[arg-type] # one of them
+    played.light.play(CommandResult(kind), 0.0)  # type: ignore[arg-type] # one of them
     assert played.until(60.0) == pytest.approx(flashes)
     assert played.light.due() == math.inf
 
 
 def test_a_newer_feedback_replaces_what_is_shown() -> None:
     played = Played()
-    played.light.play(Feedback("conflict"), 0.0)
+    played.light.play(CommandResult("conflict"), 0.0)
     played.until(0.2)
     played.now = 0.3
-    played.light.play(Feedback("stored"), 0.3)
+    played.light.play(CommandResult("stored"), 0.3)
     assert played.until(60.0) == pytest.approx([0.15, 1.0])
 
 
@@ -182,7 +182,7 @@ def test_a_newer_feedback_replaces_what_is_shown() -> None:
 def test_a_pattern_that_is_played_late_loses_no_flash(steps: list[float]) -> None:
     changes: list[bool] = []
     light = Light(changes.append)
-    light.play(Feedback("conflict"), 0.0)
+    light.play(CommandResult("conflict"), 0.0)
     now = 0.0
     for step in steps:
         now += step
@@ -201,7 +201,7 @@ def test_a_press_is_heard_at_once_and_stored_when_that_is_said(
     rig.down("mug")
     assert commands.get(timeout=PATIENCE)
     assert light.changes.get(timeout=PATIENCE) is True
-    rig.panel.show(Feedback("stored", "mug"))
+    rig.panel.show(CommandResult("stored", "mug"))
     assert light.changes.get(timeout=PATIENCE) is False
     rig.clock.sleep(0.15)
     assert light.changes.get(timeout=PATIENCE) is True
@@ -235,7 +235,7 @@ def test_showing_waits_for_nobody(rig: PinRig, camera: Camera) -> None:
     rig.panel.start(camera.snapshot, submit)
     rig.down("mug")
     assert busy.wait(PATIENCE)
-    rig.panel.show(Feedback("stored"))
+    rig.panel.show(CommandResult("stored"))
     go_on.set()
 
 

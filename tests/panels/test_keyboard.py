@@ -19,7 +19,7 @@ from edge_cls.panels.buttons import Button
 from edge_cls.panels.key_names import NAMES
 from edge_cls.panels.keyboard import KeyboardPanel, line
 from edge_cls.panels.keys import REOPEN_S, STILL_HELD_S, Keypad, Terminal
-from edge_cls.runtime.ports import Command, Feedback
+from edge_cls.runtime.ports import Command, CommandResult
 from edge_cls.testing import FakeClock
 from tests.panels.rigs import CODES, PATIENCE, Camera, KeypadRig, TerminalRig
 
@@ -101,7 +101,7 @@ def test_a_terminal_that_is_gone_ends_no_panel(terminal: TerminalRig) -> None:
     os.close(terminal.master)
     assert terminal.keys.seen.get(timeout=PATIENCE) == []
     assert terminal.keys.fileno() == -1
-    terminal.panel.show(Feedback("stored", "mug"))
+    terminal.panel.show(CommandResult("stored", "mug"))
     assert terminal.lines.get(timeout=PATIENCE) == "mug: stored"
 
 
@@ -137,8 +137,8 @@ def test_feedback_is_told_in_lines(rig: str, request: pytest.FixtureRequest) -> 
     asked = listening(keyboard)
     keyboard.down("mug")
     assert asked.get(timeout=PATIENCE).label == "mug"
-    keyboard.panel.show(Feedback("conflict", "mug", "it looks like cup\x1b[2J"))
-    keyboard.panel.show(Feedback("stored", detail="undone"))
+    keyboard.panel.show(CommandResult("conflict", "mug", "it looks like cup\x1b[2J"))
+    keyboard.panel.show(CommandResult("stored", detail="undone"))
     assert [keyboard.lines.get(timeout=PATIENCE) for _ in range(3)] == [
         "mug: heard",
         "mug: conflict, it looks like cup\\x1b[2J",
@@ -155,11 +155,11 @@ def test_a_reader_of_lines_that_hangs_holds_up_nobody_who_shows(open_pty: tuple[
 
     panel = KeyboardPanel([], Terminal(open_pty[1]), tell=tell, clock=FakeClock())
     panel.start(Camera().snapshot, lambda _: None)
-    panel.show(Feedback("stored"))
+    panel.show(CommandResult("stored"))
     assert hangs.wait(PATIENCE)
     # More than the socket that wakes the thread has room for.
     for _ in range(2000):
-        panel.show(Feedback("stored"))
+        panel.show(CommandResult("stored"))
     go_on.set()
     panel.close()
 
@@ -199,7 +199,7 @@ def test_a_keypad_that_is_unplugged_lets_go_of_its_keys_and_is_taken_up_again(ke
     reader = os.open(keypad.path, os.O_RDONLY | os.O_NONBLOCK)
     keypad.plug_in()
     keypad.clock.sleep(REOPEN_S)
-    keypad.panel.show(Feedback("stored"))  # whatever wakes it
+    keypad.panel.show(CommandResult("stored"))  # whatever wakes it
     while keypad.lines.get(timeout=PATIENCE) != "stored":
         pass
     keypad.write((1, CODES["undo"], 1))
@@ -274,4 +274,4 @@ def test_every_named_key_may_be_used(open_pty: tuple[int, int]) -> None:
 
 
 def test_a_line_without_label_or_detail() -> None:
-    assert line(Feedback("refused")) == "refused"
+    assert line(CommandResult("refused")) == "refused"

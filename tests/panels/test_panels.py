@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls.runtime.ports import Command, Feedback
+from edge_cls.runtime.ports import Command, CommandResult
 from tests.panels.rigs import PATIENCE, Camera, FakeRig, KeypadRig, PinRig, Rig, TerminalRig
 
 Commands = queue.SimpleQueue[Command]
@@ -115,15 +115,15 @@ def test_feedback_may_be_shown_at_any_time(rig: Rig, camera: Camera) -> None:
     asked: Commands = queue.SimpleQueue()
 
     def submit(command: Command) -> None:
-        rig.panel.show(Feedback("stored", command.label))
+        rig.panel.show(CommandResult("stored", command.label))
         asked.put(command)
 
-    rig.panel.show(Feedback("refused"))
+    rig.panel.show(CommandResult("refused"))
     rig.panel.start(camera.snapshot, submit)
     press(rig, "mug")
     assert asked.get(timeout=PATIENCE).label == "mug"
     rig.panel.close()
-    rig.panel.show(Feedback("stored"))
+    rig.panel.show(CommandResult("stored"))
 
 
 def test_closing_twice_is_safe_and_nothing_is_asked_afterwards(rig: Rig, commands: Commands) -> None:

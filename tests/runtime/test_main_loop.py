@@ -23,7 +23,7 @@ from edge_cls.model.model import Outputs
 from edge_cls.runtime.main_loop import HUNG, Appliance
 from edge_cls.runtime.messages import Message, Origin, Result, Status
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Command, Feedback, FrameSource, Sink
+from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult, FrameSource, Sink
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import Outbox
 from edge_cls.runtime.states import States
@@ -128,7 +128,7 @@ def test_an_event_carries_the_capture_time_of_its_frame(colours: Classifier) -> 
 def test_ready_is_told_with_the_first_classified_frame_and_the_watchdog_with_each(colours: Classifier) -> None:
     rig = Rig(Colours(["red"] * 5), colours)
     rig.run()
-    kinds = [kind for kind, _ in rig.supervisor.heard]
+    kinds = [kind for kind, _ in rig.supervisor.calls]
     assert kinds.count("ready") == 1
     assert kinds.count("watchdog") == 5
     assert kinds.index("ready") < kinds.index("watchdog")
@@ -153,7 +153,7 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classi
     rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
     rig.supervisor = rig.appliance._supervisor = Told()
     rig.run(max_frames=3)
-    kinds = [kind for kind, _ in rig.supervisor.heard]
+    kinds = [kind for kind, _ in rig.supervisor.calls]
     assert "camera: the camera is gone; plug it in; trying again" in rig.supervisor.statuses
     # It was alive all the time, and at work only then.
     assert kinds.index("watchdog") < kinds.index("ready")
@@ -264,7 +264,7 @@ def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytes
     rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
     with pytest.raises(SourceError, match="driver has not answered for 91 seconds"):
         rig.run()
-    assert ("ready", "") not in rig.supervisor.heard
+    assert ("ready", "") not in rig.supervisor.calls
     hanging.set()
 
 
@@ -308,7 +308,7 @@ def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classi
     rig.run()
     assert next(openings) > 50
     assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
-    assert ("ready", "") not in rig.supervisor.heard
+    assert ("ready", "") not in rig.supervisor.calls
 
 
 def test_the_wall_clock_may_jump_back_and_forth(colours: Classifier) -> None:
@@ -404,19 +404,19 @@ def command(action: str = "teach", label: str | None = "mug", frame: Frame | Non
 
 
 class Rigged(Rig):
-    """Keeps what became of wishes in `heard`, and asks for `commands` before the first frame."""
+    """Keeps what became of wishes in `results`, and asks for `commands` before the first frame."""
 
-    def submit(self, *commands: Command) -> list[Feedback]:
-        heard: list[Feedback] = []
-        self.appliance.heard = heard.append
+    def submit(self, *commands: Command) -> list[CommandResult]:
+        results: list[CommandResult] = []
+        self.appliance.heard = results.append
         for one in commands:
             self.appliance.submit(one)
         self.run()
-        return heard
+        return results
 
 
-def kinds(heard: list[Feedback]) -> list[str]:
-    return [feedback.kind for feedback in heard]
+def kinds(results: list[CommandResult]) -> list[str]:
+    return [result.kind for result in results]
 
 
 def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
@@ -431,26 +431,26 @@ def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_pa
 def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
     page = np.full((40, 40, 3), 255, np.uint8)
     rig = Rigged(FakeSource([page] * 3), teachable)
-    heard = rig.submit(*[command(label="page", frame=page)] * 2)
-    assert kinds(heard) == ["stored", "duplicate"]
+    results = rig.submit(*[command(label="page", frame=page)] * 2)
+    assert kinds(results) == ["stored", "duplicate"]
     assert rig.seen.results[-1].prediction.label == "page"
 
 
 def test_a_lesson_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
     frame = color_frame("red")
-    heard = Rigged(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
-    assert kinds(heard) == ["stored", "conflict"]
-    assert "looks like mug" in heard[1].detail
+    results = Rigged(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
+    assert kinds(results) == ["stored", "conflict"]
+    assert "looks like mug" in results[1].detail
 
 
 def test_undo_background_and_forget(teachable: Classifier) -> None:
     frame = color_frame("red")
-    heard = Rigged(Colours(["red"]), teachable).submit(
+    results = Rigged(Colours(["red"]), teachable).submit(
         command(frame=frame), command("undo", None), command("undo", None),
         command("background", None, color_frame("blue")),
         command("forget", None), command("forget", "background"), command("forget", "never"),
     )  # fmt: skip
-    assert kinds(heard) == ["stored", "stored", "refused", "stored", "refused", "stored", "refused"]
+    assert kinds(results) == ["stored", "stored", "refused", "stored", "refused", "stored", "refused"]
     assert teachable.memory is not None
     assert teachable.memory.classes() == {}
 
@@ -476,21 +476,21 @@ def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier
     ],
 )
 def test_what_cannot_be_taught_is_refused_and_told(teachable: Classifier, asked: Command, why: str) -> None:
-    (feedback,) = Rigged(Colours(["red"]), teachable).submit(asked)
-    assert feedback.kind == "refused"
-    assert why in feedback.detail
-    assert "\x1b" not in feedback.detail
+    (result,) = Rigged(Colours(["red"]), teachable).submit(asked)
+    assert result.kind == "refused"
+    assert why in result.detail
+    assert "\x1b" not in result.detail
 
 
 def test_without_a_memory_every_wish_is_refused(colours: Classifier) -> None:
-    heard = Rigged(Colours(["red"]), colours).submit(command(frame=color_frame("red")), command("undo", None))
-    assert kinds(heard) == ["refused", "refused"]
+    results = Rigged(Colours(["red"]), colours).submit(command(frame=color_frame("red")), command("undo", None))
+    assert kinds(results) == ["refused", "refused"]
 
 
 def test_wishes_do_not_pile_up(teachable: Classifier) -> None:
-    heard = Rigged(Colours(["red"]), teachable).submit(*[command("undo", None)] * 20)
-    assert len(heard) == 20
-    assert [feedback.detail for feedback in heard].count("too much at once") == 4
+    results = Rigged(Colours(["red"]), teachable).submit(*[command("undo", None)] * 20)
+    assert len(results) == 20
+    assert [result.detail for result in results].count("too much at once") == 4
 
 
 def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> None:
@@ -498,7 +498,7 @@ def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> No
     rig = Rig(Colours(["red"] * 5), teachable)
     done: list[int] = []
 
-    def hear(_: Feedback) -> None:
+    def hear(_: CommandResult) -> None:
         done.append(rig.appliance.done)
         rig.appliance.submit(command("undo", None))
 
@@ -517,8 +517,8 @@ def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on
     monkeypatch.setattr(teachable.memory, "add", damaged)
     monkeypatch.setattr(teachable.memory, "repair", damaged)
     rig = Rigged(Colours(["red"] * 5), teachable)
-    (feedback,) = rig.submit(command(frame=color_frame("red")))
-    assert (feedback.kind, feedback.detail) == ("refused", "it is damaged; make room")
+    (result,) = rig.submit(command(frame=color_frame("red")))
+    assert (result.kind, result.detail) == ("refused", "it is damaged; make room")
     assert len(rig.seen.results) == 5
 
 
@@ -531,8 +531,8 @@ def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
     assert teachable.memory is not None
     monkeypatch.setattr(teachable.memory, "add", full)
     rig = Rigged(Colours(["red"] * 5), teachable)
-    (feedback,) = rig.submit(command(frame=color_frame("red")))
-    assert feedback.kind == "refused"
+    (result,) = rig.submit(command(frame=color_frame("red")))
+    assert result.kind == "refused"
     assert len(rig.seen.results) == 5
 
 
@@ -543,9 +543,9 @@ def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_g
     with contextlib.closing(sqlite3.connect(memory.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         rig = Rigged(Colours(["red"] * 5), teachable)
-        (feedback,) = rig.submit(command(frame=color_frame("red")))
-        assert feedback.kind == "refused"
-        assert "locked by another process" in feedback.detail
+        (result,) = rig.submit(command(frame=color_frame("red")))
+        assert result.kind == "refused"
+        assert "locked by another process" in result.detail
         assert len(rig.seen.results) == 5
         other.execute("ROLLBACK")
     assert kinds(Rigged(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))) == ["stored"]
@@ -562,9 +562,9 @@ def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
         raise DamagedFile("it is damaged", hint="repair it")
 
     monkeypatch.setattr(memory, "add", damaged)
-    heard = Rigged(Colours(["red"]), teachable).submit(*[command(frame=color_frame("red"))] * 2)
-    assert kinds(heard) == ["refused", "stored"]
-    assert "the memory was damaged" in heard[0].detail
+    results = Rigged(Colours(["red"]), teachable).submit(*[command(frame=color_frame("red"))] * 2)
+    assert kinds(results) == ["refused", "stored"]
+    assert "the memory was damaged" in results[0].detail
 
 
 # The memory
@@ -681,8 +681,8 @@ def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> Non
     assert reloaded == [1]
     # Until a good one, the status says that it was refused.
     assert rig.statuses[-1].troubles == ("no such key",)
-    heard = [kind for kind, _ in rig.supervisor.heard if kind in ("reloading", "ready")]
-    assert heard[heard.index("reloading") :][:2] == ["reloading", "ready"]
+    results = [kind for kind, _ in rig.supervisor.calls if kind in ("reloading", "ready")]
+    assert results[results.index("reloading") :][:2] == ["reloading", "ready"]
 
 
 def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
@@ -692,7 +692,7 @@ def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: 
     rig.appliance.request_reload()
     rig.appliance._between_frames()
     assert reloaded
-    assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.heard}
+    assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.calls}
 
 
 def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:
@@ -704,7 +704,7 @@ def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> No
     rig = Rig(source, colours, [Stopping()])
     rig.run()
     assert source.closed
-    assert rig.supervisor.heard[-1] == ("stopping", "")
+    assert rig.supervisor.calls[-1] == ("stopping", "")
 
 
 def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifier) -> None:

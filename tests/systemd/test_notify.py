@@ -24,7 +24,7 @@ class Manager:
         self._socket.bind(address.replace("@", "\0", 1))
         self._socket.setblocking(False)
 
-    def heard(self) -> list[str]:
+    def calls(self) -> list[str]:
         """Everything that was sent since the last call: a datagram lies here as soon as `send` has returned."""
         messages = []
         while True:
@@ -50,7 +50,7 @@ def test_each_method_sends_what_systemd_reads(manager: Manager) -> None:
     notifier.ready()
     notifier.reloading()
     notifier.stopping()
-    assert manager.heard() == [
+    assert manager.calls() == [
         "STATUS=waiting for the camera",
         "READY=1",
         "RELOADING=1\nMONOTONIC_USEC=5000000",
@@ -62,7 +62,7 @@ def test_a_status_is_one_line_and_told_once_until_it_changes(manager: Manager) -
     notifier = Notifier(manager.address, clock=FakeClock())
     for text in ("mug\nMAINPID=1", "mug\nMAINPID=1", "Käse", "mug\nMAINPID=1"):
         notifier.status(text)
-    assert manager.heard() == ["STATUS=mug MAINPID=1", "STATUS=Käse", "STATUS=mug MAINPID=1"]
+    assert manager.calls() == ["STATUS=mug MAINPID=1", "STATUS=Käse", "STATUS=mug MAINPID=1"]
 
 
 def test_signs_of_life_are_sent_four_times_in_the_time_that_systemd_waits(manager: Manager) -> None:
@@ -70,11 +70,11 @@ def test_signs_of_life_are_sent_four_times_in_the_time_that_systemd_waits(manage
     environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "8000000", "WATCHDOG_PID": str(os.getpid())}
     notifier = Notifier.from_environment(environ, clock=clock)
     notifier.ready()
-    manager.heard()
+    manager.calls()
     for _ in range(80):
         notifier.watchdog()
         clock.sleep(0.1)
-    assert manager.heard() == ["WATCHDOG=1"] * 4
+    assert manager.calls() == ["WATCHDOG=1"] * 4
 
 
 def test_before_the_service_has_started_a_sign_of_life_asks_for_more_time(manager: Manager) -> None:
@@ -84,7 +84,7 @@ def test_before_the_service_has_started_a_sign_of_life_asks_for_more_time(manage
     notifier.ready()
     clock.sleep(2.0)
     notifier.watchdog()
-    assert manager.heard() == ["EXTEND_TIMEOUT_USEC=8000000", "READY=1", "WATCHDOG=1"]
+    assert manager.calls() == ["EXTEND_TIMEOUT_USEC=8000000", "READY=1", "WATCHDOG=1"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_before_the_service_has_started_a_sign_of_life_asks_for_more_time(manage
 def test_without_a_watchdog_of_its_own_it_counts_on_half_a_minute(manager: Manager, variables: dict[str, str]) -> None:
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.address, **variables}, clock=FakeClock())
     notifier.watchdog()
-    assert manager.heard() == ["EXTEND_TIMEOUT_USEC=30000000"]
+    assert manager.calls() == ["EXTEND_TIMEOUT_USEC=30000000"]
 
 
 EVERYTHING: list[Callable[[Notifier], None]] = [
@@ -136,13 +136,13 @@ def test_what_a_manager_did_not_read_is_told_with_the_next_sign_of_life(
         assert index < 10_000, "the queue of the socket is never full"
     notifier.ready()
     notifier.watchdog()
-    manager.heard()
+    manager.calls()
     notifier.status("running")
     clock.sleep(2.0)
     notifier.watchdog()
     clock.sleep(2.0)
     notifier.watchdog()
-    assert manager.heard() == ["STATUS=running", "READY=1\nWATCHDOG=1", "WATCHDOG=1"]
+    assert manager.calls() == ["STATUS=running", "READY=1\nWATCHDOG=1", "WATCHDOG=1"]
 
 
 def test_a_status_that_was_not_read_is_told_as_it_is_by_then(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_status_that_was_not_read_is_told_as_it_is_by_then(tmp_path: Path) -> 
     with contextlib.closing(Manager(str(tmp_path / "notify"))) as manager:
         notifier.status("Käse")
         notifier.watchdog()
-        assert manager.heard() == ["STATUS=Käse\nEXTEND_TIMEOUT_USEC=8000000"]
+        assert manager.calls() == ["STATUS=Käse\nEXTEND_TIMEOUT_USEC=8000000"]
 
 
 def test_a_status_is_never_too_long_for_systemd(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_status_is_never_too_long_for_systemd(tmp_path: Path) -> None:
     notifier.ready()
     with contextlib.closing(Manager(str(tmp_path / "notify"))) as manager:
         notifier.watchdog()
-        (message,) = manager.heard()
+        (message,) = manager.calls()
     status, *others = message.splitlines()
     assert len(message.encode()) <= 4096
     assert (status, others) == (f"STATUS={'📷' * 997}...", ["READY=1", "WATCHDOG=1"])

@@ -135,4 +135,4 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
     assert any("trying again" in status for status in supervisor.statuses)
     labels = [event.transition.label for event in seen.events]
     assert labels[-1] == "second"
-    assert ("ready", "") in supervisor.heard
+    assert ("ready", "") in supervisor.calls
