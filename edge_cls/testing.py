@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import CapturedFrame, Clock, Command, CommandResult
 
 
@@ -43,7 +43,7 @@ class FakeSource:
         del into
         index, image = next(self._images, (-1, None))
         if image is not None:
-            return CapturedFrame(Origin(index, float(index), float(index), "fake"), image)
+            return CapturedFrame(FrameInfo(index, float(index), float(index), "fake"), image)
         if self._failure is not None:
             raise self._failure
         return None

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from edge_cls import config as settings
 from edge_cls.app.factory import (
+    governor_of,
     name_of,
     open_classifier,
     open_panel,
     open_sink,
-    pace_of,
     sinks_of,
     source_name,
     source_opener,
@@ -22,29 +22,29 @@ from edge_cls.app.factory import (
 from edge_cls.config import Config
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
-from edge_cls.runtime.main_loop import Appliance
+from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import Clock, CommandResult, FrameSource, Panel, Sink, Supervisor
 from edge_cls.runtime.reconnect import Camera
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.sources.opening import is_live
 
 log = logging.getLogger(__name__)
 
 _OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
-_PATIENCE = 1.0
+_CLOSE_TIMEOUT_S = 1.0
 """Seconds that all sinks together have to deliver what is queued when they are closed."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class Output:
     """What is seen of a run on the terminal or in a pipe: a sink whose failure ends it, and what wishes became of."""
 
     sink: Sink
     heard: Callable[[CommandResult], None] | None = None
 
 
-class Service:
+class Application:
     """The appliance as the configuration describes it, which `reading` reads: now, and again at each reload.
 
     `show` makes what is shown of it, told whether the source is live. A memory that does not exist is made, where
@@ -56,7 +56,7 @@ class Service:
         self,
         reading: Callable[[], Config],
         *,
-        show: Callable[[bool], Shown | None],
+        show: Callable[[bool], Output | None],
         supervisor: Supervisor,
         make_memory: bool,
         clock: Clock = time,
@@ -66,7 +66,7 @@ class Service:
         self._make_memory = make_memory
         self.config = reading()
         self._live = is_live(source_name(self.config))
-        self._adapters: dict[object, Outbox | Panel] = {}
+        self._adapters: dict[object, SinkQueue | Panel] = {}
         self._source: FrameSource | None = None
         self.classifier = open_classifier(self.config, make_memory=make_memory)
         try:
@@ -74,15 +74,17 @@ class Service:
                 self._source = Camera(source_opener(self.config, clock), clock=clock)
             else:
                 self._source = source_opener(self.config, clock)()
-            self.pipeline = Pipeline(self._source, self.classifier, clock=clock, pace=pace_of(self.config, clock))
-            self.appliance = Appliance(
+            self.pipeline = Pipeline(
+                self._source, self.classifier, clock=clock, governor=governor_of(self.config, clock)
+            )
+            self.main_loop = MainLoop(
                 self._source, self.pipeline, states_of(self.config), clock=clock, supervisor=supervisor,
                 reload=self.reload,
             )  # fmt: skip
-            self._shown = show(self._live)
-            if self._shown is not None:
-                self._adapters[self._shown] = Outbox(self._shown.sink, essential=True, name="output")
-                self.appliance.heard = self._shown.heard
+            self._output = show(self._live)
+            if self._output is not None:
+                self._adapters[self._output] = SinkQueue(self._output.sink, essential=True, name="output")
+                self.main_loop.heard = self._output.heard
             self._adapt(self.config)
         except BaseException:
             self.close()
@@ -93,13 +95,13 @@ class Service:
     def run(self, max_frames: int | None = None) -> int:
         """Work until the source ends, `max_frames` are done or the appliance is stopped; return how many were done."""
         try:
-            return self.appliance.run(max_frames)
+            return self.main_loop.run(max_frames)
         finally:
             self.close()
 
     def close(self) -> None:
         """Let go of everything. Closing twice is safe."""
-        until = self._clock.monotonic() + _PATIENCE
+        until = self._clock.monotonic() + _CLOSE_TIMEOUT_S
         try:
             while self._adapters:
                 self._close_adapter(next(reversed(self._adapters)), until)
@@ -145,35 +147,35 @@ class Service:
             self.classifier = classifier
             before.close()
         if new.states != old.states:
-            self.appliance.states = states_of(new, going_on_from=self.appliance.states)
+            self.main_loop.states = states_of(new, going_on_from=self.main_loop.states)
         if new.limits != old.limits:
-            self.pipeline.pace = pace_of(new, self._clock)
+            self.pipeline.governor = governor_of(new, self._clock)
         if new.source != old.source and isinstance(self._source, Camera):
             self._source.opener = source_opener(new, self._clock)
 
     def _adapt(self, config: Config) -> None:
         """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
         wanted = [*sinks_of(config), *([] if config.panel is None else [config.panel])]
-        for key in [key for key in self._adapters if key not in wanted and key is not self._shown]:
-            self._close_adapter(key, self._clock.monotonic() + _PATIENCE)
+        for key in [key for key in self._adapters if key not in wanted and key is not self._output]:
+            self._close_adapter(key, self._clock.monotonic() + _CLOSE_TIMEOUT_S)
         for key in wanted:
             if key in self._adapters:
                 continue
             if isinstance(key, settings.Panel):
                 panel = open_panel(key, self._clock)
-                panel.start(self.pipeline.snapshot, self.appliance.submit)
+                panel.start(self.pipeline.snapshot, self.main_loop.submit)
                 self._adapters[key] = panel
             else:
-                self._adapters[key] = Outbox(open_sink(key), name=name_of(key), clock=self._clock)
-        outboxes = [adapter for adapter in self._adapters.values() if isinstance(adapter, Outbox)]
-        self.appliance.outboxes = outboxes
-        self.appliance.panel = next((one for one in self._adapters.values() if not isinstance(one, Outbox)), None)
+                self._adapters[key] = SinkQueue(open_sink(key), name=name_of(key), clock=self._clock)
+        sink_queues = [adapter for adapter in self._adapters.values() if isinstance(adapter, SinkQueue)]
+        self.main_loop.sink_queues = sink_queues
+        self.main_loop.panel = next((one for one in self._adapters.values() if not isinstance(one, SinkQueue)), None)
 
     def _close_adapter(self, key: object, until: float) -> None:
         adapter = self._adapters.pop(key)
-        if isinstance(adapter, Outbox):
+        if isinstance(adapter, SinkQueue):
             # Of a recording everything is told, however slow who reads it, unless somebody wants it to stop.
-            in_haste = self._live or self.appliance.stopping
-            adapter.close(max(0.0, until - self._clock.monotonic()) if in_haste else None)
+            cannot_wait = self._live or self.main_loop.stopping
+            adapter.close(max(0.0, until - self._clock.monotonic()) if cannot_wait else None)
         else:
             adapter.close()

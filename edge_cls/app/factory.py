@@ -12,7 +12,7 @@ from edge_cls.config import Config
 from edge_cls.errors import ConfigError, MemoryFileError
 from edge_cls.hardware.thermal import temperature, under_voltage
 from edge_cls.model.golden import check_golden
-from edge_cls.runtime.frame_rate import Pace
+from edge_cls.runtime.frame_rate import FrameRateGovernor
 from edge_cls.runtime.messages import CHANGES, Result
 from edge_cls.runtime.ports import Clock, FrameSource, Panel, Sink
 from edge_cls.runtime.states import States
@@ -21,7 +21,7 @@ from edge_cls.sources.opening import open_source
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_WITH_WRITERS = 0.5
+_BUSY_TIMEOUT_S = 0.5
 """Seconds that frames wait for another process that writes into the memory; then a lesson is refused."""
 
 
@@ -47,7 +47,7 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
         delegate=config.delegate,
     )
     if classifier.memory is not None:
-        classifier.memory.wait_at_most(_PATIENCE_WITH_WRITERS)
+        classifier.memory.wait_at_most(_BUSY_TIMEOUT_S)
     try:
         check_golden(classifier.model)
     except BaseException:
@@ -73,9 +73,9 @@ def source_opener(config: Config, clock: Clock) -> Callable[[], FrameSource]:
     )
 
 
-def pace_of(config: Config, clock: Clock) -> Pace:
+def governor_of(config: Config, clock: Clock) -> FrameRateGovernor:
     """Return the limits, with the sensors of this machine."""
-    return Pace(
+    return FrameRateGovernor(
         max_fps=config.limits.max_fps,
         hot_c=config.limits.hot_c,
         clock=clock,

@@ -14,7 +14,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.memory.records import Record
 from edge_cls.memory.store import Memory
 from edge_cls.model.model import Model
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 
 WIDTH, HEIGHT = 640, 480
@@ -95,7 +95,7 @@ class Replay:
         if self._period:
             self._clock.sleep(max(0.0, self._due - self._clock.monotonic()))
             self._due = max(self._due, self._clock.monotonic() - self._period) + self._period
-        origin = Origin(self._index, self._clock.time(), self._clock.monotonic(), "bench")
+        origin = FrameInfo(self._index, self._clock.time(), self._clock.monotonic(), "bench")
         image = self._frames[self._index % len(self._frames)]
         self._index += 1
         if into is None or into.shape != image.shape:

@@ -13,11 +13,11 @@ from edge_cls.backends.litert import Interpreter
 from edge_cls.bench.material import Replay
 from edge_cls.classifier import Classifier
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.main_loop import Appliance
+from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.messages import Result
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import Clock
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
 from edge_cls.runtime.timings import STAGES, Stages
 from edge_cls.sinks.json_lines import JsonLines
@@ -92,19 +92,19 @@ class _Bench:
         self._beats: list[float] = []
 
     def __enter__(self) -> _Bench:
-        self._outbox = Outbox(JsonLines(Path(os.devnull), wants=(Result,)))
+        self._sink_queue = SinkQueue(JsonLines(Path(os.devnull), wants=(Result,)))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._outbox.close(1.0)
+        self._sink_queue.close(1.0)
 
     def run(self, source: Replay, stages: Stages, count: int = BLOCK) -> float:
         """Return at how many frames a second `count` of them were done, from the first to the last."""
         self._beats.clear()
         pipeline = Pipeline(source, self._classifier, clock=self._clock, stages=stages)
-        appliance = Appliance(source, pipeline, States(), clock=self._clock, supervisor=self)
-        appliance.outboxes = [self._outbox]
-        appliance.run(count)
+        main_loop = MainLoop(source, pipeline, States(), clock=self._clock, supervisor=self)
+        main_loop.sink_queues = [self._sink_queue]
+        main_loop.run(count)
         return (len(self._beats) - 1) / (self._beats[-1] - self._beats[0])
 
     def ready(self) -> None:

@@ -15,7 +15,7 @@ from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
-    from edge_cls.app.application import Service, Shown
+    from edge_cls.app.application import Application, Output
     from edge_cls.runtime.ports import CommandResult
 
 
@@ -80,7 +80,7 @@ def run(
     from edge_cls.cli.native_libraries import spare_the_interpreter
 
     spare_the_interpreter()
-    from edge_cls.app.application import Service
+    from edge_cls.app.application import Application
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.config import DEFAULT_FILE, load
     from edge_cls.systemd import logs
@@ -104,48 +104,48 @@ def run(
     }
     with quiet_native_libraries():
         logs.set_up(os.environ)
-        service = Service(
+        application = Application(
             lambda: load(file, environ=os.environ, given=given),
-            show=lambda live: _shown(live=live, as_json=as_json, events=events, quiet=file is not None),
+            show=lambda live: _output(live=live, as_json=as_json, events=events, quiet=file is not None),
             supervisor=Notifier.from_environment(os.environ, clock=time),
             make_memory=file is not None,
         )
-        _introduce(service)
-        with _signals_heeded(service, reloads=file is not None):
-            service.run(max_frames)
+        _introduce(application)
+        with _signals_heeded(application, reloads=file is not None):
+            application.run(max_frames)
 
 
-def _shown(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Shown | None:
+def _output(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Output | None:
     """Return what stdout shows: what was asked for; a live view in a terminal; else a line a frame.
 
     With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
     """
-    from edge_cls.app.application import Shown
+    from edge_cls.app.application import Output
     from edge_cls.runtime.messages import CHANGES, Result
     from edge_cls.sinks.json_lines import JsonLines
     from edge_cls.sinks.text import TextLines
 
     wanted = CHANGES if events else (Result,)
     if as_json:
-        return Shown(JsonLines(sys.stdout, wants=wanted))
+        return Output(JsonLines(sys.stdout, wants=wanted))
     if live and not events and sys.stdout.isatty():
         from rich.console import Console
 
         from edge_cls.sinks.live import LiveView
 
         view = LiveView(Console())
-        return Shown(view, lambda result: view.note(_line(result)))
+        return Output(view, lambda result: view.note(_line(result)))
     if quiet and not events and not sys.stdout.isatty():
         return None
-    return Shown(TextLines(sys.stdout, wants=wanted))
+    return Output(TextLines(sys.stdout, wants=wanted))
 
 
 def _line(result: CommandResult) -> str:
     return result.detail if result.kind == "stored" else f"{result.kind}: {result.detail}"
 
 
-def _introduce(service: Service) -> None:
-    classifier = service.classifier
+def _introduce(application: Application) -> None:
+    classifier = application.classifier
     if classifier.memory is not None:
         warn_of_recovery(classifier.memory)
     if not classifier.model.labels and not classifier.taught():
@@ -153,14 +153,14 @@ def _introduce(service: Service) -> None:
 
 
 @contextlib.contextmanager
-def _signals_heeded(service: Service, *, reloads: bool) -> Iterator[None]:
+def _signals_heeded(application: Application, *, reloads: bool) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again, or end it likewise.
 
     Without a configuration SIGHUP means what it always did: the terminal is gone.
     """
     import signal
 
-    stop, reload = service.appliance.stop, service.appliance.request_reload
+    stop, reload = application.main_loop.stop, application.main_loop.request_reload
     wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload if reloads else stop}
     before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in wanted.items()}
     try:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.learner import Judgement, Learner
 
-_PATIENCE = 1.0
+_CLOSE_TIMEOUT_S = 1.0
 
 
 class Study:
@@ -65,7 +65,7 @@ class Study:
         with self._turn:
             self._closed = True
             self._turn.notify_all()
-        self._thread.join(_PATIENCE)
+        self._thread.join(_CLOSE_TIMEOUT_S)
 
     @property
     def _over(self) -> bool:

@@ -14,7 +14,7 @@ from edge_cls.errors import MemoryFileError
 from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 
-PATIENCE = 10.0
+BUSY_TIMEOUT_S = 10.0
 """Seconds that another process may write until one that waits is told."""
 _STORED = "what was taught before is safe"
 _CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -40,7 +40,7 @@ class Database:
     it may once have been one.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = PATIENCE) -> None:
+    def __init__(self, path: Path, *, patience_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
         self._patience_s = patience_s
         with self.explained():

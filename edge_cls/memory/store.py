@@ -14,7 +14,7 @@ from typing import Self
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import MemoryFileError, SpaceMismatch
 from edge_cls.memory import history, maintenance, reembedding
-from edge_cls.memory.database import PATIENCE, DamagedFile, Database, Inode, NoDatabase, inode_of
+from edge_cls.memory.database import BUSY_TIMEOUT_S, DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery, vector_of
 from edge_cls.memory.recovery import is_ours, recover
@@ -38,7 +38,7 @@ class Memory:
         self._seen: tuple[str, int] = ("", 0)
         self._version = -1
         self._own_change = False
-        self._patience_s = PATIENCE
+        self._patience_s = BUSY_TIMEOUT_S
         inode = inode_of(path)
         try:
             self._database = Database(path)

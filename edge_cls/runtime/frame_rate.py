@@ -16,7 +16,7 @@ _FLOOR_FPS = 1.0
 """No heat slows below this: a classifier at a frame a second warms nothing."""
 
 
-class Pace:
+class FrameRateGovernor:
     """Decides which frames of a live source are worth the work. Asks no thread to wait; used by one.
 
     `max_fps`: the long-run rate is no higher; None: as fast as it goes. From `hot_c` (°C) on the rate is halved every

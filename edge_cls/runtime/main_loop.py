@@ -11,30 +11,30 @@ from edge_cls.classifier import Classifier, Prediction
 from edge_cls.errors import EdgeClsError, LabelError, MemoryFileError, SourceError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.runtime.commands import execute
-from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.pipeline import Inferred, Pipeline
 from edge_cls.runtime.ports import Clock, Command, CommandResult, FrameSource, Panel, Supervisor
 from edge_cls.runtime.reconnect import Camera, CameraState
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States, Transition
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0
+POLL_INTERVAL_S = 1.0
 """Seconds after which the loop looks around when no frame comes."""
-HUNG = 90.0
+CAMERA_TIMEOUT_S = 90.0
 """Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
 _RECORDING = CameraState("running", "running")
 MAX_QUEUED_COMMANDS = 16
 _FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 
 
-class Appliance:
+class MainLoop:
     """Classifies the frames of `source` and tells the outboxes, until the source ends or `stop` is called.
 
     Whatever fails meanwhile is said, in the log and in the status, and tried again: frames go on being classified with
     what was known. `reload` is called, between two frames, after each `request_reload`; it may replace the engine of
-    the pipeline, `states`, `outboxes`, `panel`, and `heard`, which is told what became of wishes beside the panel, and
+    the pipeline, `states`, `sink_queues`, `panel`, and `heard`, which gets the results of commands too. It
     returns why it did not.
     """
 
@@ -49,7 +49,7 @@ class Appliance:
         reload: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.states = states
-        self.outboxes: Sequence[Outbox] = ()
+        self.sink_queues: Sequence[SinkQueue] = ()
         self.panel: Panel | None = None
         self.heard: Callable[[CommandResult], None] | None = None
         self.done = 0
@@ -78,7 +78,7 @@ class Appliance:
         try:
             with self._pipeline:
                 while not self.stopping and (max_frames is None or self.done < max_frames):
-                    inferred = self._pipeline.take(TICK)
+                    inferred = self._pipeline.take(POLL_INTERVAL_S)
                     if inferred is not None:
                         self._judge(inferred)
                     elif self._pipeline.ended:
@@ -99,8 +99,8 @@ class Appliance:
         """End the run, from any thread or a signal handler. What is not told at once is dropped."""
         self.stopping = True
         self._pipeline.wake()
-        for outbox in self.outboxes:
-            outbox.hurry()
+        for sink_queue in self.sink_queues:
+            sink_queue.cancel_wait()
 
     def request_reload(self) -> None:
         """Read the configuration again before the next frame, from any thread or a signal handler."""
@@ -163,7 +163,7 @@ class Appliance:
 
     def _look_at(self, camera: Camera) -> None:
         silent = self._clock.monotonic() - camera.alive
-        if silent > HUNG:
+        if silent > CAMERA_TIMEOUT_S:
             raise SourceError(
                 f"the camera's driver has not answered for {silent:.0f} seconds",
                 hint="start edge-cls again, as its service does by itself; unplug the camera if that does not help",
@@ -177,7 +177,7 @@ class Appliance:
             self._lost = state.frames
             self._pipeline.forget_latest()
             if (transition := self.states.reset(self._clock.monotonic())) is not None:
-                origin = Origin(self.done, self._clock.time(), self._clock.monotonic(), "camera")
+                origin = FrameInfo(self.done, self._clock.time(), self._clock.monotonic(), "camera")
                 self._tell(transition, origin, 0.0)
 
     def _follow(self) -> None:
@@ -205,7 +205,7 @@ class Appliance:
                 log.info("the memory can be read again")
             self._memory_trouble, self._retry_after = None, _FIRST_RETRY
 
-    def _tell(self, transition: Transition, origin: Origin, latency: float) -> None:
+    def _tell(self, transition: Transition, origin: FrameInfo, latency: float) -> None:
         label = transition.label or transition.previous
         fields = {"EDGE_CLS_EVENT": transition.kind, "EDGE_CLS_LABEL": label}
         log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
@@ -218,8 +218,8 @@ class Appliance:
             self.heard(result)
 
     def _offer(self, message: Message) -> None:
-        for outbox in self.outboxes:
-            outbox.offer(message, wait=not self._live)
+        for sink_queue in self.sink_queues:
+            sink_queue.offer(message, wait=not self._live)
 
     def _tell_status(self) -> None:
         """Tell how the appliance is, where that has changed."""
@@ -236,14 +236,14 @@ class Appliance:
         self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._troubles())))
 
     def _troubles(self) -> list[str]:
-        pace = self._pipeline.pace
+        governor = self._pipeline.governor
         troubles = [
             self._refused,
             self._memory_trouble,
             self._pipeline.engine.model.trouble,
-            None if pace is None else pace.reason,
+            None if governor is None else governor.reason,
         ]
-        troubles += [outbox.trouble for outbox in self.outboxes]
+        troubles += [sink_queue.trouble for sink_queue in self.sink_queues]
         return [trouble for trouble in troubles if trouble]
 
     def _stop_camera(self) -> None:

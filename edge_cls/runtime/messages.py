@@ -10,7 +10,7 @@ from edge_cls.runtime.states import Transition
 
 
 @dataclass(frozen=True)
-class Origin:
+class FrameInfo:
     """Which frame it was: its number from 0, when it was captured, and what it is a picture of or from.
 
     `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock. `position`: where in a recording
@@ -33,7 +33,7 @@ class Origin:
 class Result:
     """What one frame shows, raw. `latency`: seconds from capture to result. `state`: the stable label."""
 
-    frame: Origin
+    frame: FrameInfo
     prediction: Prediction
     latency: float
     state: str | None = None
@@ -43,7 +43,7 @@ class Result:
 class Event:
     """A stable state began, ended, or gave way to another one, told once, with the frame that decided it."""
 
-    frame: Origin
+    frame: FrameInfo
     transition: Transition
     latency: float
 

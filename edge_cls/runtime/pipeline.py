@@ -16,8 +16,8 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from edge_cls.images.preprocess import Frame
 from edge_cls.model.model import Outputs
-from edge_cls.runtime.frame_rate import Pace
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.frame_rate import FrameRateGovernor
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 from edge_cls.runtime.timings import Stages
 
@@ -46,14 +46,14 @@ class Engine(Protocol):
 class Inferred(Generic[EngineT]):
     """What `engine` made of a frame."""
 
-    origin: Origin
+    origin: FrameInfo
     engine: EngineT
     outputs: Outputs
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared(Generic[EngineT]):
-    origin: Origin
+    origin: FrameInfo
     engine: EngineT
     pixels: Frame
 
@@ -112,7 +112,7 @@ class Handoff(Generic[T]):
 class Pipeline(Generic[EngineT]):
     """Reads `source`, and runs `engine` on its frames, in threads of its own, from entering to leaving it.
 
-    `engine` and `pace`, which holds back frames that come too soon, may be replaced at any time.
+    `engine` and `governor`, which holds back frames that come too soon, may be replaced at any time.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class Pipeline(Generic[EngineT]):
         engine: EngineT,
         *,
         clock: Clock,
-        pace: Pace | None = None,
+        governor: FrameRateGovernor | None = None,
         stages: Stages | None = None,
     ) -> None:
         self.engine = engine
-        self.pace = pace
+        self.governor = governor
         self.stages = stages or Stages()
         self.dropped = 0
         self._source = source
@@ -216,10 +216,10 @@ class Pipeline(Generic[EngineT]):
             with self._latest_lock:
                 previous, self._latest, self._latest_at = self._latest, frame, now()
             spare = None if previous is None else previous.image
-            if self.pace is not None:
-                while not live and not self._prepared.closed and (early := self.pace.wait_s(now())) > 0:
+            if self.governor is not None:
+                while not live and not self._prepared.closed and (early := self.governor.wait_s(now())) > 0:
                     self._clock.sleep(min(early, _SLICE))
-                if not self.pace.due(frame.origin.captured if live else now()) and live:
+                if not self.governor.due(frame.origin.captured if live else now()) and live:
                     continue
             began = now()
             engine = self.engine

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Message, Origin
+from edge_cls.runtime.messages import FrameInfo, Message
 
 
 class Clock(Protocol):
@@ -27,7 +27,7 @@ class Clock(Protocol):
 class CapturedFrame:
     """A frame as it came, RGB. `detail` gives the same view in more pixels, where the source has it, for crops."""
 
-    origin: Origin
+    origin: FrameInfo
     image: Frame
     detail: Callable[[], Frame] | None = None
 

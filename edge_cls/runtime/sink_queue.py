@@ -18,7 +18,7 @@ _EXPENDABLE = (Result, Status, Event)
 _SLICE = 0.25
 
 
-class Outbox:
+class SinkQueue:
     """Hands messages to `sink` in a thread of its own, in order, from a queue of at most `size`.
 
     `dropped` counts what the queue had no room for, `failures` what the sink raised for; those messages are lost, and
@@ -48,7 +48,7 @@ class Outbox:
         self._calm_s = calm_s
         self._changed = threading.Condition()
         self._queue: deque[Message] = deque()
-        self._closing = self._in_haste = False
+        self._closing = self._wait_cancelled = False
         self._given_up: Exception | None = None
         self._troubles: dict[Literal["fails", "slow"], str] = {}
         self._last_trouble = 0.0
@@ -72,7 +72,11 @@ class Outbox:
         if not isinstance(message, self._wants):
             return
         with self._changed:
-            while wait and len(self._queue) >= self._size and not (self._in_haste or self._closing or self._given_up):
+            while (
+                wait
+                and len(self._queue) >= self._size
+                and not (self._wait_cancelled or self._closing or self._given_up)
+            ):
                 self._changed.wait()
             if self._given_up is not None:
                 raise self._given_up
@@ -87,10 +91,10 @@ class Outbox:
         if told is not None and not wait:  # the sink of who waits is no slower; it is who stops that is in haste
             _log.warning("%s", told)
 
-    def hurry(self) -> None:
+    def cancel_wait(self) -> None:
         """Wait no more, for room or for the end of what is queued, from any thread or a signal handler."""
         with self._changed:
-            self._in_haste = True
+            self._wait_cancelled = True
             self._changed.notify_all()
 
     def close(self, timeout_s: float | None) -> None:
@@ -105,7 +109,7 @@ class Outbox:
             self._closing = True
             self._changed.notify_all()
         if timeout_s is None:
-            while self._thread.is_alive() and not self._in_haste:
+            while self._thread.is_alive() and not self._wait_cancelled:
                 self._thread.join(_SLICE)
         else:
             self._thread.join(timeout_s)

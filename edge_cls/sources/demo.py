@@ -10,7 +10,7 @@ import skimage.data
 
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.pixels import copied
 
@@ -101,7 +101,7 @@ class DemoSource:
         name = PHOTOGRAPHS[int(self._index / FRAMES_PER_SECOND / SECONDS_PER_PHOTOGRAPH) % len(PHOTOGRAPHS)]
         timestamp, captured = self._clock.time(), self._clock.monotonic()
         view = copied(self._camera.view(name, self._index), into)
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, f"demo:{name}"), view)
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, f"demo:{name}"), view)
         self._index += 1
         return frame
 

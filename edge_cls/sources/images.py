@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import SUFFIXES, read_image
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.pixels import copied
 
@@ -46,7 +46,7 @@ class ImagesSource:
             return None
         # A photo is captured when it has been asked for, so that reading it counts as latency.
         timestamp, captured = self._clock.time(), self._clock.monotonic()
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(path)), copied(read_image(path), into))
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, str(path)), copied(read_image(path), into))
         self._index += 1
         return frame
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_cls.errors import MissingDependency, SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time
 from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size, to_rgb
@@ -109,7 +109,7 @@ class Picamera2Source:
                     detail = self._use(request, self.main, functools.partial(_Detail, unused=self._unused))
             finally:
                 request.release()
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image, detail)
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, self._name), image, detail)
         self._index += 1
         return frame
 

@@ -7,7 +7,7 @@ import cv2
 from edge_cls.core.urls import public_name
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder
 
@@ -50,7 +50,7 @@ class StreamSource:
             raise SourceError(
                 f"{self._name} ended, or gave no frame for {self._stall_s:g} s", hint="check the camera and the network"
             )
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, self._name), image)
         self._index += 1
         return frame
 

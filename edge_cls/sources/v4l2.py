@@ -10,7 +10,7 @@ import cv2
 
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder, capture_time
 from edge_cls.sources.names import device_file
@@ -68,7 +68,7 @@ class V4l2Source:
             raise SourceError(f"{self._name} gives no more frames", hint=_CABLE)
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         timestamp, captured = capture_time(self._clock, stamp, oldest=self._stall_s)
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, self._name), image)
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, self._name), image)
         self._index += 1
         return frame
 

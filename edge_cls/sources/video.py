@@ -8,7 +8,7 @@ import cv2
 
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder
 
@@ -47,7 +47,7 @@ class VideoSource:
                 raise SourceError(f"{self._path} holds no frame that can be decoded", hint="convert it to MP4 (H.264)")
             return None
         position = self._index / self._fps if self._fps > 0 else None
-        frame = CapturedFrame(Origin(self._index, timestamp, captured, str(self._path), position), image)
+        frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, str(self._path), position), image)
         self._index += 1
         return frame
 

@@ -15,14 +15,14 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from PIL import Image
 
-from edge_cls.app.application import Service, Shown
+from edge_cls.app.application import Application, Output
 from edge_cls.config import load
 from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelError, OutputError, SourceError
 from edge_cls.model.file import read_model, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.runtime.messages import Message, Result, Status
 from edge_cls.runtime.reconnect import Camera
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
 from tests.colors import color_frame
 from tests.examples import labels_in
@@ -39,9 +39,9 @@ class Rig:
         self.seen = sink or FakeSink()
         self.clock = FakeClock()
         self.supervisor = FakeSupervisor()
-        self.service = Service(
+        self.application = Application(
             lambda: load(None, environ={}, given=self.config),
-            show=lambda _: Shown(self.seen),
+            show=lambda _: Output(self.seen),
             supervisor=self.supervisor,
             make_memory=make_memory,
             clock=self.clock,
@@ -49,7 +49,7 @@ class Rig:
 
     def reload(self, **changes: Any) -> None:
         self.config = {**self.config, **changes}
-        self.service.reload()
+        self.application.reload()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def build() -> Iterator[Callable[..., Rig]]:
 
     yield make
     for rig in rigs:
-        rig.service.close()
+        rig.application.close()
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
         "sink": [{"kind": "json_lines", "path": str(events)}],
     }
     rig = build(config)
-    assert rig.service.run() == 30
+    assert rig.application.run() == 30
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     assert [(line["event"], line["label"]) for line in lines if "event" in line] == [("entered", "red")]
     assert lines[-1]["status"] == "ended"
@@ -115,10 +115,10 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, re
 
     def stop_at_blue() -> None:
         if sink.results and sink.results[-1].prediction.label == "blue":
-            rig.service.appliance.stop()
+            rig.application.main_loop.stop()
 
     rig.supervisor.watchdog = stop_at_blue  # type: ignore[method-assign]
-    rig.service.run()
+    rig.application.run()
     again[0].die()
     # Between them is nothing, where the main loop had time to look while the camera was down.
     assert [event.transition.label for event in sink.events if event.transition.label] == ["red", "blue"]
@@ -164,28 +164,28 @@ def test_what_changed_is_replaced_and_what_is_seen_stays(
 ) -> None:
     one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
-    service, appliance = rig.service, rig.service.appliance
-    kept = appliance.outboxes[-1]
-    appliance.states.update({"red": 0.9}, unknown=False, at=1.0)
-    classifier = service.classifier
+    application, main_loop = rig.application, rig.application.main_loop
+    kept = main_loop.sink_queues[-1]
+    main_loop.states.update({"red": 0.9}, unknown=False, at=1.0)
+    classifier = application.classifier
     rig.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
-    assert appliance.states.state == "red"
-    assert kept in appliance.outboxes
-    assert len(appliance.outboxes) == 3
-    assert service.classifier is not classifier
-    assert service.pipeline.engine is service.classifier
-    assert service.pipeline.pace is not None
-    assert service.pipeline.pace.fps == 2.0
-    before = service.classifier
+    assert main_loop.states.state == "red"
+    assert kept in main_loop.sink_queues
+    assert len(main_loop.sink_queues) == 3
+    assert application.classifier is not classifier
+    assert application.pipeline.engine is application.classifier
+    assert application.pipeline.governor is not None
+    assert application.pipeline.governor.fps == 2.0
+    before = application.classifier
     rig.reload(sink=[other])
-    assert kept not in appliance.outboxes
-    assert service.classifier is before, "nothing of it has changed"
+    assert kept not in main_loop.sink_queues
+    assert application.classifier is before, "nothing of it has changed"
 
 
 def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
     rig = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
     rig.reload(source={"name": red_camera.url})
-    source = rig.service._source
+    source = rig.application._source
     assert isinstance(source, Camera)
     assert source.read() is not None
     source.close()
@@ -221,17 +221,17 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
 ) -> None:
     sink = {"kind": "state_file", "path": str(tmp_path / "state.json")}
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
-    appliance, classifier, config = rig.service.appliance, rig.service.classifier, rig.service.config
-    outboxes = list(appliance.outboxes)
+    main_loop, classifier, config = rig.application.main_loop, rig.application.classifier, rig.application.config
+    sink_queues = list(main_loop.sink_queues)
     # Somebody else has a pin of the panel.
     taken = gpiozero.LED(6)
     rig.reload(**change)
     taken.close()
     assert "the old one stays" in caplog.text
-    assert rig.service.config is config
-    assert rig.service.classifier is classifier
-    assert appliance.outboxes == outboxes
-    assert appliance.panel is None
+    assert rig.application.config is config
+    assert rig.application.classifier is classifier
+    assert main_loop.sink_queues == sink_queues
+    assert main_loop.panel is None
 
 
 @pytest.mark.usefixtures("pins")
@@ -243,8 +243,8 @@ def test_a_pin_may_change_its_purpose(build: Callable[..., Rig], tiny: Path, red
 
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "panel": panel(5, 6)})
     rig.reload(panel=panel(6, 5))
-    assert rig.service.config.panel is not None
-    assert rig.service.config.panel.button[0].pin == 6
+    assert rig.application.config.panel is not None
+    assert rig.application.config.panel.button[0].pin == 6
 
 
 def test_a_button_teaches_what_the_camera_sees(
@@ -268,9 +268,9 @@ def test_a_button_teaches_what_the_camera_sees(
     sink = Pressing()
     rig = build(config, sink=sink)
     rig.supervisor.watchdog = lambda: (  # type: ignore[method-assign]
-        rig.service.appliance.stop() if sink.events and sink.events[-1].transition.label == "mug" else None
+        rig.application.main_loop.stop() if sink.events and sink.events[-1].transition.label == "mug" else None
     )
-    rig.service.run()
+    rig.application.run()
     assert labels_in(memory) == ["mug"]
 
 
@@ -280,7 +280,7 @@ def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
     caplog.set_level(logging.WARNING)
     sink = {"kind": "json_lines", "path": str(tmp_path / "nowhere" / "events.jsonl")}
     rig = build({"model": str(tiny), "source": {"name": str(photos)}, "states": at_once(), "sink": [sink]})
-    assert rig.service.run() == 30
+    assert rig.application.run() == 30
     assert "events.jsonl fails" in caplog.text
 
 
@@ -291,14 +291,14 @@ def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Ri
 
     rig = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
     with pytest.raises(OutputError, match="nobody reads"):
-        rig.service.run()
+        rig.application.run()
 
 
 def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
     build: Callable[..., Rig], tiny: Path, photos: Path
 ) -> None:
     rig = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
-    assert rig.service.run() == 30
+    assert rig.application.run() == 30
     assert "on the CPU, not on the Edge TPU" in rig.supervisor.statuses[0]
 
 
@@ -307,7 +307,7 @@ def test_new_rules_for_states_hold_from_the_reload_on(
 ) -> None:
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
     rig.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
-    states = rig.service.appliance.states
+    states = rig.application.main_loop.states
     assert [states.update({"red": 0.9}, unknown=False, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
 
 
@@ -326,9 +326,9 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
     taken = gpiozero.LED(6)
     rig.reload(sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
-    for outbox in rig.service.appliance.outboxes:
-        outbox.offer(Status(1.0, "running", ""), wait=False)
-    rig.service.close()
+    for sink_queue in rig.application.main_loop.sink_queues:
+        sink_queue.offer(Status(1.0, "running", ""), wait=False)
+    rig.application.close()
     assert path.exists()
 
 
@@ -349,14 +349,14 @@ def test_no_reload_leaves_a_classifier_behind(
     rig.reload(memory=str(tmp_path / "third.db"), sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
     assert studying() == before + 1
-    rig.service.close()
+    rig.application.close()
     assert studying() == before
 
 
 def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
     build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_cls.app.application._PATIENCE", 0.0)
+    monkeypatch.setattr("edge_cls.app.application._CLOSE_TIMEOUT_S", 0.0)
     awake, woke = threading.Event(), threading.Event()
 
     class Hanging(FakeSink):
@@ -365,8 +365,8 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
             woke.set()
 
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
-    rig.service.appliance.outboxes[0].offer(Status(1.0, "running", ""), wait=False)
-    rig.service.close()
+    rig.application.main_loop.sink_queues[0].offer(Status(1.0, "running", ""), wait=False)
+    rig.application.close()
     assert not woke.is_set(), "it was waited for"
     awake.set()
 
@@ -374,20 +374,20 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
 def test_of_a_recording_the_end_is_waited_for_however_slow_who_reads_it(
     build: Callable[..., Rig], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closing, close = threading.Event(), Outbox.close
+    closing, close = threading.Event(), SinkQueue.close
 
-    def closed(outbox: Outbox, timeout_s: float | None) -> None:
+    def closed(sink_queue: SinkQueue, timeout_s: float | None) -> None:
         closing.set()
-        close(outbox, timeout_s)
+        close(sink_queue, timeout_s)
 
     class Slow(FakeSink):
         def publish(self, message: Message) -> None:
             assert not (isinstance(message, Status) and message.camera == "ended") or closing.wait(PATIENCE)
             super().publish(message)
 
-    monkeypatch.setattr("edge_cls.app.application._PATIENCE", 0.0)
-    monkeypatch.setattr(Outbox, "close", closed)
+    monkeypatch.setattr("edge_cls.app.application._CLOSE_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(SinkQueue, "close", closed)
     sink = Slow()
-    build({"model": str(tiny), "source": {"name": str(photos)}}, sink=sink).service.run()
+    build({"model": str(tiny), "source": {"name": str(photos)}}, sink=sink).application.run()
     assert isinstance(sink.messages[-1], Status)
     assert sink.messages[-1].camera == "ended"

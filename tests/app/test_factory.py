@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from edge_cls.app.factory import _PATIENCE_WITH_WRITERS, open_classifier, open_panel, open_sink, pace_of, source_opener
+from edge_cls.app.factory import (
+    _BUSY_TIMEOUT_S,
+    governor_of,
+    open_classifier,
+    open_panel,
+    open_sink,
+    source_opener,
+)
 from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Limits, Source, load
 from edge_cls.memory.store import Memory
 from edge_cls.testing import FakeClock
@@ -52,13 +59,13 @@ def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("edge_cls.app.factory.temperature", lambda: 61.0)
     monkeypatch.setattr("edge_cls.app.factory.under_voltage", lambda: True)
     clock = FakeClock()
-    pace = pace_of(Config(limits=Limits(max_fps=8.0, hot_c=60.0)), clock)
+    governor = governor_of(Config(limits=Limits(max_fps=8.0, hot_c=60.0)), clock)
     for _ in range(60):  # the first check is after five seconds; a rate that is low already is not lowered
         clock.sleep(0.1)
-        pace.due(clock.monotonic())
-    assert pace.reason is not None
-    assert "61 °C" in pace.reason
-    assert "too little voltage" in pace.reason
+        governor.due(clock.monotonic())
+    assert governor.reason is not None
+    assert "61 °C" in governor.reason
+    assert "too little voltage" in governor.reason
 
 
 def test_frames_do_not_wait_long_for_another_process_that_writes(
@@ -67,7 +74,7 @@ def test_frames_do_not_wait_long_for_another_process_that_writes(
     waits: list[float] = []
     monkeypatch.setattr(Memory, "wait_at_most", lambda _, seconds: waits.append(seconds))
     open_classifier(Config(model=tiny, memory=tmp_path / "m.db"), make_memory=True).close()
-    assert waits == [_PATIENCE_WITH_WRITERS]
+    assert waits == [_BUSY_TIMEOUT_S]
 
 
 def test_all_that_can_be_set_of_an_output_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from edge_cls.panels.buttons import Button
 from edge_cls.panels.gpio import GpioPanel
 from edge_cls.panels.keyboard import KeyboardPanel
 from edge_cls.panels.keys import Edge, Keypad, Keys, Terminal
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Panel
 from edge_cls.testing import FakeClock, FakePanel
 
@@ -45,7 +45,9 @@ class Camera:
     def snapshot(self) -> CapturedFrame | None:
         self.number += 1
         return (
-            None if self.dark else CapturedFrame(Origin(self.number, 0.0, 0.0, "fake"), np.zeros((2, 2, 3), np.uint8))
+            None
+            if self.dark
+            else CapturedFrame(FrameInfo(self.number, 0.0, 0.0, "fake"), np.zeros((2, 2, 3), np.uint8))
         )
 
 

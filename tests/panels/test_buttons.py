@@ -11,7 +11,7 @@ import pytest
 
 from edge_cls.errors import ConfigError
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult
 
 
@@ -33,7 +33,7 @@ class Table:
         )
 
     def _snapshot(self) -> CapturedFrame:
-        frame = CapturedFrame(Origin(len(self.frames), 0.0, 0.0, "fake"), np.zeros((2, 2, 3), np.uint8))
+        frame = CapturedFrame(FrameInfo(len(self.frames), 0.0, 0.0, "fake"), np.zeros((2, 2, 3), np.uint8))
         self.frames.append(weakref.ref(frame))
         return frame
 

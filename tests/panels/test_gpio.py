@@ -25,14 +25,14 @@ from edge_cls.hardware import gpio
 from edge_cls.panels.buttons import Button
 from edge_cls.panels.feedback_light import PATTERNS, Light
 from edge_cls.panels.gpio import GpioPanel
-from edge_cls.runtime.messages import Event, Message, Origin, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Status
 from edge_cls.runtime.ports import Command, CommandResult
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
 from tests.panels.rigs import LED, PATIENCE, PINS, Camera, PinRig
 
-ORIGIN = Origin(0, 0.0, 0.0, "fake")
+ORIGIN = FrameInfo(0, 0.0, 0.0, "fake")
 
 
 @pytest.fixture(params=[True, False], ids=["to ground", "to 3.3 V"])

@@ -15,11 +15,11 @@ import numpy as np
 
 from edge_cls.classifier import Classifier
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.main_loop import Appliance
-from edge_cls.runtime.messages import Message, Origin, Result
+from edge_cls.runtime.main_loop import MainLoop
+from edge_cls.runtime.messages import FrameInfo, Message, Result
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import CapturedFrame, Command, Sink
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.state_file import StateFile
@@ -58,7 +58,7 @@ class Endless:
         view = self._views[index // VISIT % len(COLORS)][index % 8]
         image = np.empty_like(view) if into is None else into
         np.copyto(image, view)
-        frame = CapturedFrame(Origin(index, index / RATE, index / RATE, "endless"), image)
+        frame = CapturedFrame(FrameInfo(index, index / RATE, index / RATE, "endless"), image)
         if index % (10 * VISIT) == 0:
             self.submit(Command("teach", index / RATE, "lesson", CapturedFrame(frame.origin, view)))
             self.submit(Command("undo", index / RATE))
@@ -99,13 +99,13 @@ def main(model: Path, folder: Path, frames: int, warm_up: int) -> None:
     source, counting = Endless(frames, warm_up), Counting()
     with Classifier(model, memory=folder / "taught.db", threads=1) as classifier:
         pipeline = Pipeline(source, classifier, clock=time)
-        appliance = Appliance(source, pipeline, States(), clock=time, supervisor=Silent())
+        main_loop = MainLoop(source, pipeline, States(), clock=time, supervisor=Silent())
         sinks: list[Sink] = [counting, JsonLines(folder / "events.jsonl"), StateFile(folder / "state.json")]
-        appliance.outboxes = [Outbox(sink) for sink in sinks]
-        source.submit = appliance.submit
-        done = appliance.run()
-        for outbox in appliance.outboxes:
-            outbox.close(60.0)
+        main_loop.sink_queues = [SinkQueue(sink) for sink in sinks]
+        source.submit = main_loop.submit
+        done = main_loop.run()
+        for sink_queue in main_loop.sink_queues:
+            sink_queue.close(60.0)
     (rss, files), (rss_later, files_later) = source.measured
     events = sum('"event"' in line for line in (folder / "events.jsonl").open())
     print(  # noqa: T201 - this is what it is for

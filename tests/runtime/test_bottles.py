@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_cls.app.application import Service, Shown
+from edge_cls.app.application import Application, Output
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.config import load
 from edge_cls.images.preprocess import Frame
@@ -148,13 +148,13 @@ def test_the_whole_appliance_tells_them_too(shared: Path, tmp_path: Path, name: 
             for at in frames:
                 classifier.teach(label, cut(kept[at], place.region))
     config = {"source": {"name": str(clip), "roi": list(place.region)}, "memory": str(memory)}
-    service = Service(
+    application = Application(
         lambda: load(None, environ={}, given=config),
-        show=lambda _: Shown(seen),
+        show=lambda _: Output(seen),
         supervisor=FakeSupervisor(),
         make_memory=False,
     )
-    assert service.run() == FRAMES
+    assert application.run() == FRAMES
     labels = [event.transition.label for event in seen.events]
     assert [label for label in labels if label] == ["bottles", *(label for _, _, label in place.changes)]
     times = [event.frame.position or 0.0 for event in seen.events]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_cls.runtime.frame_rate import Pace
+from edge_cls.runtime.frame_rate import FrameRateGovernor
 from edge_cls.testing import FakeClock
 
 
@@ -24,7 +24,7 @@ class Board:
     clock: FakeClock = field(default_factory=lambda: FakeClock(0.0))
 
     def __post_init__(self) -> None:
-        self.pace = Pace(
+        self.governor = FrameRateGovernor(
             max_fps=self.max_fps,
             clock=self.clock,
             temperature=self._temperature,
@@ -40,7 +40,7 @@ class Board:
         due = []
         for time in times:
             self.clock.sleep(max(0.0, time - self.clock.monotonic()))
-            if self.pace.due(time):
+            if self.governor.due(time):
                 due.append(time)
         return due
 
@@ -99,19 +99,19 @@ def test_after_a_pause_nothing_is_made_up_for() -> None:
 def test_without_a_limit_every_frame_is_due_at_once() -> None:
     board = Board(None)
     assert board.run(10, 1000) == 1000
-    assert board.pace.wait_s(board.clock.monotonic()) == 0
-    assert board.pace.reason is None
+    assert board.governor.wait_s(board.clock.monotonic()) == 0
+    assert board.governor.reason is None
 
 
 def test_the_wait_ends_where_a_frame_is_due() -> None:
     board = Board(4)
-    assert board.pace.wait_s(0.0) == 0
-    assert board.pace.due(0.0)
-    assert board.pace.wait_s(0.0) == 0.25
-    assert board.pace.wait_s(0.1) == pytest.approx(0.15)
-    assert not board.pace.due(0.2)
-    assert board.pace.wait_s(9.0) == 0
-    assert board.pace.due(0.25)
+    assert board.governor.wait_s(0.0) == 0
+    assert board.governor.due(0.0)
+    assert board.governor.wait_s(0.0) == 0.25
+    assert board.governor.wait_s(0.1) == pytest.approx(0.15)
+    assert not board.governor.due(0.2)
+    assert board.governor.wait_s(9.0) == 0
+    assert board.governor.due(0.25)
 
 
 @pytest.mark.parametrize("max_fps", [0.0, -1.0, float("nan")])
@@ -136,7 +136,7 @@ def test_heat_halves_the_rate_until_it_is_a_frame_a_second(max_fps: float | None
     assert sorted(rates, reverse=True) == rates
     assert {8, 4, 2, 1} <= set(rates)
     assert rates[-1] == 1
-    assert board.pace.reason == "slowed to 1 frame a second: 82 °C"
+    assert board.governor.reason == "slowed to 1 frame a second: 82 °C"
 
 
 def test_what_it_does_is_halved_not_what_it_may_do() -> None:
@@ -144,7 +144,7 @@ def test_what_it_does_is_halved_not_what_it_may_do() -> None:
     board.run(10, 8)
     board.degrees = 80.0
     board.run(5, 8)
-    assert board.pace.fps == pytest.approx(4, rel=0.1)
+    assert board.governor.fps == pytest.approx(4, rel=0.1)
 
 
 def test_it_is_raised_again_when_it_is_5_degrees_cooler_and_not_before() -> None:
@@ -152,14 +152,14 @@ def test_it_is_raised_again_when_it_is_5_degrees_cooler_and_not_before() -> None
     board.run(10, 30)
     board.degrees = 85.0
     board.run(10, 30)
-    slow = board.pace.fps
+    slow = board.governor.fps
     board.degrees = 75.1
     board.run(60, 30)
-    assert board.pace.fps == slow
+    assert board.governor.fps == slow
     board.degrees = 75.0
     board.run(30, 30)
-    assert board.pace.fps == 16
-    assert board.pace.reason is None
+    assert board.governor.fps == 16
+    assert board.governor.reason is None
 
 
 def test_a_limit_below_the_floor_is_never_raised_by_heat() -> None:
@@ -172,10 +172,10 @@ def test_a_sensor_that_is_gone_slows_nothing_for_ever() -> None:
     board.run(10, 30)
     board.degrees = 90.0
     board.run(20, 30)
-    assert board.pace.reason is not None
+    assert board.governor.reason is not None
     board.degrees = None
     board.run(60, 30)
-    assert board.pace.reason is None
+    assert board.governor.reason is None
 
 
 def test_too_little_voltage_halves_the_rate_once_and_for_a_minute() -> None:
@@ -183,14 +183,14 @@ def test_too_little_voltage_halves_the_rate_once_and_for_a_minute() -> None:
     board.run(10, 30)
     board.weak = True
     board.run(30, 30)
-    assert board.pace.fps == 8
-    assert board.pace.reason == "slowed to 8 frames a second: the power supply gives too little voltage"
+    assert board.governor.fps == 8
+    assert board.governor.reason == "slowed to 8 frames a second: the power supply gives too little voltage"
     board.weak = False
     board.run(50, 30)
-    assert board.pace.fps == 8
+    assert board.governor.fps == 8
     board.run(20, 30)
-    assert board.pace.fps == 16
-    assert board.pace.reason is None
+    assert board.governor.fps == 16
+    assert board.governor.reason is None
 
 
 def test_heat_and_too_little_voltage_are_both_told() -> None:
@@ -198,7 +198,7 @@ def test_heat_and_too_little_voltage_are_both_told() -> None:
     board.run(10, 30)
     board.weak, board.degrees = True, 81.0
     board.run(5, 30)
-    assert board.pace.reason == "slowed to 4 frames a second: 81 °C and the power supply gives too little voltage"
+    assert board.governor.reason == "slowed to 4 frames a second: 81 °C and the power supply gives too little voltage"
 
 
 def test_a_camera_that_was_away_is_slowed_from_what_it_did_before() -> None:
@@ -207,11 +207,11 @@ def test_a_camera_that_was_away_is_slowed_from_what_it_did_before() -> None:
     board.clock.sleep(10_000)
     board.degrees = 85.0
     board.run(1, 16)
-    assert board.pace.fps == pytest.approx(8, rel=0.1)
+    assert board.governor.fps == pytest.approx(8, rel=0.1)
 
 
 def test_a_board_that_is_hot_from_the_start_is_slowed_too() -> None:
     board = Board(None, degrees=90.0)
     board.run(30, 1000)
-    assert board.pace.fps is not None
-    assert board.pace.fps < 300
+    assert board.governor.fps is not None
+    assert board.governor.fps < 300

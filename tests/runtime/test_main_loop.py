@@ -20,12 +20,12 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.model.model import Outputs
-from edge_cls.runtime.main_loop import HUNG, Appliance
-from edge_cls.runtime.messages import Message, Origin, Result, Status
+from edge_cls.runtime.main_loop import CAMERA_TIMEOUT_S, MainLoop
+from edge_cls.runtime.messages import FrameInfo, Message, Result, Status
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult, FrameSource, Sink
 from edge_cls.runtime.reconnect import Camera
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
 from edge_cls.testing import FakeClock, FakeSink, FakeSource, FakeSupervisor
 from tests.colors import color_frame
@@ -50,7 +50,7 @@ class Colours:
         index, colour = next(self._frames, (-1, ""))
         if colour:
             seconds = index / RATE
-            return CapturedFrame(Origin(index, 1e9 + seconds, seconds, colour), color_frame(colour, index))
+            return CapturedFrame(FrameInfo(index, 1e9 + seconds, seconds, colour), color_frame(colour, index))
         if self._failure is not None:
             raise self._failure
         return None
@@ -72,18 +72,16 @@ class Rig:
     def __post_init__(self) -> None:
         self.supervisor, self.seen = FakeSupervisor(), FakeSink()
         self.pipeline = Pipeline(self.source, self.classifier, clock=self.clock)
-        self.appliance = Appliance(
-            self.source, self.pipeline, self.states, clock=self.clock, supervisor=self.supervisor
-        )
-        self.outboxes = [Outbox(sink, size=10_000) for sink in (self.seen, *self.sinks)]
-        self.appliance.outboxes = self.outboxes
+        self.main_loop = MainLoop(self.source, self.pipeline, self.states, clock=self.clock, supervisor=self.supervisor)
+        self.sink_queues = [SinkQueue(sink, size=10_000) for sink in (self.seen, *self.sinks)]
+        self.main_loop.sink_queues = self.sink_queues
 
     def run(self, max_frames: int | None = None) -> None:
         try:
-            self.appliance.run(max_frames)
+            self.main_loop.run(max_frames)
         finally:
-            for outbox in self.outboxes:
-                outbox.close(PATIENCE)
+            for sink_queue in self.sink_queues:
+                sink_queue.close(PATIENCE)
 
     @property
     def events(self) -> list[tuple[str, str | None]]:
@@ -151,7 +149,7 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classi
             told.set()
 
     rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
-    rig.supervisor = rig.appliance._supervisor = Told()
+    rig.supervisor = rig.main_loop._supervisor = Told()
     rig.run(max_frames=3)
     kinds = [kind for kind, _ in rig.supervisor.calls]
     assert "camera: the camera is gone; plug it in; trying again" in rig.supervisor.statuses
@@ -253,11 +251,11 @@ def test_a_frame_under_way_when_its_camera_fails_brings_nothing_back(
 
 
 def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.runtime.main_loop.TICK", 0.0)
+    monkeypatch.setattr("edge_cls.runtime.main_loop.POLL_INTERVAL_S", 0.0)
     clock, hanging = FakeClock(), threading.Event()
 
     def opener() -> FrameSource:
-        clock.sleep(HUNG + 1)
+        clock.sleep(CAMERA_TIMEOUT_S + 1)
         hanging.wait(PATIENCE)
         raise GONE
 
@@ -300,11 +298,11 @@ def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classi
         if (opening := next(openings)) == 2:
             assert told.wait(PATIENCE)
         if opening == 50:
-            rig.appliance.stop()
+            rig.main_loop.stop()
         return FakeSource([], live=True, failure=stalled)
 
     rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
-    rig.supervisor = rig.appliance._supervisor = Told()
+    rig.supervisor = rig.main_loop._supervisor = Told()
     rig.run()
     assert next(openings) > 50
     assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
@@ -344,11 +342,11 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
 
     rig = Rig(Colours(["red"] * 50), colours, [Slow(), Dead(), Flapping()])
     try:
-        assert rig.appliance.run() == 50
+        assert rig.main_loop.run() == 50
     finally:
         held.set()
-        for outbox in rig.outboxes:
-            outbox.close(PATIENCE)
+        for sink_queue in rig.sink_queues:
+            sink_queue.close(PATIENCE)
     assert len(rig.seen.results) == 50
     assert any("no place" in trouble for status in rig.statuses for trouble in status.troubles)
 
@@ -360,12 +358,12 @@ def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours
 
     source = Colours(["red"] * 10_000)
     rig = Rig(source, colours)
-    rig.appliance.outboxes = [outbox := Outbox(Full(), essential=True)]
+    rig.main_loop.sink_queues = [sink_queue := SinkQueue(Full(), essential=True)]
     with pytest.raises(OutputError, match="no place"):
         rig.run()
     assert source.closed
     with pytest.raises(OutputError, match="no place"):
-        outbox.close(PATIENCE)
+        sink_queue.close(PATIENCE)
 
 
 def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> None:
@@ -399,7 +397,7 @@ def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny
 
 
 def command(action: str = "teach", label: str | None = "mug", frame: Frame | None = None) -> Command:
-    captured = None if frame is None else CapturedFrame(Origin(0, 0.0, 0.0, "press"), frame)
+    captured = None if frame is None else CapturedFrame(FrameInfo(0, 0.0, 0.0, "press"), frame)
     return Command(action, 0.0, label, captured)  # type: ignore[arg-type]
 
 
@@ -408,9 +406,9 @@ class Rigged(Rig):
 
     def submit(self, *commands: Command) -> list[CommandResult]:
         results: list[CommandResult] = []
-        self.appliance.heard = results.append
+        self.main_loop.heard = results.append
         for one in commands:
-            self.appliance.submit(one)
+            self.main_loop.submit(one)
         self.run()
         return results
 
@@ -422,8 +420,8 @@ def kinds(results: list[CommandResult]) -> list[str]:
 def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
     rig = Rigged(Colours(["red"] * 3), teachable)
     stored: list[list[str]] = []
-    rig.appliance.heard = lambda _: stored.append(labels_in(tmp_path / "taught.db"))
-    rig.appliance.submit(command(frame=color_frame("red")))
+    rig.main_loop.heard = lambda _: stored.append(labels_in(tmp_path / "taught.db"))
+    rig.main_loop.submit(command(frame=color_frame("red")))
     rig.run()
     assert stored == [["mug"]]
 
@@ -499,11 +497,11 @@ def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> No
     done: list[int] = []
 
     def hear(_: CommandResult) -> None:
-        done.append(rig.appliance.done)
-        rig.appliance.submit(command("undo", None))
+        done.append(rig.main_loop.done)
+        rig.main_loop.submit(command("undo", None))
 
-    rig.appliance.heard = hear
-    rig.appliance.submit(command("undo", None))
+    rig.main_loop.heard = hear
+    rig.main_loop.submit(command("undo", None))
     rig.run()
     assert set(done) >= {1, 2, 3, 4}
 
@@ -665,16 +663,16 @@ def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> Non
     reloaded: list[int] = []
 
     def refuse() -> str:
-        reloaded.append(rig.appliance.done)
+        reloaded.append(rig.main_loop.done)
         return "no such key"
 
-    rig.appliance._reload = refuse
+    rig.main_loop._reload = refuse
     watchdog = rig.supervisor.watchdog
 
     def ask_once() -> None:
         watchdog()
         if not reloaded:
-            rig.appliance.request_reload()
+            rig.main_loop.request_reload()
 
     rig.supervisor.watchdog = ask_once  # type: ignore[method-assign]
     rig.run()
@@ -688,9 +686,9 @@ def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> Non
 def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
     rig = Rig(Colours([]), colours)
     reloaded: list[bool] = []
-    rig.appliance._reload = lambda: reloaded.append(True)
-    rig.appliance.request_reload()
-    rig.appliance._between_frames()
+    rig.main_loop._reload = lambda: reloaded.append(True)
+    rig.main_loop.request_reload()
+    rig.main_loop._between_frames()
     assert reloaded
     assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.calls}
 
@@ -698,7 +696,7 @@ def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: 
 def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:
     class Stopping(FakeSink):
         def publish(self, message: Message) -> None:
-            rig.appliance.stop()
+            rig.main_loop.stop()
 
     source = FakeSource(itertools.repeat(color_frame("red")), live=True)
     rig = Rig(source, colours, [Stopping()])
@@ -711,10 +709,10 @@ def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifie
     rig, late = Rig(Colours(["red"] * 5), colours), FakeSink()
 
     def reload() -> None:
-        rig.outboxes.append(Outbox(late))
+        rig.sink_queues.append(SinkQueue(late))
 
-    rig.appliance._reload = reload
-    rig.appliance.request_reload()
+    rig.main_loop._reload = reload
+    rig.main_loop.request_reload()
     rig.run()
     assert isinstance(late.messages[0], Status)
     assert late.messages[0].camera == "running"
@@ -729,7 +727,7 @@ def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Cla
             super().publish(message)
 
     rig, slow = Rig(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
-    rig.outboxes.append(Outbox(slow, size=1))
+    rig.sink_queues.append(SinkQueue(slow, size=1))
     rig.run()
     assert len(slow.results) == 20
 
@@ -739,6 +737,6 @@ def test_a_camera_that_is_down_does_not_delay_the_end(colours: Classifier, caplo
         raise GONE
 
     rig = Rig(Camera(opener, clock=(clock := FakeClock())), colours, clock=clock)
-    rig.supervisor.watchdog = rig.appliance.stop  # type: ignore[method-assign]
+    rig.supervisor.watchdog = rig.main_loop.stop  # type: ignore[method-assign]
     rig.run()
     assert "does not end" not in caplog.text

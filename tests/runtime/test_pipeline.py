@@ -14,8 +14,8 @@ import pytest
 from edge_cls.classifier import Classifier
 from edge_cls.errors import ModelError, SourceError
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.frame_rate import Pace
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.frame_rate import FrameRateGovernor
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.pipeline import STALE, STOP, Handoff, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
@@ -178,7 +178,7 @@ class Filling:
         frame = np.empty((8, 8, 3), np.uint8) if into is None else into
         frame[:] = number
         self.buffers.add(frame.ctypes.data)
-        return CapturedFrame(Origin(number, 0.0, 0.0, "fake"), frame, frame.copy)
+        return CapturedFrame(FrameInfo(number, 0.0, 0.0, "fake"), frame, frame.copy)
 
     def close(self) -> None:
         pass
@@ -292,8 +292,8 @@ def test_the_engine_may_be_replaced_between_frames() -> None:
 def paced(source: FrameSource, max_fps: float) -> tuple[list[int], float]:
     """Return what is inferred at most so many times a second, and how many seconds that took by the clock."""
     clock = FakeClock(now=0.0)
-    pace = Pace(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
-    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+    governor = FrameRateGovernor(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    with Pipeline(source, NumberEngine(), clock=clock, governor=governor) as running:
         seen = [number_of(inferred.outputs) for inferred in take_all(running)]
     return seen, clock.monotonic()
 
@@ -315,9 +315,9 @@ def test_leaving_does_not_wait_for_the_next_frame_of_a_slow_recording(caplog: py
     slept: list[float] = []
     waiting, left = threading.Event(), threading.Event()
     clock = Waiting(now=0.0)
-    pace = Pace(max_fps=0.1, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    governor = FrameRateGovernor(max_fps=0.1, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
     source = FakeSource(images(3))
-    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+    with Pipeline(source, NumberEngine(), clock=clock, governor=governor) as running:
         assert waiting.wait(PATIENCE)
         running._prepared.close()
         left.set()
@@ -342,8 +342,8 @@ def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
     settled = threading.Event()
     settled.set()
     clock = FakeClock(now=0.0)
-    pace = Pace(max_fps=0.25, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
-    due = pace.due
+    governor = FrameRateGovernor(max_fps=0.25, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
+    due = governor.due
 
     def told(captured: float) -> bool:
         verdict = due(captured)
@@ -351,10 +351,10 @@ def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
             settled.set()
         return verdict
 
-    pace.due = told  # type: ignore[method-assign]
+    governor.due = told  # type: ignore[method-assign]
     source = Taken(images(9), live=True)
     seen = []
-    with Pipeline(source, NumberEngine(), clock=clock, pace=pace) as running:
+    with Pipeline(source, NumberEngine(), clock=clock, governor=governor) as running:
         for inferred in take_all(running):
             seen.append(number_of(inferred.outputs))
             settled.set()
@@ -368,7 +368,7 @@ def test_nothing_of_a_frames_size_is_allocated_after_the_first_frames(tiny: Path
                 return None
             frame = np.empty((480, 640, 3), np.uint8) if into is None else into
             frame[:] = number % 256
-            return CapturedFrame(Origin(number, 0.0, 0.0, "fake"), frame)
+            return CapturedFrame(FrameInfo(number, 0.0, 0.0, "fake"), frame)
 
     with Classifier(tiny) as classifier, Pipeline(Large(60), classifier, clock=FakeClock()) as running:
         for _ in range(20):

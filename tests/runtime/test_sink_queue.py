@@ -10,8 +10,8 @@ import pytest
 
 from edge_cls.classifier import Prediction
 from edge_cls.errors import OutputError
-from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import Transition
 from edge_cls.testing import FakeClock, FakeSink
 
@@ -19,8 +19,8 @@ PATIENCE = 30.0
 """Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
 
 
-def origin(number: int) -> Origin:
-    return Origin(number, float(number), float(number), "fake")
+def origin(number: int) -> FrameInfo:
+    return FrameInfo(number, float(number), float(number), "fake")
 
 
 def result(number: int) -> Result:
@@ -82,12 +82,12 @@ def held() -> Iterator[HeldSink]:
     sink.release.set()
 
 
-def held_outbox(sink: HeldSink, *, size: int) -> Outbox:
+def held_queue(sink: HeldSink, *, size: int) -> SinkQueue:
     """Return an outbox whose queue is empty, and whose sink is busy with result 0."""
-    outbox = Outbox(sink, size=size)
-    outbox.offer(result(0), wait=False)
+    sink_queue = SinkQueue(sink, size=size)
+    sink_queue.offer(result(0), wait=False)
     assert sink.entered.wait(PATIENCE)
-    return outbox
+    return sink_queue
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -96,12 +96,12 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_messages_arrive_in_order_and_all_of_them() -> None:
     sink = FakeSink()
-    outbox = Outbox(sink, size=4)
+    sink_queue = SinkQueue(sink, size=4)
     for number in range(500):
-        outbox.offer(MAKERS[number % 3](number), wait=True)
-    outbox.close(PATIENCE)
+        sink_queue.offer(MAKERS[number % 3](number), wait=True)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == list(range(500))
-    assert (outbox.dropped, outbox.failures, outbox.trouble) == (0, 0, None)
+    assert (sink_queue.dropped, sink_queue.failures, sink_queue.trouble) == (0, 0, None)
 
 
 def test_only_what_the_sink_wants_is_queued() -> None:
@@ -118,31 +118,31 @@ def test_only_what_the_sink_wants_is_queued() -> None:
             pass
 
     sink = Events()
-    outbox = Outbox(sink, size=1)
+    sink_queue = SinkQueue(sink, size=1)
     for number in range(10):
-        outbox.offer(result(number), wait=False)
-    outbox.offer(event(10), wait=False)
-    outbox.close(PATIENCE)
+        sink_queue.offer(result(number), wait=False)
+    sink_queue.offer(event(10), wait=False)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == [10]
-    assert outbox.dropped == 0
+    assert sink_queue.dropped == 0
 
 
 def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
     held: HeldSink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = held_outbox(held, size=3)
+    sink_queue = held_queue(held, size=3)
     for number in range(1, 1001):
-        outbox.offer(result(number), wait=False)
-    assert outbox.dropped == 997
-    assert outbox.trouble == "sink HeldSink is too slow, and messages are dropped"
+        sink_queue.offer(result(number), wait=False)
+    assert sink_queue.dropped == 997
+    assert sink_queue.trouble == "sink HeldSink is too slow, and messages are dropped"
     assert warnings(caplog) == ["sink HeldSink is too slow, and messages are dropped"]
     held.release.set()
-    outbox.close(PATIENCE)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0, 998, 999, 1000]
 
 
 def test_results_are_dropped_before_statuses_and_statuses_before_events(held: HeldSink) -> None:
-    outbox = held_outbox(held, size=4)
+    sink_queue = held_queue(held, size=4)
     offered: list[Message] = [
         event(1),
         status(2),
@@ -156,66 +156,66 @@ def test_results_are_dropped_before_statuses_and_statuses_before_events(held: He
     ]
     went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 found none but betters, event 9 none but equals
     for message, dropped in zip(offered, went, strict=True):
-        before = {number_of(one) for one in outbox._queue} | {number_of(message)}
-        outbox.offer(message, wait=False)
-        assert before - {number_of(one) for one in outbox._queue} == ({dropped} - {None})
-    assert outbox.dropped == 5
+        before = {number_of(one) for one in sink_queue._queue} | {number_of(message)}
+        sink_queue.offer(message, wait=False)
+        assert before - {number_of(one) for one in sink_queue._queue} == ({dropped} - {None})
+    assert sink_queue.dropped == 5
     held.release.set()
-    outbox.close(PATIENCE)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0, 5, 6, 8, 9]
 
 
 def test_a_recording_waits_for_room(held: HeldSink) -> None:
-    outbox = held_outbox(held, size=1)
-    outbox.offer(result(1), wait=True)
+    sink_queue = held_queue(held, size=1)
+    sink_queue.offer(result(1), wait=True)
     offered = threading.Event()
 
     def offer() -> None:
-        outbox.offer(result(2), wait=True)
+        sink_queue.offer(result(2), wait=True)
         offered.set()
 
     threading.Thread(target=offer, daemon=True).start()
     assert not offered.is_set()
     held.release.set()
     assert offered.wait(PATIENCE)
-    outbox.close(PATIENCE)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0, 1, 2]
-    assert outbox.dropped == 0
+    assert sink_queue.dropped == 0
 
 
 def test_who_waits_for_room_is_let_go_when_the_outbox_closes(held: HeldSink) -> None:
-    outbox = held_outbox(held, size=1)
-    outbox.offer(result(1), wait=True)
-    waiter = threading.Thread(target=outbox.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
+    sink_queue = held_queue(held, size=1)
+    sink_queue.offer(result(1), wait=True)
+    waiter = threading.Thread(target=sink_queue.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
     waiter.start()
-    outbox.close(0.0)
+    sink_queue.close(0.0)
     waiter.join(PATIENCE)
     assert not waiter.is_alive()
-    assert outbox.dropped == 2
+    assert sink_queue.dropped == 2
 
 
 def test_who_waits_for_the_end_is_let_go_when_there_is_haste(held: HeldSink) -> None:
     """Who reads a recording's output may have stopped to read, and Ctrl-C comes."""
-    outbox = held_outbox(held, size=2)
-    outbox.offer(result(1), wait=True)
-    closer = threading.Thread(target=outbox.close, args=(None,), daemon=True)
+    sink_queue = held_queue(held, size=2)
+    sink_queue.offer(result(1), wait=True)
+    closer = threading.Thread(target=sink_queue.close, args=(None,), daemon=True)
     closer.start()
-    outbox.hurry()
+    sink_queue.cancel_wait()
     closer.join(PATIENCE)
     assert not closer.is_alive()
-    assert outbox.dropped == 1
+    assert sink_queue.dropped == 1
 
 
 def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink, caplog: pytest.LogCaptureFixture) -> None:
-    outbox = held_outbox(held, size=1)
-    outbox.offer(result(1), wait=True)
-    waiter = threading.Thread(target=outbox.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
+    sink_queue = held_queue(held, size=1)
+    sink_queue.offer(result(1), wait=True)
+    waiter = threading.Thread(target=sink_queue.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
     waiter.start()
-    outbox.hurry()
+    sink_queue.cancel_wait()
     waiter.join(PATIENCE)
     assert not waiter.is_alive()
     held.release.set()
-    outbox.close(PATIENCE)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0, 2]
     assert warnings(caplog) == [], "the sink is no slower than it was"
 
@@ -223,24 +223,24 @@ def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink, caplog
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OutputError("full", hint="make room")])
 def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    outbox = Outbox(FailingSink(lambda _: failure), name="card")
+    sink_queue = SinkQueue(FailingSink(lambda _: failure), name="card")
     for number in range(1000):
-        outbox.offer(event(number), wait=True)
-    outbox.close(PATIENCE)
-    assert (outbox.failures, outbox.dropped) == (1000, 0)
-    assert outbox.trouble == f"sink card fails: {failure}"
+        sink_queue.offer(event(number), wait=True)
+    sink_queue.close(PATIENCE)
+    assert (sink_queue.failures, sink_queue.dropped) == (1000, 0)
+    assert sink_queue.trouble == f"sink card fails: {failure}"
     assert warnings(caplog) == [f"sink card fails: {failure}"]
     assert len(caplog.records) == 2
 
 
 def test_a_bug_in_a_sink_is_told_with_its_traceback_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     sink = FailingSink(lambda number: ZeroDivisionError("a bug") if number < 3 else None)
-    outbox = Outbox(sink, name="buggy")
+    sink_queue = SinkQueue(sink, name="buggy")
     for number in range(5):
-        outbox.offer(event(number), wait=True)
-    outbox.close(PATIENCE)
+        sink_queue.offer(event(number), wait=True)
+    sink_queue.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == [3, 4]
-    assert outbox.failures == 3
+    assert sink_queue.failures == 3
     assert warnings(caplog) == ["sink buggy fails: ZeroDivisionError: a bug"]
     assert "in publish" in caplog.text
 
@@ -249,14 +249,14 @@ def test_a_flapping_sink_is_one_trouble_with_a_bounded_log(caplog: pytest.LogCap
     caplog.set_level(logging.INFO)
     clock = FakeClock()
     sink = FailingSink(lambda number: OSError("odd") if number % 2 else None)
-    outbox = Outbox(sink, name="flaky", clock=clock)
+    sink_queue = SinkQueue(sink, name="flaky", clock=clock)
     troubles = set()
     for number in range(10_000):
         clock.sleep(0.1)
-        outbox.offer(event(number), wait=True)
-        troubles.add(outbox.trouble)
-    outbox.close(PATIENCE)
-    assert outbox.failures == len(sink.messages) == 5000
+        sink_queue.offer(event(number), wait=True)
+        troubles.add(sink_queue.trouble)
+    sink_queue.close(PATIENCE)
+    assert sink_queue.failures == len(sink.messages) == 5000
     assert len(caplog.records) == 2
     assert troubles <= {None, "sink flaky fails: odd"}
 
@@ -264,15 +264,15 @@ def test_a_flapping_sink_is_one_trouble_with_a_bounded_log(caplog: pytest.LogCap
 def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock, sink = FakeClock(), FailingSink(lambda number: OSError("gone") if number < 7 else None)
-    outbox = Outbox(sink, name="stick", clock=clock, calm_s=60.0)
+    sink_queue = SinkQueue(sink, name="stick", clock=clock, calm_s=60.0)
     for number in range(8):
-        outbox.offer(event(number), wait=True)
+        sink_queue.offer(event(number), wait=True)
     assert sink.delivered.acquire(timeout=PATIENCE)
-    assert outbox.trouble == "sink stick fails: gone"
+    assert sink_queue.trouble == "sink stick fails: gone"
     clock.sleep(61.0)
-    outbox.offer(event(8), wait=True)
-    outbox.close(PATIENCE)
-    assert outbox.trouble is None
+    sink_queue.offer(event(8), wait=True)
+    sink_queue.close(PATIENCE)
+    assert sink_queue.trouble is None
     assert "sink stick works again; 7 messages were lost" in caplog.messages
 
 
@@ -289,35 +289,37 @@ def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture
     logger, watch = logging.getLogger("edge_cls.runtime.sink_queue"), Watch()
     logger.addHandler(watch)
     try:
-        outbox = Outbox(FailingSink(lambda number: OSError("gone") if number == 0 else None), calm_s=0.01)
-        outbox.offer(event(0), wait=True)
-        outbox.offer(event(1), wait=True)
+        sink_queue = SinkQueue(FailingSink(lambda number: OSError("gone") if number == 0 else None), calm_s=0.01)
+        sink_queue.offer(event(0), wait=True)
+        sink_queue.offer(event(1), wait=True)
         assert settled.wait(PATIENCE)
-        assert outbox.trouble is None
-        outbox.close(PATIENCE)
+        assert sink_queue.trouble is None
+        sink_queue.close(PATIENCE)
     finally:
         logger.removeHandler(watch)
 
 
 def test_a_sink_that_still_fails_is_in_trouble_however_long_nothing_happens() -> None:
-    outbox = Outbox(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
-    outbox.offer(event(0), wait=True)
-    outbox.close(PATIENCE)
-    assert outbox.trouble == "sink stick fails: gone"
+    sink_queue = SinkQueue(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
+    sink_queue.offer(event(0), wait=True)
+    sink_queue.close(PATIENCE)
+    assert sink_queue.trouble == "sink stick fails: gone"
 
 
 def test_what_an_essential_sink_fails_with_ends_the_run() -> None:
-    outbox = Outbox(FailingSink(lambda number: BrokenPipeError("head left") if number == 3 else None), essential=True)
+    sink_queue = SinkQueue(
+        FailingSink(lambda number: BrokenPipeError("head left") if number == 3 else None), essential=True
+    )
     with pytest.raises(BrokenPipeError, match="head left"):
-        offer_for_ever(outbox)
+        offer_for_ever(sink_queue)
     with pytest.raises(BrokenPipeError, match="head left"):
-        outbox.close(PATIENCE)
-    outbox.close(PATIENCE)
+        sink_queue.close(PATIENCE)
+    sink_queue.close(PATIENCE)
 
 
-def offer_for_ever(outbox: Outbox) -> None:
+def offer_for_ever(sink_queue: SinkQueue) -> None:
     for number in range(1_000_000):
-        outbox.offer(result(number), wait=True)
+        sink_queue.offer(result(number), wait=True)
 
 
 def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
@@ -326,16 +328,16 @@ def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
     class Pipe(FakeSink):
         def publish(self, message: Message) -> None:
             assert ready.wait(PATIENCE)
-            with outbox._changed:
-                assert outbox._changed.wait_for(lambda: len(outbox._queue) == 1, PATIENCE)
+            with sink_queue._changed:
+                assert sink_queue._changed.wait_for(lambda: len(sink_queue._queue) == 1, PATIENCE)
             raise BrokenPipeError(str(number_of(message)))
 
-    outbox = Outbox(Pipe(), size=1, essential=True)
+    sink_queue = SinkQueue(Pipe(), size=1, essential=True)
     raised: list[Exception] = []
 
     def offer() -> None:
         try:
-            offer_for_ever(outbox)
+            offer_for_ever(sink_queue)
         except BrokenPipeError as error:
             raised.append(error)
 
@@ -347,29 +349,29 @@ def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
 
 
 def test_close_delivers_what_is_queued_and_closes_the_sink_once(held: HeldSink) -> None:
-    outbox = held_outbox(held, size=10)
+    sink_queue = held_queue(held, size=10)
     for number in range(1, 8):
-        outbox.offer(result(number), wait=False)
+        sink_queue.offer(result(number), wait=False)
     held.release.set()
-    outbox.close(PATIENCE)
-    outbox.close(PATIENCE)
+    sink_queue.close(PATIENCE)
+    sink_queue.close(PATIENCE)
     assert len(held.messages) == 8
     assert held.closed.is_set()
-    outbox.offer(result(9), wait=False)
-    assert outbox.dropped == 1
+    sink_queue.offer(result(9), wait=False)
+    assert sink_queue.dropped == 1
     assert len(held.messages) == 8
 
 
 def test_a_sink_that_hangs_is_left_behind_and_closed_should_it_ever_return(
     held: HeldSink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = held_outbox(held, size=10)
+    sink_queue = held_queue(held, size=10)
     for number in range(1, 8):
-        outbox.offer(result(number), wait=False)
-    outbox.close(0.0)
-    assert outbox.dropped == 7
+        sink_queue.offer(result(number), wait=False)
+    sink_queue.close(0.0)
+    assert sink_queue.dropped == 7
     assert warnings(caplog) == ["sink HeldSink did not finish in time; 7 messages were dropped"]
-    assert outbox._thread.daemon
+    assert sink_queue._thread.daemon
     held.release.set()
     assert held.closed.wait(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0]
@@ -380,7 +382,7 @@ def test_a_sink_that_fails_to_close_is_told(caplog: pytest.LogCaptureFixture) ->
         def close(self) -> None:
             raise OSError("stuck")
 
-    Outbox(Unclosable(), name="stiff").close(PATIENCE)
+    SinkQueue(Unclosable(), name="stiff").close(PATIENCE)
     assert warnings(caplog) == ["sink stiff fails: stuck"]
     with pytest.raises(OSError, match="stuck"):
-        Outbox(Unclosable(), essential=True).close(PATIENCE)
+        SinkQueue(Unclosable(), essential=True).close(PATIENCE)

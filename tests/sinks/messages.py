@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.runtime.messages import Event, Origin, Result, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Result, Status
 from edge_cls.runtime.states import Transition
 
 
-def origin(number: int) -> Origin:
-    return Origin(number, 1.7e9 + number, float(number), "photo.jpg")
+def origin(number: int) -> FrameInfo:
+    return FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
 
 
 def event(

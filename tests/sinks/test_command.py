@@ -12,7 +12,7 @@ import pytest
 
 from edge_cls.errors import OutputError
 from edge_cls.runtime.messages import Event
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.sinks.command import CommandHook
 from edge_cls.testing import FakeClock
 from tests.sinks.messages import event
@@ -188,14 +188,16 @@ def ends(pid: int) -> bool:
 
 
 def test_each_event_runs_it_once_in_order_behind_a_queue(script: Script, tmp_path: Path) -> None:
-    outbox = Outbox(CommandHook([script('echo "$1" >> $HERE/got; [ "$1" != 2 ]'), "{label}"], PATIENCE), name="hook")
+    sink_queue = SinkQueue(
+        CommandHook([script('echo "$1" >> $HERE/got; [ "$1" != 2 ]'), "{label}"], PATIENCE), name="hook"
+    )
     for number in range(5):
-        outbox.offer(event(number, str(number)), wait=False)
-    outbox.close(PATIENCE)
+        sink_queue.offer(event(number, str(number)), wait=False)
+    sink_queue.close(PATIENCE)
     assert (tmp_path / "got").read_text().split() == ["0", "1", "2", "3", "4"]
-    assert outbox.failures == 1
-    assert outbox.trouble is not None
-    assert "hook.sh ended with status 1" in outbox.trouble
+    assert sink_queue.failures == 1
+    assert sink_queue.trouble is not None
+    assert "hook.sh ended with status 1" in sink_queue.trouble
 
 
 def test_it_wants_events_alone() -> None:

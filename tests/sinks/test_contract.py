@@ -13,9 +13,9 @@ from rich.console import Console
 
 from edge_cls.classifier import Prediction, Score
 from edge_cls.errors import EdgeClsError
-from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import Sink
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.command import CommandHook
 from edge_cls.sinks.json_lines import JsonLines
@@ -151,7 +151,7 @@ def breakable(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
 
 def event(number: int) -> Event:
     return Event(
-        Origin(number, 1.7e9 + number, float(number), "photo.jpg"),
+        FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg"),
         Transition("entered", f"label-{number}", None, 0.9, float(number), number - 0.5, 6),
         0.01,
     )
@@ -159,7 +159,7 @@ def event(number: int) -> Event:
 
 def others(number: int) -> list[Message]:
     prediction = Prediction((Score("mug \x1b[31m", 0.9),), unknown=False)
-    origin = Origin(number, 1.7e9 + number, float(number), "photo.jpg")
+    origin = FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
     status = Status(1.7e9 + number, "running", "", None, ("hot",))
     return [Result(origin, prediction, 0.01), Result(origin, Prediction((), unknown=True), 0.01), status]
 
@@ -204,26 +204,26 @@ def publish_until_told(case: Case, message: Message) -> None:
 
 
 def test_behind_its_queue_all_arrives_in_order(case: Case) -> None:
-    outbox = Outbox(case.sink)
+    sink_queue = SinkQueue(case.sink)
     for number in range(5):
         for message in (*others(number), event(number)):
-            outbox.offer(message, wait=False)
-    outbox.close(PATIENCE)
+            sink_queue.offer(message, wait=False)
+    sink_queue.close(PATIENCE)
     assert case.told == list(range(5))[-case.keeps :]
-    assert (outbox.dropped, outbox.failures, outbox.trouble) == (0, 0, None)
+    assert (sink_queue.dropped, sink_queue.failures, sink_queue.trouble) == (0, 0, None)
 
 
 def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(breakable: Case) -> None:
     breakable.sink.publish(event(0))
     breakable.wreck()
-    outbox = Outbox(breakable.sink, size=1)
-    outbox.offer(event(1), wait=True)
+    sink_queue = SinkQueue(breakable.sink, size=1)
+    sink_queue.offer(event(1), wait=True)
     breakable.failed()
     for _ in range(3):  # when the third is queued, the first has been tried
-        outbox.offer(event(2), wait=True)
+        sink_queue.offer(event(2), wait=True)
     breakable.hint()
-    outbox.offer(event(3), wait=True)
-    outbox.close(PATIENCE)
-    assert outbox.failures >= 1
-    assert outbox.dropped == 0
+    sink_queue.offer(event(3), wait=True)
+    sink_queue.close(PATIENCE)
+    assert sink_queue.failures >= 1
+    assert sink_queue.dropped == 0
     assert breakable.told[-1] == 3

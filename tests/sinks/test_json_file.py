@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import OutputError
-from edge_cls.runtime.sink_queue import Outbox
+from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.sinks.json_lines import JsonLines
 from tests.sinks.messages import event
 
@@ -97,25 +97,25 @@ def test_files_stay_few_however_often_it_fails(tmp_path: Path) -> None:
 
 def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk: Callable[[str], Path]) -> None:
     path = small_disk("64k") / "events.jsonl"
-    outbox = Outbox(JsonLines(path), size=1, name="card")
+    sink_queue = SinkQueue(JsonLines(path), size=1, name="card")
     sent = 0
-    while outbox.failures < 10:
-        outbox.offer(event(sent), wait=True)
+    while sink_queue.failures < 10:
+        sink_queue.offer(event(sent), wait=True)
         sent += 1
-    assert outbox.trouble is not None
-    assert "No space left on device" in outbox.trouble
+    assert sink_queue.trouble is not None
+    assert "No space left on device" in sink_queue.trouble
     small_disk("1m")
     # The one that is queued and the one in hand may yet have failed; of these none.
     for number in range(sent, sent + 100):
-        outbox.offer(event(number), wait=True)
-    outbox.close(PATIENCE)
+        sink_queue.offer(event(number), wait=True)
+    sink_queue.close(PATIENCE)
     whole = []
     for line in path.read_text().splitlines():
         try:
             whole.append(json.loads(line)["frame"])
         except json.JSONDecodeError:
             assert '{"event"'.startswith(line[:8])  # the beginning of the first line that did not fit
-    assert len(whole) == sent + 100 - outbox.failures
+    assert len(whole) == sent + 100 - sink_queue.failures
     assert whole == sorted(whole)
     assert whole[-100:] == list(range(sent, sent + 100))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.runtime.messages import Event, Message, Origin, Result, Status
+from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import Sink
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.json_lines import JsonLines
@@ -19,7 +19,7 @@ from edge_cls.sinks.text import TextLines
 KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), unknown=False)
 UNKNOWN = Prediction((Score("Käse", 0.25),), unknown=True)
 NOTHING = Prediction((), unknown=True)
-ORIGIN = Origin(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
+ORIGIN = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
 ENTERED = Event(ORIGIN, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
 LEFT = Event(ORIGIN, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)
 CHANGED = Event(ORIGIN, Transition("changed", "cup", "mug", 0.61, 10.0, 9.0, 11), 0.01)
@@ -27,7 +27,7 @@ DOWN = Status(1_700_000_001.1234567, "down", "no frame for 10 s", "mug", ("80 °
 
 
 def result(prediction: Prediction, source: str = "photo.jpg") -> Result:
-    return Result(Origin(3, 1_700_000_000.1234567, 10.0, source), prediction, 0.0123456, "mug")
+    return Result(FrameInfo(3, 1_700_000_000.1234567, 10.0, source), prediction, 0.0123456, "mug")
 
 
 def raw_json(stream: io.StringIO) -> JsonLines:

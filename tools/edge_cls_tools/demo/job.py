@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.files import write_whole
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Origin
+from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.demo import PHOTOGRAPHS, VirtualCamera
@@ -126,7 +126,7 @@ class _Tour:
         if self._next == len(self.views):
             return None
         name, moment = self.views[self._next]
-        origin = Origin(self._next, self._clock.time(), self._clock.monotonic(), name)
+        origin = FrameInfo(self._next, self._clock.time(), self._clock.monotonic(), name)
         self._next += 1
         return CapturedFrame(origin, self._camera.view(name, int(moment)))
 

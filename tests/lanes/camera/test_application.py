@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from edge_cls.app.application import Service, Shown
+from edge_cls.app.application import Application, Output
 from edge_cls.config import load
 from edge_cls.images.preprocess import Frame, resize
 from edge_cls.images.reading import read_image
@@ -88,9 +88,9 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
         },
     }
     seen, supervisor = FakeSink(), FakeSupervisor()
-    service = Service(
+    application = Application(
         lambda: load(None, environ={}, given=config),
-        show=lambda _: Shown(seen),
+        show=lambda _: Output(seen),
         supervisor=supervisor,
         make_memory=True,
     )
@@ -100,17 +100,17 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
         """What happens before the camera and at the buttons, a frame a step."""
         for label, next_label in ((LABELS[0], LABELS[1]), (LABELS[1], LABELS[0])):
             pins.pin(PINS[label]).drive_low()
-            while service.classifier.taught().get(label, 0) < EXAMPLES:
+            while application.classifier.taught().get(label, 0) < EXAMPLES:
                 yield
             pins.pin(PINS[label]).drive_high()
             yield from taken_away(next_label)
         for label, next_label in ((LABELS[0], LABELS[1]), (LABELS[1], "")):
-            while service.appliance.states.state != label:
+            while application.main_loop.states.state != label:
                 yield
             recognised.append(label)
             if next_label:
                 yield from taken_away(next_label)
-        service.appliance.stop()
+        application.main_loop.stop()
         yield
 
     def taken_away(label: str) -> Iterator[None]:
@@ -129,7 +129,7 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
         next(script)
 
     supervisor.watchdog = step  # type: ignore[method-assign]
-    service.run()
+    application.run()
     assert recognised == list(LABELS)
     assert stage.openings == 4
     assert any("trying again" in status for status in supervisor.statuses)
