@@ -29,8 +29,8 @@ _FLEETING = (Path("/run"), Path("/dev"))
 def missing(config: Config) -> Iterator[ConfigProblem]:
     """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
     for where, path in _read(config):
-        if trouble := _unreadable(path):
-            yield ConfigProblem(where, trouble, "check the path and its rights")
+        if problem := _unreadable(path):
+            yield ConfigProblem(where, problem, "check the path and its rights")
     for where, path in _written(config):
         if path.is_dir():
             yield ConfigProblem(where, f"{path} is a folder", "name a file in it")

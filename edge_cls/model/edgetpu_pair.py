@@ -27,14 +27,14 @@ class EdgeTpuInterpreter:
     `file` is NAME_edgetpu.tflite, as 'edge-cls edgetpu compile' writes it, or NAME.tflite, which has that beside it;
     `labels` are those given with it. With the delegate "edgetpu", "edgetpu:usb:0" and the like it is the Edge TPU or
     nothing. With "auto" NAME.tflite takes over on the CPU, for good, where the Edge TPU cannot be had: a warning is
-    logged, and `trouble` says why in one line.
+    logged, and `problem` says why in one line.
 
     Raises ModelError where the model cannot run, and where the two are not the same model; MissingDependency without
     libedgetpu; ConfigError for a delegate that does not exist.
     """
 
     def __init__(self, file: ModelFile, *, labels: tuple[str, ...], threads: int | None, delegate: str) -> None:
-        self.trouble: str | None = None
+        self.problem: str | None = None
         fallback = delegate == "auto"
         delegate = "edgetpu" if fallback else delegate
         edge_tpu_options(delegate)
@@ -73,8 +73,8 @@ class EdgeTpuInterpreter:
     def _fall_back(self, error: ModelError | MissingDependency) -> Interpreter:
         if self._cpu is None:
             raise error
-        self.trouble = f"on the CPU, not on the Edge TPU: {error}"
-        _log.warning("%s", self.trouble)
+        self.problem = f"on the CPU, not on the Edge TPU: {error}"
+        _log.warning("%s", self.problem)
         return self._cpu
 
 

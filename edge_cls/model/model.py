@@ -87,9 +87,9 @@ class Model:
         return self._interpreter.input
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why it does not run on the Edge TPU although it should, a line for a person; None where all is well."""
-        return self._interpreter.trouble if isinstance(self._interpreter, EdgeTpuInterpreter) else None
+        return self._interpreter.problem if isinstance(self._interpreter, EdgeTpuInterpreter) else None
 
     @property
     def teachable(self) -> bool:

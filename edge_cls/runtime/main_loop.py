@@ -61,7 +61,7 @@ class MainLoop:
         self._reload = reload
         self._commands: deque[Command] = deque()
         self.stopping = self._reload_wanted = self._ready = False
-        self._memory_trouble: str | None = None
+        self._memory_problem: str | None = None
         self._refused: str | None = None
         self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
         self._lost = 0
@@ -183,7 +183,7 @@ class MainLoop:
     def _follow(self) -> None:
         """Learn what others taught. A memory that cannot be read is tried again later."""
         now = self._clock.monotonic()
-        if self._memory_trouble is not None and now < self._retry_at:
+        if self._memory_problem is not None and now < self._retry_at:
             return
         classifier = self._pipeline.engine
         try:
@@ -196,14 +196,14 @@ class MainLoop:
                     log.warning("%s", classifier.memory.recovered)
                 classifier.follow()
         except (MemoryFileError, LabelError) as error:
-            if self._memory_trouble is None:
+            if self._memory_problem is None:
                 log.warning("%s; going on with what was known", error)
-            self._memory_trouble = str(error)
+            self._memory_problem = str(error)
             self._retry_at, self._retry_after = now + self._retry_after, min(2 * self._retry_after, _LONGEST_RETRY)
         else:
-            if self._memory_trouble is not None:
+            if self._memory_problem is not None:
                 log.info("the memory can be read again")
-            self._memory_trouble, self._retry_after = None, _FIRST_RETRY
+            self._memory_problem, self._retry_after = None, _FIRST_RETRY
 
     def _tell(self, transition: Transition, origin: FrameInfo, latency: float) -> None:
         label = transition.label or transition.previous
@@ -224,27 +224,27 @@ class MainLoop:
     def _tell_status(self) -> None:
         """Tell how the appliance is, where that has changed."""
         camera = _RECORDING if self._camera is None else self._camera.state
-        troubles = tuple(self._troubles())
-        if self._told == (camera, troubles):
+        problems = tuple(self._problems())
+        if self._told == (camera, problems):
             return
-        self._told = camera, troubles
-        status = Status(self._clock.time(), camera.camera, camera.detail, self.states.state, troubles)
+        self._told = camera, problems
+        status = Status(self._clock.time(), camera.camera, camera.detail, self.states.state, problems)
         self._supervisor.status(str(status))
         self._offer(status)
 
     def _tell_end(self, detail: str) -> None:
-        self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._troubles())))
+        self._offer(Status(self._clock.time(), "ended", detail, self.states.state, tuple(self._problems())))
 
-    def _troubles(self) -> list[str]:
+    def _problems(self) -> list[str]:
         governor = self._pipeline.governor
-        troubles = [
+        problems = [
             self._refused,
-            self._memory_trouble,
-            self._pipeline.engine.model.trouble,
+            self._memory_problem,
+            self._pipeline.engine.model.problem,
             None if governor is None else governor.reason,
         ]
-        troubles += [sink_queue.trouble for sink_queue in self.sink_queues]
-        return [trouble for trouble in troubles if trouble]
+        problems += [sink_queue.problem for sink_queue in self.sink_queues]
+        return [problem for problem in problems if problem]
 
     def _stop_camera(self) -> None:
         if self._camera is not None:

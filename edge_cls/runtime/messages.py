@@ -52,7 +52,7 @@ class Event:
 class Status:
     """How the appliance is, told whenever that changes. `timestamp` is in seconds since 1970.
 
-    `detail`: one line for a person, of the camera. `troubles`: what is amiss besides, a line each. `state`: the stable
+    `detail`: one line for a person, of the camera. `problems`: what is amiss besides, a line each. `state`: the stable
     label at that time, None where nothing known is seen; its changes are told by events.
     """
 
@@ -60,10 +60,10 @@ class Status:
     camera: Literal["opening", "running", "down", "ended"]
     detail: str
     state: str | None = None
-    troubles: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "; ".join([f"camera: {self.detail}", *self.troubles])
+        return "; ".join([f"camera: {self.detail}", *self.problems])
 
 
 Message = Result | Event | Status

@@ -63,10 +63,10 @@ class Camera:
                 # What a first start meets is for a person to mend; later there is nobody, but a reload may come.
                 if not isinstance(error, SourceError) and not self._index and self._opened_by is self._first:
                     raise
-                trouble = str(error)
+                problem = str(error)
             # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
             self._close_source()
-            self._tell("down", f"{trouble}; trying again")
+            self._tell("down", f"{problem}; trying again")
             self._back_off()
         return None
 

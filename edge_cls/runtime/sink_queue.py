@@ -23,7 +23,7 @@ class SinkQueue:
 
     `dropped` counts what the queue had no room for, `failures` what the sink raised for; those messages are lost, and
     the next one is tried as if nothing had been. With `essential` the first failure is the end: `offer` and `close`
-    raise it. `trouble` is one line while the sink fails or drops, and until nothing of the kind has happened for
+    raise it. `problem` is one line while the sink fails or drops, and until nothing of the kind has happened for
     `calm_s` seconds: a sink that fails every other message is one trouble with two lines in the log, not thousands.
     """
 
@@ -50,18 +50,18 @@ class SinkQueue:
         self._queue: deque[Message] = deque()
         self._closing = self._wait_cancelled = False
         self._given_up: Exception | None = None
-        self._troubles: dict[Literal["fails", "slow"], str] = {}
-        self._last_trouble = 0.0
+        self._problems: dict[Literal["fails", "slow"], str] = {}
+        self._last_problem = 0.0
         self._lost_before = 0
         self._works = True
         self._thread = threading.Thread(target=self._work, name=f"sink {self._name}", daemon=True)
         self._thread.start()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is amiss with the sink, on one line, which stays the same while that lasts."""
         with self._changed:
-            return "; ".join(self._troubles.values()) or None
+            return "; ".join(self._problems.values()) or None
 
     def offer(self, message: Message, *, wait: bool) -> None:
         """Queue `message`, if the sink wants its kind.
@@ -138,12 +138,12 @@ class SinkQueue:
 
     def _begin(self, kind: Literal["fails", "slow"], line: str) -> str | None:
         """Note a trouble before it is counted, and return `line` where it is news."""
-        if not self._troubles:
+        if not self._problems:
             self._lost_before = self.dropped + self.failures
-        self._last_trouble = self._clock.monotonic()
-        if kind in self._troubles:
+        self._last_problem = self._clock.monotonic()
+        if kind in self._problems:
             return None
-        self._troubles[kind] = line
+        self._problems[kind] = line
         return line
 
     def _work(self) -> None:
@@ -188,15 +188,15 @@ class SinkQueue:
 
     def _calm_left(self) -> float | None:
         """Return after how many seconds without a message the trouble is over; None where only a message can tell."""
-        if not self._troubles or not self._works:
+        if not self._problems or not self._works:
             return None
-        return max(0.0, self._last_trouble + self._calm_s - self._clock.monotonic())
+        return max(0.0, self._last_problem + self._calm_s - self._clock.monotonic())
 
     def _settle(self) -> None:
         """End the trouble where the sink works, and has done so for long enough."""
         with self._changed:
             if self._calm_left() != 0.0 or len(self._queue) >= self._size:
                 return
-            self._troubles.clear()
+            self._problems.clear()
             lost = self.dropped + self.failures - self._lost_before
         _log.info("sink %s works again; %d messages were lost", self._name, lost)

@@ -21,7 +21,7 @@ def fields(message: Message) -> dict[str, object]:
         "status": message.camera,
         "detail": message.detail,
         "state": message.state,
-        "troubles": list(message.troubles),
+        "problems": list(message.problems),
         "timestamp": round(message.timestamp, 6),
     }
 

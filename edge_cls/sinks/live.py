@@ -175,8 +175,8 @@ class LiveView:
 
     def _amiss(self, width: int) -> list[RenderableType]:
         """Return a paragraph a trouble, as lines."""
-        troubles = () if self._status is None else self._status.troubles
-        texts = [Text(f"! {one_line(trouble)}", "yellow") for trouble in troubles]
+        problems = () if self._status is None else self._status.problems
+        texts = [Text(f"! {one_line(problem)}", "yellow") for problem in problems]
         return [Padding(line, (0, 1)) for text in texts for line in text.wrap(self._console, width - 2)]
 
     def _happened(self, room: int) -> Panel:

@@ -22,7 +22,7 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._status: dict[str, object] = dict.fromkeys(("status", "detail", "state", "troubles", "timestamp"))
+        self._status: dict[str, object] = dict.fromkeys(("status", "detail", "state", "problems", "timestamp"))
         self._event: dict[str, object] | None = None
 
     def publish(self, message: Message) -> None:

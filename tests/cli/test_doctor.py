@@ -40,8 +40,8 @@ def test_a_trouble_is_told_with_the_command_that_mends_it(
     done = edge_cls("doctor", "--memory", str(tmp_path / "taught.db"))
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    trouble = next(number for number, line in enumerate(lines) if line.startswith("FAIL  disk"))
-    assert lines[trouble + 1] == "      fix:            sudo mount -o remount,rw /"
+    problem = next(number for number, line in enumerate(lines) if line.startswith("FAIL  disk"))
+    assert lines[problem + 1] == "      fix:            sudo mount -o remount,rw /"
 
 
 def test_a_warning_is_no_failure(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Machine], Path]) -> None:

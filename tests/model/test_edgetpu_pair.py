@@ -133,8 +133,8 @@ def test_without_a_device_it_says_what_to_look_at(plain: Path, tmp_path: Path, m
     with pytest.raises(ModelError, match=NO_DEVICE):
         Classifier(plain, delegate="edgetpu:pci:1")
     with Classifier(plain, delegate="auto") as classifier:
-        assert classifier.model.trouble is not None
-        assert "no Edge TPU can be opened" in classifier.model.trouble
+        assert classifier.model.problem is not None
+        assert "no Edge TPU can be opened" in classifier.model.problem
 
 
 @pytest.mark.parametrize("delegate", ["auto", "edgetpu"])
@@ -145,7 +145,7 @@ def test_the_real_interpreter_takes_a_delegate_that_dies_and_is_opened_again(
     running = EdgeTpuInterpreter(read_model(plain), labels=(), threads=None, delegate=delegate)
     for _ in range(5):
         assert [output.shape for output in running.invoke(PIXELS)] == [output.shape[1:] for output in running.outputs]
-    assert running.trouble is None
+    assert running.problem is None
     assert len(caplog.messages) == 1
     assert "failed to invoke" in caplog.text
 
@@ -160,11 +160,11 @@ def test_the_real_interpreter_lets_go_of_a_delegate_that_stays_dead(
     running = EdgeTpuInterpreter(compiled_file, labels=(), threads=None, delegate="auto")
     on_cpu = Interpreter(read_model(plain).network).invoke(PIXELS)
     running.invoke(PIXELS)
-    assert running.trouble is None
+    assert running.problem is None
     for _ in range(3):
         for one, other in zip(running.invoke(PIXELS), on_cpu, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert "fails when it runs" in str(running.trouble)
+    assert "fails when it runs" in str(running.problem)
     with pytest.raises(ModelError, match="fails when it runs"):
         Interpreter(compiled_file.network, delegate="edgetpu").invoke(PIXELS)
 
@@ -185,7 +185,7 @@ def test_a_library_that_crashes_the_interpreter_crashes_a_child(
     with pytest.raises(ModelError, match=r"crashes.*install a newer libedgetpu, built for this version.*before 2\.12"):
         Classifier(plain, delegate="edgetpu")
     with Classifier(plain, delegate="auto") as classifier:
-        assert "crashes" in str(classifier.model.trouble)
+        assert "crashes" in str(classifier.model.problem)
         assert classifier.classify(BLUE).label == "blue"
 
 
@@ -196,7 +196,7 @@ def test_a_published_pair_falls_back(shared: Path) -> None:
     expected = Classifier(model, labels=names).classify(BLUE)
     for path in (model, model.with_stem(f"{model.stem}_edgetpu")):
         with Classifier(path, labels=names, delegate="auto") as classifier:
-            assert "libedgetpu-of-nowhere" in str(classifier.model.trouble)
+            assert "libedgetpu-of-nowhere" in str(classifier.model.problem)
             assert classifier.classify(BLUE) == expected
 
 
@@ -217,7 +217,7 @@ def test_either_of_a_pair_runs_on_the_edge_tpu(device: Device, plain: Path, dele
     expected = Classifier(plain).classify(BLUE)
     with Classifier(plain.with_stem(name), delegate=delegate) as classifier:
         assert classifier.classify(BLUE) == expected
-        assert classifier.model.trouble is None
+        assert classifier.model.problem is None
     assert device.runs == 1
     assert device.opened == ["edgetpu" if delegate == "auto" else delegate]
 
@@ -246,8 +246,8 @@ def test_where_there_is_no_edge_tpu_the_cpu_takes_over_loudly(
     for path in (plain, twin(plain)):
         with Classifier(path, delegate="auto") as classifier:
             assert classifier.classify(BLUE).label == "blue"
-            assert classifier.model.trouble == "on the CPU, not on the Edge TPU: absent; wait"
-            assert caplog.messages == [classifier.model.trouble]
+            assert classifier.model.problem == "on the CPU, not on the Edge TPU: absent; wait"
+            assert caplog.messages == [classifier.model.problem]
         caplog.clear()
         with pytest.raises(ModelError, match="absent"):
             Classifier(path, delegate="edgetpu")
@@ -256,7 +256,7 @@ def test_where_there_is_no_edge_tpu_the_cpu_takes_over_loudly(
 def test_without_a_compiled_model_the_cpu_takes_over(device: Device, plain: Path) -> None:
     twin(plain).unlink()
     with Classifier(plain, delegate="auto") as classifier:
-        assert "tiny_edgetpu.tflite does not exist; run: edge-cls edgetpu compile" in str(classifier.model.trouble)
+        assert "tiny_edgetpu.tflite does not exist; run: edge-cls edgetpu compile" in str(classifier.model.problem)
     with pytest.raises(ModelError, match=r"tiny_edgetpu\.tflite does not exist"):
         Classifier(plain, delegate="edgetpu")
     assert device.opened == []
@@ -266,13 +266,13 @@ def test_a_damaged_twin_is_as_good_as_none(device: Device, plain: Path) -> None:
     whole = twin(plain).read_bytes()
     twin(plain).write_bytes(whole[:-200])
     with Classifier(plain, delegate="auto") as classifier:
-        assert "tiny_edgetpu.tflite is damaged" in str(classifier.model.trouble)
+        assert "tiny_edgetpu.tflite is damaged" in str(classifier.model.problem)
     with pytest.raises(ModelError, match=r"tiny_edgetpu\.tflite is damaged"):
         Classifier(plain, delegate="edgetpu")
     twin(plain).write_bytes(whole)
     plain.write_bytes(plain.read_bytes()[:-200])
     with Classifier(twin(plain), delegate="auto") as classifier:
-        assert classifier.model.trouble is None
+        assert classifier.model.problem is None
     assert device.opened == ["edgetpu"]
 
 
@@ -295,7 +295,7 @@ def test_an_edge_tpu_that_dies_is_opened_again_and_given_the_same_frame(
         expected = classifier.classify(BLUE)
         device.fails = {1}
         assert classifier.classify(BLUE) == expected
-        assert classifier.model.trouble is None
+        assert classifier.model.problem is None
     assert len(device.opened) == 2
     assert [message.split(":")[0] for message in caplog.messages] == ["the Edge TPU is opened again"]
     assert "Failed to execute request" in caplog.text
@@ -317,8 +317,8 @@ def test_one_that_stays_dead_is_given_up_for_good(
         expected = classifier.classify(BLUE)
         problem(device)
         assert classifier.classify(BLUE) == expected
-        assert str(classifier.model.trouble).startswith("on the CPU, not on the Edge TPU: ")
-        assert caplog.messages[-1] == classifier.model.trouble
+        assert str(classifier.model.problem).startswith("on the CPU, not on the Edge TPU: ")
+        assert caplog.messages[-1] == classifier.model.problem
         device.fails, device.absent = set(), False
         runs = device.runs
         assert classifier.classify(BLUE) == expected
@@ -350,11 +350,11 @@ def test_one_that_keeps_dying_is_given_up_too(device: Device, plain: Path, monke
             return len(device.opened)
 
         assert [opened_after(1), opened_after(1), opened_after(4)] == [1, 2, 2]
-        assert (opened_after(1), classifier.model.trouble) == (3, None)
+        assert (opened_after(1), classifier.model.problem) == (3, None)
         assert opened_after(3) == 3
-        assert classifier.model.trouble is None
+        assert classifier.model.problem is None
         assert opened_after(1) == 3
-        assert classifier.model.trouble is not None
+        assert classifier.model.problem is not None
 
 
 OTHERS: dict[str, Callable[[ModelFile], ModelFile]] = {
@@ -393,7 +393,7 @@ def test_a_failure_on_the_cpu_is_an_error_and_not_one_more_reason(
         monkeypatch.setattr(StandIn, "invoke", invoke)
         with pytest.raises(ModelError, match=r"tiny\.tflite fails when it runs"):
             classifier.classify(BLUE)
-        assert caplog.messages == [classifier.model.trouble]
+        assert caplog.messages == [classifier.model.problem]
 
 
 def test_two_with_other_outputs_are_refused(device: Device, plain: Path, shared: Path) -> None:
@@ -428,7 +428,7 @@ def test_an_operator_that_is_unknown_only_when_it_runs_is_a_clash_of_versions_to
 
     monkeypatch.setattr(StandIn, "invoke", invoke)
     with Classifier(plain, delegate="auto") as classifier:
-        assert "install a newer libedgetpu" in str(classifier.model.trouble)
+        assert "install a newer libedgetpu" in str(classifier.model.problem)
     assert device.opened == []
 
 

@@ -348,7 +348,7 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
         for sink_queue in rig.sink_queues:
             sink_queue.close(PATIENCE)
     assert len(rig.seen.results) == 50
-    assert any("no place" in trouble for status in rig.statuses for trouble in status.troubles)
+    assert any("no place" in problem for status in rig.statuses for problem in status.problems)
 
 
 def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours: Classifier) -> None:
@@ -598,9 +598,9 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
     # Classified all the time, by what was known.
     assert {result.prediction.label for result in rig.seen.results} == {"mug"}
     assert len(rig.seen.results) == 60
-    troubled = [status for status in rig.statuses if status.troubles]
-    assert "was taken away" in troubled[0].troubles[0]
-    assert rig.statuses[-1].troubles == ()
+    troubled = [status for status in rig.statuses if status.problems]
+    assert "was taken away" in troubled[0].problems[0]
+    assert rig.statuses[-1].problems == ()
     said = [record.message for record in caplog.records if "memory" in record.message or "taken" in record.message]
     assert len(said) == 2, "once when it began and once when it was over"
 
@@ -624,7 +624,7 @@ def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> 
     rig.run()
     assert len(rig.seen.results) == 30
     assert memory.recovered is not None
-    assert rig.statuses[-1].troubles == ()
+    assert rig.statuses[-1].problems == ()
     # It can be taught again.
     teachable.teach("mug", color_frame("red"))
     assert labels_in(memory.path) == ["mug"]
@@ -641,7 +641,7 @@ def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, t
         rig = Rig(FakeSource(during(10, {5: teach})), gauge)
         rig.run()
     assert len(rig.seen.results) == 10
-    assert "'mug' is no number" in rig.statuses[-1].troubles[0]
+    assert "'mug' is no number" in rig.statuses[-1].problems[0]
 
 
 def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
@@ -678,7 +678,7 @@ def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> Non
     rig.run()
     assert reloaded == [1]
     # Until a good one, the status says that it was refused.
-    assert rig.statuses[-1].troubles == ("no such key",)
+    assert rig.statuses[-1].problems == ("no such key",)
     results = [kind for kind, _ in rig.supervisor.calls if kind in ("reloading", "ready")]
     assert results[results.index("reloading") :][:2] == ["reloading", "ready"]
 

@@ -101,7 +101,7 @@ def test_messages_arrive_in_order_and_all_of_them() -> None:
         sink_queue.offer(MAKERS[number % 3](number), wait=True)
     sink_queue.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == list(range(500))
-    assert (sink_queue.dropped, sink_queue.failures, sink_queue.trouble) == (0, 0, None)
+    assert (sink_queue.dropped, sink_queue.failures, sink_queue.problem) == (0, 0, None)
 
 
 def test_only_what_the_sink_wants_is_queued() -> None:
@@ -134,7 +134,7 @@ def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
     for number in range(1, 1001):
         sink_queue.offer(result(number), wait=False)
     assert sink_queue.dropped == 997
-    assert sink_queue.trouble == "sink HeldSink is too slow, and messages are dropped"
+    assert sink_queue.problem == "sink HeldSink is too slow, and messages are dropped"
     assert warnings(caplog) == ["sink HeldSink is too slow, and messages are dropped"]
     held.release.set()
     sink_queue.close(PATIENCE)
@@ -228,7 +228,7 @@ def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: 
         sink_queue.offer(event(number), wait=True)
     sink_queue.close(PATIENCE)
     assert (sink_queue.failures, sink_queue.dropped) == (1000, 0)
-    assert sink_queue.trouble == f"sink card fails: {failure}"
+    assert sink_queue.problem == f"sink card fails: {failure}"
     assert warnings(caplog) == [f"sink card fails: {failure}"]
     assert len(caplog.records) == 2
 
@@ -250,15 +250,15 @@ def test_a_flapping_sink_is_one_trouble_with_a_bounded_log(caplog: pytest.LogCap
     clock = FakeClock()
     sink = FailingSink(lambda number: OSError("odd") if number % 2 else None)
     sink_queue = SinkQueue(sink, name="flaky", clock=clock)
-    troubles = set()
+    problems = set()
     for number in range(10_000):
         clock.sleep(0.1)
         sink_queue.offer(event(number), wait=True)
-        troubles.add(sink_queue.trouble)
+        problems.add(sink_queue.problem)
     sink_queue.close(PATIENCE)
     assert sink_queue.failures == len(sink.messages) == 5000
     assert len(caplog.records) == 2
-    assert troubles <= {None, "sink flaky fails: odd"}
+    assert problems <= {None, "sink flaky fails: odd"}
 
 
 def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
@@ -268,11 +268,11 @@ def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog:
     for number in range(8):
         sink_queue.offer(event(number), wait=True)
     assert sink.delivered.acquire(timeout=PATIENCE)
-    assert sink_queue.trouble == "sink stick fails: gone"
+    assert sink_queue.problem == "sink stick fails: gone"
     clock.sleep(61.0)
     sink_queue.offer(event(8), wait=True)
     sink_queue.close(PATIENCE)
-    assert sink_queue.trouble is None
+    assert sink_queue.problem is None
     assert "sink stick works again; 7 messages were lost" in caplog.messages
 
 
@@ -293,7 +293,7 @@ def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture
         sink_queue.offer(event(0), wait=True)
         sink_queue.offer(event(1), wait=True)
         assert settled.wait(PATIENCE)
-        assert sink_queue.trouble is None
+        assert sink_queue.problem is None
         sink_queue.close(PATIENCE)
     finally:
         logger.removeHandler(watch)
@@ -303,7 +303,7 @@ def test_a_sink_that_still_fails_is_in_trouble_however_long_nothing_happens() ->
     sink_queue = SinkQueue(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
     sink_queue.offer(event(0), wait=True)
     sink_queue.close(PATIENCE)
-    assert sink_queue.trouble == "sink stick fails: gone"
+    assert sink_queue.problem == "sink stick fails: gone"
 
 
 def test_what_an_essential_sink_fails_with_ends_the_run() -> None:

@@ -27,5 +27,5 @@ def result(number: int, *scores: Score, unknown: bool = False, state: str | None
     return Result(origin(number), Prediction(scores, unknown=unknown), 0.023, state)
 
 
-def status(number: int, *troubles: str, state: str | None = None) -> Status:
-    return Status(1.7e9 + number, "running", "picamera2 640x480", state, troubles)
+def status(number: int, *problems: str, state: str | None = None) -> Status:
+    return Status(1.7e9 + number, "running", "picamera2 640x480", state, problems)

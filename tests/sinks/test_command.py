@@ -196,8 +196,8 @@ def test_each_event_runs_it_once_in_order_behind_a_queue(script: Script, tmp_pat
     sink_queue.close(PATIENCE)
     assert (tmp_path / "got").read_text().split() == ["0", "1", "2", "3", "4"]
     assert sink_queue.failures == 1
-    assert sink_queue.trouble is not None
-    assert "hook.sh ended with status 1" in sink_queue.trouble
+    assert sink_queue.problem is not None
+    assert "hook.sh ended with status 1" in sink_queue.problem
 
 
 def test_it_wants_events_alone() -> None:

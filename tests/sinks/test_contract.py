@@ -210,7 +210,7 @@ def test_behind_its_queue_all_arrives_in_order(case: Case) -> None:
             sink_queue.offer(message, wait=False)
     sink_queue.close(PATIENCE)
     assert case.told == list(range(5))[-case.keeps :]
-    assert (sink_queue.dropped, sink_queue.failures, sink_queue.trouble) == (0, 0, None)
+    assert (sink_queue.dropped, sink_queue.failures, sink_queue.problem) == (0, 0, None)
 
 
 def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(breakable: Case) -> None:

@@ -102,8 +102,8 @@ def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk:
     while sink_queue.failures < 10:
         sink_queue.offer(event(sent), wait=True)
         sent += 1
-    assert sink_queue.trouble is not None
-    assert "No space left on device" in sink_queue.trouble
+    assert sink_queue.problem is not None
+    assert "No space left on device" in sink_queue.problem
     small_disk("1m")
     # The one that is queued and the one in hand may yet have failed; of these none.
     for number in range(sent, sent + 100):

@@ -75,7 +75,7 @@ def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
         "status": "down",
         "detail": "no frame for 10 s",
         "state": "mug",
-        "troubles": ["80 °C: slower"],
+        "problems": ["80 °C: slower"],
         "timestamp": 1_700_000_001.123457,
     }
 

@@ -25,7 +25,7 @@ def test_it_holds_the_last_status_the_newest_state_and_the_last_event(tmp_path: 
         "status": "running",
         "detail": "picamera2 640x480",
         "state": None,
-        "troubles": ["hot"],
+        "problems": ["hot"],
         "timestamp": 1_700_000_002.0,
         "event": {
             "event": "left",
