@@ -22,9 +22,9 @@ from edge_cls.core.labels import check_label
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, SpaceMismatch
 from edge_cls.images.preprocess import Frame
-from edge_cls.learning.background import Study
-from edge_cls.learning.coach import Reception, receive
-from edge_cls.learning.learner import Judgement, Learner, Lesson
+from edge_cls.learning.background import BackgroundLearner
+from edge_cls.learning.coach import ExampleCheck, check_example
+from edge_cls.learning.learner import HeadPrediction, LabeledEmbedding, Learner
 from edge_cls.learning.open_set import STRANGER
 from edge_cls.memory.store import Changes, Example, Memory
 from edge_cls.model.builtin import builtin_file
@@ -77,7 +77,7 @@ class Taught:
 
     id: str
     stored: bool
-    reception: Reception
+    check: ExampleCheck
 
 
 class Classifier:
@@ -87,7 +87,7 @@ class Classifier:
     it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
     how taught classes are told apart, "auto" or a name of `edge_cls.learning.heads`. `false_accept`: the share of
     strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
-    in the "memory", or "both". `study_beside`: what a change to the memory means is worked out in a thread beside the
+    in the "memory", or "both". `learn_in_background`: fits the heads in a background thread beside the
     frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
     "none", "auto" for the Edge TPU where it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
 
@@ -110,7 +110,7 @@ class Classifier:
         head: str = "auto",
         false_accept: float = 0.05,
         classes: Classes = "both",
-        study_beside: bool = False,
+        learn_in_background: bool = False,
         delegate: str = "none",
     ) -> None:
         if classes not in get_args(Classes):
@@ -144,7 +144,7 @@ class Classifier:
                 on_failure.callback(self.memory.close)
                 self._recall(self.memory)
             on_failure.pop_all()
-        self._study = Study(self.learner) if study_beside and self.memory is not None else None
+        self._background = BackgroundLearner(self.learner) if learn_in_background and self.memory is not None else None
 
     def classify(self, frame: Frame) -> Prediction:
         """Return what an RGB frame, uint8 (height, width, 3), shows."""
@@ -169,14 +169,14 @@ class Classifier:
         behind, self._behind = self._behind, True  # until all of it is learnt: what was told once is not told again
         changes = self.memory.changes()
         if behind or changes.reload or changes.removed or changes.upserted:
-            with self._study.changing() if self._study else contextlib.nullcontext():
+            with self._background.changing() if self._background else contextlib.nullcontext():
                 self._learn(changes, self.memory, anew=behind or changes.reload)
         self._behind = False
 
     def settle(self) -> None:
         """Return once frames are judged by all that `follow` learnt."""
-        if self._study is not None:
-            self._study.settle()
+        if self._background is not None:
+            self._background.settle()
 
     def decide(self, outputs: Outputs) -> Prediction:
         """Return what raw outputs mean, by what is known: the memory's file is not looked at."""
@@ -200,13 +200,13 @@ class Classifier:
         self.follow()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
-        reception = receive(self.learner, label, embedding, self._judge(embedding))
-        for copy in reception.examples if reception.verdict == "duplicate" else ():
+        check = check_example(self.learner, label, embedding, self._predict(embedding))
+        for copy in check.examples if check.verdict == "duplicate" else ():
             if self.memory.crop(copy.id) == crop:
-                return Taught(copy.id, False, reception)
+                return Taught(copy.id, False, check)
         identity = self.memory.add(label, embedding, space=self.model.space, crop=crop, taught_at=time.time())
         self.follow()
-        return Taught(identity, True, reception)
+        return Taught(identity, True, check)
 
     def taught(self) -> dict[str, int]:
         """Return the taught labels, in the order in which they came, and how many examples each has."""
@@ -214,8 +214,8 @@ class Classifier:
 
     def close(self) -> None:
         """Close the memory, end the thread that studies, and let go of the Edge TPU. Closing twice is safe."""
-        if self._study is not None:
-            self._study.close()
+        if self._background is not None:
+            self._background.close()
         self.model.close()
         if self.memory is not None:
             self.memory.close()
@@ -238,7 +238,7 @@ class Classifier:
                 f"than {self.model.file.path} ({self.model.space[:12]})",
                 hint="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
             )
-        self.learner.fit(map(_lesson, examples))
+        self.learner.fit(map(_labeled, examples))
 
     def _learn(self, changes: Changes, memory: Memory, *, anew: bool) -> None:
         if anew or memory.space != self.model.space:
@@ -249,14 +249,14 @@ class Classifier:
             if identity in self.learner:
                 self.learner.remove(identity)
         for example in changes.upserted:
-            self.learner.add(_lesson(example))
+            self.learner.add(_labeled(example))
 
-    def _judge(self, embedding: QuantizedVector) -> Judgement:
-        return (self._study or self.learner).judge(embedding)
+    def _predict(self, embedding: QuantizedVector) -> HeadPrediction:
+        return (self._background or self.learner).predict(embedding)
 
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
-        judgement = self._judge(embedding)
-        return Prediction(_ranked(judgement.scores), judgement.unknown, judgement.value)
+        prediction = self._predict(embedding)
+        return Prediction(_ranked(prediction.scores), prediction.unknown, prediction.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
         # A model may have a thousand classes, and most of them have nothing to do with the frame.
@@ -274,8 +274,8 @@ def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
     return tuple(Score(label, score) for label, score in sorted(scores.items(), key=lambda item: -item[1]))
 
 
-def _lesson(example: Example) -> Lesson:
-    return Lesson(example.id, example.label, example.embedding)
+def _labeled(example: Example) -> LabeledEmbedding:
+    return LabeledEmbedding(example.id, example.label, example.embedding)
 
 
 def no_embedding(memory: Path, model: Path) -> SpaceMismatch:

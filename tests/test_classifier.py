@@ -292,10 +292,10 @@ def test_what_another_one_teaches_moves_and_forgets_is_known_with_the_next_frame
 def test_the_same_frame_is_stored_once_and_named(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier:
         first, again = classifier.teach("rose", plain("red")), classifier.teach("rose", plain("red"))
-        assert (first.stored, first.reception.verdict) == (True, "new")
-        assert (again.stored, again.reception.verdict, again.id) == (False, "duplicate", first.id)
+        assert (first.stored, first.check.verdict) == (True, "new")
+        assert (again.stored, again.check.verdict, again.id) == (False, "duplicate", first.id)
         other = classifier.teach("tulip", plain("red"))
-        assert (other.stored, other.reception.verdict, other.reception.looks_like) == (True, "conflict", "rose")
+        assert (other.stored, other.check.verdict, other.check.looks_like) == (True, "conflict", "rose")
         assert classifier.taught() == {"rose": 1, "tulip": 1}
 
 

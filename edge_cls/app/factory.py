@@ -43,7 +43,7 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
         head=config.head,
         false_accept=config.false_accept,
         classes=config.classes,
-        study_beside=True,
+        learn_in_background=True,
         delegate=config.delegate,
     )
     if classifier.memory is not None:

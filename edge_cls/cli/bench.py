@@ -89,7 +89,7 @@ def bench_pipeline(
             memory = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "taught.db"
         shown = material.decoded_frames(open_source(source, clock=time)) if source else material.moving_frames(50)
         classifier = stack.enter_context(
-            Classifier(model, memory=memory, labels=labels, threads=threads, study_beside=True)
+            Classifier(model, memory=memory, labels=labels, threads=threads, learn_in_background=True)
         )
         if examples is not None and classifier.memory is not None:
             material.fill(classifier.memory, classifier.model, examples)

@@ -38,7 +38,7 @@ def teach(
         if classifier.memory is not None:
             warn_of_recovery(classifier.memory)
     for image, taught in lessons:
-        if taught.reception.verdict != "new":
+        if taught.check.verdict != "new":
             typer.echo(f"{one_line(str(image))}: {_advice(taught)}")
     label, stored = label.strip(), sum(taught.stored for _, taught in lessons)
     typer.echo(f"{label}: {stored} taught, {next(one.examples for one in classes if one.label == label)} in all")
@@ -49,7 +49,7 @@ def teach(
 
 def _advice(taught: Taught) -> str:
     """Return what the coach says of an example that is not simply new."""
-    near = ", ".join(example.id[:8] for example in taught.reception.examples)
-    if taught.reception.looks_like:
-        return f"conflict, it looks like {taught.reception.looks_like} ({near})"
+    near = ", ".join(example.id[:8] for example in taught.check.examples)
+    if taught.check.looks_like:
+        return f"conflict, it looks like {taught.check.looks_like} ({near})"
     return f"duplicate of {near}, which adds nothing{'' if taught.stored else ' and was not stored again'}"

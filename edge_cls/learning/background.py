@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.learner import Judgement, Learner
+from edge_cls.learning.learner import HeadPrediction, Learner
 
 _CLOSE_TIMEOUT_S = 1.0
 
 
-class Study:
+class BackgroundLearner:
     """Judges by a copy of `learner` that was prepared in a thread of its own, while the next copy is being prepared.
 
     The learner is always current; all that changes it is done `with study.changing()`. Judgements follow as soon as
@@ -43,16 +43,16 @@ class Study:
                 self._taught += 1
                 self._turn.notify_all()
 
-    def judge(self, embedding: QuantizedVector) -> Judgement:
+    def predict(self, embedding: QuantizedVector) -> HeadPrediction:
         """Return what `embedding` is taken for by what was studied. Raises what went wrong in the thread."""
         with self._turn:
             self._turn.wait_for(lambda: self._judging is not None or self._over)
             self._check()
             judging, behind = self._judging, self._studied < self._taught
         if judging is None:  # closed before its first round
-            return self._learner.judge(embedding)
-        judgement = judging.judge(embedding)
-        return _without_forgotten(judgement, self._learner) if behind else judgement
+            return self._learner.predict(embedding)
+        prediction = judging.predict(embedding)
+        return _without_forgotten(prediction, self._learner) if behind else prediction
 
     def settle(self) -> None:
         """Return once judgements come from all that was taught. Raises what went wrong in the thread."""
@@ -95,11 +95,11 @@ class Study:
             return None if self._closed else (self._taught, self._learner.copy())
 
 
-def _without_forgotten(judgement: Judgement, learner: Learner) -> Judgement:
-    """Return `judgement` without the classes that `learner` has not: what was taken for one of them is unknown."""
+def _without_forgotten(prediction: HeadPrediction, learner: Learner) -> HeadPrediction:
+    """Return `prediction` without the classes that `learner` has not: what was taken for one of them is unknown."""
     known = learner.classes()
-    scores = {label: score for label, score in judgement.scores.items() if label in known}
-    if len(scores) == len(judgement.scores):
-        return judgement
-    best = max(judgement.scores, key=judgement.scores.__getitem__)
-    return replace(judgement, scores=scores, unknown=judgement.unknown or best not in known)
+    scores = {label: score for label, score in prediction.scores.items() if label in known}
+    if len(scores) == len(prediction.scores):
+        return prediction
+    best = max(prediction.scores, key=prediction.scores.__getitem__)
+    return replace(prediction, scores=scores, unknown=prediction.unknown or best not in known)

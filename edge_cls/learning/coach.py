@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE
-from edge_cls.learning.learner import Judgement, Learner, Neighbour
+from edge_cls.learning.learner import HeadPrediction, Learner, Neighbour
 
 SURE = 0.5
 """The score from which another class's claim to an example is a conflict."""
@@ -21,7 +21,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Reception:
+class ExampleCheck:
     """What an example brings to a memory in which it is not yet.
 
     `new`; a `duplicate` of an example of its own class, and adds nothing; or in `conflict` with another class, which it
@@ -57,26 +57,28 @@ class Progress:
         return f"confused with {self.confused_with}" if self.confused_with else self.verdict
 
 
-def receive(learner: Learner, label: str, embedding: QuantizedVector, judgement: Judgement | None = None) -> Reception:
+def check_example(
+    learner: Learner, label: str, embedding: QuantizedVector, prediction: HeadPrediction | None = None
+) -> ExampleCheck:
     """Return what an example of `label` would bring to what `learner` knows.
 
-    `judgement`: what the embedding is taken for, where that is known already.
+    `prediction`: what the embedding is taken for, where that is known already.
     """
     near = learner.nearest(embedding, _NAMED)
     if not near:
-        return Reception("new")
+        return ExampleCheck("new")
     same = [one for one in near if 1 - one.cosine < NEAR_DUPLICATE]
-    judgement = judgement or learner.judge(embedding)
-    best = max(judgement.scores, key=judgement.scores.__getitem__, default=label)
+    prediction = prediction or learner.predict(embedding)
+    best = max(prediction.scores, key=prediction.scores.__getitem__, default=label)
     if same and same[0].label != label:
         rival = same[0].label
-    elif not judgement.unknown and best != label and judgement.scores[best] >= SURE:
+    elif not prediction.unknown and best != label and prediction.scores[best] >= SURE:
         rival = best
     elif same:
-        return Reception("duplicate", tuple(same))
+        return ExampleCheck("duplicate", tuple(same))
     else:
-        return Reception("new")
-    return Reception("conflict", tuple(learner.nearest(embedding, _NAMED, label=rival)))
+        return ExampleCheck("new")
+    return ExampleCheck("conflict", tuple(learner.nearest(embedding, _NAMED, label=rival)))
 
 
 def progress(learner: Learner) -> list[Progress]:

@@ -20,7 +20,7 @@ from edge_cls.learning.open_set import FALSE_ACCEPT, MOST, STRANGER, OpenSet
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LabeledEmbedding:
     """An example as the learner needs it: its identity, what it shows, and its embedding."""
 
     id: str
@@ -38,7 +38,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class HeadPrediction:
     """What a vector is taken for.
 
     `scores` has every taught class, each in [0, 1], together at most 1: what is missing from 1 is the chance that it is
@@ -64,11 +64,11 @@ class Learner:
         self.stranger = stranger
         self.fit(())
 
-    def fit(self, lessons: Iterable[Lesson]) -> None:
-        """Learn `lessons` and nothing else. Raises as `add` does, with all as it was."""
-        lessons = list(lessons)
-        for lesson in lessons:
-            self.check(lesson.label)
+    def fit(self, examples: Iterable[LabeledEmbedding]) -> None:
+        """Learn `examples` and nothing else. Raises as `add` does, with all as it was."""
+        examples = list(examples)
+        for example in examples:
+            self.check(example.label)
         self._examples = Examples()
         self._ids: list[str] = []
         self._index: dict[str, int] = {}
@@ -76,8 +76,8 @@ class Learner:
         self._choice: Choice | None = None
         self._plan: Plan | None = None
         self._head: Head | None = None
-        for lesson in lessons:
-            self.add(lesson)
+        for example in examples:
+            self.add(example)
 
     def copy(self) -> Learner:
         """Return a learner of the same examples, which shares nothing with this one and has nothing worked out yet."""
@@ -89,19 +89,19 @@ class Learner:
     def prepare(self) -> None:
         """Work out all that the first judgement after a change needs: the head is chosen, and the open set fitted."""
         if len(self):
-            self.judge(self._examples.vectors.quantized(0))
+            self.predict(self._examples.vectors.quantized(0))
 
     def check(self, label: str) -> None:
         """Raise LabelError for a label that cannot be taught: with a regression, all that is no number."""
         if self._head_name == "knn-regression":
             as_number(label)
 
-    def add(self, lesson: Lesson) -> None:
+    def add(self, example: LabeledEmbedding) -> None:
         """Learn one more. Raises LabelError where a regression is taught what is no number."""
-        self.check(lesson.label)
-        self._examples.append(lesson.embedding, lesson.label)
-        self._index[lesson.id] = len(self._ids)
-        self._ids.append(lesson.id)
+        self.check(example.label)
+        self._examples.append(example.embedding, example.label)
+        self._index[example.id] = len(self._ids)
+        self._ids.append(example.id)
         self._choice = self._openset = None
         if self._head is not None:
             self._head.add()
@@ -122,7 +122,7 @@ class Learner:
         """Take the example `identity` for one of `label` from now on. Raises KeyError where there is none."""
         embedding = self._examples.vectors.quantized(self._index[identity])
         self.remove(identity)
-        self.add(Lesson(identity, label, embedding))
+        self.add(LabeledEmbedding(identity, label, embedding))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -153,17 +153,17 @@ class Learner:
             counts[self._examples.classes[self._examples.targets[group[0]]]] += 1
         return counts
 
-    def judge(self, embedding: QuantizedVector) -> Judgement:
+    def predict(self, embedding: QuantizedVector) -> HeadPrediction:
         """Return what `embedding` is taken for."""
         if not len(self):
-            return Judgement({}, unknown=True)
+            return HeadPrediction({}, unknown=True)
         choice, head = self._chosen()
         query = self._examples.query(embedding.dequantize())
         shares = probabilities(head.predict(query), choice.temperature)
         known = self._familiar(query)
         scores = dict(zip(self._examples.classes, (shares * known).tolist(), strict=True))
         number = value(head, self._examples.classes, query) if self._regression(head) else None
-        return Judgement(scores, unknown=known < 0.5, value=number)
+        return HeadPrediction(scores, unknown=known < 0.5, value=number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return what each example is taken for when it is left out, and its near duplicates of its class with it.

@@ -42,11 +42,11 @@ def _teach(command: Command, label: str, classifier: Classifier) -> CommandResul
     if command.frame is None:
         return CommandResult("refused", label, "the camera gives no frames")
     taught = classifier.teach(label, command.frame.image)
-    match taught.reception.verdict:
+    match taught.check.verdict:
         case "duplicate":
             return CommandResult("duplicate", label, f"{label}: nothing new")
         case "conflict":
-            return CommandResult("conflict", label, f"{label}: stored, but it looks like {taught.reception.looks_like}")
+            return CommandResult("conflict", label, f"{label}: stored, but it looks like {taught.check.looks_like}")
         case _:
             return CommandResult("stored", label, f"{label}: {classifier.taught()[label]} taught")
 

@@ -80,7 +80,7 @@ class MainLoop:
                 while not self.stopping and (max_frames is None or self.done < max_frames):
                     inferred = self._pipeline.take(POLL_INTERVAL_S)
                     if inferred is not None:
-                        self._judge(inferred)
+                        self._predict(inferred)
                     elif self._pipeline.ended:
                         break
                     self._between_frames()
@@ -115,7 +115,7 @@ class MainLoop:
         self._commands.append(command)
         self._pipeline.wake()
 
-    def _judge(self, inferred: Inferred[Classifier]) -> None:
+    def _predict(self, inferred: Inferred[Classifier]) -> None:
         now, add = self._clock.monotonic, self._pipeline.stages.add
         self._follow()
         began = now()

@@ -332,7 +332,7 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
     assert path.exists()
 
 
-def studying() -> int:
+def learning() -> int:
     """How many classifiers with a memory are open: each has such a thread."""
     return [thread.name for thread in threading.enumerate()].count("study")
 
@@ -341,16 +341,16 @@ def studying() -> int:
 def test_no_reload_leaves_a_classifier_behind(
     build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
-    before = studying()
+    before = learning()
     rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "memory": str(tmp_path / "one.db")})
     rig.reload(memory=str(tmp_path / "other.db"))
-    assert studying() == before + 1
+    assert learning() == before + 1
     taken = gpiozero.LED(6)
     rig.reload(memory=str(tmp_path / "third.db"), sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
-    assert studying() == before + 1
+    assert learning() == before + 1
     rig.application.close()
-    assert studying() == before
+    assert learning() == before
 
 
 def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(

@@ -52,7 +52,7 @@ def test_all_that_can_be_set_of_the_classifier_reaches_it(monkeypatch: pytest.Mo
     }  # fmt: skip
     made: Any = open_classifier(Config(**chosen), make_memory=True)
     assert made.arguments == (chosen.pop("model"),)
-    assert made.options == {**chosen, "study_beside": True}
+    assert made.options == {**chosen, "learn_in_background": True}
 
 
 def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,21 +12,21 @@ import pytest
 
 from edge_cls import Classifier
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.background import Study
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.background import BackgroundLearner
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 from tests.colors import COLORS, color_frame
 
 PATIENCE = 30
 RED, GREEN, BLUE = (np.roll(np.array([100, 0, 0, 20], np.int8), turn) for turn in range(3))
 
 
-def lesson(label: str, direction: np.ndarray[tuple[int], np.dtype[np.int8]], seed: int = 0) -> Lesson:
+def example(label: str, direction: np.ndarray[tuple[int], np.dtype[np.int8]], seed: int = 0) -> LabeledEmbedding:
     noise = np.random.default_rng(seed).integers(-9, 10, len(direction))
-    return Lesson(f"{label} {seed}", label, QuantizedVector((direction + noise).astype(np.int8), 0.01, 0))
+    return LabeledEmbedding(f"{label} {seed}", label, QuantizedVector((direction + noise).astype(np.int8), 0.01, 0))
 
 
 def look(direction: np.ndarray[tuple[int], np.dtype[np.int8]]) -> QuantizedVector:
-    return lesson("", direction, 99).embedding
+    return example("", direction, 99).embedding
 
 
 class Gate:
@@ -67,59 +67,61 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 def learner() -> Learner:
     """A learner of roses, which are red, and skies."""
     learner = Learner()
-    learner.fit([lesson(label, way, seed) for seed in range(4) for label, way in (("rose", RED), ("sky", BLUE))])
+    learner.fit([example(label, way, seed) for seed in range(4) for label, way in (("rose", RED), ("sky", BLUE))])
     return learner
 
 
 @pytest.fixture
-def study(learner: Learner, gate: Gate) -> Iterator[Study]:
+def background(learner: Learner, gate: Gate) -> Iterator[BackgroundLearner]:
     """A study that has caught up, and whose next round is held up."""
-    study = Study(learner)
+    background = BackgroundLearner(learner)
     gate.open()
-    study.settle()
+    background.settle()
     gate.close()
     gate.await_round()
-    yield study
+    yield background
     gate.open()
-    study.close()
+    background.close()
 
 
 def test_the_first_judgement_waits_for_what_was_taught_before(learner: Learner, gate: Gate) -> None:
-    study = Study(learner)
+    background = BackgroundLearner(learner)
     with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(study.judge, look(RED))
+        waiting = thread.submit(background.predict, look(RED))
         gate.await_round()
         with pytest.raises(TimeoutError):
             waiting.result(0.1)
         gate.open()
         assert not waiting.result(PATIENCE).unknown
-    study.close()
+    background.close()
 
 
-def test_frames_are_judged_by_what_was_known_until_the_new_is_ready(study: Study, learner: Learner, gate: Gate) -> None:
-    before = study.judge(look(GREEN))
+def test_frames_are_judged_by_what_was_known_until_the_new_is_ready(
+    background: BackgroundLearner, learner: Learner, gate: Gate
+) -> None:
+    before = background.predict(look(GREEN))
     assert before.unknown
-    with study.changing():
+    with background.changing():
         for seed in range(4):
-            learner.add(lesson("leaf", GREEN, seed))
+            learner.add(example("leaf", GREEN, seed))
     gate.await_round()
-    assert study.judge(look(GREEN)) == before
+    assert background.predict(look(GREEN)) == before
     gate.open()
-    study.settle()
-    after = study.judge(look(GREEN))
+    background.settle()
+    after = background.predict(look(GREEN))
     assert max(after.scores, key=after.scores.__getitem__) == "leaf"
     assert not after.unknown
 
 
-def test_many_changes_meanwhile_are_one_more_round(study: Study, learner: Learner, gate: Gate) -> None:
+def test_many_changes_meanwhile_are_one_more_round(background: BackgroundLearner, learner: Learner, gate: Gate) -> None:
     for seed in range(10):
-        with study.changing():
-            learner.add(lesson("leaf", GREEN, seed))
+        with background.changing():
+            learner.add(example("leaf", GREEN, seed))
         if not seed:
             gate.await_round()
     assert gate.rounds == 2
     gate.open()
-    study.settle()
+    background.settle()
     assert gate.rounds == 3
 
 
@@ -127,32 +129,34 @@ def test_many_changes_meanwhile_are_one_more_round(study: Study, learner: Learne
 def test_once_it_has_caught_up_it_judges_as_if_it_had_studied_at_once(gate: Gate, head: str) -> None:
     gate.open()
     beside, at_once = Learner(head=head), Learner(head=head)
-    study = Study(beside)
+    background = BackgroundLearner(beside)
     ways = {"rose": RED, "leaf": GREEN, "sky": BLUE}
     for learner in (beside, at_once):
-        with study.changing():
+        with background.changing():
             for seed in range(12):
                 for label, way in ways.items():
-                    learner.add(lesson(label, way, seed))
-        with study.changing():
+                    learner.add(example(label, way, seed))
+        with background.changing():
             learner.remove("sky 3")
             learner.relabel("rose 1", "tulip")
-    study.settle()
+    background.settle()
     for way in ways.values():
-        theirs, ours = at_once.judge(look(way)), study.judge(look(way))
+        theirs, ours = at_once.predict(look(way)), background.predict(look(way))
         assert list(ours.scores) == list(theirs.scores)
         assert list(ours.scores.values()) == pytest.approx(list(theirs.scores.values()), abs=1e-9)
         assert ours.unknown == theirs.unknown
-    study.close()
+    background.close()
 
 
-def test_a_class_that_is_forgotten_is_judged_no_more_at_once(study: Study, learner: Learner, gate: Gate) -> None:
-    assert not study.judge(look(RED)).unknown
-    with study.changing():
+def test_a_class_that_is_forgotten_is_judged_no_more_at_once(
+    background: BackgroundLearner, learner: Learner, gate: Gate
+) -> None:
+    assert not background.predict(look(RED)).unknown
+    with background.changing():
         for seed in range(4):
             learner.remove(f"rose {seed}")
     gate.await_round()
-    rose, sky = study.judge(look(RED)), study.judge(look(BLUE))
+    rose, sky = background.predict(look(RED)), background.predict(look(BLUE))
     assert (set(rose.scores), rose.unknown) == ({"sky"}, True)
     assert (set(sky.scores), sky.unknown) == ({"sky"}, False)
 
@@ -164,33 +168,35 @@ def test_what_fails_in_the_thread_is_raised_where_it_is_asked(
         raise MemoryError(f"no room for {len(learner)} examples")
 
     monkeypatch.setattr(Learner, "prepare", fail)
-    study = Study(learner)
-    for ask in (lambda: study.judge(look(RED)), study.settle):
+    background = BackgroundLearner(learner)
+    for ask in (lambda: background.predict(look(RED)), background.settle):
         with pytest.raises(MemoryError, match="no room for 8 examples"):
             ask()
-    study.close()
+    background.close()
 
 
-def test_closing_ends_the_thread_after_the_round_in_which_it_is(study: Study, learner: Learner, gate: Gate) -> None:
+def test_closing_ends_the_thread_after_the_round_in_which_it_is(
+    background: BackgroundLearner, learner: Learner, gate: Gate
+) -> None:
     for seed in range(2):
-        with study.changing():
-            learner.add(lesson("leaf", GREEN, seed))
+        with background.changing():
+            learner.add(example("leaf", GREEN, seed))
         if not seed:
             gate.await_round()
     with ThreadPoolExecutor(1) as thread:
-        closing = thread.submit(study.close)
+        closing = thread.submit(background.close)
         assert not closing.done()
         gate.open()
         closing.result(PATIENCE)
     assert gate.rounds == 2
     assert not any(one.name == "study" for one in threading.enumerate())
-    study.close()
+    background.close()
 
 
 def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path, tmp_path: Path) -> None:
     frames = [color_frame(color, 50) for color in COLORS]
     with (
-        Classifier(tiny, memory=tmp_path / "one.db", study_beside=True) as beside,
+        Classifier(tiny, memory=tmp_path / "one.db", learn_in_background=True) as beside,
         Classifier(tiny, memory=tmp_path / "two.db") as at_once,
     ):
         for classifier in (beside, at_once):
@@ -199,7 +205,7 @@ def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path,
                     classifier.teach(f"thing {color}", color_frame(color, seed))
         assert beside.taught() == at_once.taught()
         again = beside.teach("thing red", color_frame("red", 0))
-        assert (again.stored, again.reception.verdict) == (False, "duplicate")
+        assert (again.stored, again.check.verdict) == (False, "duplicate")
         beside.settle()
         for frame in frames:
             ours, theirs = beside.classify(frame), at_once.classify(frame)
@@ -211,7 +217,7 @@ def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path,
 
 def test_a_classifier_still_knows_what_was_taught_while_it_studies_more(tiny: Path, tmp_path: Path, gate: Gate) -> None:
     gate.open()
-    with Classifier(tiny, memory=tmp_path / "taught.db", study_beside=True) as classifier:
+    with Classifier(tiny, memory=tmp_path / "taught.db", learn_in_background=True) as classifier:
         for seed in range(3):
             classifier.teach("rose", color_frame("red", seed))
         classifier.settle()

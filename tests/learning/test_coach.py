@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.coach import FEW, progress, receive
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.coach import FEW, check_example, progress
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 
 SIZE = 48
 
@@ -23,7 +23,7 @@ def learner_of(*classes: tuple[str, int, int]) -> Learner:
     """Return a learner of classes, each a label, the corner its examples lie at, and how many there are."""
     learner = Learner(stranger=0.9)
     learner.fit(
-        Lesson(f"{label}{seed}", label, vector(center, seed))
+        LabeledEmbedding(f"{label}{seed}", label, vector(center, seed))
         for label, center, count in classes
         for seed in range(count)
     )
@@ -31,35 +31,35 @@ def learner_of(*classes: tuple[str, int, int]) -> Learner:
 
 
 def test_the_first_example_of_all_is_new() -> None:
-    assert receive(Learner(), "mug", vector(0, 0)).verdict == "new"
+    assert check_example(Learner(), "mug", vector(0, 0)).verdict == "new"
 
 
 def test_another_view_of_a_known_class_is_new_and_so_is_the_first_of_another_class() -> None:
     learner = learner_of(("mug", 0, 4), ("plant", 1, 4))
-    assert receive(learner, "mug", vector(0, 99)).verdict == "new"
-    first = receive(learner, "lamp", vector(7, 0))
+    assert check_example(learner, "mug", vector(0, 99)).verdict == "new"
+    first = check_example(learner, "lamp", vector(7, 0))
     assert (first.verdict, first.looks_like, first.examples) == ("new", None, ())
 
 
 def test_a_copy_is_a_duplicate_and_names_what_it_copies() -> None:
-    reception = receive(learner_of(("mug", 0, 4), ("plant", 1, 4)), "mug", vector(0, 2))
-    assert (reception.verdict, reception.looks_like) == ("duplicate", None)
-    assert reception.examples[0].id == "mug2"
-    assert reception.examples[0].cosine == pytest.approx(1, abs=1e-5)
+    check = check_example(learner_of(("mug", 0, 4), ("plant", 1, 4)), "mug", vector(0, 2))
+    assert (check.verdict, check.looks_like) == ("duplicate", None)
+    assert check.examples[0].id == "mug2"
+    assert check.examples[0].cosine == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("label", ["plant", "lamp"])
 def test_what_looks_like_another_class_is_a_conflict_and_names_its_examples(label: str) -> None:
-    reception = receive(learner_of(("mug", 0, 5), ("plant", 1, 5)), label, vector(0, 99))
-    assert (reception.verdict, reception.looks_like) == ("conflict", "mug")
-    assert len(reception.examples) == 3
-    assert {example.label for example in reception.examples} == {"mug"}
-    assert reception.examples[0].cosine >= reception.examples[-1].cosine
+    check = check_example(learner_of(("mug", 0, 5), ("plant", 1, 5)), label, vector(0, 99))
+    assert (check.verdict, check.looks_like) == ("conflict", "mug")
+    assert len(check.examples) == 3
+    assert {example.label for example in check.examples} == {"mug"}
+    assert check.examples[0].cosine >= check.examples[-1].cosine
 
 
 def test_a_copy_under_another_label_is_a_conflict() -> None:
-    reception = receive(learner_of(("mug", 0, 1)), "plant", vector(0, 0))
-    assert (reception.verdict, reception.looks_like) == ("conflict", "mug")
+    check = check_example(learner_of(("mug", 0, 1)), "plant", vector(0, 0))
+    assert (check.verdict, check.looks_like) == ("conflict", "mug")
 
 
 def test_few_examples_are_too_few_and_more_are_enough() -> None:
@@ -85,7 +85,7 @@ def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
 def test_frames_of_a_thing_that_stands_still_count_as_one() -> None:
     learner = learner_of(("plant", 1, FEW))
     for number in range(30):
-        learner.add(Lesson(f"still {number}", "mug", vector(0, 0)))
+        learner.add(LabeledEmbedding(f"still {number}", "mug", vector(0, 0)))
     plant, mug = progress(learner)
     assert (plant.different, str(plant)) == (FEW, "enough")
     assert (mug.examples, mug.different, str(mug)) == (30, 1, "too few")

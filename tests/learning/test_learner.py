@@ -10,7 +10,7 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError
 from edge_cls.learning.heads.calibration import TEMPERATURES, fitted_temperature, losses, probabilities
 from edge_cls.learning.heads.selection import HEADS
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 
 DIM = 24
 every_head = pytest.mark.parametrize("head", HEADS)
@@ -20,51 +20,51 @@ def embedding(values: NDArray[np.float64]) -> QuantizedVector:
     return QuantizedVector(np.clip(np.rint(values - 128), -128, 127).astype(np.int8), 0.1, -128)
 
 
-def lessons(counts: dict[str, int], spread: float = 50.0, seed: int = 0) -> list[Lesson]:
+def examples(counts: dict[str, int], spread: float = 50.0, seed: int = 0) -> list[LabeledEmbedding]:
     """Return examples around a centre a class; the classes are numbers, which every head takes."""
     found = []
     for number, (label, count) in enumerate(counts.items()):
         centre = np.random.default_rng(number).uniform(0, 200, DIM)
         rng = np.random.default_rng([seed, number])
         found += [
-            Lesson(f"{label}-{i}", label, embedding(np.maximum(centre + rng.normal(0, spread, DIM), 0)))
+            LabeledEmbedding(f"{label}-{i}", label, embedding(np.maximum(centre + rng.normal(0, spread, DIM), 0)))
             for i in range(count)
         ]
     return found
 
 
-def learnt(taught: list[Lesson], head: str = "auto") -> Learner:
+def learnt(taught: list[LabeledEmbedding], head: str = "auto") -> Learner:
     learner = Learner(head=head)
     learner.fit(taught)
     return learner
 
 
-def best(learner: Learner, lesson: Lesson) -> str:
-    scores = learner.judge(lesson.embedding).scores
+def best(learner: Learner, example: LabeledEmbedding) -> str:
+    scores = learner.predict(example.embedding).scores
     return max(scores, key=scores.__getitem__)
 
 
 @every_head
 def test_adding_one_at_a_time_removing_and_relabelling_is_fitting(head: str) -> None:
-    taught = lessons({"1": 6, "2": 6, "3": 6})
+    taught = examples({"1": 6, "2": 6, "3": 6})
     learner = learnt(taught[:10], head)
-    for lesson in taught[10:]:
-        learner.judge(lesson.embedding)  # whatever was chosen before
-        learner.add(lesson)
+    for example in taught[10:]:
+        learner.predict(example.embedding)  # whatever was chosen before
+        learner.add(example)
     for gone in ("1-0", "3-5", "2-2"):
         learner.remove(gone)
     learner.relabel("1-3", "2")
     learner.relabel("2-1", "4")
     expected = [one for one in taught if one.id not in ("1-0", "3-5", "2-2")]
     relabelled = {"1-3": "2", "2-1": "4"}
-    expected = [Lesson(one.id, relabelled.get(one.id, one.label), one.embedding) for one in expected]
+    expected = [LabeledEmbedding(one.id, relabelled.get(one.id, one.label), one.embedding) for one in expected]
     anew = learnt(expected, head)
 
     assert len(learner) == len(anew) == 15
     assert dict(zip(learner.ids, learner.labels, strict=True)) == {one.id: one.label for one in expected}
     assert learner.classes() == anew.classes() == {"1": 4, "2": 5, "3": 5, "4": 1}
-    for query in lessons({"1": 3, "2": 3, "3": 3}, seed=1):
-        ours, theirs = learner.judge(query.embedding), anew.judge(query.embedding)
+    for query in examples({"1": 3, "2": 3, "3": 3}, seed=1):
+        ours, theirs = learner.predict(query.embedding), anew.predict(query.embedding)
         assert ours.scores == pytest.approx(theirs.scores, abs=1e-3)
         assert ours.unknown == theirs.unknown
         assert ours.value == pytest.approx(theirs.value, abs=1e-3)
@@ -84,13 +84,13 @@ def left_out_by_name(learner: Learner) -> dict[str, NDArray[np.float64]]:
 @pytest.mark.parametrize("counts", [{"1": 1}, {"1": 5}, {"1": 1, "2": 1}, {"1": 1, "2": 9}, {"1": 4, "2": 4, "3": 4}])
 @pytest.mark.parametrize("spread", [0.0, 50.0])
 def test_scores_are_probabilities_of_the_taught_classes(head: str, counts: dict[str, int], spread: float) -> None:
-    learner = learnt(lessons(counts, spread), head)
-    nothing = Lesson("", "", QuantizedVector(np.full(DIM, -128, np.int8), 0.1, -128))
-    for query in (*lessons(counts, seed=1), nothing):
-        judgement = learner.judge(query.embedding)
-        assert list(judgement.scores) == list(counts)
-        assert all(0 <= score <= 1 for score in judgement.scores.values())
-        assert sum(judgement.scores.values()) <= 1 + 1e-9
+    learner = learnt(examples(counts, spread), head)
+    nothing = LabeledEmbedding("", "", QuantizedVector(np.full(DIM, -128, np.int8), 0.1, -128))
+    for query in (*examples(counts, seed=1), nothing):
+        prediction = learner.predict(query.embedding)
+        assert list(prediction.scores) == list(counts)
+        assert all(0 <= score <= 1 for score in prediction.scores.values())
+        assert sum(prediction.scores.values()) <= 1 + 1e-9
     left_out = learner.leave_one_out()
     assert left_out.shape == (sum(counts.values()), len(counts))
     sums = left_out.sum(axis=1)
@@ -99,14 +99,14 @@ def test_scores_are_probabilities_of_the_taught_classes(head: str, counts: dict[
 
 @every_head
 def test_what_was_taught_is_recognised(head: str) -> None:
-    learner = learnt(lessons({"1": 5, "2": 5, "3": 5}), head)
-    assert all(best(learner, query) == query.label for query in lessons({"1": 5, "2": 5, "3": 5}, seed=1))
+    learner = learnt(examples({"1": 5, "2": 5, "3": 5}), head)
+    assert all(best(learner, query) == query.label for query in examples({"1": 5, "2": 5, "3": 5}, seed=1))
 
 
 @every_head
 def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str) -> None:
-    taught = lessons({"1": 3, "2": 1, "3": 3})
-    learner = learnt([*taught, Lesson("again", "2", taught[3].embedding)], head)
+    taught = examples({"1": 3, "2": 1, "3": 3})
+    learner = learnt([*taught, LabeledEmbedding("again", "2", taught[3].embedding)], head)
     answers = left_out_by_name(learner)
     assert not answers["2-0"].any()
     assert not answers["again"].any()
@@ -114,19 +114,19 @@ def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str
 
 
 def test_a_copy_judges_alike_and_goes_its_own_way() -> None:
-    taught = lessons({"mug": 6, "cup": 6, "jar": 5})
+    taught = examples({"mug": 6, "cup": 6, "jar": 5})
     learner = learnt(taught[:-5])
     copied = learner.copy()
     copied.prepare()
-    for lesson in taught[-5:]:
-        learner.add(lesson)
+    for example in taught[-5:]:
+        learner.add(example)
     learner.remove(taught[0].id)
-    assert copied.ids == [lesson.id for lesson in taught[:-5]]
+    assert copied.ids == [example.id for example in taught[:-5]]
     assert copied.classes() == learnt(taught[:-5]).classes()
-    for lesson in taught:
-        assert copied.judge(lesson.embedding) == learnt(taught[:-5]).judge(lesson.embedding)
-    for lesson in taught[-5:]:
-        copied.add(lesson)
+    for example in taught:
+        assert copied.predict(example.embedding) == learnt(taught[:-5]).predict(example.embedding)
+    for example in taught[-5:]:
+        copied.add(example)
     copied.remove(taught[0].id)
     assert (copied.ids, copied.classes()) == (learner.ids, learner.classes())
     assert best(copied, taught[-1]) == best(learner, taught[-1])
@@ -134,16 +134,16 @@ def test_a_copy_judges_alike_and_goes_its_own_way() -> None:
 
 def test_nothing_taught_is_nothing_known() -> None:
     learner = Learner()
-    assert learner.judge(lessons({"1": 1})[0].embedding).scores == {}
-    assert learner.judge(lessons({"1": 1})[0].embedding).unknown
+    assert learner.predict(examples({"1": 1})[0].embedding).scores == {}
+    assert learner.predict(examples({"1": 1})[0].embedding).unknown
     assert (len(learner), learner.classes(), learner.why(), learner.leave_one_out().size) == (0, {}, None, 0)
-    learner.add(lessons({"1": 1})[0])
+    learner.add(examples({"1": 1})[0])
     learner.remove("1-0")
     assert (len(learner), learner.classes(), learner.why()) == (0, {}, None)
 
 
 def test_an_unknown_identity_is_a_key_error_and_changes_nothing() -> None:
-    learner = learnt(lessons({"1": 2}))
+    learner = learnt(examples({"1": 2}))
     with pytest.raises(KeyError):
         learner.remove("nobody")
     with pytest.raises(KeyError):
@@ -157,7 +157,7 @@ def test_an_unknown_head_is_refused_at_once() -> None:
 
 
 def test_the_nearest_examples_come_with_their_identity() -> None:
-    taught = lessons({"1": 4, "2": 4})
+    taught = examples({"1": 4, "2": 4})
     nearest = learnt(taught).nearest(taught[6].embedding, 3)
     assert (nearest[0].id, nearest[0].label) == ("2-2", "2")
     assert nearest[0].cosine == pytest.approx(1)
@@ -165,7 +165,7 @@ def test_the_nearest_examples_come_with_their_identity() -> None:
 
 
 def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
-    choice = learnt(lessons({"1": 5, "2": 5, "3": 5})).why()
+    choice = learnt(examples({"1": 5, "2": 5, "3": 5})).why()
     assert choice is not None
     assert choice.plan.head == "ridge"
     assert str(choice.plan) in choice.reason
@@ -177,15 +177,15 @@ def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
         "knn-manhattan",
     }
     assert all(one.accuracy is not None and 0.9 <= one.accuracy <= 1 for one in choice.candidates)
-    alone = learnt(lessons({"1": 5, "2": 5}), "centroid").why()
+    alone = learnt(examples({"1": 5, "2": 5}), "centroid").why()
     assert alone is not None
     assert (alone.plan.head, alone.reason) == ("centroid", "centroid was asked for")
 
 
 def test_auto_takes_the_centroid_where_the_classes_are_uneven_and_a_held_button_is_one_photo() -> None:
-    uneven = learnt(lessons({"1": 1, "2": 9})).why()
-    held = lessons({"1": 3, "2": 3})
-    held += [Lesson(f"again-{i}", "2", held[-1].embedding) for i in range(30)]
+    uneven = learnt(examples({"1": 1, "2": 9})).why()
+    held = examples({"1": 3, "2": 3})
+    held += [LabeledEmbedding(f"again-{i}", "2", held[-1].embedding) for i in range(30)]
     even = learnt(held).why()
     assert uneven is not None
     assert even is not None
@@ -198,7 +198,7 @@ def test_auto_leaves_the_ridge_for_neighbours_where_a_class_has_many_faces() -> 
     rng = np.random.default_rng(0)
     faces = rng.uniform(0, 255, (20, DIM))
     taught = [
-        Lesson(f"{face}-{i}", str(face % 2), embedding(faces[face] + rng.normal(0, 40, DIM)))
+        LabeledEmbedding(f"{face}-{i}", str(face % 2), embedding(faces[face] + rng.normal(0, 40, DIM)))
         for face in range(20)
         for i in range(4)
     ]
@@ -215,8 +215,8 @@ def test_auto_chooses_on_a_sample_of_a_large_memory(monkeypatch: pytest.MonkeyPa
     for name in ("examples", "ridge", "selection"):
         monkeypatch.setattr(f"edge_cls.learning.heads.{name}.LIMIT", 20)
     monkeypatch.setattr("edge_cls.learning.learner.LIMIT", 20)
-    learner = learnt(lessons({"1": 12, "2": 12, "3": 12}))
-    assert all(best(learner, query) == query.label for query in lessons({"1": 3, "2": 3, "3": 3}, seed=1))
+    learner = learnt(examples({"1": 12, "2": 12, "3": 12}))
+    assert all(best(learner, query) == query.label for query in examples({"1": 3, "2": 3, "3": 3}, seed=1))
     left_out = learner.leave_one_out()
     asked = ~np.isnan(left_out).any(axis=1)
     assert asked.sum() == 20
@@ -231,21 +231,21 @@ def test_a_regression_answers_with_a_number_and_says_by_how_much_it_is_off() -> 
         return embedding(first * (10 - value) / 10 + second * value / 10)
 
     learner = Learner(head="knn-regression")
-    learner.fit([Lesson(str(value), f"{value}.0", at(value)) for value in range(11)])
-    assert learner.judge(at(4)).value == pytest.approx(4, abs=0.3)
-    assert learner.judge(at(6.5)).value == pytest.approx(6.5, abs=0.5)
+    learner.fit([LabeledEmbedding(str(value), f"{value}.0", at(value)) for value in range(11)])
+    assert learner.predict(at(4)).value == pytest.approx(4, abs=0.3)
+    assert learner.predict(at(6.5)).value == pytest.approx(6.5, abs=0.5)
     error = learner.regression_error()
     assert error is not None
     assert 0 < error < 2
-    assert learnt(lessons({"1": 3, "2": 3})).judge(at(3)).value is None
-    assert learnt(lessons({"1": 3, "2": 3})).regression_error() is None
+    assert learnt(examples({"1": 3, "2": 3})).predict(at(3)).value is None
+    assert learnt(examples({"1": 3, "2": 3})).regression_error() is None
 
 
 @pytest.mark.parametrize("label", ["red", "nan", "inf", ""])
 def test_a_regression_refuses_what_is_no_number(label: str) -> None:
     learner = Learner(head="knn-regression")
     with pytest.raises(LabelError, match="is no number; teach numbers only with --head knn-regression"):
-        learner.add(Lesson("x", label, lessons({"1": 1})[0].embedding))
+        learner.add(LabeledEmbedding("x", label, examples({"1": 1})[0].embedding))
     assert len(learner) == 0
 
 
@@ -266,7 +266,7 @@ def test_without_answers_the_temperature_is_the_expected_one() -> None:
 def test_confidence_says_how_often_it_is_right() -> None:
     """Of noisy classes, the mean score of the best class is near the share of right answers."""
     counts = {"1": 12, "2": 12, "3": 12}
-    learner = learnt(lessons(counts, spread=110))
+    learner = learnt(examples(counts, spread=110))
     answers = learner.leave_one_out()
     labels = np.array([list(counts).index(label) for label in learner.labels])
     accuracy = float((answers.argmax(axis=1) == labels).mean())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from edge_cls.core.quantization import quantize_vector
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 from edge_cls.learning.open_set import EXPLAINED, FAINTEST, MOST, NOISE, REACH, SPREAD, SPREAD_WEIGHT, STRANGER, OpenSet
 
 Array = NDArray[np.float64]
@@ -220,34 +220,34 @@ def test_equal_vectors_and_such_without_direction_give_numbers(vectors: Array, l
     assert np.isfinite(known.confidence(vectors @ vectors.T)).all()
 
 
-def lessons(vectors: Array, labels: list[str]) -> list[Lesson]:
-    return [Lesson(str(i), label, quantize_vector(vectors[i], 1.0, 0)) for i, label in enumerate(labels)]
+def labeled_embeddings(vectors: Array, labels: list[str]) -> list[LabeledEmbedding]:
+    return [LabeledEmbedding(str(i), label, quantize_vector(vectors[i], 1.0, 0)) for i, label in enumerate(labels)]
 
 
 def test_a_learner_names_the_nearest_classes_of_what_it_does_not_know() -> None:
     examples, labels, friends, others = draw(7, ways=4, shots=5, spread=0.4)
     learner = Learner(head="knn", stranger=1.0)
-    learner.fit(lessons(examples, labels))
-    known = [learner.judge(quantize_vector(friend, 1.0, 0)) for friend in friends]
-    strange = [learner.judge(quantize_vector(other, 1.0, 0)) for other in others]
-    assert not any(judgement.unknown for judgement in known)
-    assert np.mean([judgement.unknown for judgement in strange]) > 0.95
-    assert all(set(judgement.scores) == set("0123") for judgement in strange)
-    assert all(0 < sum(judgement.scores.values()) < 0.5 for judgement in strange if judgement.unknown)
+    learner.fit(labeled_embeddings(examples, labels))
+    known = [learner.predict(quantize_vector(friend, 1.0, 0)) for friend in friends]
+    strange = [learner.predict(quantize_vector(other, 1.0, 0)) for other in others]
+    assert not any(prediction.unknown for prediction in known)
+    assert np.mean([prediction.unknown for prediction in strange]) > 0.95
+    assert all(set(prediction.scores) == set("0123") for prediction in strange)
+    assert all(0 < sum(prediction.scores.values()) < 0.5 for prediction in strange if prediction.unknown)
 
 
 def test_what_a_learner_takes_for_unknown_follows_each_change() -> None:
     examples, labels, _, _ = draw(7, ways=3, shots=5, spread=0.4)
-    taught = lessons(examples, labels)
+    taught = labeled_embeddings(examples, labels)
     learner = Learner(head="knn", stranger=1.0)
     learner.fit(taught[:10])
-    assert learner.judge(taught[14].embedding).unknown
-    for lesson in taught[10:14]:
-        learner.add(lesson)
-    assert not learner.judge(taught[14].embedding).unknown
-    for lesson in taught[10:14]:
-        learner.remove(lesson.id)
-    assert learner.judge(taught[14].embedding).unknown
+    assert learner.predict(taught[14].embedding).unknown
+    for labeled_embedding in taught[10:14]:
+        learner.add(labeled_embedding)
+    assert not learner.predict(taught[14].embedding).unknown
+    for labeled_embedding in taught[10:14]:
+        learner.remove(labeled_embedding.id)
+    assert learner.predict(taught[14].embedding).unknown
 
 
 def test_of_very_many_examples_a_part_judges() -> None:
@@ -255,7 +255,7 @@ def test_of_very_many_examples_a_part_judges() -> None:
     examples = np.concatenate([around(center, 0.9, MOST // 2, seed=i) for i, center in enumerate(centers)])
     labels = [label for label in "abc" for _ in range(MOST // 2)]
     learner = Learner(head="knn", stranger=1.0)
-    learner.fit(lessons(examples, labels))
-    judgements = [learner.judge(quantize_vector(one, 1.0, 0)) for one in examples[:: MOST // 20]]
-    assert np.mean([judgement.unknown for judgement in judgements]) < 0.1
-    assert learner.judge(quantize_vector(-centers.mean(axis=0), 1.0, 0)).unknown
+    learner.fit(labeled_embeddings(examples, labels))
+    predictions = [learner.predict(quantize_vector(one, 1.0, 0)) for one in examples[:: MOST // 20]]
+    assert np.mean([prediction.unknown for prediction in predictions]) < 0.1
+    assert learner.predict(quantize_vector(-centers.mean(axis=0), 1.0, 0)).unknown

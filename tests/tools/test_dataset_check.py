@@ -27,7 +27,7 @@ def look(frame: Frame) -> Likeness:
 
 
 def diagnosis_of(root: Path) -> Diagnosis:
-    return diagnose(root, Progress(disable=True), judge=False)
+    return diagnose(root, Progress(disable=True), check_labels=False)
 
 
 def found(diagnosis: Diagnosis, kind: str) -> set[str]:

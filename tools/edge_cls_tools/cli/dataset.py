@@ -47,7 +47,7 @@ def check(
         from edge_cls_tools.dataset.check.diagnosis import diagnose
 
         with progress_display() as display:
-            diagnosis = diagnose(data, display, judge=labels)
+            diagnosis = diagnose(data, display, check_labels=labels)
             if report:
                 from edge_cls.files import write_whole
                 from edge_cls_tools.report.dataset_page import dataset_page

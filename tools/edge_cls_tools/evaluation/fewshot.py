@@ -20,7 +20,7 @@ from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.learning.heads.selection import HEADS
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import all_photos
 from edge_cls_tools.io.batches import Advance, Pixels, batches
@@ -143,7 +143,7 @@ def few_shot(
     classes = 0
     for trial in draw_trials(data, ways=ways, shots=shots, trials=trials, seed=seed):
         classes = len({label for label, _ in trial.taught})
-        taught = [Lesson(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught]
+        taught = [LabeledEmbedding(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught]
         for name, hits in accuracies.items():
             if name == BASELINE:
                 hits.append(_majority(data, trial))
@@ -191,7 +191,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _answer(learner: Learner, embedding: QuantizedVector) -> int:
-    scores = learner.judge(embedding).scores
+    scores = learner.predict(embedding).scores
     return int(max(scores, key=scores.__getitem__))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.learning.learner import Learner, Lesson
+from edge_cls.learning.learner import LabeledEmbedding, Learner
 from edge_cls.learning.open_set import FALSE_ACCEPT, STRANGER
 from edge_cls_tools.evaluation.fewshot import QUERIES, EmbeddedSet, draw_trials
 
@@ -61,7 +61,7 @@ def tell_apart(
         rng = np.random.default_rng([seed, shots, number])
         strange = [rng.permutation(np.flatnonzero(data.labels == one)) for one in eligible if one not in taught]
         learner = Learner(head="knn", false_accept=false_accept, stranger=stranger)
-        learner.fit(Lesson(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
+        learner.fit(LabeledEmbedding(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
         known, near = _asked(learner, data, [photo for _, photo in trial.asked])
         taken, nearby = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
         rows.append((auroc(known, taken), auroc(near, nearby), (taken >= 0.5).mean(), (known < 0.5).mean()))
@@ -73,7 +73,7 @@ def tell_apart(
 def _asked(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:
     """Return how sure it is that each photo shows something taught, and the cosine of the nearest example."""
     embeddings = [data.embeddings[photo] for photo in photos]
-    known = [sum(learner.judge(embedding).scores.values()) for embedding in embeddings]
+    known = [sum(learner.predict(embedding).scores.values()) for embedding in embeddings]
     return np.array(known), np.array([learner.nearest(embedding, 1)[0].cosine for embedding in embeddings])
 
 

@@ -23,8 +23,8 @@ from edge_cls_tools.dataset.check.similarity import groups_alike
 from edge_cls_tools.dataset.loading import Photo
 
 
-def diagnose(root: Path, display: Progress, *, judge: bool = True) -> Diagnosis:
-    """Return all that is found at `root`. Without `judge` no photo is embedded, and no label doubted.
+def diagnose(root: Path, display: Progress, *, check_labels: bool = True) -> Diagnosis:
+    """Return all that is found at `root`. Without `check_labels` no photo is embedded, and no label doubted.
 
     Raises DatasetError where `root` is no folder, or holds nothing that is called a photo.
     """
@@ -39,7 +39,7 @@ def diagnose(root: Path, display: Progress, *, judge: bool = True) -> Diagnosis:
         *checks.duplicate_findings(photos, groups),
         *checks.class_findings(counts),
         *checks.sight_findings(photos),
-        *(_judged(photos, groups, display) if judge and photos else ()),
+        *(_judged(photos, groups, display) if check_labels and photos else ()),
     ]
     rank = {kind: index for index, kind in enumerate(KINDS)}
     return Diagnosis(root, len(photos), counts, tuple(sorted(findings, key=lambda finding: rank[finding.kind])))
