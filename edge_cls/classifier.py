@@ -25,7 +25,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.learning.background import BackgroundLearner
 from edge_cls.learning.coach import ExampleCheck, check_example
 from edge_cls.learning.learner import HeadPrediction, LabeledEmbedding, Learner
-from edge_cls.learning.open_set import STRANGER
+from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.memory.store import Changes, Example, Memory
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
@@ -96,8 +96,8 @@ class Classifier:
     LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
     the classes that are to count cannot be; MissingDependency without the library of the Edge TPU that was asked for.
 
-    `classify` is `follow`, `prepare`, `infer` and `decide`. Of these `prepare` and `infer` may run in threads of their
-    own; all else is for one thread, the one that made the classifier.
+    `classify` is `reload_changes`, `prepare`, `infer` and `decide`. `prepare` and `infer` may run in threads of their
+    own; all other methods are for the thread that made the classifier.
     """
 
     def __init__(
@@ -131,9 +131,11 @@ class Classifier:
         self._classes = classes
         self._labels = np.array(self.model.labels, object)
         manifest = self.model.file.manifest
-        stranger = manifest.stranger_distance if manifest else None
+        unknown_distance = manifest.stranger_distance if manifest else None
         self.learner = Learner(
-            head=head, false_accept=false_accept, stranger=STRANGER if stranger is None else stranger
+            head=head,
+            false_accept=false_accept,
+            unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
         )
         self.memory: Memory | None = None
         self._behind = False  # the memory has changes that the learner does not know
@@ -148,7 +150,7 @@ class Classifier:
 
     def classify(self, frame: Frame) -> Prediction:
         """Return what an RGB frame, uint8 (height, width, 3), shows."""
-        self.follow()
+        self.reload_changes()
         return self.decide(self.infer(self.prepare(frame)))
 
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
@@ -159,7 +161,7 @@ class Classifier:
         """Return the raw outputs of the model for pixels that `prepare` gave: one invoke, and nothing else."""
         return self.model.run(pixels)
 
-    def follow(self) -> None:
+    def reload_changes(self) -> None:
         """Learn what was taught, moved or forgotten since the last look, here or by another process.
 
         Raises MemoryFileError.
@@ -174,7 +176,7 @@ class Classifier:
         self._behind = False
 
     def settle(self) -> None:
-        """Return once frames are judged by all that `follow` learnt."""
+        """Return once frames are judged by all that `reload_changes` learnt."""
         if self._background is not None:
             self._background.settle()
 
@@ -197,7 +199,7 @@ class Classifier:
         if self.memory is None:
             raise ValueError("this classifier has no memory: give Classifier(memory=...)")
         self.learner.check(label)
-        self.follow()
+        self.reload_changes()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
         check = check_example(self.learner, label, embedding, self._predict(embedding))
@@ -205,7 +207,7 @@ class Classifier:
             if self.memory.crop(copy.id) == crop:
                 return Taught(copy.id, False, check)
         identity = self.memory.add(label, embedding, space=self.model.space, crop=crop, taught_at=time.time())
-        self.follow()
+        self.reload_changes()
         return Taught(identity, True, check)
 
     def taught(self) -> dict[str, int]:

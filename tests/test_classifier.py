@@ -107,7 +107,7 @@ def test_to_decide_does_not_look_at_the_memory_and_to_follow_does(tiny: Path, me
         teaching.teach("rose", color_frame("red"))
         outputs = watching.infer(pixels)
         assert watching.decide(outputs).label == "red"
-        watching.follow()
+        watching.reload_changes()
         assert watching.decide(outputs).label == "rose"
 
 
@@ -305,7 +305,7 @@ def test_what_came_and_went_between_two_looks_is_no_matter(tiny: Path, memory: P
         teaching.teach("tulip", color_frame("blue"))
         assert teaching.memory is not None
         teaching.memory.undo()
-        watching.follow()
+        watching.reload_changes()
         assert watching.taught() == {"rose": 1}
 
 
@@ -317,7 +317,7 @@ def test_vectors_of_another_backbone_are_never_learnt(tiny: Path, memory: Path) 
         other.reembed("another", lambda _: alien)
         for _ in range(2):
             with pytest.raises(SpaceMismatch):
-                classifier.follow()
+                classifier.reload_changes()
             other.add("tulip", alien, space="another", crop=b"", taught_at=1.0)
         assert classifier.taught() == {"rose": 1}
 
@@ -326,7 +326,7 @@ def test_nor_into_a_memory_that_was_empty(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
         other.add("tulip", QuantizedVector(np.ones(8, np.int8), 1.0, 0), space="another", crop=b"", taught_at=1.0)
         with pytest.raises(SpaceMismatch):
-            classifier.follow()
+            classifier.reload_changes()
         assert classifier.taught() == {}
 
 
@@ -341,8 +341,8 @@ def test_changes_that_could_not_be_learnt_are_learnt_later(
         with monkeypatch.context() as bad:
             bad.setattr(watching.learner, "add", fail)
             with pytest.raises(MemoryFileError):
-                watching.follow()
-        watching.follow()
+                watching.reload_changes()
+        watching.reload_changes()
         assert watching.taught() == {"rose": 1}
 
 
@@ -352,7 +352,7 @@ def test_a_label_that_a_regression_cannot_read_leaves_what_it_knew(tiny: Path, m
         other.teach("mug", plain("blue"))
         for _ in range(2):
             with pytest.raises(LabelError, match="is no number"):
-                gauge.follow()
+                gauge.reload_changes()
         assert gauge.taught() == {"1": 1}
 
 

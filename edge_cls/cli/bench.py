@@ -93,7 +93,7 @@ def bench_pipeline(
         )
         if examples is not None and classifier.memory is not None:
             material.fill(classifier.memory, classifier.model, examples)
-            classifier.follow()
+            classifier.reload_changes()
         classifier.settle()
         measured = speed.measure(classifier, shown, count=frames, threads=threads, clock=time)
         options = {"--model": model, "--memory": memory, "--labels": labels, "--threads": threads}

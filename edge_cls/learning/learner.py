@@ -16,7 +16,7 @@ from edge_cls.learning.heads.examples import LIMIT, Examples, Query
 from edge_cls.learning.heads.knn import KNN
 from edge_cls.learning.heads.regression import as_number, leave_one_out_error, value
 from edge_cls.learning.heads.selection import Choice, Plan, choose, plans
-from edge_cls.learning.open_set import FALSE_ACCEPT, MOST, STRANGER, OpenSet
+from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ class Learner:
     """Learns from examples and judges vectors.
 
     `head`: how, or "auto", which chooses by leaving examples out. `false_accept`: which share of strangers may be taken
-    for a taught class. `stranger`: the cosine distance that photos of different things usually have.
+    for a taught class. `unknown_distance`: the cosine distance that photos of different things usually have.
     """
 
-    def __init__(self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, stranger: float = STRANGER) -> None:
+    def __init__(
+        self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, unknown_distance: float = UNKNOWN_DISTANCE
+    ) -> None:
         plans(head)  # an unknown one is refused now
         self._head_name = head
         self._false_accept = false_accept
-        self.stranger = stranger
+        self.unknown_distance = unknown_distance
         self.fit(())
 
     def fit(self, examples: Iterable[LabeledEmbedding]) -> None:
@@ -81,7 +83,7 @@ class Learner:
 
     def copy(self) -> Learner:
         """Return a learner of the same examples, which shares nothing with this one and has nothing worked out yet."""
-        copied = Learner(head=self._head_name, false_accept=self._false_accept, stranger=self.stranger)
+        copied = Learner(head=self._head_name, false_accept=self._false_accept, unknown_distance=self.unknown_distance)
         copied._examples = self._examples.subset(np.arange(len(self)))
         copied._ids, copied._index = list(self._ids), dict(self._index)
         return copied
@@ -177,7 +179,7 @@ class Learner:
         choice, head = self._chosen()
         asked = self._examples.spread(LIMIT)
         if len(asked) < len(self):
-            head = choice.plan.make(self._examples.subset(asked), self.stranger)
+            head = choice.plan.make(self._examples.subset(asked), self.unknown_distance)
         answers = np.full((len(self), len(self._examples.classes)), np.nan)
         scores = head.leave_one_out()
         answers[asked] = probabilities(scores, choice.temperature)
@@ -197,7 +199,7 @@ class Learner:
         if not len(self):
             return None
         examples = self._examples.subset(self._examples.spread(LIMIT))
-        head = self._chosen()[0].plan.make(examples, self.stranger)
+        head = self._chosen()[0].plan.make(examples, self.unknown_distance)
         return leave_one_out_error(head, examples.classes, examples.targets) if self._regression(head) else None
 
     def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
@@ -215,10 +217,10 @@ class Learner:
     def _chosen(self) -> tuple[Choice, Head]:
         """Return the choice for what is taught now, and the head, which is made anew only where the choice changed."""
         if self._choice is None or self._head is None:
-            self._choice = choose(self._head_name, self._examples, self.stranger)
+            self._choice = choose(self._head_name, self._examples, self.unknown_distance)
             if self._head is None or self._choice.plan != self._plan:
                 self._plan = self._choice.plan
-                self._head = self._plan.make(self._examples, self.stranger)
+                self._head = self._plan.make(self._examples, self.unknown_distance)
         return self._choice, self._head
 
     def _regression(self, head: Head) -> TypeGuard[KNN]:
@@ -227,13 +229,13 @@ class Learner:
     def _familiar(self, query: Query) -> float:
         """Return how sure it is that `query` shows something taught. The first after a change fits the threshold."""
         if self._openset is None:
-            self._judges = self._examples.spread(min(MOST, LIMIT))  # whose cosines are kept
+            self._judges = self._examples.spread(min(MAX_EXAMPLES, LIMIT))  # whose cosines are kept
             examples = self._examples if len(self._judges) == len(self) else self._examples.subset(self._judges)
             self._openset = OpenSet(
                 examples.cosines,
                 examples.targets,
                 examples.groups(),
                 false_accept=self._false_accept,
-                stranger=self.stranger,
+                unknown_distance=self.unknown_distance,
             )
         return float(self._openset.confidence(query.cosines[self._judges]))

@@ -19,26 +19,26 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-STRANGER = 0.5
+UNKNOWN_DISTANCE = 0.5
 """The cosine distance of photos of different things, for a model that does not say."""
 FALSE_ACCEPT = 0.05
 """The share of strangers that may be taken for a taught class, where nobody says."""
-MOST = 500
+MAX_EXAMPLES = 500
 """So many examples judge at most: their inverse is a matter of milliseconds, and more hardly know better."""
-ENOUGH = 10
+MIN_EXAMPLES_PER_CLASS = 10
 """From so many different examples on, a class has a threshold of its own."""
-REACH = 0.6
+KERNEL_WIDTH = 0.6
 """How far an example reaches, as a share of the distance of different things."""
 NOISE = 0.1
 """The variance of what examples say, where that of classes is 1."""
 EXPLAINED = 0.5
 """The weight of what the examples explain of a frame, whichever class they are of."""
-FARTHEST_FRIENDS = 0.05
+FAR_KNOWN_SHARE = 0.05
 """The share of friends that may lie beyond what counts as the distance of friends."""
 SPREAD = 0.27
 """The standard deviation of the logarithm of familiarity to expect, with the weight of `SPREAD_WEIGHT` observations."""
 SPREAD_WEIGHT = 6
-FAINTEST = 0.02
+MIN_FAMILIARITY = 0.02
 """Less familiar than so is all the same."""
 SOFTNESS = 0.15
 """How fast confidence falls around the threshold, in the logarithm of familiarity."""
@@ -49,7 +49,7 @@ class OpenSet:
 
     `cosines`: of the angles between each two of the examples, (n, n). `targets`: the class of each by number, (n,).
     `views`: the examples by index, near duplicates of one class together. `false_accept`: which share of strangers may
-    be taken for a taught class, in (0, 1). `stranger`: the cosine distance that photos of different things usually
+    be taken for a taught class, in (0, 1). `unknown_distance`: the cosine distance that photos of different things
     have; how far the classes are from each other counts more, the more there are.
 
     `thresholds`: the logarithm of familiarity from which on a frame is known, of each class by number, (classes,).
@@ -62,14 +62,14 @@ class OpenSet:
         views: Sequence[NDArray[np.intp]],
         *,
         false_accept: float = FALSE_ACCEPT,
-        stranger: float = STRANGER,
+        unknown_distance: float = UNKNOWN_DISTANCE,
     ) -> None:
         self._members = np.asarray(targets[:, None] == np.unique(targets), np.float64)
         classes = self._members.shape[1]
         distances = _distances(cosines)
         different = self._members @ self._members.T == 0
-        apart = np.median(distances[different]) if different.any() else stranger
-        self._width = max(float(apart + (stranger - apart) / classes), 1e-6)
+        apart = np.median(distances[different]) if different.any() else unknown_distance
+        self._width = max(float(apart + (unknown_distance - apart) / classes), 1e-6)
         self._inverse = np.linalg.inv(self._kernel(distances) + NOISE * np.eye(len(targets)))
         self._weights = self._inverse @ self._members
         self.thresholds = self._fit(views, false_accept)
@@ -107,37 +107,39 @@ class OpenSet:
         return _logarithm(left)
 
     def _kernel(self, distances: Array) -> Array:
-        return np.exp(-distances / (REACH * self._width))
+        return np.exp(-distances / (KERNEL_WIDTH * self._width))
 
     def _fit(self, views: Sequence[NDArray[np.intp]], false_accept: float) -> Array:
         of_class = [np.flatnonzero(members) for members in self._members.T]
         limit = self._limit(of_class, 1 - false_accept)
         several = self._members[[view[0] for view in views]].sum(axis=0)  # views of each class
-        friends = self.left_out(views).max(axis=1)
+        known_familiarity = self.left_out(views).max(axis=1)
         # An example without another view of its class would be a stranger when it is left out.
-        known = np.concatenate([np.empty(0), *(friends[of] for of, n in zip(of_class, several, strict=True) if n > 1)])
+        known = np.concatenate(
+            [np.empty(0), *(known_familiarity[of] for of, n in zip(of_class, several, strict=True) if n > 1)]
+        )
         if len(of_class) == 1 and len(known):
             limit = min(limit, float(np.median(known)))  # with no stranger to go by, what is taught must be known
         thresholds = np.full(len(of_class), limit)
         for number, members in enumerate(of_class):
-            own = friends[members] if several[number] >= ENOUGH else known
+            own = known_familiarity[members] if several[number] >= MIN_EXAMPLES_PER_CLASS else known
             if len(own):
                 # Where friends and strangers lie apart, so does the threshold from both.
-                friend = _bound(float(own.mean()), float(own.var()), len(own), FARTHEST_FRIENDS)
-                thresholds[number] = max(limit, (limit + friend) / 2)
+                known_bound = _bound(float(own.mean()), float(own.var()), len(own), FAR_KNOWN_SHARE)
+                thresholds[number] = max(limit, (limit + known_bound) / 2)
         return thresholds
 
     def _limit(self, of_class: Sequence[NDArray[np.intp]], share: float) -> float:
         """Return below which familiarity `share` of the strangers lie, as left-out classes tell."""
         # A class as far from every example as different things are stands beside those that were left out, and alone
         # where there is but one class, and so no stranger.
-        far = np.full(len(self._members), np.exp(-1 / REACH))
+        far = np.full(len(self._members), np.exp(-1 / KERNEL_WIDTH))
         expected = float(_logarithm((far @ self._weights).max() + EXPLAINED * far @ self._inverse @ far))
         if len(of_class) == 1:
             return _bound(expected, 0.0, 1, share)
-        strangers = np.where(self._members > 0, -np.inf, self.left_out(of_class)).max(axis=1)
-        means = [expected, *(strangers[members].mean() for members in of_class)]
-        return _bound(float(np.mean(means)), float(strangers.var()), len(means), share)
+        unknowns = np.where(self._members > 0, -np.inf, self.left_out(of_class)).max(axis=1)
+        means = [expected, *(unknowns[members].mean() for members in of_class)]
+        return _bound(float(np.mean(means)), float(unknowns.var()), len(means), share)
 
 
 def _distances(cosines: NDArray[np.floating]) -> Array:
@@ -145,7 +147,7 @@ def _distances(cosines: NDArray[np.floating]) -> Array:
 
 
 def _logarithm(familiarity: NDArray[np.float64]) -> Array:
-    return np.asarray(np.log(np.maximum(familiarity, FAINTEST)))
+    return np.asarray(np.log(np.maximum(familiarity, MIN_FAMILIARITY)))
 
 
 def _bound(mean: float, variance: float, count: int, share: float) -> float:

@@ -188,13 +188,13 @@ class MainLoop:
         classifier = self._pipeline.engine
         try:
             try:
-                classifier.follow()
+                classifier.reload_changes()
             except DamagedFile as error:
                 log.error("%s", error)
                 if classifier.memory is not None:
                     classifier.memory.repair()
                     log.warning("%s", classifier.memory.recovered)
-                classifier.follow()
+                classifier.reload_changes()
         except (MemoryFileError, LabelError) as error:
             if self._memory_problem is None:
                 log.warning("%s; going on with what was known", error)

@@ -21,7 +21,7 @@ def vector(center: int, seed: int, *, spread: float = 14.0) -> QuantizedVector:
 
 def learner_of(*classes: tuple[str, int, int]) -> Learner:
     """Return a learner of classes, each a label, the corner its examples lie at, and how many there are."""
-    learner = Learner(stranger=0.9)
+    learner = Learner(unknown_distance=0.9)
     learner.fit(
         LabeledEmbedding(f"{label}{seed}", label, vector(center, seed))
         for label, center, count in classes

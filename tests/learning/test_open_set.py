@@ -11,7 +11,17 @@ from scipy.stats import t as student
 
 from edge_cls.core.quantization import quantize_vector
 from edge_cls.learning.learner import LabeledEmbedding, Learner
-from edge_cls.learning.open_set import EXPLAINED, FAINTEST, MOST, NOISE, REACH, SPREAD, SPREAD_WEIGHT, STRANGER, OpenSet
+from edge_cls.learning.open_set import (
+    EXPLAINED,
+    KERNEL_WIDTH,
+    MAX_EXAMPLES,
+    MIN_FAMILIARITY,
+    NOISE,
+    SPREAD,
+    SPREAD_WEIGHT,
+    UNKNOWN_DISTANCE,
+    OpenSet,
+)
 
 Array = NDArray[np.float64]
 LABELS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=16)
@@ -50,7 +60,7 @@ def different(vectors: Array, labels: list[str]) -> float:
         if its != others
     ]
     classes = len(set(labels))
-    return float(((classes - 1) * np.median(apart) + STRANGER) / classes) if apart else STRANGER
+    return float(((classes - 1) * np.median(apart) + UNKNOWN_DISTANCE) / classes) if apart else UNKNOWN_DISTANCE
 
 
 def brute_force(vectors: Array, labels: list[str], kept: Array, query: Array) -> Array:
@@ -60,10 +70,10 @@ def brute_force(vectors: Array, labels: list[str], kept: Array, query: Array) ->
     width = different(vectors, labels)
     known = vectors[kept.astype(bool)]
     belongs = np.array([names[kept.astype(bool)] == one for one in classes], float).T
-    kernel = np.exp(-(1 - known @ known.T) / (REACH * width)) + NOISE * np.eye(len(known))
-    near = np.exp(-(1 - known @ query) / (REACH * width))
+    kernel = np.exp(-(1 - known @ known.T) / (KERNEL_WIDTH * width)) + NOISE * np.eye(len(known))
+    near = np.exp(-(1 - known @ query) / (KERNEL_WIDTH * width))
     solved = np.linalg.solve(kernel, near)
-    return np.asarray(np.log(np.maximum(solved @ belongs + EXPLAINED * near @ solved, FAINTEST)))
+    return np.asarray(np.log(np.maximum(solved @ belongs + EXPLAINED * near @ solved, MIN_FAMILIARITY)))
 
 
 @given(LABELS, SEEDS)
@@ -89,14 +99,14 @@ def test_of_single_examples_the_threshold_is_students_prediction_of_the_next_str
 ) -> None:
     vectors, labels = units(count, 6, seed=seed), list("abcdefgh"[:count])
     known = open_set(vectors, labels, false_accept=rate)
-    strangers = [float(known.familiarity(np.full(count, 1 - different(vectors, labels))).max())]
+    unknowns = [float(known.familiarity(np.full(count, 1 - different(vectors, labels))).max())]
     if count > 1:
         left = known.left_out([np.array([row]) for row in range(count)])
-        strangers += [max(np.delete(left[row], row)) for row in range(count)]
-    spread = np.var(strangers[1:]) if count > 1 else 0.0
-    freedom = len(strangers) - 1 + SPREAD_WEIGHT
-    deviation = np.sqrt(((len(strangers) - 1) * spread + SPREAD_WEIGHT * SPREAD**2) / freedom)
-    expected = np.mean(strangers) + student.ppf(1 - rate, freedom) * deviation * np.sqrt(1 + 1 / len(strangers))
+        unknowns += [max(np.delete(left[row], row)) for row in range(count)]
+    spread = np.var(unknowns[1:]) if count > 1 else 0.0
+    freedom = len(unknowns) - 1 + SPREAD_WEIGHT
+    deviation = np.sqrt(((len(unknowns) - 1) * spread + SPREAD_WEIGHT * SPREAD**2) / freedom)
+    expected = np.mean(unknowns) + student.ppf(1 - rate, freedom) * deviation * np.sqrt(1 + 1 / len(unknowns))
     assert known.thresholds == pytest.approx(np.full(count, expected), abs=0.02)
 
 
@@ -157,20 +167,20 @@ def test_about_the_stated_share_of_strangers_is_let_in(asked: float) -> None:
 @pytest.mark.parametrize("ways", [2, 4])
 @pytest.mark.parametrize("shots", [2, 5, 12])
 def test_where_friends_and_strangers_lie_apart_both_are_recognised(ways: int, shots: int) -> None:
-    examples, labels, friends, others = draw(ways + 10 * shots, ways, shots, spread=0.4)
-    known = open_set(examples, labels, stranger=1.0)
-    assert (known.confidence(friends @ examples.T) >= 0.5).all()
+    examples, labels, known_familiarity, others = draw(ways + 10 * shots, ways, shots, spread=0.4)
+    known = open_set(examples, labels, unknown_distance=1.0)
+    assert (known.confidence(known_familiarity @ examples.T) >= 0.5).all()
     assert (known.confidence(others @ examples.T) < 0.5).mean() >= 0.95
-    strangers = np.where(
+    unknowns = np.where(
         np.array(labels)[:, None] == np.unique(labels), -np.inf, known.left_out(groups_of(np.array(labels, int)))
     )
-    assert strangers.max() < known.thresholds.min()
+    assert unknowns.max() < known.thresholds.min()
     assert known.thresholds.max() < known.left_out(groups_of(np.arange(len(labels)))).max(axis=1).min()
 
 
 def test_from_one_example_what_is_near_is_known_and_what_is_as_far_as_different_things_is_not() -> None:
     known = OpenSet(np.ones((1, 1)), np.zeros(1, np.intp), [np.arange(1)])
-    confidences = known.confidence(np.array([[1.0], [0.95], [0.9], [1 - STRANGER], [0.0], [-1.0]]))
+    confidences = known.confidence(np.array([[1.0], [0.95], [0.9], [1 - UNKNOWN_DISTANCE], [0.0], [-1.0]]))
     assert (confidences[:3] > 0.5).all()
     assert (confidences[3:] < 0.5).all()
     assert (np.diff(confidences) < 0).all()
@@ -200,10 +210,10 @@ def test_a_single_class_of_many_looks_is_not_unknown_itself() -> None:
 def test_a_class_with_enough_examples_has_a_threshold_of_its_own() -> None:
     tight, loose = units(2, 40, seed=3)
     examples = np.concatenate([around(tight, 0.5, 12, seed=1), around(loose, 0.9, 12, seed=2)])
-    thresholds = open_set(examples, ["a"] * 12 + ["b"] * 12, stranger=0.9).thresholds
+    thresholds = open_set(examples, ["a"] * 12 + ["b"] * 12, unknown_distance=0.9).thresholds
     assert thresholds[0] > thresholds[1]
     few = np.concatenate([examples[:4], examples[12:16]])
-    assert len(set(open_set(few, ["a"] * 4 + ["b"] * 4, stranger=0.9).thresholds)) == 1
+    assert len(set(open_set(few, ["a"] * 4 + ["b"] * 4, unknown_distance=0.9).thresholds)) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,10 +235,10 @@ def labeled_embeddings(vectors: Array, labels: list[str]) -> list[LabeledEmbeddi
 
 
 def test_a_learner_names_the_nearest_classes_of_what_it_does_not_know() -> None:
-    examples, labels, friends, others = draw(7, ways=4, shots=5, spread=0.4)
-    learner = Learner(head="knn", stranger=1.0)
+    examples, labels, known_familiarity, others = draw(7, ways=4, shots=5, spread=0.4)
+    learner = Learner(head="knn", unknown_distance=1.0)
     learner.fit(labeled_embeddings(examples, labels))
-    known = [learner.predict(quantize_vector(friend, 1.0, 0)) for friend in friends]
+    known = [learner.predict(quantize_vector(known_bound, 1.0, 0)) for known_bound in known_familiarity]
     strange = [learner.predict(quantize_vector(other, 1.0, 0)) for other in others]
     assert not any(prediction.unknown for prediction in known)
     assert np.mean([prediction.unknown for prediction in strange]) > 0.95
@@ -239,7 +249,7 @@ def test_a_learner_names_the_nearest_classes_of_what_it_does_not_know() -> None:
 def test_what_a_learner_takes_for_unknown_follows_each_change() -> None:
     examples, labels, _, _ = draw(7, ways=3, shots=5, spread=0.4)
     taught = labeled_embeddings(examples, labels)
-    learner = Learner(head="knn", stranger=1.0)
+    learner = Learner(head="knn", unknown_distance=1.0)
     learner.fit(taught[:10])
     assert learner.predict(taught[14].embedding).unknown
     for labeled_embedding in taught[10:14]:
@@ -252,10 +262,10 @@ def test_what_a_learner_takes_for_unknown_follows_each_change() -> None:
 
 def test_of_very_many_examples_a_part_judges() -> None:
     centers = units(3, 40, seed=3)
-    examples = np.concatenate([around(center, 0.9, MOST // 2, seed=i) for i, center in enumerate(centers)])
-    labels = [label for label in "abc" for _ in range(MOST // 2)]
-    learner = Learner(head="knn", stranger=1.0)
+    examples = np.concatenate([around(center, 0.9, MAX_EXAMPLES // 2, seed=i) for i, center in enumerate(centers)])
+    labels = [label for label in "abc" for _ in range(MAX_EXAMPLES // 2)]
+    learner = Learner(head="knn", unknown_distance=1.0)
     learner.fit(labeled_embeddings(examples, labels))
-    predictions = [learner.predict(quantize_vector(one, 1.0, 0)) for one in examples[:: MOST // 20]]
+    predictions = [learner.predict(quantize_vector(one, 1.0, 0)) for one in examples[:: MAX_EXAMPLES // 20]]
     assert np.mean([prediction.unknown for prediction in predictions]) < 0.1
     assert learner.predict(quantize_vector(-centers.mean(axis=0), 1.0, 0)).unknown

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
-from edge_cls_tools.evaluation.comparison import ask_too, compare, difference_interval, differing, mcnemar
-from edge_cls_tools.evaluation.predictions import Answers, ask, photos_for
+from edge_cls_tools.evaluation.comparison import compare, difference_interval, differing, mcnemar, predict_missing
+from edge_cls_tools.evaluation.predictions import Predictions, photos_for, predict
 from tests.colors import write_colors
 
 
@@ -57,35 +57,35 @@ def model(tiny: Path) -> Model:
 
 
 def test_labels_are_matched_by_name(model: Model, colors: Path) -> None:
-    answers = ask(model, photos_for(model, colors), advance=lambda _: None)
+    predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
     # The same network, that calls blue green, green red, and red blue.
     turned = replace(model.file, path=Path("turned.tflite"), labels=(*model.labels[1:], model.labels[0]))
-    result = compare(ask_too(Model(turned), answers, advance=lambda _: None))
+    result = compare(predict_missing(Model(turned), predictions, advance=lambda _: None))
     assert (result.photos, result.accuracy, result.other_accuracy) == (12, 1.0, 0.0)
     assert (result.both_right, result.only_model, result.only_other, result.both_wrong) == (0, 12, 0, 0)
     assert result.difference == 1.0
     assert result.p_value == pytest.approx(2 / 2**12)
-    same = compare(ask_too(model, answers, advance=lambda _: None))
+    same = compare(predict_missing(model, predictions, advance=lambda _: None))
     assert (same.difference, same.p_value, same.both_right) == (0.0, 1.0, 12)
 
 
 def test_a_model_with_other_classes_is_refused(model: Model, colors: Path) -> None:
-    answers = ask(model, photos_for(model, colors), advance=lambda _: None)
+    predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
     other = Model(replace(model.file, path=Path("other.tflite"), labels=("blue", "green", "pink")))
     with pytest.raises(ModelError, match=r"only .*tiny.tflite knows red and only other.tflite knows pink"):
-        ask_too(other, answers, advance=lambda _: None)
+        predict_missing(other, predictions, advance=lambda _: None)
 
 
 def test_photos_that_the_other_model_has_learnt_from_do_not_count(model: Model, colors: Path) -> None:
-    answers = ask(model, photos_for(model, colors), advance=lambda _: None)
-    seen = frozenset(photo.digest[:4] for photo in answers.photos[:5])
-    pair = ask_too(Model(replace(model.file, trained_on=seen)), answers, advance=lambda _: None)
+    predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
+    seen = frozenset(photo.digest[:4] for photo in predictions.photos[:5])
+    pair = predict_missing(Model(replace(model.file, trained_on=seen)), predictions, advance=lambda _: None)
     assert (compare(pair).photos, compare(pair).left_out) == (7, 5)
-    assert pair.first.photos == pair.second.photos == answers.photos[5:]
+    assert pair.first.photos == pair.second.photos == predictions.photos[5:]
     assert (pair.first.probabilities == pair.second.probabilities).all()
-    everything = frozenset(photo.digest[:4] for photo in answers.photos)
+    everything = frozenset(photo.digest[:4] for photo in predictions.photos)
     with pytest.raises(DatasetError, match="trained on all 12 photos"):
-        ask_too(Model(replace(model.file, trained_on=everything)), answers, advance=lambda _: None)
+        predict_missing(Model(replace(model.file, trained_on=everything)), predictions, advance=lambda _: None)
 
 
 def test_the_photos_that_differ_begin_with_the_surest_mistake(model: Model, colors: Path) -> None:
@@ -93,7 +93,8 @@ def test_the_photos_that_differ_begin_with_the_surest_mistake(model: Model, colo
     ours = np.array([[0.9, 0.1, 0], [0.9, 0.1, 0], [0.2, 0.8, 0], [0.4, 0.6, 0]], np.float32)
     theirs = np.array([[0.3, 0.7, 0], [0.9, 0.1, 0], [0.9, 0.1, 0], [0.1, 0.9, 0]], np.float32)
     pair = replace(
-        ask_too(model, Answers(model, photos, ours), advance=lambda _: None), first=Answers(model, photos, ours)
+        predict_missing(model, Predictions(model, photos, ours), advance=lambda _: None),
+        first=Predictions(model, photos, ours),
     )
-    pair = replace(pair, second=Answers(model, photos, theirs))
+    pair = replace(pair, second=Predictions(model, photos, theirs))
     assert differing(pair).tolist() == [2, 0]

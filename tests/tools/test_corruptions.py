@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_cls.images.preprocess import Frame
 from edge_cls_tools.evaluation import corruptions as module
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Perturbation
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Corruption
 
 BY_NAME = {kind.name: kind for kind in PERTURBATIONS}
 each_kind = pytest.mark.parametrize("kind", PERTURBATIONS, ids=list(BY_NAME))
@@ -25,7 +25,7 @@ def scene(seed: int = 0, width: int = 160, height: int = 120) -> Frame:
     return np.asarray(np.clip(110 + sum(layers), 0, 255), np.uint8)
 
 
-def apply(kind: Perturbation, frame: Frame, strength: float, seed: int = 7) -> Frame:
+def apply(kind: Corruption, frame: Frame, strength: float, seed: int = 7) -> Frame:
     return kind.draw(frame, strength, np.random.default_rng(seed), scene(99, 90, 140))
 
 
@@ -39,7 +39,7 @@ def distance(a: Frame, b: Frame) -> float:
     width=st.integers(8, 70), height=st.integers(8, 70), strength=st.integers(0, STRENGTHS - 1), seed=st.integers(0, 99)
 )
 def test_a_change_keeps_shape_and_dtype_and_leaves_the_photo_alone(
-    kind: Perturbation, width: int, height: int, strength: int, seed: int
+    kind: Corruption, width: int, height: int, strength: int, seed: int
 ) -> None:
     frame = scene(1, width, height)
     before = frame.copy()
@@ -52,7 +52,7 @@ def test_a_change_keeps_shape_and_dtype_and_leaves_the_photo_alone(
 
 
 @each_kind
-def test_a_stronger_change_is_farther_from_the_photo(kind: Perturbation) -> None:
+def test_a_stronger_change_is_farther_from_the_photo(kind: Corruption) -> None:
     photos = [scene(seed) for seed in range(6)]
     distances = [
         np.mean([distance(photo, apply(kind, photo, strength, seed)) for seed, photo in enumerate(photos)])

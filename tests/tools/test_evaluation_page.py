@@ -20,7 +20,7 @@ from edge_cls_tools.evaluation.comparison import Pair
 from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
 from edge_cls_tools.evaluation.files import predictions_csv
 from edge_cls_tools.evaluation.metrics import evaluation_of
-from edge_cls_tools.evaluation.predictions import Answers, ask, photos_for
+from edge_cls_tools.evaluation.predictions import Predictions, photos_for, predict
 from edge_cls_tools.evaluation.robustness import measure_robustness
 from edge_cls_tools.report.evaluation_page import evaluation_page
 from edge_cls_tools.report.evaluation_plots import confusion_plot
@@ -66,10 +66,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answers(tiny: Path, folder: Path) -> Answers:
+def predictions(tiny: Path, folder: Path) -> Predictions:
     """The answers of the tiny model, of which two are wrong."""
     model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
-    right = ask(model, photos_for(model, folder), advance=lambda _: None)
+    right = predict(model, photos_for(model, folder), advance=lambda _: None)
     probabilities = right.probabilities.copy()
     probabilities[[2, 8]] = probabilities[[2, 8]][:, [1, 2, 0]]
     return replace(right, probabilities=probabilities)
@@ -80,13 +80,15 @@ def references_of(html: bytes) -> list[str]:
     return Page(html).references
 
 
-def test_the_whole_page(answers: Answers, folder: Path) -> None:
-    robustness = measure_robustness(answers.model, answers.photos, limit=3, advance=lambda _: None)
-    other = ask(answers.model, answers.photos, advance=lambda _: None)
+def test_the_whole_page(predictions: Predictions, folder: Path) -> None:
+    robustness = measure_robustness(predictions.model, predictions.photos, limit=3, advance=lambda _: None)
+    other = predict(predictions.model, predictions.photos, advance=lambda _: None)
     # A name of bytes that are no text must not cost the page.
-    odd = Model(replace(answers.model.file, path=Path(os.fsdecode(b"caf\xe9.tflite"))))
-    pair = Pair(answers, replace(other, model=odd), 0)
-    html = evaluation_page(evaluation_of(answers, left_out=4), answers, folder, robustness=robustness, pair=pair)
+    odd = Model(replace(predictions.model.file, path=Path(os.fsdecode(b"caf\xe9.tflite"))))
+    pair = Pair(predictions, replace(other, model=odd), 0)
+    html = evaluation_page(
+        evaluation_of(predictions, left_out=4), predictions, folder, robustness=robustness, pair=pair
+    )
     page = Page(html)
     sections = {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
     assert page.sections == {*sections, "robustness", "comparison"}
@@ -110,22 +112,22 @@ def test_the_whole_page(answers: Answers, folder: Path) -> None:
 
 def test_without_mistakes_and_without_what_was_not_asked_for(tiny: Path, folder: Path) -> None:
     model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
-    answers = ask(model, photos_for(model, folder), advance=lambda _: None)
-    html = evaluation_page(evaluation_of(answers, left_out=0), answers, folder)
+    predictions = predict(model, photos_for(model, folder), advance=lambda _: None)
+    html = evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder)
     page = Page(html)
     assert page.sections == {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
     assert "every answer is right" in page.text
-    assert html == evaluation_page(evaluation_of(answers, left_out=0), answers, folder)
+    assert html == evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder)
 
 
-def test_the_table_of_answers_can_be_read_back(answers: Answers, folder: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(predictions_csv(answers, folder).decode())))
+def test_the_table_of_answers_can_be_read_back(predictions: Predictions, folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(predictions_csv(predictions, folder).decode())))
     assert len(rows) == 9
     assert [row["class"] for row in rows] == [label for label in sorted(LABELS) for _ in range(3)]
     wrong = [row for row in rows if row["class"] != row["predicted"]]
     assert [row["correct"] for row in rows].count("0") == len(wrong) == 2
     assert rows[0]["file"] == "<b>blue/0.png"
-    assert float(rows[0]["confidence"]) == pytest.approx(answers.confidence[0], abs=1e-6)
+    assert float(rows[0]["confidence"]) == pytest.approx(predictions.confidence[0], abs=1e-6)
 
 
 @pytest.mark.parametrize(("classes", "with_numbers"), [(3, True), (81, False)])

@@ -16,7 +16,7 @@ from edge_cls.backends.litert import Interpreter
 from edge_cls.model.file import read_model
 from edge_cls_tools.io.batches import Pixels, normalize
 from edge_cls_tools.quantization.bias_correction import correct_biases
-from edge_cls_tools.quantization.layer_noise import MOST, layer_noise, sqnr, worst_layers
+from edge_cls_tools.quantization.layer_noise import MAX_SQNR_DB, layer_noise, sqnr, worst_layers
 from edge_cls_tools.quantization.layers import Layers, Walk
 from edge_cls_tools.quantization.ranges import Seen, closest_ranges, extreme_ranges, observe, rounding_error
 from tests.toy_model import BIAS, MIX, convolution
@@ -60,7 +60,7 @@ def test_sqnr_is_twenty_times_the_logarithm_of_the_ratio_of_amplitudes(amplitude
 
 
 def test_sqnr_of_no_noise_is_finite() -> None:
-    assert sqnr(1.0, 0.0) == sqnr(0.0, 0.0) == MOST
+    assert sqnr(1.0, 0.0) == sqnr(0.0, 0.0) == MAX_SQNR_DB
 
 
 def test_an_int8_layer_has_the_noise_of_its_steps_and_a_wrong_bias_shows(pixels: Pixels) -> None:

@@ -13,7 +13,7 @@ from edge_cls.errors import DatasetError, LabelError, ModelError
 from edge_cls.model.file import ModelFile, read_model, write_model
 from edge_cls_tools.dataset.loading import photos_of
 from edge_cls_tools.evaluation.metrics import evaluate, summarize
-from edge_cls_tools.evaluation.reliability import Kept
+from edge_cls_tools.evaluation.reliability import CoveragePoint
 from tests.colors import write_colors
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
@@ -76,7 +76,7 @@ def test_the_temperature_of_the_file_is_told_with_what_it_gave() -> None:
     assert result.temperature == 2.0
     assert result.expected_calibration_error == pytest.approx(0.05, abs=1e-6)
     assert result.uncalibrated_calibration_error == pytest.approx(16 / 17 - 0.75, abs=1e-6)
-    assert result.known == Kept(0.9, 0.0, None)
+    assert result.known == CoveragePoint(0.9, 0.0, None)
 
 
 def test_the_interval_of_the_accuracy_is_wilsons() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_cls.errors import DatasetError
 from edge_cls_tools.evaluation.fewshot import EmbeddedSet, as_stored
-from edge_cls_tools.evaluation.open_set import auroc, tell_apart
+from edge_cls_tools.evaluation.open_set import auroc, measure_open_set
 from tests.colors import write_colors
 from tests.commands import EdgeCls
 
@@ -34,20 +34,24 @@ def test_auroc_is_the_share_of_pairs_in_order(high: list[int], low: list[int]) -
 
 
 def test_classes_far_apart_are_told_from_strangers_and_noise_is_not() -> None:
-    apart = tell_apart(clusters(0.1), ways=10, shots=5, trials=5, stranger=1.0)
-    assert (apart.ways, apart.strangers, apart.trials) == (10, 10, 5)
+    apart = measure_open_set(clusters(0.1), ways=10, shots=5, trials=5, unknown_distance=1.0)
+    assert (apart.ways, apart.unknowns, apart.trials) == (10, 10, 5)
     assert apart.auroc == apart.auroc_cosine == 1.0
     assert apart.rejected < 0.01
     assert apart.accepted < 0.1
     data = clusters(0.0)
     noise = np.random.default_rng(1).normal(size=(len(data.labels), 32)).astype(np.float32)
-    guessed = tell_apart(EmbeddedSet("noise", as_stored(noise), data.labels), ways=10, shots=5, trials=20, stranger=1.0)
+    guessed = measure_open_set(
+        EmbeddedSet("noise", as_stored(noise), data.labels), ways=10, shots=5, trials=20, unknown_distance=1.0
+    )
     assert guessed.auroc == pytest.approx(0.5, abs=0.04)
     assert guessed.accepted + guessed.rejected == pytest.approx(1.0, abs=0.04)
 
 
 def test_what_is_asked_is_about_what_is_measured() -> None:
-    strict, lax = (tell_apart(clusters(1.0), ways=10, shots=5, trials=20, false_accept=rate) for rate in (0.05, 0.3))
+    strict, lax = (
+        measure_open_set(clusters(1.0), ways=10, shots=5, trials=20, false_accept=rate) for rate in (0.05, 0.3)
+    )
     assert 0.02 < strict.accepted < 0.09
     assert 0.15 < lax.accepted < 0.45
     assert lax.rejected < strict.rejected
@@ -55,19 +59,19 @@ def test_what_is_asked_is_about_what_is_measured() -> None:
 
 def test_the_same_seed_draws_the_same_trials() -> None:
     data = clusters(1.0)
-    first = tell_apart(data, ways=5, shots=3, trials=5, seed=1)
-    assert tell_apart(data, ways=5, shots=3, trials=5, seed=1) == first
-    assert tell_apart(data, ways=5, shots=3, trials=5, seed=2).auroc != first.auroc
+    first = measure_open_set(data, ways=5, shots=3, trials=5, seed=1)
+    assert measure_open_set(data, ways=5, shots=3, trials=5, seed=1) == first
+    assert measure_open_set(data, ways=5, shots=3, trials=5, seed=2).auroc != first.auroc
 
 
 def test_at_most_three_fifths_of_the_classes_are_taught() -> None:
-    result = tell_apart(clusters(1.0, classes=5), ways=10, shots=5, trials=2)
-    assert (result.ways, result.strangers) == (3, 2)
+    result = measure_open_set(clusters(1.0, classes=5), ways=10, shots=5, trials=2)
+    assert (result.ways, result.unknowns) == (3, 2)
 
 
 def test_too_few_photos_are_said() -> None:
     with pytest.raises(DatasetError, match="has 0 classes with more than 20 photos"):
-        tell_apart(clusters(0.1), ways=10, shots=20, trials=1)
+        measure_open_set(clusters(0.1), ways=10, shots=20, trials=1)
 
 
 def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:

@@ -12,7 +12,7 @@ from edge_cls.model.temperature import with_temperature
 from edge_cls_tools.evaluation.metrics import uncalibrated
 from edge_cls_tools.evaluation.reliability import (
     BINS,
-    Kept,
+    CoveragePoint,
     expected_calibration_error,
     kept,
     rejection_curve,
@@ -56,12 +56,12 @@ def test_the_rejection_curve_of_four_answers() -> None:
     confidence = np.array([0.25, 0.5, 0.5, 1.0], np.float32)
     correct = np.array([0, 0, 1, 1], bool)
     assert rejection_curve(confidence, correct) == (
-        Kept(0.0, 1.0, 0.5),
-        Kept(0.25, 1.0, 0.5),
-        Kept(0.5, 0.75, 2 / 3),
-        Kept(1.0, 0.25, 1.0),
+        CoveragePoint(0.0, 1.0, 0.5),
+        CoveragePoint(0.25, 1.0, 0.5),
+        CoveragePoint(0.5, 0.75, 2 / 3),
+        CoveragePoint(1.0, 0.25, 1.0),
     )
-    assert kept(confidence[:3], correct[:3], 0.75) == Kept(0.75, 0.0, None)
+    assert kept(confidence[:3], correct[:3], 0.75) == CoveragePoint(0.75, 0.0, None)
 
 
 @given(confidences)

@@ -37,15 +37,15 @@ Matrix = NDArray[np.float64]
 class Ridge:
     """Scores are near 1 for the class of a vector and near 0 for the others.
 
-    `strength` is what is added to the kernel's diagonal, which is 1. `stranger` is the width while there is one class.
+    `strength` is added to the diagonal of the kernel, which is 1. `unknown_distance` is the width for a single class.
     """
 
-    def __init__(self, examples: Examples, strength: float = STRENGTH, stranger: float = 0.5) -> None:
+    def __init__(self, examples: Examples, strength: float = STRENGTH, unknown_distance: float = 0.5) -> None:
         if not strength > 0:
             raise ValueError(f"strength is {strength}, and must be above 0")
         self._examples = examples
         self._strength = strength
-        self._stranger = stranger
+        self._unknown_distance = unknown_distance
         self.fit()
 
     def fit(self) -> None:
@@ -133,13 +133,13 @@ class Ridge:
             if self._landmarks is None:
                 indices = examples.spread(LIMIT)
                 units = examples.units(indices)
-                self._width = fitting_width(units @ units.T, examples.targets[indices], self._stranger)
+                self._width = fitting_width(units @ units.T, examples.targets[indices], self._unknown_distance)
                 self._landmarks = Landmarks(examples, indices, self._width)
                 for chunk in examples.chunks():
                     self._landmarks.count_in(chunk)
             self._weights = self._landmarks.solve(self._strength)
             return self._weights
-        width = fitting_width(examples.cosines, examples.targets, self._stranger)
+        width = fitting_width(examples.cosines, examples.targets, self._unknown_distance)
         if width != self._width:
             self._width, self._inverse = width, None
         if self._inverse is None:
@@ -217,10 +217,10 @@ def gaussian(cosines: Vector, width: float) -> Matrix:
     return np.exp(kernel, out=kernel)
 
 
-def fitting_width(cosines: Vector, targets: NDArray[np.intp], stranger: float) -> float:
+def fitting_width(cosines: Vector, targets: NDArray[np.intp], unknown_distance: float) -> float:
     """Return the mean cosine distance of examples of different classes, each two classes counting the same.
 
-    It is rounded to a power of 2 ** (1 / 4): one more example seldom moves it. `stranger` where there is one class.
+    It is rounded to a power of 2 ** (1 / 4), so one more example seldom moves it; `unknown_distance` for one class.
     """
     counts = np.bincount(targets)
     classes = np.flatnonzero(counts)
@@ -228,5 +228,5 @@ def fitting_width(cosines: Vector, targets: NDArray[np.intp], stranger: float) -
     if len(classes) > 1:
         among = means.T @ cosines @ means
         others = len(classes) * (len(classes) - 1)
-        stranger = 1 - float(among.sum() - np.trace(among)) / others
-    return float(2 ** (np.round(_STEPS * np.log2(max(stranger, _NARROWEST))) / _STEPS))
+        unknown_distance = 1 - float(among.sum() - np.trace(among)) / others
+    return float(2 ** (np.round(_STEPS * np.log2(max(unknown_distance, _NARROWEST))) / _STEPS))

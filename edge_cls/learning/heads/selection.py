@@ -45,11 +45,11 @@ class Plan:
         """The temperature to expect of the head's scores."""
         return {"ridge": 0.15, "centroid": 0.1}.get(self.head, 1.0)
 
-    def make(self, examples: Examples, stranger: float) -> Head:
+    def make(self, examples: Examples, unknown_distance: float) -> Head:
         """Return the head on `examples`, fitted."""
         head: Head
         if self.strength is not None:
-            head = Ridge(examples, self.strength, stranger)
+            head = Ridge(examples, self.strength, unknown_distance)
         elif self.k is not None:
             head = KNN(examples, self.k, _METRICS[self.head])
         else:
@@ -102,8 +102,8 @@ def plans(name: str) -> tuple[Plan, ...]:
     raise ConfigError(f"there is no head {name!r}", hint=f"use one of {', '.join(HEADS)}")
 
 
-def choose(name: str, examples: Examples, stranger: float) -> Choice:
-    """Return which of the plans of `name` suits `examples` best. `stranger` as for `Ridge`.
+def choose(name: str, examples: Examples, unknown_distance: float) -> Choice:
+    """Return which of the plans of `name` suits `examples` best. `unknown_distance` as for `Ridge`.
 
     The usual one, the ridge, or the centroid where the classes are uneven, is left only for what is better beyond
     chance, by two standard errors: of the loss in leaving out, and for another kind of head of the accuracy too. To
@@ -112,7 +112,7 @@ def choose(name: str, examples: Examples, stranger: float) -> Choice:
     considered = plans(name)
     if len(examples) > (SAMPLE if len(considered) > 1 else LIMIT):
         examples = examples.subset(examples.spread(SAMPLE))
-    results = [_examine(plan, examples, stranger) for plan in considered]
+    results = [_examine(plan, examples, unknown_distance) for plan in considered]
     candidates = tuple(one.candidate for one in results)
     if len(considered) == 1:
         return Choice(considered[0], results[0].temperature, f"{name} was asked for", candidates)
@@ -169,8 +169,8 @@ class _Result:
         return Candidate(self.plan, 1 - float(self.errors.sum()), float(self.losses.sum()))
 
 
-def _examine(plan: Plan, examples: Examples, stranger: float) -> _Result:
-    scores, targets = plan.make(examples, stranger).leave_one_out(), examples.targets
+def _examine(plan: Plan, examples: Examples, unknown_distance: float) -> _Result:
+    scores, targets = plan.make(examples, unknown_distance).leave_one_out(), examples.targets
     temperature = fitted_temperature(scores, targets, plan.temperature)
     asked = answerable(scores, targets)
     scores, targets = scores[asked], targets[asked]

@@ -49,11 +49,11 @@ def evaluate(
         from edge_cls.files import write_whole
         from edge_cls.model.labels_file import read_labels
         from edge_cls_tools.cli.progress import progress_display
-        from edge_cls_tools.evaluation.comparison import ask_too, check_same_labels
+        from edge_cls_tools.evaluation.comparison import check_same_labels, predict_missing
         from edge_cls_tools.evaluation.comparison import compare as compare_answers
         from edge_cls_tools.evaluation.files import evaluation_json, make_folder, predictions_csv
         from edge_cls_tools.evaluation.metrics import evaluation_of
-        from edge_cls_tools.evaluation.predictions import ask, load_classifier, photos_for, unseen
+        from edge_cls_tools.evaluation.predictions import load_classifier, photos_for, predict, unseen
         from edge_cls_tools.evaluation.robustness import measure_robustness
 
         given = read_labels(labels) if labels else ()
@@ -67,12 +67,12 @@ def evaluate(
         new = unseen(photos, classifier)
         with progress_display() as display:
             task = display.add_task("classifying", total=len(new), note="")
-            answers = ask(classifier, new, advance=lambda count: display.advance(task, count))
-            evaluation = evaluation_of(answers, left_out=len(photos) - len(new))
+            predictions = predict(classifier, new, advance=lambda count: display.advance(task, count))
+            evaluation = evaluation_of(predictions, left_out=len(photos) - len(new))
             pair = damage = None
             if other:
                 compared = display.add_task("comparing", total=len(new), note="")
-                pair = ask_too(other, answers, advance=lambda count: display.advance(compared, count))
+                pair = predict_missing(other, predictions, advance=lambda count: display.advance(compared, count))
             if robustness:
                 changed = display.add_task("changing photos", total=min(len(new), robustness_photos), note="")
                 damage = measure_robustness(
@@ -82,9 +82,9 @@ def evaluate(
         if report:
             from edge_cls_tools.report.evaluation_page import evaluation_page
 
-            page = evaluation_page(evaluation, answers, data, robustness=damage, pair=pair)
+            page = evaluation_page(evaluation, predictions, data, robustness=damage, pair=pair)
             write_whole(report / "evaluation.json", f"{document}\n".encode())
-            write_whole(report / "predictions.csv", predictions_csv(answers, data))
+            write_whole(report / "predictions.csv", predictions_csv(predictions, data))
             write_whole(report / "index.html", page)
     if as_json:
         typer.echo(document)

@@ -44,7 +44,7 @@ def fewshot(
 
     with quiet_native_libraries():
         from edge_cls.errors import ConfigError
-        from edge_cls.learning.open_set import STRANGER
+        from edge_cls.learning.open_set import UNKNOWN_DISTANCE
         from edge_cls.model.file import read_model
         from edge_cls.model.model import Model
         from edge_cls_tools.cli.progress import progress_display
@@ -57,7 +57,7 @@ def fewshot(
             few_shot,
             margins,
         )
-        from edge_cls_tools.evaluation.open_set import Unknown, tell_apart
+        from edge_cls_tools.evaluation.open_set import Unknown, measure_open_set
 
         heads = head.split(",")
         try:
@@ -70,14 +70,14 @@ def fewshot(
             )
         results: list[FewShot] = []
         apart: list[Unknown] = []
-        stranger = STRANGER
+        unknown_distance = UNKNOWN_DISTANCE
         with progress_display() as display:
             embedder: Embedder
             if model.endswith(".tflite"):
                 file = read_model(Path(model))
                 embedder = DeviceModel(Model(file))
                 if file.manifest is not None and file.manifest.stranger_distance is not None:
-                    stranger = file.manifest.stranger_distance
+                    unknown_distance = file.manifest.stranger_distance
             else:
                 from edge_cls_tools.backbones.backbones import load_backbone
 
@@ -87,8 +87,10 @@ def fewshot(
                 embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
                 for n in counts:
                     if unknown:
-                        options = {"false_accept": false_accept, "stranger": stranger}
-                        apart.append(tell_apart(embedded, ways=ways, shots=n, trials=trials, seed=seed, **options))
+                        options = {"false_accept": false_accept, "stranger": unknown_distance}
+                        apart.append(
+                            measure_open_set(embedded, ways=ways, shots=n, trials=trials, seed=seed, **options)
+                        )
                     else:
                         results += few_shot(embedded, ways=ways, shots=n, heads=heads, trials=trials, seed=seed)
     if as_json:
@@ -96,7 +98,7 @@ def fewshot(
         return
     for each in apart:
         typer.echo(
-            f"{each.set}: {each.ways} classes taught with {each.shots} photos each, {each.strangers} not: "
+            f"{each.set}: {each.ways} classes taught with {each.shots} photos each, {each.unknowns} not: "
             f"AUROC {each.auroc:.3f}, of the largest cosine {each.auroc_cosine:.3f}; {each.accepted:.1%} of the "
             f"strangers let in ({each.false_accept:.1%} asked), {each.rejected:.1%} of what was taught called unknown "
             f"({each.trials} trials)"

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, norm
 
 from edge_cls.errors import ModelError
 from edge_cls.model.model import Model
-from edge_cls_tools.evaluation.predictions import Answers, ask, readable, unseen
+from edge_cls_tools.evaluation.predictions import Predictions, predict, readable, unseen
 from edge_cls_tools.io.batches import Advance
 
 
@@ -43,8 +43,8 @@ class PairedComparison:
 class Pair:
     """The answers of two models for the same photos; each knows the classes by numbers of its own."""
 
-    first: Answers
-    second: Answers
+    first: Predictions
+    second: Predictions
     left_out: int
 
     @property
@@ -53,22 +53,22 @@ class Pair:
         return self.first.predicted == self.first.truth, self.second.predicted == self.second.truth
 
 
-def ask_too(other: Model, answers: Answers, *, advance: Advance) -> Pair:
-    """Ask `other` about the photos of `answers`, but for those that it has learnt from.
+def predict_missing(other: Model, predictions: Predictions, *, advance: Advance) -> Pair:
+    """Ask `other` about the photos of `predictions`, but for those that it has learnt from.
 
     Labels are matched by name. Raises ModelError where the two do not have the same classes, in whichever order, and
     DatasetError where no photo is left.
     """
-    model = answers.model
+    model = predictions.model
     check_same_labels(model, other)
-    left = {photo.digest for photo in unseen(answers.photos, other)}
-    rows = [row for row, photo in enumerate(answers.photos) if photo.digest in left]
-    photos = tuple(answers.photos[row] for row in rows)
+    left = {photo.digest for photo in unseen(predictions.photos, other)}
+    rows = [row for row, photo in enumerate(predictions.photos) if photo.digest in left]
+    photos = tuple(predictions.photos[row] for row in rows)
     renumbered = [replace(photo, label=other.labels.index(model.labels[photo.label])) for photo in photos]
     return Pair(
-        Answers(model, photos, answers.probabilities[rows]),
-        ask(other, renumbered, advance=advance),
-        len(answers.photos) - len(photos),
+        Predictions(model, photos, predictions.probabilities[rows]),
+        predict(other, renumbered, advance=advance),
+        len(predictions.photos) - len(photos),
     )
 
 

@@ -145,7 +145,7 @@ def compress(frame: Frame, quality: float) -> Frame:
 
 
 @dataclass(frozen=True)
-class Perturbation:
+class Corruption:
     """A kind of change in five strengths, weakest first, that are in `unit`.
 
     `draw(frame, strength, rng, backdrop)` applies it; what is left to chance is drawn from `rng`, and `backdrop` is a
@@ -171,34 +171,34 @@ def _color(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 PERTURBATIONS = (
-    Perturbation("rotation", "degrees", (8, 16, 24, 35, 50), lambda f, s, rng, _: rotate(f, s * _sign(rng))),
-    Perturbation(
+    Corruption("rotation", "degrees", (8, 16, 24, 35, 50), lambda f, s, rng, _: rotate(f, s * _sign(rng))),
+    Corruption(
         "perspective", "degrees aside", (10, 20, 30, 40, 50), lambda f, s, rng, _: from_aside(f, s * _sign(rng))
     ),
-    Perturbation("nearer", "times larger", (1.2, 1.5, 1.8, 2.2, 2.7), lambda f, s, *_: nearer(f, s)),
-    Perturbation("farther", "of side", (0.85, 0.7, 0.55, 0.45, 0.35), lambda f, s, *_: farther(f, s)),
-    Perturbation("darker", "stops", (-1, -2, -3, -4, -5), lambda f, s, *_: expose(f, s)),
-    Perturbation("brighter", "stops", (0.5, 1, 1.5, 2, 2.5), lambda f, s, *_: expose(f, s)),
-    Perturbation("warm light", "kelvin", (5200, 4300, 3600, 3000, 2500), lambda f, s, *_: lamp(f, s)),
-    Perturbation(
+    Corruption("nearer", "times larger", (1.2, 1.5, 1.8, 2.2, 2.7), lambda f, s, *_: nearer(f, s)),
+    Corruption("farther", "of side", (0.85, 0.7, 0.55, 0.45, 0.35), lambda f, s, *_: farther(f, s)),
+    Corruption("darker", "stops", (-1, -2, -3, -4, -5), lambda f, s, *_: expose(f, s)),
+    Corruption("brighter", "stops", (0.5, 1, 1.5, 2, 2.5), lambda f, s, *_: expose(f, s)),
+    Corruption("warm light", "kelvin", (5200, 4300, 3600, 3000, 2500), lambda f, s, *_: lamp(f, s)),
+    Corruption(
         "occlusion",
         "of area",
         (0.05, 0.1, 0.2, 0.3, 0.4),
         lambda f, s, rng, _: occlude(f, s, _place(rng), _color(rng)),
     ),
-    Perturbation("deformation", "of side", (0.01, 0.02, 0.035, 0.05, 0.07), lambda f, s, rng, _: deform(f, s, rng)),
-    Perturbation(
+    Corruption("deformation", "of side", (0.01, 0.02, 0.035, 0.05, 0.07), lambda f, s, rng, _: deform(f, s, rng)),
+    Corruption(
         "clutter",
         "of side",
         (0.85, 0.7, 0.6, 0.5, 0.4),
         lambda f, s, rng, other: paste_on(f, s, _place(rng), other),
     ),
-    Perturbation("defocus", "of side", (0.005, 0.01, 0.02, 0.03, 0.045), lambda f, s, *_: defocus(f, s)),
-    Perturbation(
+    Corruption("defocus", "of side", (0.005, 0.01, 0.02, 0.03, 0.045), lambda f, s, *_: defocus(f, s)),
+    Corruption(
         "motion", "of side", (0.02, 0.04, 0.06, 0.09, 0.13), lambda f, s, rng, _: move(f, s, 180 * rng.random())
     ),
-    Perturbation("noise", "of range", (0.05, 0.1, 0.15, 0.22, 0.3), lambda f, s, rng, _: add_noise(f, s, rng)),
-    Perturbation("compression", "JPEG quality", (40, 25, 15, 10, 5), lambda f, s, *_: compress(f, s)),
+    Corruption("noise", "of range", (0.05, 0.1, 0.15, 0.22, 0.3), lambda f, s, rng, _: add_noise(f, s, rng)),
+    Corruption("compression", "JPEG quality", (40, 25, 15, 10, 5), lambda f, s, *_: compress(f, s)),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_cls.errors import OutputError
 from edge_cls_tools.evaluation.comparison import Pair, compare
 from edge_cls_tools.evaluation.metrics import Evaluation
-from edge_cls_tools.evaluation.predictions import Answers, readable
+from edge_cls_tools.evaluation.predictions import Predictions, readable
 from edge_cls_tools.evaluation.robustness import Robustness
 
 
@@ -24,14 +24,16 @@ def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pa
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def predictions_csv(answers: Answers, data: Path) -> bytes:
+def predictions_csv(predictions: Predictions, data: Path) -> bytes:
     """Return a line for each photo: its file below `data`, its class, and what the model says, UTF-8."""
-    manifest, labels = answers.model.file.manifest, answers.model.labels
+    manifest, labels = predictions.model.file.manifest, predictions.model.labels
     floor = (manifest.unknown_below if manifest else None) or 0.0
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "class", "predicted", "confidence", "correct", "unknown"])
-    for photo, predicted, confidence in zip(answers.photos, answers.predicted, answers.confidence, strict=True):
+    for photo, predicted, confidence in zip(
+        predictions.photos, predictions.predicted, predictions.confidence, strict=True
+    ):
         said = [labels[predicted], f"{confidence:.6f}", int(predicted == photo.label), int(confidence < floor)]
         writer.writerow([readable(photo.path.relative_to(data)), labels[photo.label], *said])
     return text.getvalue().encode()

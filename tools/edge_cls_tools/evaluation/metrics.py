@@ -13,8 +13,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_cls.core.manifest import Manifest
 from edge_cls.model.temperature import with_temperature
-from edge_cls_tools.evaluation.predictions import Answers, ask, load_classifier, photos_for, readable, unseen
-from edge_cls_tools.evaluation.reliability import Kept, expected_calibration_error, kept
+from edge_cls_tools.evaluation.predictions import Predictions, load_classifier, photos_for, predict, readable, unseen
+from edge_cls_tools.evaluation.reliability import CoveragePoint, expected_calibration_error, kept
 from edge_cls_tools.io.batches import Advance
 
 
@@ -47,7 +47,7 @@ class Evaluation:
     expected_calibration_error: float
     uncalibrated_calibration_error: float
     temperature: float
-    known: Kept | None
+    known: CoveragePoint | None
     classes: dict[str, ClassMetrics]
     labels: tuple[str, ...]
     confusion: list[list[int]]
@@ -60,18 +60,18 @@ def evaluate(path: Path, data: Path, *, advance: Advance) -> Evaluation:
     """
     model = load_classifier(path)
     photos = photos_for(model, data)
-    answers = ask(model, unseen(photos, model), advance=advance)
-    return evaluation_of(answers, left_out=len(photos) - len(answers.photos))
+    predictions = predict(model, unseen(photos, model), advance=advance)
+    return evaluation_of(predictions, left_out=len(photos) - len(predictions.photos))
 
 
-def evaluation_of(answers: Answers, *, left_out: int) -> Evaluation:
+def evaluation_of(predictions: Predictions, *, left_out: int) -> Evaluation:
     """Return the metrics of answers."""
-    file = answers.model.file
+    file = predictions.model.file
     return summarize(
         readable(file.path),
-        answers.model.labels,
-        answers.probabilities,
-        answers.truth,
+        predictions.model.labels,
+        predictions.probabilities,
+        predictions.truth,
         left_out=left_out,
         manifest=file.manifest,
     )

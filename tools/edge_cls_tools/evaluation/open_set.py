@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.learning.learner import LabeledEmbedding, Learner
-from edge_cls.learning.open_set import FALSE_ACCEPT, STRANGER
+from edge_cls.learning.open_set import FALSE_ACCEPT, UNKNOWN_DISTANCE
 from edge_cls_tools.evaluation.fewshot import QUERIES, EmbeddedSet, draw_trials
 
 Scores = NDArray[np.float64]
@@ -28,7 +28,7 @@ class Unknown:
     set: str
     ways: int
     shots: int
-    strangers: int
+    unknowns: int
     auroc: float
     auroc_cosine: float
     false_accept: float
@@ -37,14 +37,14 @@ class Unknown:
     trials: int
 
 
-def tell_apart(
+def measure_open_set(
     data: EmbeddedSet,
     *,
     ways: int,
     shots: int,
     trials: int,
     false_accept: float = FALSE_ACCEPT,
-    stranger: float = STRANGER,
+    unknown_distance: float = UNKNOWN_DISTANCE,
     seed: int = 0,
 ) -> Unknown:
     """Return how the open set does, taught `shots` examples of each of `ways` classes, or of three fifths of them.
@@ -60,14 +60,14 @@ def tell_apart(
         taught = {data.labels[photo] for _, photo in trial.taught}
         rng = np.random.default_rng([seed, shots, number])
         strange = [rng.permutation(np.flatnonzero(data.labels == one)) for one in eligible if one not in taught]
-        learner = Learner(head="knn", false_accept=false_accept, stranger=stranger)
+        learner = Learner(head="knn", false_accept=false_accept, unknown_distance=unknown_distance)
         learner.fit(LabeledEmbedding(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
         known, near = _asked(learner, data, [photo for _, photo in trial.asked])
         taken, nearby = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
         rows.append((auroc(known, taken), auroc(near, nearby), (taken >= 0.5).mean(), (known < 0.5).mean()))
     ours, cosine, accepted, rejected = (float(mean) for mean in np.mean(rows, axis=0))
-    strangers = len(eligible) - ways
-    return Unknown(data.name, ways, shots, strangers, ours, cosine, false_accept, accepted, rejected, trials)
+    unknowns = len(eligible) - ways
+    return Unknown(data.name, ways, shots, unknowns, ours, cosine, false_accept, accepted, rejected, trials)
 
 
 def _asked(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:

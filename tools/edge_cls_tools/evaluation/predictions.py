@@ -19,7 +19,7 @@ from edge_cls_tools.io.batches import Advance, batches
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """The answers of `model`: row i of `probabilities`, float32 (n, classes), is of photo i."""
 
     model: Model
@@ -78,14 +78,14 @@ def unseen(photos: Sequence[Photo], *models: Model) -> list[Photo]:
     return left
 
 
-def ask(model: Model, photos: Sequence[Photo], *, advance: Advance) -> Answers:
+def predict(model: Model, photos: Sequence[Photo], *, advance: Advance) -> Predictions:
     """Return the answers of `model` for `photos`. Raises DatasetError, which names them, where some cannot be read."""
     rows = [
         class_probabilities(model, pixels)
         for batch in batches([photo.path for photo in photos], model.contract, advance)
         for pixels in batch
     ]
-    return Answers(model, tuple(photos), np.array(rows))
+    return Predictions(model, tuple(photos), np.array(rows))
 
 
 def class_probabilities(model: Model, frame: Frame) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CoveragePoint:
     """What is left when answers with a confidence below `threshold` are refused.
 
     `share` of all answers is kept, and `accuracy` of those is right: None where none is kept.
@@ -51,12 +51,12 @@ def expected_calibration_error(confidence: NDArray[np.float32], correct: NDArray
     )
 
 
-def kept(confidence: NDArray[np.float32], correct: NDArray[np.bool_], threshold: float) -> Kept:
+def kept(confidence: NDArray[np.float32], correct: NDArray[np.bool_], threshold: float) -> CoveragePoint:
     """Return what is left at `threshold`."""
     sure = confidence >= threshold
-    return Kept(threshold, float(sure.mean()), float(correct[sure].mean()) if sure.any() else None)
+    return CoveragePoint(threshold, float(sure.mean()), float(correct[sure].mean()) if sure.any() else None)
 
 
-def rejection_curve(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[Kept, ...]:
+def rejection_curve(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[CoveragePoint, ...]:
     """Return what is left at every threshold that makes a difference, lowest first; 0 keeps all."""
     return tuple(kept(confidence, correct, float(threshold)) for threshold in np.unique([0, *confidence]))

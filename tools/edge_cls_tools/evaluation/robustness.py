@@ -12,7 +12,7 @@ from edge_cls.images.preprocess import Frame, resize
 from edge_cls.images.reading import read_image
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import Photo
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Perturbation
+from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Corruption
 from edge_cls_tools.evaluation.predictions import class_probabilities
 from edge_cls_tools.io.batches import Advance
 
@@ -22,7 +22,7 @@ when the photo shrinks to what the model sees."""
 
 
 @dataclass(frozen=True)
-class Damage:
+class CorruptionResult:
     """The accuracy, in [0, 1], under one kind of change at each of its strengths, weakest first."""
 
     unit: str
@@ -41,7 +41,7 @@ class Robustness:
     available: int
     clean_accuracy: float
     mean_accuracy: float
-    kinds: dict[str, Damage]
+    kinds: dict[str, CorruptionResult]
 
 
 def measure_robustness(model: Model, photos: Sequence[Photo], *, limit: int, advance: Advance) -> Robustness:
@@ -60,7 +60,7 @@ def measure_robustness(model: Model, photos: Sequence[Photo], *, limit: int, adv
         advance(1)
     accuracy = hits / len(sample)
     kinds = {
-        kind.name: Damage(kind.unit, kind.strengths, tuple(row.tolist()))
+        kind.name: CorruptionResult(kind.unit, kind.strengths, tuple(row.tolist()))
         for kind, row in zip(PERTURBATIONS, accuracy, strict=True)
     }
     return Robustness(len(sample), len(photos), clean / len(sample), float(accuracy.mean()), kinds)
@@ -93,7 +93,7 @@ def backdrop_of(photo: Photo, photos: Sequence[Photo]) -> Frame:
     return working_frame(others[rng.integers(len(others))])
 
 
-def changes(kind: Perturbation, photo: Photo, frame: Frame, backdrop: Frame) -> Iterator[Frame]:
+def changes(kind: Corruption, photo: Photo, frame: Frame, backdrop: Frame) -> Iterator[Frame]:
     """Yield `frame`, which shows `photo`, changed with each strength."""
     return (kind.draw(frame, strength, _chance(photo, kind.name), backdrop) for strength in kind.strengths)
 

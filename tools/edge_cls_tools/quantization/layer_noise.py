@@ -10,7 +10,7 @@ import numpy as np
 from edge_cls_tools.io.batches import Pixels, normalize
 from edge_cls_tools.quantization.layers import Activations, Layers, Walk, pairs
 
-MOST = 120.0
+MAX_SQNR_DB = 120.0
 """What is reported, in dB, where there is no error at all."""
 
 
@@ -61,8 +61,8 @@ def worst_layers(layers: Sequence[LayerNoise], *, count: int) -> list[LayerNoise
 
 def sqnr(signal: float, noise: float) -> float:
     """Return the ratio of two sums of squares in dB, 10 * log10(signal / noise), at most MOST."""
-    if noise <= signal * 10 ** (-MOST / 10):
-        return MOST
+    if noise <= signal * 10 ** (-MAX_SQNR_DB / 10):
+        return MAX_SQNR_DB
     return float(10 * np.log10(max(signal, np.finfo(np.float64).tiny) / noise))
 
 

@@ -13,7 +13,7 @@ from edge_cls.images.reading import read_image
 from edge_cls_tools.evaluation.comparison import Pair, compare, differing
 from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
 from edge_cls_tools.evaluation.metrics import Evaluation, uncalibrated
-from edge_cls_tools.evaluation.predictions import Answers, readable
+from edge_cls_tools.evaluation.predictions import Predictions, readable
 from edge_cls_tools.evaluation.reliability import rejection_curve, reliability
 from edge_cls_tools.evaluation.robustness import Robustness, backdrop_of, changes, working_frame
 from edge_cls_tools.report.evaluation_plots import (
@@ -61,18 +61,18 @@ class DamageRow:
 
 def evaluation_page(
     evaluation: Evaluation,
-    answers: Answers,
+    predictions: Predictions,
     data: Path,
     *,
     robustness: Robustness | None = None,
     pair: Pair | None = None,
 ) -> bytes:
     """Return the page, UTF-8, of what was measured on the photos of `data`."""
-    correct = answers.predicted == answers.truth
-    raw = uncalibrated(answers.probabilities, evaluation.temperature).max(axis=1)
+    correct = predictions.predicted == predictions.truth
+    raw = uncalibrated(predictions.probabilities, evaluation.temperature).max(axis=1)
     labels, confusion = _met(evaluation)
     errors = evaluation.uncalibrated_calibration_error, evaluation.expected_calibration_error
-    bins = reliability(raw, correct), reliability(answers.confidence, correct)
+    bins = reliability(raw, correct), reliability(predictions.confidence, correct)
     return page(
         "evaluation.html",
         evaluation=evaluation,
@@ -82,12 +82,12 @@ def evaluation_page(
         confusion_plot=plot(confusion_plot(labels, confusion)),
         classes_plot=plot(classes_plot({label: evaluation.classes[label] for label in labels})),
         reliability_plot=plot(reliability_plot(*bins, errors)),
-        rejection_plot=plot(rejection_plot(rejection_curve(answers.confidence, correct), evaluation.known)),
-        mistakes=_mistakes(answers, data),
-        confusions=_confusions(answers, data),
+        rejection_plot=plot(rejection_plot(rejection_curve(predictions.confidence, correct), evaluation.known)),
+        mistakes=_mistakes(predictions, data),
+        confusions=_confusions(predictions, data),
         robustness=robustness,
         robustness_plot=plot(robustness_plot(robustness)) if robustness else None,
-        damage=_damage(robustness, answers) if robustness else [],
+        damage=_damage(robustness, predictions) if robustness else [],
         comparison=compare(pair) if pair else None,
         differences=_differences(pair, data) if pair else [],
     )
@@ -100,21 +100,23 @@ def _met(evaluation: Evaluation) -> tuple[list[str], NDArray[np.int64]]:
     return [evaluation.labels[i] for i in met], confusion[np.ix_(met, met)]
 
 
-def _mistakes(answers: Answers, data: Path) -> list[Shown]:
-    wrong = np.flatnonzero(answers.predicted != answers.truth)
-    return [_shown(answers, row, data) for row in _surest(answers, wrong)[:MISTAKES]]
+def _mistakes(predictions: Predictions, data: Path) -> list[Shown]:
+    wrong = np.flatnonzero(predictions.predicted != predictions.truth)
+    return [_shown(predictions, row, data) for row in _surest(predictions, wrong)[:MISTAKES]]
 
 
-def _confusions(answers: Answers, data: Path) -> list[Confusion]:
+def _confusions(predictions: Predictions, data: Path) -> list[Confusion]:
     """Return the most frequent confusions; of equally frequent ones those of the first classes."""
-    wrong = answers.predicted != answers.truth
-    pairs, counts = np.unique(np.stack([answers.truth, answers.predicted])[:, wrong], axis=1, return_counts=True)
+    wrong = predictions.predicted != predictions.truth
+    pairs, counts = np.unique(
+        np.stack([predictions.truth, predictions.predicted])[:, wrong], axis=1, return_counts=True
+    )
     found = []
     for index in np.argsort(-counts, kind="stable")[:CONFUSIONS]:
         truth, predicted = pairs[:, index]
-        rows = np.flatnonzero((answers.truth == truth) & (answers.predicted == predicted))
-        photos = [_shown(answers, row, data) for row in _surest(answers, rows)[:OF_A_CONFUSION]]
-        labels = answers.model.labels
+        rows = np.flatnonzero((predictions.truth == truth) & (predictions.predicted == predicted))
+        photos = [_shown(predictions, row, data) for row in _surest(predictions, rows)[:OF_A_CONFUSION]]
+        labels = predictions.model.labels
         found.append(Confusion(labels[truth], labels[predicted], int(counts[index]), photos))
     return found
 
@@ -122,15 +124,19 @@ def _confusions(answers: Answers, data: Path) -> list[Confusion]:
 def _differences(pair: Pair, data: Path) -> list[Shown]:
     shown = []
     for row in differing(pair)[:DIFFERENCES]:
-        both = [f"{who}: {_said(answers, row)}" for who, answers in (("this", pair.first), ("other", pair.second))]
+        both = [
+            f"{who}: {_said(predictions, row)}" for who, predictions in (("this", pair.first), ("other", pair.second))
+        ]
         shown.append(replace(_shown(pair.first, row, data), said=", ".join(both)))
     return shown
 
 
-def _damage(robustness: Robustness, answers: Answers) -> list[DamageRow]:
+def _damage(robustness: Robustness, predictions: Predictions) -> list[DamageRow]:
     # The photo that the model knows best, so that one sees what changes.
-    example = answers.photos[int(np.where(answers.predicted == answers.truth, answers.confidence, 0).argmax())]
-    frame, backdrop = working_frame(example), backdrop_of(example, answers.photos)
+    example = predictions.photos[
+        int(np.where(predictions.predicted == predictions.truth, predictions.confidence, 0).argmax())
+    ]
+    frame, backdrop = working_frame(example), backdrop_of(example, predictions.photos)
     rows = []
     for kind in PERTURBATIONS:
         damage = robustness.kinds[kind.name]
@@ -140,15 +146,17 @@ def _damage(robustness: Robustness, answers: Answers) -> list[DamageRow]:
     return rows
 
 
-def _surest(answers: Answers, rows: NDArray[np.int64]) -> list[int]:
-    return [int(row) for row in rows[np.argsort(-answers.confidence[rows], kind="stable")]]
+def _surest(predictions: Predictions, rows: NDArray[np.int64]) -> list[int]:
+    return [int(row) for row in rows[np.argsort(-predictions.confidence[rows], kind="stable")]]
 
 
-def _shown(answers: Answers, row: int, data: Path) -> Shown:
-    photo = answers.photos[row]
-    truth = answers.model.labels[photo.label]
-    return Shown(picture(read_image(photo.path)), readable(photo.path.relative_to(data)), truth, _said(answers, row))
+def _shown(predictions: Predictions, row: int, data: Path) -> Shown:
+    photo = predictions.photos[row]
+    truth = predictions.model.labels[photo.label]
+    return Shown(
+        picture(read_image(photo.path)), readable(photo.path.relative_to(data)), truth, _said(predictions, row)
+    )
 
 
-def _said(answers: Answers, row: int) -> str:
-    return f"{answers.model.labels[answers.predicted[row]]} {answers.confidence[row]:.0%}"
+def _said(predictions: Predictions, row: int) -> str:
+    return f"{predictions.model.labels[predictions.predicted[row]]} {predictions.confidence[row]:.0%}"

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from edge_cls_tools.evaluation.metrics import ClassMetrics
-from edge_cls_tools.evaluation.reliability import BINS, Bin, Kept
+from edge_cls_tools.evaluation.reliability import BINS, Bin, CoveragePoint
 from edge_cls_tools.evaluation.robustness import Robustness
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a949e"
@@ -86,7 +86,7 @@ def reliability_plot(before: Sequence[Bin], after: Sequence[Bin], errors: tuple[
     return figure
 
 
-def rejection_plot(curve: Sequence[Kept], known: Kept | None) -> Figure:
+def rejection_plot(curve: Sequence[CoveragePoint], known: CoveragePoint | None) -> Figure:
     """Return accuracy of what is kept, and how much that is, against the confidence that is asked for."""
     figure = Figure(figsize=(8, 3.6))
     axes = figure.subplots()
