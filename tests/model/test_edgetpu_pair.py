@@ -309,7 +309,7 @@ def unplug(device: Device) -> None:
     device.fails, device.absent = {1}, True
 
 
-@pytest.mark.parametrize("fault", [kill, unplug])
+@pytest.mark.parametrize("problem", [kill, unplug])
 def test_one_that_stays_dead_is_given_up_for_good(
     device: Device, plain: Path, problem: Callable[[Device], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -325,7 +325,7 @@ def test_one_that_stays_dead_is_given_up_for_good(
         assert (device.runs, device.held) == (runs, False)
 
 
-@pytest.mark.parametrize("fault", [kill, unplug])
+@pytest.mark.parametrize("problem", [kill, unplug])
 def test_where_nothing_else_is_wanted_its_death_is_an_error(
     device: Device, plain: Path, problem: Callable[[Device], None]
 ) -> None:

@@ -140,7 +140,7 @@ def test_feedback_is_told_in_lines(rig: str, request: pytest.FixtureRequest) -> 
     keyboard.panel.show(CommandResult("conflict", "mug", "it looks like cup\x1b[2J"))
     keyboard.panel.show(CommandResult("stored", detail="undone"))
     assert [keyboard.lines.get(timeout=PATIENCE) for _ in range(3)] == [
-        "mug: heard",
+        "mug: accepted",
         "mug: conflict, it looks like cup\\x1b[2J",
         "stored, undone",
     ]

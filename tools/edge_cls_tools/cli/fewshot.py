@@ -87,7 +87,7 @@ def fewshot(
                 embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
                 for n in counts:
                     if unknown:
-                        options = {"false_accept": false_accept, "stranger": unknown_distance}
+                        options = {"false_accept": false_accept, "unknown_distance": unknown_distance}
                         apart.append(
                             measure_open_set(embedded, ways=ways, shots=n, trials=trials, seed=seed, **options)
                         )
