@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from edge_cls.core.labels import check_label
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
-from edge_cls.learning.heads.selection import HEADS
+from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.panels.key_names import check_key
 from edge_cls.sources.names import OPTIONS, check_source, parse_source
 
@@ -41,8 +41,8 @@ def _check_absolute(path: Path) -> Path:
 
 
 def _check_head(head: str) -> str:
-    if head not in HEADS:
-        raise ConfigError(f"there is no head {showable(head)!r}", hint=f"use one of {', '.join(HEADS)}")
+    if head not in HEAD_NAMES:
+        raise ConfigError(f"there is no head {showable(head)!r}", hint=f"use one of {', '.join(HEAD_NAMES)}")
     return head
 
 

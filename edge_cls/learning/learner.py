@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.heads import Head
 from edge_cls.learning.heads.calibration import probabilities
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
+from edge_cls.learning.heads.head import Head
 from edge_cls.learning.heads.knn import KNN
 from edge_cls.learning.heads.regression import as_number, leave_one_out_error, value
 from edge_cls.learning.heads.selection import Choice, Plan, choose, plans

@@ -22,7 +22,7 @@ from edge_cls.config.display import as_toml, settings, without_secrets
 from edge_cls.config.errors import models_in
 from edge_cls.config.loading import variable_names
 from edge_cls.errors import ConfigError
-from edge_cls.learning.heads.selection import HEADS
+from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.runtime.states import States
 from tests.toml import dumps
 
@@ -421,7 +421,7 @@ def test_the_example_shows_every_key(key: str) -> None:
 
 
 def test_the_example_and_the_help_name_every_head() -> None:
-    *others, last = HEADS
+    *others, last = HEAD_NAMES
     quoted = ", ".join(f'"{head}"' for head in others)
     assert f'{quoted} or "{last}".' in example().replace("\n# ", " ")
     (option,) = get_type_hints(run, include_extras=True)["head"].__metadata__

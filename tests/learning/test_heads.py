@@ -12,10 +12,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.heads import Head
 from edge_cls.learning.heads import ridge as ridge_module
 from edge_cls.learning.heads.centroid import Centroid
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE, Examples
+from edge_cls.learning.heads.head import Head
 from edge_cls.learning.heads.knn import KNN
 from edge_cls.learning.heads.ridge import Ridge, fitting_width
 from edge_cls.learning.vectors import Metric

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError
 from edge_cls.learning.heads.calibration import TEMPERATURES, fitted_temperature, losses, probabilities
-from edge_cls.learning.heads.selection import HEADS
+from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.learning.learner import LabeledEmbedding, Learner
 
 DIM = 24
-every_head = pytest.mark.parametrize("head", HEADS)
+every_head = pytest.mark.parametrize("head", HEAD_NAMES)
 
 
 def embedding(values: NDArray[np.float64]) -> QuantizedVector:

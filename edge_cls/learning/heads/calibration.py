@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.learning.heads import Scores
+from edge_cls.learning.heads.head import Scores
 
 TEMPERATURES = np.geomspace(0.01, 10.0, 31)
 _DOUBT = 1.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.learning.heads import Scores
 from edge_cls.learning.heads.examples import Examples, Query
+from edge_cls.learning.heads.head import Scores
 
 Matrix = NDArray[np.float64]
 

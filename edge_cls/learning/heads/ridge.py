@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.learning.heads import Scores
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
+from edge_cls.learning.heads.head import Scores
 from edge_cls.learning.vectors import Vector
 
 STRENGTH = 0.1

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_cls.errors import ConfigError
-from edge_cls.learning.heads import Head, Scores
 from edge_cls.learning.heads.calibration import answerable, class_weights, fitted_temperature, losses
 from edge_cls.learning.heads.centroid import Centroid
 from edge_cls.learning.heads.examples import LIMIT, Examples
+from edge_cls.learning.heads.head import Head, Scores
 from edge_cls.learning.heads.knn import KNN
+from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.learning.heads.ridge import STRENGTH, Ridge
 from edge_cls.learning.vectors import Metric
 
 SAMPLE = 256
 """Above so many examples, `auto` chooses on so many of them, spread evenly over the classes."""
-HEADS = ("auto", "ridge", "centroid", "knn", "knn-euclidean", "knn-manhattan", "knn-regression")
 _METRICS: dict[str, Metric] = {"knn": "cosine", "knn-euclidean": "euclidean", "knn-manhattan": "manhattan"}
 _SURE = 2.0
 """By how many standard errors another plan must be better than the usual one."""
@@ -99,7 +99,7 @@ def plans(name: str) -> tuple[Plan, ...]:
             return (Plan("knn", k=3),)
         case _ if name in _METRICS:
             return (Plan(name, k=3),)
-    raise ConfigError(f"there is no head {name!r}", hint=f"use one of {', '.join(HEADS)}")
+    raise ConfigError(f"there is no head {name!r}", hint=f"use one of {', '.join(HEAD_NAMES)}")
 
 
 def choose(name: str, examples: Examples, unknown_distance: float) -> Choice:

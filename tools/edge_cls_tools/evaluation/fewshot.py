@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.errors import DatasetError, ModelError
-from edge_cls.learning.heads.selection import HEADS
+from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.learning.learner import LabeledEmbedding, Learner
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import all_photos
@@ -29,7 +29,7 @@ QUERIES = 15
 """Photos of each class that are asked in a trial, at most."""
 BASELINE = "knn3"
 """The usual head of a device: the majority of the 3 nearest by cosine; a tie goes to the nearest."""
-NAMES = (*HEADS[:-1], BASELINE)
+NAMES = (*HEAD_NAMES[:-1], BASELINE)
 """The heads that can be measured: all that answer with a class."""
 
 
