@@ -52,7 +52,7 @@ test-lowest:  ## all tests with the lowest version of every dependency that pypr
 	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...
-	$(BIN)/python tools/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES)) $(OPTIONS)
+	$(BIN)/python tools/benchmarks/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES)) $(OPTIONS)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

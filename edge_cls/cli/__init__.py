@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge_cls.cli.bench import bench_group
+from edge_cls.cli.bench import bench
 from edge_cls.cli.classify import classify
 from edge_cls.cli.config import config
 from edge_cls.cli.doctor import doctor
@@ -41,18 +41,16 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for command in (classify, teach, run, import_model, inspect, export_labels, doctor):
+    for command in (classify, teach, run, import_model, inspect, export_labels, doctor, bench):
         app.command()(command)
-    groups = {"bench": bench_group(), "config": config, "memory": memory, "service": service}
-    for name, group in groups.items():
+    for name, group in {"config": config, "memory": memory, "service": service}.items():
         app.add_typer(group, name=name)
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         command = entry.load()
-        among, _, name = entry.name.rpartition(".")  # "bench.memory" joins a group of ours
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            app.add_typer(command, name=entry.name)
         else:
-            (groups[among] if among else app).command(name)(command)
+            app.command(entry.name)(command)
     return app
 
 

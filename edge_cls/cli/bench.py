@@ -1,13 +1,12 @@
-"""`edge-cls bench`: how fast the appliance is here."""
+"""`edge-cls bench`: speed and memory of the whole pipeline on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from edge_cls.cli.options import JsonOption, MemoryIfAnyOption
 
@@ -15,58 +14,34 @@ if TYPE_CHECKING:
     from edge_cls.bench.footprint import Footprint
     from edge_cls.bench.speed import Speed
 
-_DEFAULT = "pipeline"
 
-
-class _PipelineUnlessNamed(TyperGroup):
-    """Takes what is no name of a benchmark for the arguments of the pipeline's."""
-
-    # Typer brings a Click of its own, or not, depending on its version: the type of a context has no one name.
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
-            args = [_DEFAULT, *args]
-        return super().parse_args(ctx, args)
-
-
-def bench_group() -> typer.Typer:
-    """Return the group of the benchmarks, which the workstation's join."""
-    group = typer.Typer(cls=_PipelineUnlessNamed, no_args_is_help=True, rich_markup_mode=None)
-    group.callback()(_options)
-    group.command(_DEFAULT)(bench_pipeline)
-    return group
-
-
-def _options() -> None:
-    """Measure how fast and how small it is on this machine.
-
-    "edge-cls bench MODEL" is short for "edge-cls bench pipeline MODEL".
-    """
-
-
-def bench_pipeline(
+def bench(
     model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
     source: Annotated[
         str | None,
-        typer.Option(help="A video, photos or a camera, read before measuring.", show_default="synthetic, 640 x 480"),
+        typer.Option(
+            help="A video, photos or a camera, read before the measurement starts.",
+            show_default="synthetic, 640 x 480",
+        ),
     ] = None,
     memory: MemoryIfAnyOption = None,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="Teach so many synthetic examples to a memory made for this.")
+        int | None, typer.Option(min=1, help="Teach this many synthetic examples to a temporary memory.")
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
+        typer.Option(readable=False, help="Labels file, if the model contains no labels.", show_default=False),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Threads of the interpreter.", show_default=False)
+        int | None, typer.Option(min=1, max=64, help="Number of interpreter threads.", show_default=False)
     ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="How many frames to measure.")] = 500,
+    frames: Annotated[int, typer.Option(min=1, help="Number of frames to measure.")] = 500,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the whole of 'edge-cls run', stage by stage, and beside it the bare interpreter.
+    """Measure the pipeline of 'edge-cls run' stage by stage, and compare it with the interpreter alone.
 
-    Frames come out of RAM, as fast as they are wanted; latency is measured at half that speed. Start-up and the most
-    memory (RSS) are those of 'edge-cls run' in a process of its own.
+    Frames are read from RAM as fast as the pipeline takes them; latency is measured at half that frame rate. Start-up
+    time and peak memory (RSS) are measured on 'edge-cls run' in a separate process.
     """
     import tempfile
     import time
@@ -82,7 +57,10 @@ def bench_pipeline(
     from edge_cls.sources.opening import open_source
 
     if examples is not None and memory is not None:
-        raise ConfigError("--examples makes a memory of its own, and --memory names another", hint="leave out one")
+        raise ConfigError(
+            "--examples and --memory cannot be combined: --examples creates a temporary memory",
+            hint="leave out one of them",
+        )
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_native_libraries())
         if examples is not None:
@@ -115,9 +93,9 @@ def _show(speed: Speed, footprint: Footprint, examples: int, celsius: float | No
     for name, spent in (*speed.stages.items(), ("latency", speed.latency)):
         typer.echo(f"{name:<12}{spent.p50_ms:>9.2f}{spent.p95_ms:>9.2f}{spent.p99_ms:>9.2f}")
     typer.echo(
-        f"pipeline: {speed.pipeline_fps:.1f} frames a second, the bare interpreter: {speed.interpreter_fps:.1f}; "
+        f"pipeline: {speed.pipeline_fps:.1f} frames per second, interpreter alone: {speed.interpreter_fps:.1f}; "
         f"ratio {speed.ratio:.2f}, {speed.frames} frames, {examples} examples"
     )
-    rss = "" if footprint.rss_mb is None else f", at most {footprint.rss_mb:.0f} MB of memory"
+    rss = "" if footprint.rss_mb is None else f", peak memory {footprint.rss_mb:.0f} MB"
     heat = "" if celsius is None else f", {celsius:.0f} °C"
     typer.echo(f"first frame classified after {footprint.start_s:.2f} s{rss}{heat}")

@@ -12,7 +12,7 @@ from edge_cls.memory.records import vector_crc
 APPLICATION_ID = 0x65636C73  # "ecls", in the header of the file: tells our databases from other programs'
 VERSION = 2
 PAGE_SIZE = 1024
-"""Of 1, 2, 4 and 8 KiB that which wastes least beside crops of 5 to 17 KB: see 'edge-cls bench memory'."""
+"""Of 1, 2, 4 and 8 KiB that which wastes least beside crops of 5 to 17 KB: see tools/benchmarks/memory.py."""
 PAGE_SIZES = (PAGE_SIZE, 4096)
 """Those that a memory may have: version 1 had SQLite's own."""
 

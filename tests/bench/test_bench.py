@@ -55,7 +55,7 @@ def test_a_memory_and_photos_of_ones_own_are_measured_and_left_as_they_are(
     (photos / "one.png").write_bytes(encode_png(moving_frames(1)[0][:50, :60]))
     told = good(
         edge_cls(
-            "bench", "pipeline", str(tiny), "--source", str(photos), "--memory", str(tmp_path / "taught.db"),
+            "bench", str(tiny), "--source", str(photos), "--memory", str(tmp_path / "taught.db"),
             "--threads", "1", "--frames", "1",
         )
     )  # fmt: skip
@@ -71,21 +71,12 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(
 ) -> None:
     both = edge_cls("bench", str(tiny), "--examples", "20", "--memory", str(tmp_path / "taught.db"))
     assert (both.returncode, both.stdout) == (78, "")
-    assert both.stderr.startswith("error: --examples makes a memory of its own, and --memory names another")
+    assert both.stderr.startswith("error: --examples and --memory cannot be combined")
     (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
     model = toy_model.write_mean_color(tmp_path / "mean.tflite")
     mute = edge_cls("bench", str(model), "--labels", str(tmp_path / "labels.txt"), "--examples", "20")
     assert (mute.returncode, mute.stdout) == (78, "")
     assert "has no embedding, and cannot be taught examples; make one with" in mute.stderr
-    assert edge_cls("bench", "nothing.tflite").stderr == edge_cls("bench", "pipeline", "nothing.tflite").stderr
-
-
-def test_the_help_tells_of_all_benchmarks(edge_cls: EdgeCls) -> None:
-    told = good(edge_cls("bench", "--help"))
-    assert '"edge-cls bench MODEL" is short for "edge-cls bench pipeline MODEL"' in told
-    assert {"pipeline", "memory"} <= {line.split()[0] for line in told.splitlines() if line.startswith("  ")}
-    assert "faiss" in good(edge_cls("bench", "memory", "--help"))
-    assert "--examples" in good(edge_cls("bench", "--json", "--help"))
 
 
 def test_frames_come_round_and_round_as_copies() -> None:

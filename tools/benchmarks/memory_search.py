@@ -1,7 +1,7 @@
-"""How fast the nearest of many examples are found: our vectors, faiss's flat index and scikit-learn's brute force.
+"""Speed of the nearest-neighbour search: `Vectors`, faiss's flat index and scikit-learn's brute force.
 
-All have the same vectors, are asked one query at a time on one thread, and take turns, so that what else the machine
-does hits them alike. What is told are ratios of medians: they mean something on another machine too.
+All hold the same vectors and get one query at a time on one thread. They take turns, so that other load on the machine
+affects them equally. The results are ratios of medians, which are comparable between machines.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.vectors import Vectors
 
 NEIGHBOURS = 5
+"""Neighbours per search."""
 QUERIES = 20
-"""How many different queries take turns."""
+"""Number of different queries, used in turn."""
 TIE = 1e-6
-"""Cosines that differ by less are equal."""
-_PART = 1024
+"""Cosines that differ by less than this count as equal."""
+_CHUNK = 1024
+"""Rows that are generated or compared at once."""
 _SCALE, _ZERO = 0.02, -128
 
 
 @dataclass(frozen=True)
 class SearchSpeed:
-    """The time of one search among `examples` vectors, each as a ratio to another's time; and the memory that it takes.
+    """Times of one search among `examples` vectors, as ratios between libraries, and the memory used.
 
-    scikit-learn's brute force is measured twice: by Euclid among unit vectors, of which those of the highest cosine are
-    the nearest, and by its metric "cosine", which makes unit vectors each time. `identical`: whether the neighbours, by
-    int8 and by float32, are those of brute force in float64 up to ties. `ram`: bytes of an int8 example, bookkeeping
-    included, to those of its vector; a part-filled block and the buffer count, as they do not grow with the memory.
+    scikit-learn's brute force is measured twice: with Euclidean distance between unit vectors, which gives the same
+    order as the cosine, and with its metric "cosine", which normalises the vectors in each search. `identical`: True if
+    both the int8 and the float32 search find the neighbours of a float64 brute-force search, up to ties. `ram`: bytes
+    per int8 example divided by the bytes of its vector; bookkeeping, a partly filled block and the search buffer are
+    included.
     """
 
     examples: int
@@ -51,7 +54,7 @@ class SearchSpeed:
 
 
 def search_speed(examples: int, *, dim: int, rounds: int, seed: int = 0) -> SearchSpeed:
-    """Measure among `examples` vectors of `dim` numbers: the medians of `rounds` searches by each."""
+    """Measure the search among `examples` vectors of `dim` dimensions: the median of `rounds` searches per library."""
     rng = np.random.default_rng(seed)
     values = _embeddings(examples, dim, rng)
     classes = np.arange(examples) % max(2, examples // 20)
@@ -59,18 +62,18 @@ def search_speed(examples: int, *, dim: int, rounds: int, seed: int = 0) -> Sear
         QuantizedVector(row, _SCALE, _ZERO).dequantize() for row in _embeddings(QUERIES, dim, np.random.default_rng(1))
     ]
     tracemalloc.start()
-    whole = _filled(Vectors(np.int8), values)
-    whole.dots(queries[0])  # its buffer counts too
+    quantized = _filled(Vectors(np.int8), values)
+    quantized.dots(queries[0])  # allocates the search buffer, which is included
     ram = tracemalloc.get_traced_memory()[0] / (examples * dim)
     tracemalloc.stop()
     floats = _filled(Vectors(np.float32), values)
     units = floats.rows()
     units /= np.linalg.norm(units, axis=1, keepdims=True)
-    identical = all(_agree(vectors, units, query) for vectors in (whole, floats) for query in queries)
+    identical = all(_agree(vectors, units, query) for vectors in (quantized, floats) for query in queries)
     with threadpool_limits(1):
         medians = _medians(
             {
-                "int8": _by_vectors(whole, classes),
+                "int8": _by_vectors(quantized, classes),
                 "float32": _by_vectors(floats, classes),
                 "faiss": _by_faiss(units, classes),
                 "sklearn": _by_sklearn(units, classes, "euclidean"),
@@ -92,7 +95,7 @@ def search_speed(examples: int, *, dim: int, rounds: int, seed: int = 0) -> Sear
 
 
 Search = Callable[[NDArray[np.float32]], object]
-"""Takes a query, float32 (dim,), and says its class."""
+"""Takes a query, float32 (dim,), and returns its class."""
 
 
 def _by_vectors(vectors: Vectors, classes: NDArray[np.int64]) -> Search:
@@ -117,12 +120,12 @@ def _medians(searches: dict[str, Search], queries: list[NDArray[np.float32]], ro
             start = time.perf_counter()
             search(queries[turn % len(queries)])
             seconds[name].append(time.perf_counter() - start)
-    # The first round fills caches and buffers.
+    # The first round fills caches and buffers, so it is dropped.
     return {name: float(np.median(taken[1:])) for name, taken in seconds.items()}
 
 
 def _agree(vectors: Vectors, units: NDArray[np.float32], query: NDArray[np.float32]) -> bool:
-    exact = np.concatenate([part.astype(np.float64) @ query for part in _parts(units)]) / np.linalg.norm(
+    exact = np.concatenate([chunk.astype(np.float64) @ query for chunk in _chunks(units)]) / np.linalg.norm(
         query.astype(np.float64)
     )
     found, cosines = vectors.nearest(query, NEIGHBOURS)
@@ -131,8 +134,8 @@ def _agree(vectors: Vectors, units: NDArray[np.float32], query: NDArray[np.float
     return distinct and bool((np.abs(exact[found] - best) < TIE).all() and (np.abs(cosines - best) < TIE).all())
 
 
-def _parts(rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    return (rows[start : start + _PART] for start in range(0, len(rows), _PART))
+def _chunks(rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
 
 
 def _filled(vectors: Vectors, values: NDArray[np.int8]) -> Vectors:
@@ -142,9 +145,9 @@ def _filled(vectors: Vectors, values: NDArray[np.int8]) -> Vectors:
 
 
 def _embeddings(count: int, dim: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Return vectors like those of a network that ends in ReLU and pooling: many small numbers, a few large."""
+    """Return int8 vectors distributed like ReLU features after pooling: many small values and a few large ones."""
     values = np.empty((count, dim), np.int8)
-    for start in range(0, count, _PART):
-        part = rng.exponential(30, (min(_PART, count - start), dim)).astype(np.float32)
-        values[start : start + _PART] = np.minimum(part, 255) + _ZERO
+    for start in range(0, count, _CHUNK):
+        chunk = rng.exponential(30, (min(_CHUNK, count - start), dim)).astype(np.float32)
+        values[start : start + _CHUNK] = np.minimum(chunk, 255) + _ZERO
     return values

@@ -1,8 +1,9 @@
-"""How long one invoke of a model takes, as a share of another's.
+"""Compares the inference times of two models.
 
-    python tools/invoke_ratio.py models/edge-embed.tflite tf2_mobilenet_v2_1.0_224_ptq.tflite
+    python tools/benchmarks/invoke_ratio.py models/edge-embed.tflite tf2_mobilenet_v2_1.0_224_ptq.tflite
 
-The two take turns, on one thread, so that whatever else the machine does slows both; the ratio is of their medians.
+The models are invoked in turn on one thread, so that other load on the machine slows both. The result is the ratio of
+the median times.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from edge_cls.model.file import read_model
 
 def main(
     model: Annotated[Path, typer.Argument(help="A .tflite file.")],
-    other: Annotated[Path, typer.Argument(help="The .tflite file to compare it with.")],
-    rounds: Annotated[int, typer.Option(min=10, help="Invokes of each.")] = 300,
+    other: Annotated[Path, typer.Argument(help="The .tflite file to compare with.")],
+    rounds: Annotated[int, typer.Option(min=10, help="Number of invokes of each model.")] = 300,
 ) -> None:
-    """Print the ratio of the median times of an invoke."""
+    """Print the ratio of the median invoke times."""
     with quiet_native_libraries():
         interpreters = [Interpreter(read_model(path).network, threads=1) for path in (model, other)]
     rng = np.random.default_rng(0)

@@ -1,11 +1,11 @@
-"""Makes the table of the README: what each step from photos to an int8 model gives, by data set and backbone.
+"""Makes the README's table of accuracies by data set and backbone, for each step from photos to an int8 model.
 
-    python tools/accuracy_table.py FLOWERS GROCERY --backbone builtin --backbone mobilenet_v2_1.0_224.weights.h5
+    python tools/benchmarks/accuracy_table.py FLOWERS GROCERY --backbone builtin --backbone NAME.weights.h5
 
-*Regression* is scikit-learn's logistic regression on the frozen embeddings, *frozen* and *fine-tuned* are what
-'edge-cls train' gives without and with --fine-tune. Regularisation, stopping and the choice between the two are made on
-validation photos; all figures are of the test photos. A set with a test folder has its own test photos; of the others
-each figure is the mean over `--seeds` splits. The int8 figures are those of the bytes that ship.
+*Regression* is scikit-learn's logistic regression on the frozen embeddings; *frozen* and *fine-tuned* are the results
+of 'edge-cls train' without and with --fine-tune. Regularisation, early stopping and the choice between the two use the
+validation photos; all figures are measured on the test photos. If a data set has a test folder, its photos are used;
+otherwise each figure is the mean over `--seeds` random splits. The int8 figures are those of the file that ships.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ COLUMNS = ("data set", "backbone", "test photos", "regression", "frozen", "int8"
 
 @dataclass(frozen=True)
 class Row:
-    """Accuracies on one split, in [0, 1]; a pair is float, int8. `agreement` is that of the fine-tuned pair."""
+    """Accuracies on one split, in [0, 1]; a pair is (float, int8).
+
+    `agreement` is the share of photos with the same predicted class in the fine-tuned float and int8 networks, `picked`
+    whether the fine-tuned backbone was chosen on the validation photos.
+    """
 
     photos: int
     regression: float
@@ -41,13 +45,13 @@ class Row:
 
 
 def main(
-    data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class, or with splits.")],
-    backbone: Annotated[list[str], typer.Option(help="Backbones, as 'edge-cls train' takes them.")],
-    seeds: Annotated[int, typer.Option(min=1, help="How many splits of a set that has no test folder.")] = 3,
-    fine_tune: Annotated[Literal["last", "all"], typer.Option(help="What learns further.")] = "all",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes of a fine-tuning at most.")] = 10,
+    data: Annotated[list[Path], typer.Argument(help="Data sets: one folder per class, or one per split.")],
+    backbone: Annotated[list[str], typer.Option(help="Backbone, as for 'edge-cls train'; may be repeated.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Number of random splits, if a data set has no test folder.")] = 3,
+    fine_tune: Annotated[Literal["last", "all"], typer.Option(help="Layers to fine-tune.")] = "all",
+    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of fine-tuning.")] = 10,
 ) -> None:
-    """Print the table, in Markdown."""
+    """Print the table in Markdown."""
     with quiet_native_libraries():
         from edge_cls_tools.dataset.loading import load_dataset, split_folders
         from edge_cls_tools.training.fine_tuning import Recipe
@@ -82,7 +86,7 @@ def _row(dataset: Dataset, spec: str, recipe: Recipe) -> Row:
 
 
 def _regression(dataset: Dataset, spec: str) -> float:
-    """Return the test accuracy of scikit-learn's logistic regression, its C chosen by the validation accuracy."""
+    """Return the test accuracy of scikit-learn's logistic regression; C is chosen by the validation accuracy."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -1,4 +1,4 @@
-"""What a memory costs on the disk, and how its costs grow with it. Crops and vectors are random bytes."""
+"""Disk space and times of a memory file, and how they grow with its size. Crops and vectors are random bytes."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ from edge_cls.learning.vectors import Vectors
 from edge_cls.memory.store import Memory, Record
 
 CROP = 12_000
-"""Bytes of the crop of a photo, 256 pixels wide."""
+"""Bytes of a crop: about those of a photo 256 pixels wide."""
 _SPACE = "bench"
-_TURNS = 40
+_REPEATS = 40
+"""Calls per measured action; the median is used."""
 
 
 @dataclass(frozen=True)
 class StorageCost:
-    """What a memory of `examples` costs.
+    """The costs of a memory with `examples` examples, as ratios.
 
-    `disk`: bytes of the file to those of its vectors and crops. `load`: the time to open and read it into RAM, to that
-    of putting the same vectors there. `add`: the time of one durable teach, to that in the smallest memory measured.
-    `follow`: the time to find that nobody has changed anything, to that of one search among a thousand vectors; and
-    `follow_reads`: how many bytes that reads from files (None where the system does not say).
+    `disk`: bytes of the file divided by the bytes of its vectors and crops. `load`: the time to open the file and read
+    it into RAM, divided by the time to append the same vectors in RAM. `add`: the time to store one example durably,
+    divided by that time in the smallest memory measured. `poll`: the time to find that the file has not changed,
+    divided by the time of one search among a thousand vectors. `poll_bytes`: the bytes read from files by such a poll,
+    None if the operating system does not count them.
     """
 
     examples: int
     disk: float
     load: float
     add: float
-    follow: float
-    follow_reads: int | None
+    poll: float
+    poll_bytes: int | None
 
 
 def storage_costs(counts: list[int], *, dim: int, folder: Path | None = None) -> list[StorageCost]:
-    """Measure memories of `counts` examples of `dim` numbers, made in `folder`, of the system's own for such things."""
+    """Measure memories of `counts` examples with `dim` dimensions, created in `folder` (default: the temporary one)."""
     search = _search_time(dim)
     costs: list[StorageCost] = []
     first_add: float | None = None
@@ -54,10 +56,10 @@ def storage_costs(counts: list[int], *, dim: int, folder: Path | None = None) ->
             load, fill = _load_times(path)
             with Memory(path) as memory:
                 memory.examples()
-                follow, reads = _median(memory.changes), _bytes_read(memory.changes)
+                poll, poll_bytes = _median(memory.changes), _bytes_read(memory.changes)
                 add = _median(functools.partial(_teach, memory, dim, np.random.default_rng(1)))
         first_add = first_add or add
-        costs.append(StorageCost(count, disk, load / fill, add / first_add, follow / search, reads))
+        costs.append(StorageCost(count, disk, load / fill, add / first_add, poll / search, poll_bytes))
     return costs
 
 
@@ -75,7 +77,7 @@ def _teach(memory: Memory, dim: int, rng: np.random.Generator) -> None:
 
 
 def _load_times(path: Path) -> tuple[float, float]:
-    """Return the time from the file to vectors in RAM, and that of the second half of the way."""
+    """Return the seconds to read a file into vectors in RAM, and the part of them spent on filling the vectors."""
     start = time.perf_counter()
     with Memory(path) as memory:
         examples = memory.examples()
@@ -98,7 +100,7 @@ def _search_time(dim: int) -> float:
 
 def _median(action: Callable[[], object]) -> float:
     seconds = []
-    for _ in range(_TURNS):
+    for _ in range(_REPEATS):
         start = time.perf_counter()
         action()
         seconds.append(time.perf_counter() - start)
@@ -106,7 +108,7 @@ def _median(action: Callable[[], object]) -> float:
 
 
 def _bytes_read(action: Callable[[], object]) -> int | None:
-    """Return how many bytes `action` reads by system calls, from whatever cache they come."""
+    """Return how many bytes `action` reads by system calls, cached or not; None if the system does not count them."""
     counters = Path("/proc/self/io")
     if not counters.exists():
         return None
@@ -116,7 +118,7 @@ def _bytes_read(action: Callable[[], object]) -> int | None:
 
     so_far()
     before = so_far()
-    own = so_far() - before  # what looking at it costs
+    own = so_far() - before  # bytes read by the measurement itself
     before = so_far()
     action()
     return so_far() - before - own

@@ -1,10 +1,10 @@
-"""Makes the table of models/README.md: what one change to the method of distillation gives.
+"""Makes the ablation table of models/README.md: each row is the distillation with one thing changed.
 
-    python tools/distillation_table.py RUN DATA...
+    python tools/benchmarks/distillation_table.py RUN DATA...
 
-RUN is the folder of a distillation: its cached views are used, the first of each photo. Every row is a short training
-from the same random weights, with one thing changed in `distillation/distillation.py`. The change is said to the module
-from outside, so that what was tried and given up leaves no option behind.
+RUN is the folder of a distillation. The first cached view of each photo is used. Every row is a short training from the
+same random weights, with one change to the modules in `edge_cls_tools/distillation`. The changes are patched in here,
+so that rejected variants leave no option behind in the package.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ SIZE = 64
 
 
 def main(
-    run: Annotated[Path, typer.Argument(help="The folder of a distillation, for its cached views.")],
-    data: Annotated[list[Path], typer.Argument(help="Folders with a folder a class.")],
-    passes: Annotated[int, typer.Option(min=1, help="Passes over the photos in each training.")] = 2,
-    only: Annotated[list[str] | None, typer.Option(help="Rows to make.", show_default="all")] = None,
+    run: Annotated[Path, typer.Argument(help="Folder of a distillation, for its cached views.")],
+    data: Annotated[list[Path], typer.Argument(help="Data sets: one folder per class.")],
+    passes: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Rows to make; may be repeated.", show_default="all")] = None,
 ) -> None:
-    """Print the table, in Markdown."""
+    """Print the table in Markdown."""
     with quiet_native_libraries():
         import keras
 
@@ -71,7 +71,7 @@ def _first_views(run: Path) -> Any:
 
 
 def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Return what each row changes: the recipe, or a name of the module."""
+    """Return for each row its recipe and the names to patch."""
     import keras
 
     from edge_cls_tools.backbones.backbones import mobilenet_v2
@@ -96,12 +96,12 @@ def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
         "embedding of 640": (usual, one_size | {"mobilenet_v2": narrow}),
         "64 components": (usual, one_size | {"COMPONENTS": 64}),
         "all 1280 components": (usual, one_size | {"COMPONENTS": 1280}),
-        "no square root": (usual, one_size | {"_root": _as_it_is}),
+        "no square root": (usual, one_size | {"_root": _unchanged}),
         "cosine and relational loss": (usual, one_size | {"LOSS": _relational}),
     }
 
 
-def _as_it_is(embeddings: NDArray[np.float16]) -> NDArray[np.float32]:
+def _unchanged(embeddings: NDArray[np.float16]) -> NDArray[np.float32]:
     return embeddings.astype(np.float32)
 
 
@@ -111,7 +111,7 @@ def _of_640(layer: Any) -> Any:
 
 
 def _relational(targets: Any, predicted: Any) -> Any:
-    """Minus the cosine, and how much the likeness to the other targets of the batch differs (0.3 x KL, at 0.1)."""
+    """Minus the cosine, plus 0.3 x the KL divergence of the similarities to the other targets (temperature 0.1)."""
     from keras import ops
 
     predicted = ops.normalize(predicted, axis=-1)

@@ -1,10 +1,10 @@
-"""How often an int8 MobileNetV2 gives the answer of its float self, on photos of ImageNet's classes.
+"""Measures how often an int8 MobileNetV2 and its float network predict the same class on ImageNet photos.
 
-    python tools/imagenet_agreement.py mobilenet_v2_1.0_224_imagenet.weights.h5 VALIDATION --calibration PHOTOS
+    python tools/benchmarks/imagenet_agreement.py WEIGHTS.weights.h5 VALIDATION --calibration PHOTOS
 
-The weights are those of `keras.applications.MobileNetV2` with its 1000-class top. VALIDATION holds `images/` and
-`labels.csv` with the columns `file` and `index0_999`. The int8 ranges are those of other photos, in folders or tar
-archives, evenly chosen; none of them should be among those that are measured.
+WEIGHTS is `keras.applications.MobileNetV2` with its 1000-class top layer. VALIDATION contains `images/` and
+`labels.csv` with the columns `file` and `index0_999`. The calibration photos, evenly chosen from folders or tar
+archives, should not overlap with the validation photos.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def main(
-    weights: Annotated[Path, typer.Argument(help="mobilenet_v2_<alpha>_<size>....weights.h5, with its top.")],
-    validation: Annotated[Path, typer.Argument(help="The folder of labels.csv and images/.")],
-    calibration: Annotated[list[Path], typer.Option(help="Folders of photos that set the int8 ranges.")],
-    images: Annotated[int, typer.Option(min=1, help="How many of them.")] = 100,
+    weights: Annotated[Path, typer.Argument(help="mobilenet_v2_<alpha>_<size>....weights.h5, with the top layer.")],
+    validation: Annotated[Path, typer.Argument(help="Folder with labels.csv and images/.")],
+    calibration: Annotated[list[Path], typer.Option(help="Folders of photos for the quantisation ranges.")],
+    images: Annotated[int, typer.Option(min=1, help="Number of calibration photos.")] = 100,
 ) -> None:
-    """Print float and int8 top-1, their agreement, and what each remedy gave."""
+    """Print float and int8 top-1 accuracy, their agreement, and the effect of each correction."""
     with quiet_native_libraries():
         import keras
 
@@ -51,15 +51,17 @@ def main(
         truth = np.array([int(row["index0_999"]) for row in rows])
         networks = [Interpreter(network) for network in (made.float32, made.int8)]
         places = [[output.name for output in network.outputs].index("probability") for network in networks]
-        answers: list[list[int]] = [[], []]
+        predictions: list[list[int]] = [[], []]
         for batch in batches([validation / "images" / row["file"] for row in rows], contract, lambda _: None):
             for given in zip(normalize(batch), batch, strict=True):
                 for which, image in enumerate(given):
-                    answers[which].append(int(networks[which].invoke(image)[places[which]].argmax()))
-    exact, int8 = np.array(answers)
+                    predictions[which].append(int(networks[which].invoke(image)[places[which]].argmax()))
+    exact, int8 = np.array(predictions)
     for remedy in made.remedies:
-        kept = "" if remedy.kept else " (left out)"
-        typer.echo(f"{remedy.name}: embedding {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with it{kept}")
+        kept = "" if remedy.kept else " (not applied)"
+        typer.echo(
+            f"{remedy.name}: SQNR of the embedding {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with{kept}"
+        )
     typer.echo(f"float top-1 {(exact == truth).mean():.1%}, int8 top-1 {(int8 == truth).mean():.1%}")
     typer.echo(f"agreement {(exact == int8).mean():.2%} of {len(rows)} photos")
 
