@@ -95,13 +95,13 @@ class Replay:
         if self._period:
             self._clock.sleep(max(0.0, self._due - self._clock.monotonic()))
             self._due = max(self._due, self._clock.monotonic() - self._period) + self._period
-        origin = FrameInfo(self._index, self._clock.time(), self._clock.monotonic(), "bench")
+        info = FrameInfo(self._index, self._clock.time(), self._clock.monotonic(), "bench")
         image = self._frames[self._index % len(self._frames)]
         self._index += 1
         if into is None or into.shape != image.shape:
-            return CapturedFrame(origin, image.copy())
+            return CapturedFrame(info, image.copy())
         np.copyto(into, image)
-        return CapturedFrame(origin, into)
+        return CapturedFrame(info, into)
 
     def close(self) -> None:
         """There is nothing to let go of."""

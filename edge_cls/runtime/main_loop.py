@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from edge_cls.classifier import Classifier, Prediction
-from edge_cls.errors import EdgeClsError, LabelError, MemoryFileError, SourceError, one_line
-from edge_cls.memory.database import DamagedFile
+from edge_cls.errors import EdgeClsError, SourceError, one_line
 from edge_cls.runtime.commands import execute
+from edge_cls.runtime.memory_follower import MemoryFollower
 from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.pipeline import Inferred, Pipeline
 from edge_cls.runtime.ports import Clock, Command, CommandResult, FrameSource, Panel, Supervisor
@@ -26,7 +26,6 @@ CAMERA_TIMEOUT_S = 90.0
 """Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
 _RECORDING = CameraState("running", "running")
 MAX_QUEUED_COMMANDS = 16
-_FIRST_RETRY, _LONGEST_RETRY = 1.0, 30.0
 
 
 class MainLoop:
@@ -61,9 +60,8 @@ class MainLoop:
         self._reload = reload
         self._commands: deque[Command] = deque()
         self.stopping = self._reload_wanted = self._ready = False
-        self._memory_problem: str | None = None
+        self._follower = MemoryFollower(clock)
         self._refused: str | None = None
-        self._retry_at, self._retry_after = 0.0, _FIRST_RETRY
         self._lost = 0
         self._told: tuple[CameraState, tuple[str, ...]] | None = None
         if self._camera is not None:
@@ -117,20 +115,20 @@ class MainLoop:
 
     def _predict(self, inferred: Inferred[Classifier]) -> None:
         now, add = self._clock.monotonic, self._pipeline.stages.add
-        self._follow()
+        self._follower.follow(self._pipeline.engine)
         began = now()
         prediction = inferred.engine.decide(inferred.outputs)
         judged = now()
-        origin, states = inferred.origin, self.states
+        info, states = inferred.info, self.states
         transition = None
         # What was under way when its camera failed is told; but all that it shows has left by now.
-        if origin.index >= self._lost:
-            transition = states.update(_scores(prediction), unknown=prediction.unknown, at=origin.moment)
+        if info.index >= self._lost:
+            transition = states.update(_scores(prediction), unknown=prediction.unknown, at=info.moment)
         smoothed = now()
-        latency = smoothed - origin.captured
-        self._offer(Result(origin, prediction, latency, states.state))
+        latency = smoothed - info.captured
+        self._offer(Result(info, prediction, latency, states.state))
         if transition is not None:
-            self._tell(transition, origin, latency)
+            self._tell(transition, info, latency)
         published = now()
         add("head", judged - began)
         add("smooth", smoothed - judged)
@@ -177,39 +175,14 @@ class MainLoop:
             self._lost = state.frames
             self._pipeline.forget_latest()
             if (transition := self.states.reset(self._clock.monotonic())) is not None:
-                origin = FrameInfo(self.done, self._clock.time(), self._clock.monotonic(), "camera")
-                self._tell(transition, origin, 0.0)
+                info = FrameInfo(self.done, self._clock.time(), self._clock.monotonic(), "camera")
+                self._tell(transition, info, 0.0)
 
-    def _follow(self) -> None:
-        """Learn what others taught. A memory that cannot be read is tried again later."""
-        now = self._clock.monotonic()
-        if self._memory_problem is not None and now < self._retry_at:
-            return
-        classifier = self._pipeline.engine
-        try:
-            try:
-                classifier.reload_changes()
-            except DamagedFile as error:
-                log.error("%s", error)
-                if classifier.memory is not None:
-                    classifier.memory.repair()
-                    log.warning("%s", classifier.memory.recovered)
-                classifier.reload_changes()
-        except (MemoryFileError, LabelError) as error:
-            if self._memory_problem is None:
-                log.warning("%s; going on with what was known", error)
-            self._memory_problem = str(error)
-            self._retry_at, self._retry_after = now + self._retry_after, min(2 * self._retry_after, _LONGEST_RETRY)
-        else:
-            if self._memory_problem is not None:
-                log.info("the memory can be read again")
-            self._memory_problem, self._retry_after = None, _FIRST_RETRY
-
-    def _tell(self, transition: Transition, origin: FrameInfo, latency: float) -> None:
+    def _tell(self, transition: Transition, info: FrameInfo, latency: float) -> None:
         label = transition.label or transition.previous
         fields = {"EDGE_CLS_EVENT": transition.kind, "EDGE_CLS_LABEL": label}
         log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
-        self._offer(Event(origin, transition, latency))
+        self._offer(Event(info, transition, latency))
 
     def _answer(self, result: CommandResult) -> None:
         if self.panel is not None:
@@ -239,7 +212,7 @@ class MainLoop:
         governor = self._pipeline.governor
         problems = [
             self._refused,
-            self._memory_problem,
+            self._follower.problem,
             self._pipeline.engine.model.problem,
             None if governor is None else governor.reason,
         ]

@@ -17,6 +17,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from edge_cls.images.preprocess import Frame
 from edge_cls.model.model import Outputs
 from edge_cls.runtime.frame_rate import FrameRateGovernor
+from edge_cls.runtime.handoff import Handoff
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 from edge_cls.runtime.timings import Stages
@@ -28,7 +29,6 @@ STOP = 1.0
 STALE = 2.0
 """Seconds after which the newest frame is of the past: what is there now may be something else."""
 _SLICE = 0.25
-T = TypeVar("T")
 EngineT = TypeVar("EngineT", bound="Engine")
 
 
@@ -46,67 +46,16 @@ class Engine(Protocol):
 class Inferred(Generic[EngineT]):
     """What `engine` made of a frame."""
 
-    origin: FrameInfo
+    info: FrameInfo
     engine: EngineT
     outputs: Outputs
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared(Generic[EngineT]):
-    origin: FrameInfo
+    info: FrameInfo
     engine: EngineT
     pixels: Frame
-
-
-class Handoff(Generic[T]):
-    """The one item between two threads.
-
-    `put` replaces an item that nobody took yet, or, with `wait`, waits until it was taken.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._item: T | None = None
-        self._woken = False
-        self.closed = False
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether no item is left, and none will come."""
-        with self._changed:
-            return self.closed and self._item is None
-
-    def put(self, item: T, *, wait: bool) -> T | None:
-        """Hand over `item`. Returns what it replaced; once the hand-off is closed, that is the item itself."""
-        with self._changed:
-            while wait and self._item is not None and not self.closed:
-                self._changed.wait()
-            if self.closed:
-                return item
-            replaced, self._item = self._item, item
-            self._changed.notify_all()
-            return replaced
-
-    def take(self, timeout: float | None = None) -> T | None:
-        """Return the item, waiting for it; None after `timeout` seconds, once woken, or once closed and empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self.closed or self._woken, timeout)
-            self._woken = False
-            item, self._item = self._item, None
-            self._changed.notify_all()
-            return item
-
-    def wake(self) -> None:
-        """Let `take` return at once, now or the next time, with an item or without."""
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Say that no more items come, or are wanted."""
-        with self._changed:
-            self.closed = True
-            self._changed.notify_all()
 
 
 class Pipeline(Generic[EngineT]):
@@ -169,7 +118,7 @@ class Pipeline(Generic[EngineT]):
                 return None
             frame = self._latest
             image = frame.image.copy() if frame.detail is None else frame.detail().copy()
-            return CapturedFrame(frame.origin, image)
+            return CapturedFrame(frame.info, image)
 
     def forget_latest(self) -> None:
         """Let `snapshot` give nothing until the next frame: the camera has failed, and the last one is of the past."""
@@ -219,13 +168,13 @@ class Pipeline(Generic[EngineT]):
             if self.governor is not None:
                 while not live and not self._prepared.closed and (early := self.governor.wait_s(now())) > 0:
                     self._clock.sleep(min(early, _SLICE))
-                if not self.governor.due(frame.origin.captured if live else now()) and live:
+                if not self.governor.due(frame.info.captured if live else now()) and live:
                     continue
             began = now()
             engine = self.engine
             pixels = engine.prepare(frame.image, self._free.pop() if self._free else None)
             self.stages.add("preprocess", now() - began)
-            replaced = self._prepared.put(_Prepared(frame.origin, engine, pixels), wait=not live)
+            replaced = self._prepared.put(_Prepared(frame.info, engine, pixels), wait=not live)
             if replaced is not None:
                 self.dropped += 1
                 self._free.append(replaced.pixels)
@@ -238,5 +187,5 @@ class Pipeline(Generic[EngineT]):
             outputs = prepared.engine.infer(prepared.pixels)
             self.stages.add("invoke", now() - began)
             self._free.append(prepared.pixels)
-            if self._inferred.put(Inferred(prepared.origin, prepared.engine, outputs), wait=not live) is not None:
+            if self._inferred.put(Inferred(prepared.info, prepared.engine, outputs), wait=not live) is not None:
                 self.dropped += 1

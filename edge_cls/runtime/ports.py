@@ -27,7 +27,7 @@ class Clock(Protocol):
 class CapturedFrame:
     """A frame as it came, RGB. `detail` gives the same view in more pixels, where the source has it, for crops."""
 
-    origin: FrameInfo
+    info: FrameInfo
     image: Frame
     detail: Callable[[], Frame] | None = None
 

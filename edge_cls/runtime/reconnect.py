@@ -100,7 +100,7 @@ class Camera:
         if self.alive - self._opened_at >= self._wait:
             self._wait = FIRST_WAIT
         self._tell("running", "running")
-        frame = replace(frame, origin=replace(frame.origin, index=self._index))
+        frame = replace(frame, info=replace(frame.info, index=self._index))
         self._index += 1
         return frame
 

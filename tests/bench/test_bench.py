@@ -85,7 +85,7 @@ def test_frames_come_round_and_round_as_copies() -> None:
     into = np.empty_like(frames[0])
     seen = [source.read(into) for _ in range(4)]
     assert all(frame.image is into for frame in seen)
-    assert [frame.origin.index for frame in seen] == [0, 1, 2, 3]
+    assert [frame.info.index for frame in seen] == [0, 1, 2, 3]
     np.testing.assert_array_equal(into, frames[0])
     other = source.read(np.empty((2, 2, 3), np.uint8)).image
     np.testing.assert_array_equal(other, frames[1])
@@ -96,9 +96,9 @@ def test_frames_come_round_and_round_as_copies() -> None:
 def test_frames_come_at_their_time_and_what_was_missed_is_not_made_up_for() -> None:
     clock = FakeClock(100.0)
     source = Replay(moving_frames(1), clock=clock, period=2.0)
-    times = [source.read().origin.captured for _ in range(3)]
+    times = [source.read().info.captured for _ in range(3)]
     clock.sleep(11.0)
-    times += [source.read().origin.captured for _ in range(3)]
+    times += [source.read().info.captured for _ in range(3)]
     assert times == [100.0, 102.0, 104.0, 115.0, 115.0, 117.0]
 
 

@@ -85,7 +85,7 @@ def test_a_frame_is_the_one_of_the_first_edge_and_not_of_the_moment_it_was_belie
     rig.clock.sleep(rig.debounce_s)
     frame = commands.get(timeout=PATIENCE).frame
     assert frame is not None
-    assert frame.origin.index == 1
+    assert frame.info.index == 1
 
 
 def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Camera) -> None:
@@ -107,7 +107,7 @@ def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Ca
     rig.contact("mug", False)
     go_on.set()
     told = [asked.get(timeout=PATIENCE) for _ in range(4)][1:]
-    assert [(command.action, command.frame and command.frame.origin.index) for command in told] == [
+    assert [(command.action, command.frame and command.frame.info.index) for command in told] == [
         ("teach", 1),
         ("background", 2),
         ("teach", 3),

@@ -56,14 +56,14 @@ def test_a_press_is_one_wish_with_the_frame_of_its_moment(rig: Rig, camera: Came
     (command,) = until_undo(rig, commands)
     assert (command.action, command.label, command.held, command.timestamp) == ("teach", "mug", False, moment)
     assert command.frame is not None
-    assert (command.frame.origin.index, camera.number) == (1, 1)
+    assert (command.frame.info.index, camera.number) == (1, 1)
 
 
 def test_every_press_has_a_frame_of_its_own(rig: Rig, commands: Commands) -> None:
     for what in ("mug", "background", "mug"):
         press(rig, what)
     asked = until_undo(rig, commands)
-    assert [(command.action, command.label, command.frame and command.frame.origin.index) for command in asked] == [
+    assert [(command.action, command.label, command.frame and command.frame.info.index) for command in asked] == [
         ("teach", "mug", 1),
         ("background", None, 2),
         ("teach", "mug", 3),
@@ -83,7 +83,7 @@ def test_held_it_goes_on_at_a_steady_rate_with_fresh_frames_until_it_is_let_go(r
     asked += until_undo(rig, commands)
     assert [command.held for command in asked] == [False, True, True, True, True]
     assert [command.timestamp - start for command in asked] == [0.0, *(rig.hold_s + n * rig.repeat_s for n in range(4))]
-    assert [command.frame and command.frame.origin.index for command in asked] == [1, 2, 3, 4, 5]
+    assert [command.frame and command.frame.info.index for command in asked] == [1, 2, 3, 4, 5]
 
 
 def test_undo_is_asked_once_however_long_it_is_held(rig: Rig, camera: Camera, commands: Commands) -> None:

@@ -60,7 +60,7 @@ class Endless:
         np.copyto(image, view)
         frame = CapturedFrame(FrameInfo(index, index / RATE, index / RATE, "endless"), image)
         if index % (10 * VISIT) == 0:
-            self.submit(Command("teach", index / RATE, "lesson", CapturedFrame(frame.origin, view)))
+            self.submit(Command("teach", index / RATE, "lesson", CapturedFrame(frame.info, view)))
             self.submit(Command("undo", index / RATE))
         return frame
 

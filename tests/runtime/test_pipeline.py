@@ -15,8 +15,9 @@ from edge_cls.classifier import Classifier
 from edge_cls.errors import ModelError, SourceError
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.frame_rate import FrameRateGovernor
+from edge_cls.runtime.handoff import Handoff
 from edge_cls.runtime.messages import FrameInfo
-from edge_cls.runtime.pipeline import STALE, STOP, Handoff, Inferred, Pipeline
+from edge_cls.runtime.pipeline import STALE, STOP, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import NumberEngine, image, images, number_of
@@ -43,7 +44,7 @@ def numbers(source: FrameSource, engine: NumberEngine | None = None) -> list[int
 def test_every_frame_of_a_recording_is_inferred_in_order() -> None:
     source = FakeSource(images(100))
     with pipeline(source) as running:
-        seen = [(inferred.origin.index, number_of(inferred.outputs)) for inferred in take_all(running)]
+        seen = [(inferred.info.index, number_of(inferred.outputs)) for inferred in take_all(running)]
     assert seen == [(number, number) for number in range(100)]
     assert running.dropped == 0
     assert source.closed
@@ -87,7 +88,7 @@ def test_of_a_live_source_the_newest_frame_wins() -> None:
     assert first is not None
     assert last is not None
     assert number_of(first.outputs) == 0
-    assert (last.origin.index, number_of(last.outputs)) == (3, 3)
+    assert (last.info.index, number_of(last.outputs)) == (3, 3)
     assert running.dropped == 2
 
 
@@ -207,7 +208,7 @@ def test_a_snapshot_is_a_copy_of_the_newest_frame() -> None:
         assert last_is_read.wait(PATIENCE)
         snapshot = running.snapshot()
         assert snapshot is not None
-        assert snapshot.origin.index == 4
+        assert snapshot.info.index == 4
         assert (snapshot.image == 4).all()
         assert snapshot.image.ctypes.data not in source.buffers
         running.forget_latest()

@@ -48,7 +48,7 @@ def test_a_camera_that_fails_is_closed_and_opened_again() -> None:
     assert first.closed
     assert not second.closed
     # They are numbered through.
-    assert [frame.origin.index for frame in read if frame] == [0, 1, 2, 3, 4]
+    assert [frame.info.index for frame in read if frame] == [0, 1, 2, 3, 4]
     camera.close()
     assert second.closed
     camera.close()

@@ -19,16 +19,16 @@ PATIENCE = 30.0
 """Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
 
 
-def origin(number: int) -> FrameInfo:
+def frame_info(number: int) -> FrameInfo:
     return FrameInfo(number, float(number), float(number), "fake")
 
 
 def result(number: int) -> Result:
-    return Result(origin(number), Prediction((), unknown=True), 0.01)
+    return Result(frame_info(number), Prediction((), unknown=True), 0.01)
 
 
 def event(number: int) -> Event:
-    return Event(origin(number), Transition("entered", "mug", None, 0.9, number, number, 3), 0.01)
+    return Event(frame_info(number), Transition("entered", "mug", None, 0.9, number, number, 3), 0.01)
 
 
 def status(number: int) -> Status:

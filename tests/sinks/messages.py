@@ -9,7 +9,7 @@ from edge_cls.runtime.messages import Event, FrameInfo, Result, Status
 from edge_cls.runtime.states import Transition
 
 
-def origin(number: int) -> FrameInfo:
+def frame_info(number: int) -> FrameInfo:
     return FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
 
 
@@ -20,11 +20,11 @@ def event(
     previous: str | None = None,
     kind: Literal["entered", "left", "changed"] = "entered",
 ) -> Event:
-    return Event(origin(number), Transition(kind, label, previous, 0.9, float(number), number - 0.5, 6), 0.01)
+    return Event(frame_info(number), Transition(kind, label, previous, 0.9, float(number), number - 0.5, 6), 0.01)
 
 
 def result(number: int, *scores: Score, unknown: bool = False, state: str | None = None) -> Result:
-    return Result(origin(number), Prediction(scores, unknown=unknown), 0.023, state)
+    return Result(frame_info(number), Prediction(scores, unknown=unknown), 0.023, state)
 
 
 def status(number: int, *problems: str, state: str | None = None) -> Status:

@@ -159,9 +159,9 @@ def event(number: int) -> Event:
 
 def others(number: int) -> list[Message]:
     prediction = Prediction((Score("mug \x1b[31m", 0.9),), unknown=False)
-    origin = FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
+    info = FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
     status = Status(1.7e9 + number, "running", "", None, ("hot",))
-    return [Result(origin, prediction, 0.01), Result(origin, Prediction((), unknown=True), 0.01), status]
+    return [Result(info, prediction, 0.01), Result(info, Prediction((), unknown=True), 0.01), status]
 
 
 def test_every_kind_that_is_wanted_is_taken_and_order_is_kept(case: Case) -> None:

@@ -16,7 +16,7 @@ from edge_cls.runtime.states import Transition
 from edge_cls.sinks import live
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeClock
-from tests.sinks.messages import event, origin, result, status
+from tests.sinks.messages import event, frame_info, result, status
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
@@ -106,7 +106,7 @@ def test_troubles_are_told_whole(screen: Screen) -> None:
 def test_the_last_events_and_notes_are_listed(screen: Screen) -> None:
     for number in range(6):
         screen.view.publish(event(number, f"label-{number}"))
-    screen.view.publish(Event(origin(6), Transition("changed", "cup", "mug", 0.61, 6.0, 5.0, 1), 0.01))
+    screen.view.publish(Event(frame_info(6), Transition("changed", "cup", "mug", 0.61, 6.0, 5.0, 1), 0.01))
     for number in range(3):
         screen.view.note(f"note {number}")
     text = screen.text

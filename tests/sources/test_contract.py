@@ -120,8 +120,8 @@ def test_frames_are_rgb_pictures_numbered_from_0(source: FrameSource) -> None:
     for index in range(FRAMES):
         frame = source.read()
         assert frame is not None
-        assert frame.origin.index == index
-        assert frame.origin.source
+        assert frame.info.index == index
+        assert frame.info.source
         assert frame.image.dtype == np.uint8
         assert frame.image.ndim == 3
         assert frame.image.shape[2] == 3
@@ -133,8 +133,8 @@ def test_capture_times_never_go_back_and_are_of_the_clock(source: FrameSource, s
     for _ in range(FRAMES):
         frame = source.read()
         assert frame is not None
-        assert before <= frame.origin.captured <= stage.clock.monotonic()
-        before = frame.origin.captured
+        assert before <= frame.info.captured <= stage.clock.monotonic()
+        before = frame.info.captured
         stage.clock.sleep(0.1)
 
 
@@ -144,8 +144,8 @@ def test_time_that_passes_between_two_frames_is_seen(adapter: FrameSource, stage
     second = adapter.read()
     assert first is not None
     assert second is not None
-    assert second.origin.captured - first.origin.captured == pytest.approx(5.0, abs=0.1)
-    assert second.origin.timestamp - first.origin.timestamp == pytest.approx(5.0, abs=0.1)
+    assert second.info.captured - first.info.captured == pytest.approx(5.0, abs=0.1)
+    assert second.info.timestamp - first.info.timestamp == pytest.approx(5.0, abs=0.1)
 
 
 def test_a_buffer_of_the_right_shape_is_used_and_the_frame_before_stays(adapter: FrameSource) -> None:

@@ -166,16 +166,16 @@ def test_a_frame_rate_that_cannot_be_chosen_is_refused(world: World) -> None:
 
 def test_a_frame_is_of_when_the_sensor_saw_it(world: World) -> None:
     source = opened(world)
-    origin = source.read().origin
+    info = source.read().info
     source.close()
-    assert origin.captured == pytest.approx(NOW - 0.02, abs=1e-6)
-    assert origin.timestamp == pytest.approx(NOW - 0.02, abs=1e-6)
+    assert info.captured == pytest.approx(NOW - 0.02, abs=1e-6)
+    assert info.timestamp == pytest.approx(NOW - 0.02, abs=1e-6)
 
 
 def test_a_camera_that_does_not_say_when_is_taken_to_mean_now(world: World) -> None:
     world.stamped = False
     source = opened(world)
-    assert source.read().origin.captured == NOW
+    assert source.read().info.captured == NOW
     source.close()
 
 

@@ -41,7 +41,7 @@ def test_photos_come_by_name_and_are_named(tmp_path: Path) -> None:
     source = ImagesSource.below(folder, clock=FakeClock())
     frames = [source.read() for _ in range(4)]
     expected = [folder / "0.png", folder / "2.png", folder / "below" / "1.png", folder / "below" / "3.png"]
-    assert [frame and frame.origin.source for frame in frames] == [str(path) for path in expected]
+    assert [frame and frame.info.source for frame in frames] == [str(path) for path in expected]
 
 
 def test_a_photo_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_an_animated_gif_is_a_video(tmp_path: Path) -> None:
 def test_the_demo_keeps_30_frames_a_second_by_the_clock() -> None:
     clock = FakeClock(NOW)
     source = demo_source(clock)
-    captured = [frame.origin.captured - NOW for frame in (source.read() for _ in range(4)) if frame]
+    captured = [frame.info.captured - NOW for frame in (source.read() for _ in range(4)) if frame]
     assert captured == pytest.approx([0, 1 / 30, 2 / 30, 3 / 30], abs=1e-6)
     assert clock.monotonic() - NOW == pytest.approx(3 / 30, abs=1e-6)
 
@@ -105,4 +105,4 @@ def test_the_position_of_a_frame_is_by_the_rate_that_the_video_tells(tmp_path: P
     source = VideoSource(write_video(tmp_path / "red.avi"), clock=FakeClock())
     read = [source.read() for _ in range(3)]
     source.close()
-    assert [frame and frame.origin.position for frame in read] == pytest.approx([0.0, 0.04, 0.08])
+    assert [frame and frame.info.position for frame in read] == pytest.approx([0.0, 0.04, 0.08])

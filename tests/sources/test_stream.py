@@ -93,7 +93,7 @@ def test_the_password_opens_the_stream_and_is_told_to_nobody(known: bool, capfd:
         url = f"http://user:{secret}@127.0.0.1:{server.port}/video?pwd={secret}"
         if known:
             source = StreamSource(url, clock=FakeClock(), stall_s=PATIENCE)
-            told = str(source.read().origin)
+            told = str(source.read().info)
             source.close()
             with pytest.raises(SourceError) as closed:
                 source.read()

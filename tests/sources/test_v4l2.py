@@ -65,16 +65,16 @@ def test_a_camera_that_does_as_it_was_asked_makes_no_noise(
 
 @pytest.mark.usefixtures("camera")
 def test_a_frame_is_of_when_the_driver_took_it(device: str, clock: FakeClock) -> None:
-    origin = V4l2Source(device, clock=clock).read().origin
-    assert origin.captured == pytest.approx(NOW - 0.02, abs=1e-6)
-    assert origin.timestamp == pytest.approx(NOW - 0.02, abs=1e-6)
+    info = V4l2Source(device, clock=clock).read().info
+    assert info.captured == pytest.approx(NOW - 0.02, abs=1e-6)
+    assert info.timestamp == pytest.approx(NOW - 0.02, abs=1e-6)
 
 
 def test_a_driver_that_counts_from_elsewhere_is_not_believed(
     camera: type[FakeVideoCapture], device: str, clock: FakeClock
 ) -> None:
     camera.stamped = False
-    assert V4l2Source(device, clock=clock).read().origin.captured == NOW
+    assert V4l2Source(device, clock=clock).read().info.captured == NOW
 
 
 def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(

@@ -62,9 +62,9 @@ def test_frames_of_known_photos_come_in_their_colors_and_the_right_way_round(sou
         assert frame.image.shape == (480, 640, 3)
         assert buffer is None or frame.image is buffer
         buffer = frame.image
-        assert frame.origin.index == index
-        assert before is None or before < frame.origin.captured <= time.monotonic()
-        before = frame.origin.captured
+        assert frame.info.index == index
+        assert before is None or before < frame.info.captured <= time.monotonic()
+        before = frame.info.captured
         seen.add(color_of(frame.image))
     assert None not in seen
     assert len(seen) >= 3

@@ -126,9 +126,9 @@ class _Tour:
         if self._next == len(self.views):
             return None
         name, moment = self.views[self._next]
-        origin = FrameInfo(self._next, self._clock.time(), self._clock.monotonic(), name)
+        info = FrameInfo(self._next, self._clock.time(), self._clock.monotonic(), name)
         self._next += 1
-        return CapturedFrame(origin, self._camera.view(name, int(moment)))
+        return CapturedFrame(info, self._camera.view(name, int(moment)))
 
     def close(self) -> None:
         pass
@@ -153,7 +153,7 @@ def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Seq
         started = time.monotonic()
         with Pipeline(tour, classifier, clock=time) as pipeline:
             while (inferred := pipeline.take()) is not None:
-                name, moment = tour.views[inferred.origin.index]
+                name, moment = tour.views[inferred.info.index]
                 seen.append(_Seen(name, int(moment), classifier.decide(inferred.outputs)))
                 display.advance(task)
         seconds = time.monotonic() - started
