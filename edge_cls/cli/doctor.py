@@ -47,6 +47,6 @@ def _print(check: Check) -> None:
     from edge_cls.errors import one_line
 
     level = typer.style(f"{check.level:4}", fg=_COLORS[check.level], bold=check.level != "OK")
-    typer.echo(f"{level}  {check.name:14}  {one_line(check.found)}")
+    typer.echo(f"{level}  {check.name:14}  {one_line(check.message)}")
     if check.hint:
         typer.echo(f"{'':6}{'fix:':14}  {check.hint}")

@@ -1,4 +1,4 @@
-"""What a check finds, and what the appliance needs of the machine."""
+"""The result of a check, and what the configuration needs of the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Level(StrEnum):
-    """How bad it is: FAIL keeps the appliance from doing what it is set up for, or loses what it was taught."""
+    """Severity of a check. FAIL: the device cannot do its configured job, or will lose taught examples."""
 
     OK = "OK"
     WARN = "WARN"
@@ -17,19 +17,19 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One fact: what was `found`, and how to `hint` it, "" where there is nothing to."""
+    """The result of one check: the `message` says what was found; the `hint` fixes it, "" if the level is OK."""
 
     name: str
     level: Level
-    found: str
+    message: str
     hint: str = ""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the device is set up for. What it needs and lacks is a FAIL; what it merely could have is none.
+    """What the configuration uses. A missing part is a FAIL if it is used, otherwise a WARN or no result at all.
 
-    `v4l2`: the device file of its camera, absolute.
+    `v4l2` is the absolute path of the camera's device file.
     """
 
     picamera2: bool = False
@@ -41,16 +41,16 @@ class Needs:
     memory: Path | None = None
 
 
-def ok(name: str, found: str) -> Check:
-    """Return a check that found nothing wrong."""
-    return Check(name, Level.OK, found)
+def ok(name: str, message: str) -> Check:
+    """Return a check that found no problem."""
+    return Check(name, Level.OK, message)
 
 
-def warn(name: str, found: str, hint: str) -> Check:
-    """Return a check that found something to look after."""
-    return Check(name, Level.WARN, found, hint)
+def warn(name: str, message: str, hint: str) -> Check:
+    """Return a check that found a problem that does not stop the device yet."""
+    return Check(name, Level.WARN, message, hint)
 
 
-def fail(name: str, found: str, hint: str) -> Check:
-    """Return a check that found something that has to be mended."""
-    return Check(name, Level.FAIL, found, hint)
+def fail(name: str, message: str, hint: str) -> Check:
+    """Return a check that found a problem that must be fixed."""
+    return Check(name, Level.FAIL, message, hint)

@@ -60,7 +60,7 @@ def test_json_says_the_same(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Mac
     assert checks["disk"] == {
         "name": "disk",
         "level": "FAIL",
-        "found": "0.0 of 32.0 GB are free at /",
+        "message": "0.0 of 32.0 GB are free at /",
         "hint": "sudo apt clean && sudo journalctl --vacuum-size=50M",
     }
     assert checks["model"]["level"] == "FAIL"

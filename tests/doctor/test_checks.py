@@ -35,7 +35,7 @@ def without(*names: str) -> dict[str, str]:
 def is_bad(check: Check | None, level: Level, *, found: str, hint: str) -> None:
     assert check is not None
     assert check.level is level
-    assert found in check.found
+    assert found in check.message
     assert hint in check.hint
 
 
@@ -43,7 +43,7 @@ def is_ok(check: Check | None, found: str = "") -> None:
     assert check is not None
     assert check.level is Level.OK, check
     assert not check.hint
-    assert found in check.found
+    assert found in check.message
 
 
 @pytest.mark.parametrize("board", [pi_4, pi_5, zero_2])
@@ -243,8 +243,8 @@ def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
     is_ok(check_usb_cameras(machine(tmp_path), ALL), "HD Webcam (/dev/video8)")
     check = check_usb_cameras(machine(tmp_path), ALL)
     assert check is not None
-    assert "video9" not in check.found
-    assert "pispbe" not in check.found
+    assert "video9" not in check.message
+    assert "pispbe" not in check.message
 
 
 def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
     check = check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/v4l/by-id/usb-cam")))
     is_ok(check, "HD Webcam (/dev/video8)")
     assert check is not None
-    assert check.found.count("/dev/") == 1
+    assert check.message.count("/dev/") == 1
 
 
 # --- pins
@@ -406,7 +406,7 @@ def test_a_library_of_the_edge_tpu_for_older_interpreters(
     check = check_edge_tpu_library(machine(tmp_path, installed=libraries), ALL)
     assert check is not None
     assert check.level is level
-    assert version in check.found
+    assert version in check.message
 
 
 # --- health
@@ -533,7 +533,7 @@ def test_what_the_service_says_of_itself_is_told(tmp_path: Path, state: str) -> 
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     shown = Outcome(0, f"ActiveState={state}\nNRestarts=2\nStatusText=waiting: no /dev/video0", "")
     check = check_service(machine(root, ends={"StatusText": shown}), NOTHING)
-    assert "waiting: no /dev/video0" in check.found
+    assert "waiting: no /dev/video0" in check.message
 
 
 def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_what_the_device_is_set_up_for(tmp_path: Path, text: str, needs: Needs) 
     """Told by the file in /etc, or by the one that is given."""
     root = write(pi_4(tmp_path), {"etc/edge-cls/config.toml": text})
     check, found = check_configuration(machine(root), None)
-    assert check.level is Level.OK, check.found
+    assert check.level is Level.OK, check.message
     assert found == needs
     assert check_configuration(machine(tmp_path), root / "etc/edge-cls/config.toml")[1] == needs
 
@@ -95,7 +95,7 @@ def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> 
     file = write(tmp_path, {"config.toml": "modle = 1\n"}) / "config.toml"
     check, needs = check_configuration(machine(tmp_path), file)
     assert (check.level, needs) == (Level.FAIL, Needs())
-    assert "modle" in check.found
+    assert "modle" in check.message
     assert check.hint == "did you mean model?"
     assert check_configuration(machine(tmp_path), tmp_path / "absent.toml")[0].level is Level.FAIL
 
@@ -112,7 +112,7 @@ def test_a_model_that_gives_what_it_gave(tmp_path: Path, tiny: Path) -> None:
     for needs in (Needs(), Needs(model=tiny)):
         check = model_check(needs, tmp_path)
         assert check.level is Level.OK
-        assert "golden frames agree" in check.found
+        assert "golden frames agree" in check.message
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", 2000])
@@ -122,7 +122,7 @@ def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int |
         model.write_bytes(tiny.read_bytes()[:content] if isinstance(content, int) else content)
     check = model_check(Needs(model=model), tmp_path)
     assert check.level is Level.FAIL
-    assert "bad.tflite" in check.found
+    assert "bad.tflite" in check.message
     assert check.hint
 
 
@@ -132,7 +132,7 @@ def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monk
     monkeypatch.setattr("edge_cls.model.file.read_model", lambda _: replace(file, golden=wrong))
     check = model_check(Needs(model=tiny), tmp_path)
     assert check.level is Level.FAIL
-    assert "golden frame 0" in check.found
+    assert "golden frame 0" in check.message
 
 
 def test_labels_that_do_not_belong_to_the_model(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_labels_that_do_not_belong_to_the_model(tmp_path: Path) -> None:
     labels = write(tmp_path, {"labels.txt": "one\ntwo\n"}) / "labels.txt"
     check = model_check(Needs(model=model, labels=labels), tmp_path)
     assert check.level is Level.FAIL
-    assert "2 labels" in check.found
+    assert "2 labels" in check.message
 
 
 def test_a_model_for_the_edge_tpu_is_read_and_not_run(tmp_path: Path, tiny: Path) -> None:
@@ -162,7 +162,7 @@ def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch:
 def test_a_sound_memory(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny)
     assert check.level is Level.OK
-    assert "3 examples of 2 classes" in check.found
+    assert "3 examples of 2 classes" in check.message
 
 
 def test_a_memory_that_is_in_use_is_seen_as_it_is_now(taught: Path, tiny: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_memory_that_is_in_use_is_seen_as_it_is_now(taught: Path, tiny: Path) 
         assert taught.with_name("taught.db-wal").stat().st_size
         check = memory_check(taught, tiny)
     assert check.level is Level.OK
-    assert "4 examples of 3 classes" in check.found
+    assert "4 examples of 3 classes" in check.message
 
 
 def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
     assert f"edge-cls memory check --repair --memory {taught}" in check.hint
-    assert "edge-cls-doctor" not in check.found
+    assert "edge-cls-doctor" not in check.message
 
 
 @pytest.mark.parametrize("content", [b"text\n" * 1000, b"SQLite format 3\0" + bytes(3000)])
@@ -190,8 +190,8 @@ def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> N
     taught.write_bytes(content)
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
-    assert str(taught) in check.found
-    assert "edge-cls-doctor" not in check.found + check.hint
+    assert str(taught) in check.message
+    assert "edge-cls-doctor" not in check.message + check.hint
 
 
 def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
@@ -199,14 +199,14 @@ def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
         other.execute("CREATE TABLE place (name TEXT)")
     check = memory_check(tmp_path / "other.db", tiny)
     assert check.level is Level.FAIL
-    assert check.found == f"{tmp_path / 'other.db'} is a database of another program"
+    assert check.message == f"{tmp_path / 'other.db'} is a database of another program"
 
 
 def test_a_memory_of_an_older_version_stays_one(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "state").mkdir()
     make_version_1(tmp_path / "state/old.db", 6, lambda number: b"jpeg %d" % number)
     check = memory_check(tmp_path / "state/old.db", tiny)
-    assert "6 examples of 3 classes" in check.found
+    assert "6 examples of 3 classes" in check.message
 
 
 def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     toy_model.write_mean_color(model)
     check = memory_check(taught, model)
     assert check.level is Level.FAIL
-    assert "another model" in check.found
+    assert "another model" in check.message
     assert check.hint == f"edge-cls memory reembed --memory {taught} --model {model}"
 
 
@@ -228,7 +228,7 @@ def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Pat
     with pytest.raises(SpaceMismatch) as refused:
         Classifier(model, labels=labels, memory=taught)
     assert (said.level, memory.level) == (Level.OK, Level.FAIL)
-    assert (memory.found, memory.hint) == (refused.value.message, refused.value.hint)
+    assert (memory.message, memory.hint) == (refused.value.message, refused.value.hint)
     with Memory(taught) as emptied:
         for label in ("mug", "cup"):
             emptied.forget(label)
@@ -257,13 +257,13 @@ def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, mon
     monkeypatch.setattr(Path, "open", refused)
     _, check = check_contents(machine(taught.parent), Needs(model=tiny, memory=taught))
     assert (check.level, check.hint) == (Level.WARN, f"sudo {taught.parent}/home/ada/venv/bin/edge-cls doctor")
-    assert str(taught) in check.found
+    assert str(taught) in check.message
 
 
 def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
     assert check.level is Level.WARN
-    assert "no room" in check.found
+    assert "no room" in check.message
     assert check.hint == "TMPDIR=/var/tmp edge-cls doctor"
 
 
@@ -290,7 +290,7 @@ def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
     monkeypatch.setattr("edge_cls.config.checks.OF_THE_SERVICE", (state,))
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
-    assert "first start" in check.found
+    assert "first start" in check.message
     state.mkdir()  # then it counts who may write there
     _, check = check_contents(machine(tmp_path, forbidden=lambda path: path == state), needs)
     assert check.level is Level.FAIL
@@ -320,7 +320,7 @@ def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: 
     os.chown(taught.parent, 65534, 65534)
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
-    assert check.found == f"{taught} belongs to another user than its folder"
+    assert check.message == f"{taught} belongs to another user than its folder"
     assert check.hint == f"sudo chown -h --reference={taught.parent} {taught}"
     shutil.chown(taught, user=65534)
     assert memory_check(taught, tiny).level is Level.OK
@@ -330,5 +330,5 @@ def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: 
         os.chown(taught.parent, 65534, 65534)
         os.chown(taught.with_name("taught.db-shm"), 0, 0)
         check = memory_check(taught, tiny)
-    assert check.found == f"{taught}-shm belongs to another user than its folder"
+    assert check.message == f"{taught}-shm belongs to another user than its folder"
     assert check.hint == f"sudo chown -h --reference={taught.parent} {taught}-shm"

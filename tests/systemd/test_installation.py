@@ -178,7 +178,7 @@ def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System
 def test_a_command_that_fails_is_told_with_its_own_words() -> None:
     with pytest.raises(ServiceError, match=r"ls /does/not/exist: .*No such file"):
         installation.call("ls", "/does/not/exist")
-    with pytest.raises(ServiceError, match="there is no no-such-command here"):
+    with pytest.raises(ServiceError, match="no-such-command is not installed"):
         installation.call("no-such-command")
 
 
@@ -258,7 +258,7 @@ def test_without_systemd_it_is_said_what_to_do_instead(
     monkeypatch.setattr(installation, "_RUNNING", tmp_path / "nowhere")
     done = edge_cls("service", *words)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: systemd does not run this system; let what starts services here start:")
+    assert done.stderr.startswith("error: systemd does not run this system; let this system's service manager run:")
 
 
 @pytest.mark.parametrize("words", ["install --now", "uninstall --purge"])
