@@ -180,8 +180,7 @@ class MainLoop:
 
     def _tell(self, transition: Transition, info: FrameInfo, latency: float) -> None:
         label = transition.label or transition.previous
-        fields = {"EDGE_CLS_EVENT": transition.kind, "EDGE_CLS_LABEL": label}
-        log.info("%s %s (%.2f)", transition.kind, label, transition.score, extra=fields)
+        log.info("%s %s (%.2f)", transition.kind, label, transition.score)
         self._offer(Event(info, transition, latency))
 
     def _answer(self, result: CommandResult) -> None:

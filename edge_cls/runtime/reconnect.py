@@ -122,11 +122,6 @@ class Camera:
     def _tell(self, camera: Literal["opening", "running", "down"], detail: str) -> None:
         if (camera, detail) == (self.state.camera, self.state.detail):
             return
-        log.log(
-            logging.INFO if camera == "running" else logging.WARNING,
-            "camera: %s",
-            detail,
-            extra={"EDGE_CLS_CAMERA": camera},
-        )
+        log.log(logging.INFO if camera == "running" else logging.WARNING, "camera: %s", detail)
         self.state = CameraState(camera, detail, self._index)
         self.changed()

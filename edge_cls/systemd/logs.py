@@ -1,126 +1,81 @@
-"""Where the log goes: with levels and fields to the journal under systemd, as plain lines to stderr elsewhere."""
+"""Set-up of logging: on stderr, with the level as a `<n>` prefix if stderr is systemd's journal."""
 
 from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from typing import TextIO
 
 from edge_cls.errors import one_line
 
-JOURNAL = "/run/systemd/journal/socket"
-FIELD_PREFIX = "EDGE_CLS_"
-"""`extra={"EDGE_CLS_CAMERA": ...}` of a logging call is a field of that name in the journal."""
-
-_MESSAGE_LIMIT = 32 * 1024
-
 
 def set_up(environ: Mapping[str, str]) -> None:
-    """Send the log of this process to its place: to the journal from INFO on, to a person what is amiss.
+    """Log this process to stderr: our messages from WARNING on, or from INFO on if stderr is the journal.
 
-    With EDGE_CLS_DEBUG=1 from DEBUG on. Of libraries, from WARNING on.
+    EDGE_CLS_DEBUG=1 in `environ` adds our DEBUG messages. Libraries log from WARNING on.
     """
-    handler: logging.Handler
-    level = logging.WARNING
-    if is_journal(environ):
-        handler, level = JournalHandler(JOURNAL), logging.INFO
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    else:
-        handler = _Stderr()
-        handler.setFormatter(_Plain())
+    journal = is_journal(environ)
+    handler = _Stderr()
+    handler.setFormatter(_JournalLines() if journal else _TerminalLine())
+    level = logging.INFO if journal else logging.WARNING
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else level)
 
 
 def is_journal(environ: Mapping[str, str]) -> bool:
-    """Return whether stderr is the journal that systemd names in JOURNAL_STREAM; a child may have another stderr."""
+    """Return whether stderr is the stream that systemd names in JOURNAL_STREAM.
+
+    The variable alone proves nothing: a child process inherits it even if its stderr was redirected.
+    """
     try:
         status = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # it is closed, or no file at all
+    except (OSError, ValueError):  # stderr is closed, or is not a file
         return False
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def error_prefix(environ: Mapping[str, str]) -> str:
-    """Return what a line on stderr begins with that is an error: the journal takes its level from there."""
-    return "<3>" if is_journal(environ) else ""
+    """Return the prefix of an error line on stderr: "<3>" if stderr is the journal, which reads the level from it."""
+    return f"<{_priority(logging.ERROR)}>" if is_journal(environ) else ""
 
 
-class _Plain(logging.Formatter):
-    """One line without escape codes: labels, file names and messages of libraries come from anywhere."""
+class _TerminalLine(logging.Formatter):
+    """Formats a record as one line without control characters: labels, file names and messages may contain some."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and below it the trace of an exception."""
+        """Return the line, followed by the traceback if the record has one."""
         line = one_line(f"{record.levelname.lower()}: {record.getMessage()}")
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _JournalLines(logging.Formatter):
+    """Formats a record as lines with a `<n>` prefix, from which the journal takes the level (sd-daemon(3)).
+
+    The journal makes an entry of every line, so each line of a traceback has the prefix too.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message on one line, followed by the traceback if the record has one."""
+        lines = [one_line(record.getMessage())]
+        if record.exc_info:
+            lines += self.formatException(record.exc_info).splitlines()
+        return "\n".join(f"<{_priority(record.levelno)}>{line}" for line in lines)
+
+
 class _Stderr(logging.StreamHandler[TextIO]):
-    """Writes to what `sys.stderr` is at that moment: a live view puts its own in place, to write above itself."""
+    """Writes to the current `sys.stderr`: a live view replaces it while it runs, to print above itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
+        """Write the formatted record."""
         self.stream = sys.stderr
         super().emit(record)
 
 
-class JournalHandler(logging.Handler):
-    """Sends records to the journal at the socket `address`, in its own protocol. What it does not take is on stderr.
-
-    See https://systemd.io/JOURNAL_NATIVE_PROTOCOL/.
-    """
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self._address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send `record`; the address is looked up each time, for the journal may start anew."""
-        try:
-            self._send(record, self.format(record))
-        except Exception:  # noqa: BLE001 - as logging's own handlers: what cannot be told ends nobody's work
-            self.handleError(record)
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._socket.close()
-        super().close()
-
-    def _send(self, record: logging.LogRecord, message: str) -> None:
-        try:
-            self._socket.sendto(_datagram(record, message[:_MESSAGE_LIMIT]), self._address)
-        except OSError:
-            # The journal reads stderr too, and knows its priority by this prefix.
-            print(f"<{_priority(record)}>{one_line(message)}", file=sys.stderr)  # noqa: T201 - the last resort
-
-
-def _priority(record: logging.LogRecord) -> int:
-    """Return the level as syslog counts it."""
-    for level, priority in ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)):
-        if record.levelno >= level:
+def _priority(level: int) -> int:
+    """Return a level of `logging` as syslog's priority."""
+    for least, priority in ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)):
+        if level >= least:
             return priority
     return 7
-
-
-def _datagram(record: logging.LogRecord, message: str) -> bytes:
-    fields: dict[str, object] = {
-        "MESSAGE": message,
-        "PRIORITY": _priority(record),
-        "SYSLOG_IDENTIFIER": "edge-cls",
-        "LOGGER": record.name,
-        "THREAD": record.threadName,
-        "CODE_FILE": record.pathname,
-        "CODE_LINE": record.lineno,
-        "CODE_FUNC": record.funcName,
-    }
-    fields |= {name: value for name, value in vars(record).items() if name.startswith(FIELD_PREFIX)}
-    return b"".join(_field(name, str(value).encode(errors="backslashreplace")) for name, value in fields.items())
-
-
-def _field(name: str, value: bytes) -> bytes:
-    """Return one field: the name, the number of bytes as 64 bits, the bytes, so that they may hold new lines."""
-    return name.encode() + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"

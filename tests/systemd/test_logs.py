@@ -1,11 +1,10 @@
-"""What reaches the journal, read from a socket like its own, and what a terminal shows."""
+"""The log on stderr: with levels for the journal, as plain lines for a terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from edge_cls.systemd import logs
 from tests.commands import COMMAND
 
-Fields = dict[str, str]
 log = logging.getLogger("edge_cls.test")
 
 
@@ -34,108 +32,69 @@ def put_back() -> Iterator[None]:
 
 
 class Journal:
-    """The socket of a journal, and what it was sent."""
+    """A stderr that is the journal, as systemd announces it. Entered in the test: pytest puts its own in between."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.setblocking(False)
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._path = path
+        self._monkeypatch = monkeypatch
 
-    def entry(self) -> Fields:
-        """The fields of the next entry, by the journal's own rules."""
-        data = self._socket.recv(2**20)
-        fields = {}
-        while data:
-            name, _, data = data.partition(b"\n")
-            size = int.from_bytes(data[:8], "little")
-            fields[name.decode()], end, data = data[8:][:size].decode(), data[8 + size : 9 + size], data[9 + size :]
-            assert end == b"\n"
-        return fields
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._path.open("w") as stderr, self._monkeypatch.context() as patched:
+            patched.setattr("sys.stderr", stderr)
+            status = os.fstat(stderr.fileno())
+            logs.set_up({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+            yield
 
-    def close(self) -> None:
-        self._socket.close()
+    @property
+    def text(self) -> str:
+        return self._path.read_text()
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    """A journal that this process' stderr goes to, as systemd tells it."""
-    monkeypatch.setattr(logs, "JOURNAL", str(tmp_path / "journal"))
-    with (tmp_path / "stderr").open("w") as stderr:
-        monkeypatch.setattr("sys.stderr", stderr)
-        status = os.fstat(stderr.fileno())
-        journal = Journal(tmp_path / "journal")
-        logs.set_up({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
-        yield journal
-        journal.close()
-
-
-def test_an_entry_has_level_fields_and_place(journal: Journal) -> None:
-    log.warning("no frame for %d s", 10, extra={"EDGE_CLS_CAMERA": "picamera2", "secret": "not a field"})
-    entry = journal.entry()
-    assert entry.pop("CODE_LINE").isdecimal()
-    assert entry == {
-        "MESSAGE": "no frame for 10 s",
-        "PRIORITY": "4",
-        "SYSLOG_IDENTIFIER": "edge-cls",
-        "LOGGER": "edge_cls.test",
-        "THREAD": "MainThread",
-        "CODE_FILE": __file__,
-        "CODE_FUNC": "test_an_entry_has_level_fields_and_place",
-        "EDGE_CLS_CAMERA": "picamera2",
-    }
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    return Journal(tmp_path / "stderr", monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("level", "priority"), [("CRITICAL", "2"), ("ERROR", "3"), ("WARNING", "4"), ("INFO", "6"), ("DEBUG", "7")]
+    ("level", "priority"), [("CRITICAL", 2), ("ERROR", 3), ("WARNING", 4), ("INFO", 6), ("DEBUG", 7)]
 )
-def test_levels_are_those_of_syslog(journal: Journal, level: str, priority: str) -> None:
-    log.setLevel(level)
-    log.log(logging.getLevelName(level), "that")
-    log.setLevel(logging.NOTSET)
-    assert journal.entry()["PRIORITY"] == priority
+def test_levels_are_those_of_syslog(journal: Journal, level: str, priority: int) -> None:
+    with journal():
+        log.setLevel(level)
+        log.log(logging.getLevelName(level), "no frame for %d s", 10)
+        log.setLevel(logging.NOTSET)
+    assert journal.text == f"<{priority}>no frame for 10 s\n"
 
 
-def test_no_text_can_forge_a_field(journal: Journal) -> None:
-    log.info("mug\nPRIORITY=0\n", extra={"EDGE_CLS_LABEL": "a\nMESSAGE=b", "EDGE_CLS_FILE": "\udcff"})
-    entry = journal.entry()
-    assert (entry["MESSAGE"], entry["PRIORITY"]) == ("mug\nPRIORITY=0\n", "6")
-    assert (entry["EDGE_CLS_LABEL"], entry["EDGE_CLS_FILE"]) == ("a\nMESSAGE=b", "\\udcff")
+def test_no_message_can_forge_a_level(journal: Journal) -> None:
+    with journal():
+        log.info("mug\n<0>\x1b[31m\udcff")
+    assert journal.text == "<6>mug <0>\\x1b[31m\\udcff\n"
 
 
-def test_an_exception_comes_with_its_trace(journal: Journal) -> None:
-    try:
-        raise ValueError("that was nothing")
-    except ValueError:
-        log.exception("failed")
-    assert journal.entry()["MESSAGE"].splitlines()[::4] == ["failed", "ValueError: that was nothing"]
+def test_each_line_of_a_traceback_has_the_level(journal: Journal) -> None:
+    with journal():
+        try:
+            raise ValueError("that was\n<0>nothing")
+        except ValueError:
+            log.exception("failed")
+    lines = journal.text.splitlines()
+    assert lines[0] == "<3>failed"
+    assert lines[-2:] == ["<3>ValueError: that was", "<3><0>nothing"]
+    assert all(line.startswith("<3>") for line in lines)
 
 
-def test_a_message_too_long_for_a_datagram_is_cut(journal: Journal) -> None:
-    log.info("%s", "x" * 2**20)
-    assert len(journal.entry()["MESSAGE"]) == 2**15
+def test_details_and_messages_of_libraries_are_not_logged(journal: Journal) -> None:
+    with journal():
+        log.debug("details")
+        logging.getLogger("picamera2").info("not ours")
+        logging.getLogger("picamera2").warning("theirs")
+    assert journal.text == "<4>theirs\n"
 
 
-def test_without_the_journal_the_line_is_on_stderr_with_its_priority(
-    journal: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    journal.close()
-    (tmp_path / "journal").unlink()
-    log.error("no\ncamera")
-    assert capsys.readouterr().err == "<3>no camera\n"
-
-
-def test_a_line_that_makes_no_sense_hurts_only_itself(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
-    # pytest's own handler lets the test fail for such a line.
-    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logs.JournalHandler)]
-    for count in ("ten", 10):
-        handlers[0].handle(log.makeRecord("camera", logging.ERROR, __file__, 1, "%d frames", (count,), None))
-    assert journal.entry()["MESSAGE"] == "10 frames"
-    assert "Message: '%d frames'" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("journal")
-def test_without_journal_and_stderr_the_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "journal").unlink()
+def test_with_a_broken_stderr_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.set_up({})
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w", buffering=1) as broken:  # noqa: PTH123 - a pipe has no path
@@ -148,9 +107,9 @@ def test_without_journal_and_stderr_the_work_goes_on(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("name", ["", "1:2"])
 def test_in_a_terminal_there_are_plain_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"JOURNAL_STREAM": name} if name else {})
-    log.debug("not asked for")
-    log.info("not amiss")
-    log.warning("camera \x1b[31m gone", extra={"EDGE_CLS_CAMERA": "demo"})
+    log.debug("details")
+    log.info("nothing wrong")
+    log.warning("camera \x1b[31m gone")
     logging.getLogger("picamera2").info("not ours")
     logging.getLogger("picamera2").warning("theirs")
     assert capsys.readouterr() == ("", "warning: camera \\x1b[31m gone\nwarning: theirs\n")

@@ -196,7 +196,7 @@ def test_what_root_teaches_stays_the_services(service: Machine, camera: NetworkC
 
 def test_the_log_has_levels_and_the_status_speaks(service: Machine, camera: NetworkCamera) -> None:
     recognises(service, camera, "mug")
-    entries = service.log("SYSLOG_IDENTIFIER=edge-cls", "LOGGER=edge_cls.runtime.main_loop")
+    entries = service.log("SYSLOG_IDENTIFIER=edge-cls")
     assert any(entry["PRIORITY"] == "6" and "mug" in entry["MESSAGE"] for entry in entries)
     assert "mug" in service.edge_cls("service", "logs")
     # systemd took every line of the unit.
