@@ -16,8 +16,8 @@ def test_the_numbers_are_told_and_the_report_is_written(edge_cls: EdgeCls, folde
     )
     assert "accuracy 100.0% (" in text
     assert "before temperature" not in text  # the tiny model has none
-    assert "are known (confidence" in text
-    assert "robustness, on " in text
+    assert "at the model's threshold of confidence" in text
+    assert "robustness on " in text
     assert "p = 1 (McNemar, exact binomial)" in text
     assert text.endswith("report: out/index.html\n")
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
@@ -59,7 +59,7 @@ def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: EdgeCls, f
         (["--compare", "missing.tflite"], "missing.tflite does not exist"),
         (["--compare", "mean.tflite"], "mean.tflite has no classes of its own"),
         (["--labels", "missing.txt"], "missing.txt does not exist"),
-        (["--report", "red.png"], "red.png cannot be made (File exists)"),
+        (["--report", "red.png"], "red.png cannot be created (File exists)"),
     ],
 )
 def test_a_mistake_is_one_line(edge_cls: EdgeCls, arguments: list[str], message: str) -> None:

@@ -66,6 +66,29 @@ def test_too_few_photos_are_said() -> None:
         few_shot(clusters(0.1), ways=10, shots=30, heads=["knn"], trials=1)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shots", "1,zero"], "--shots 1,zero is not a list of positive numbers; use, for example, --shots 1,5,20"),
+        (["--shots", "0"], "--shots 0 is not a list of positive numbers; use, for example, --shots 1,5,20"),
+        (["--head", "auto,knn7"], f"--head auto,knn7 has the unknown name 'knn7'; use names of {', '.join(NAMES)}"),
+    ],
+)
+def test_a_mistyped_list_is_one_line(edge_cls: EdgeCls, arguments: list[str], message: str) -> None:
+    done = edge_cls("fewshot", str(TINY), "photos", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (78, "", f"error: {message}\n")
+
+
+def test_the_command_prints_a_line_for_each_result_and_the_margins(tmp_path: Path, edge_cls: EdgeCls) -> None:
+    write_colors(tmp_path / "colors", count=8)
+    arguments = ("--shots", "2", "--trials", "3", "--head", "auto,knn,knn3")
+    done = edge_cls("fewshot", str(TINY), str(tmp_path / "colors"), *arguments)
+    lines = done.stdout.splitlines()
+    assert [line.split(": ")[1] for line in lines[:3]] == [f"3-way 2-shot, {head}" for head in ("auto", "knn", "knn3")]
+    assert lines[3].startswith("colors, 2 shots: auto ")
+    assert lines[3].endswith(" to knn3")
+
+
 def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     write_colors(tmp_path / "colors", count=8)
     done = edge_cls(
@@ -118,7 +141,7 @@ def test_trials_are_what_they_were_before_heads_could_be_compared() -> None:
     classes = [np.flatnonzero(data.labels == label) for label in range(12)]
     drawn = [rng.permutation(classes[i]) for i in rng.choice(12, 3, replace=False)]
     assert trial.taught == [(label, photos[shot]) for shot in range(2) for label, photos in enumerate(drawn)]
-    assert trial.asked == [(label, photo) for label, photos in enumerate(drawn) for photo in photos[2:17]]
+    assert trial.queries == [(label, photo) for label, photos in enumerate(drawn) for photo in photos[2:17]]
 
 
 def test_the_baseline_is_the_majority_of_three_and_a_tie_goes_to_the_nearest() -> None:

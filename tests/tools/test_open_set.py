@@ -84,4 +84,4 @@ def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     assert (result["set"], result["shots"], result["false_accept"], result["trials"]) == ("colors", 2, 0.1, 3)
     assert 0 <= result["auroc"] <= 1
     said = edge_cls("fewshot", str(model), str(tmp_path / "colors"), *arguments)
-    assert "10.0% asked" in said.stdout
+    assert "(requested 10.0%)" in said.stdout

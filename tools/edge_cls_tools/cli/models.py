@@ -20,6 +20,7 @@ def list_models(as_json: JsonOption = False) -> None:
 
     from edge_cls_tools.backbones.registry import Shipped, known_models
     from edge_cls_tools.backbones.store import local_path
+    from edge_cls_tools.cli.text_table import text_table
 
     rows = []
     for model in known_models().values():
@@ -36,9 +37,8 @@ def list_models(as_json: JsonOption = False) -> None:
         table.append(
             (row["name"], size, str(row["embedding"]), row["licence"], sha256, row["here"] or "-", row["summary"])
         )
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for line in text_table(table):
+        typer.echo(line)
 
 
 @models.command("fetch")

@@ -1,8 +1,8 @@
-"""How good an embedding is to teach on: few-shot accuracy of a head on folders of photos.
+"""The few-shot accuracy of heads on an embedding, measured on folders of photos.
 
-Each trial draws classes, a few examples of each to teach, and other photos of them to ask (Vinyals et al., "Matching
-Networks for One Shot Learning", 2016). The same seed draws the same trials for every model, so that two can
-be compared.
+Each trial draws classes, a few examples of each to teach, and other photos of them as queries (Vinyals et al.,
+"Matching Networks for One Shot Learning", 2016). The same seed draws the same trials for every model, so that models
+can be compared.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from edge_cls_tools.dataset.loading import all_photos
 from edge_cls_tools.io.batches import Advance, Pixels, batches
 
 QUERIES = 15
-"""Photos of each class that are asked in a trial, at most."""
+"""Most query photos of each class in a trial."""
 BASELINE = "knn3"
-"""The usual head of a device: the majority of the 3 nearest by cosine; a tie goes to the nearest."""
+"""The usual head on devices: the majority of the 3 nearest examples by cosine; on a tie, the nearest one wins."""
 NAMES = (*HEAD_NAMES[:-1], BASELINE)
-"""The heads that can be measured: all that answer with a class."""
+"""The heads that can be measured: all that predict a class."""
 
 
 @dataclass(frozen=True)
 class FewShot:
     """Mean accuracy over the trials, in [0, 1], and half the width of its 95 % confidence interval.
 
-    `chosen`: of `auto`, how often it chose which head.
+    `ways` classes were taught with `shots` examples each. `chosen` counts how often `auto` chose each head; it is None
+    for other heads.
     """
 
     set: str
@@ -52,7 +53,7 @@ class FewShot:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedSet:
-    """A data set as a model sees it: the embedding of each photo, and its class, (n,)."""
+    """A data set in the embedding space of a model: the embedding of each photo, and its class index, (n,)."""
 
     name: str
     embeddings: Sequence[QuantizedVector]
@@ -61,27 +62,30 @@ class EmbeddedSet:
 
 @dataclass(frozen=True)
 class Trial:
-    """The photos of a trial by index: what is taught, in turn one of each class, and what is asked; (class, photo)."""
+    """The photos of a trial as pairs (class of the trial, index of the photo).
+
+    `taught` has one example of each class in turn, `queries` has the photos to classify afterwards.
+    """
 
     taught: list[tuple[int, int]]
-    asked: list[tuple[int, int]]
+    queries: list[tuple[int, int]]
 
 
 class Embedder(Protocol):
-    """What sees photos: an int8 model as the device runs it, or a Keras backbone."""
+    """A model that computes embeddings: an int8 model as the device runs it, or a Keras backbone."""
 
     @property
     def contract(self) -> Preprocessing:
-        """How it wants its pixels."""
+        """The preprocessing that the model expects."""
         ...
 
     def embed(self, pixels: Pixels) -> NDArray[np.float32] | Sequence[QuantizedVector]:
-        """Return what it says of `pixels`, uint8 (n, height, width, 3): float32 (n, dim), or as the device has it."""
+        """Return the embeddings of `pixels`, uint8 (n, height, width, 3): float32 (n, dim), or n int8 vectors."""
         ...
 
 
 class DeviceModel:
-    """A `.tflite` model as an `Embedder`. Raises ModelError where it has no embedding."""
+    """A `.tflite` model as an `Embedder`. Raises ModelError if it has no embedding."""
 
     def __init__(self, model: Model) -> None:
         if not model.teachable:
@@ -98,7 +102,11 @@ class DeviceModel:
 
 
 def embed_set(embedder: Embedder, root: Path, *, advance: Advance) -> EmbeddedSet:
-    """Return all photos at `root`, of whatever split, as `embedder` sees them. Raises DatasetError."""
+    """Return the embeddings of all photos at `root`, whatever their split.
+
+    `advance` is called with the number of photos done. Raises DatasetError if `root` has no class folders, or if photos
+    cannot be read.
+    """
     photos = all_photos(root)
     embeddings: list[QuantizedVector] = []
     for batch in batches([photo.path for photo in photos], embedder.contract, advance):
@@ -107,16 +115,17 @@ def embed_set(embedder: Embedder, root: Path, *, advance: Advance) -> EmbeddedSe
 
 
 def as_stored(embeddings: NDArray[np.float32] | Sequence[QuantizedVector]) -> Sequence[QuantizedVector]:
-    """Return embeddings as a memory keeps them: floats, (n, dim), become int8."""
+    """Return embeddings as the memory stores them: float32 (n, dim) becomes n int8 vectors."""
     if isinstance(embeddings, np.ndarray):
         return [quantize_vector(embedding, 1.0, 0) for embedding in embeddings]
     return embeddings
 
 
 def draw_trials(data: EmbeddedSet, *, ways: int, shots: int, trials: int, seed: int = 0) -> Iterator[Trial]:
-    """Give trials of `shots` examples of each of `ways` classes (or as many as there are).
+    """Yield `trials` trials with `shots` examples of each of `ways` classes, or of all classes if there are fewer.
 
-    Raises DatasetError where fewer than two classes have more photos than `shots`.
+    The draw depends on `seed`, `shots` and the number of the trial only. Raises DatasetError if fewer than two classes
+    have more photos than `shots`.
     """
     of_class = [np.flatnonzero(data.labels == label) for label in np.unique(data.labels)]
     eligible = [photos for photos in of_class if len(photos) > shots]
@@ -128,16 +137,16 @@ def draw_trials(data: EmbeddedSet, *, ways: int, shots: int, trials: int, seed: 
         rng = np.random.default_rng([seed, shots, trial])
         chosen = rng.choice(len(eligible), min(ways, len(eligible)), replace=False)
         classes = [rng.permutation(eligible[i]).tolist() for i in chosen]
-        # One example of each class at a time, as somebody who teaches would.
+        # One example of each class in turn, as a person would teach them.
         taught = [(label, photos[shot]) for shot in range(shots) for label, photos in enumerate(classes)]
-        asked = [(label, photo) for label, photos in enumerate(classes) for photo in photos[shots : shots + QUERIES]]
-        yield Trial(taught, asked)
+        queries = [(label, photo) for label, photos in enumerate(classes) for photo in photos[shots : shots + QUERIES]]
+        yield Trial(taught, queries)
 
 
 def few_shot(
     data: EmbeddedSet, *, ways: int, shots: int, heads: Sequence[str], trials: int, seed: int = 0
 ) -> list[FewShot]:
-    """Return the accuracy of each of `heads` on the same trials, of those that `draw_trials` says."""
+    """Return the accuracy of each of `heads`, all on the trials of `draw_trials`. Raises DatasetError as that does."""
     accuracies: dict[str, list[float]] = {head: [] for head in heads}
     chosen: Counter[str] = Counter()
     classes = 0
@@ -150,8 +159,8 @@ def few_shot(
                 continue
             learner = Learner(head=name)
             learner.fit(taught)
-            right = [_answer(learner, data.embeddings[photo]) == label for label, photo in trial.asked]
-            hits.append(sum(right) / len(right))
+            correct = [_predict(learner, data.embeddings[photo]) == label for label, photo in trial.queries]
+            hits.append(sum(correct) / len(correct))
             choice = learner.why()
             if name == "auto" and choice is not None:
                 chosen[str(choice.plan)] += 1
@@ -164,10 +173,10 @@ def few_shot(
 
 
 def margins(results: Sequence[FewShot]) -> list[tuple[str, int, float | None, float | None]]:
-    """Return by how much `auto` is above the best single head, and above the baseline: (set, shots, both).
+    """Return rows of (set, shots, margin of `auto` over the best single head, margin of `auto` over the baseline).
 
-    In points of accuracy, 0 to 1; None where none was measured. Last, under the set "mean", come the means over the
-    sets; all on the same trials.
+    Margins are differences of accuracies, in [-1, 1], on the same trials; a margin is None if the other head was not
+    measured. If there are several sets, the last rows hold the means over them, under the set "mean".
     """
     rows: list[tuple[str, int, float | None, float | None]] = []
     table: dict[tuple[str, int], dict[str, float]] = {}
@@ -190,18 +199,21 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _answer(learner: Learner, embedding: QuantizedVector) -> int:
+def _predict(learner: Learner, embedding: QuantizedVector) -> int:
     scores = learner.predict(embedding).scores
     return int(max(scores, key=scores.__getitem__))
 
 
 def _majority(data: EmbeddedSet, trial: Trial) -> float:
-    taught, asked = (
-        np.stack([data.embeddings[photo].dequantize() for _, photo in part]) for part in (trial.taught, trial.asked)
+    """Return the accuracy of the baseline in a trial."""
+    taught, queries = (
+        np.stack([data.embeddings[photo].dequantize() for _, photo in part]) for part in (trial.taught, trial.queries)
     )
-    taught, asked = (part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in (taught, asked))
+    taught, queries = (
+        part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in (taught, queries)
+    )
     hits = 0
-    for cosines, (label, _) in zip(asked @ taught.T, trial.asked, strict=True):
+    for cosines, (label, _) in zip(queries @ taught.T, trial.queries, strict=True):
         nearest = [trial.taught[index][0] for index in np.argsort(-cosines, kind="stable")[:3]]
-        hits += max(nearest, key=nearest.count) == label  # the first, the nearest, of those with most votes
-    return hits / len(trial.asked)
+        hits += max(nearest, key=nearest.count) == label  # on a tie the first, which is the nearest
+    return hits / len(trial.queries)

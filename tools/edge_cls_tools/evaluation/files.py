@@ -1,4 +1,4 @@
-"""An evaluation for other programs: the JSON of the numbers, and a table of every answer."""
+"""An evaluation for other programs: all numbers as JSON, and a table with every prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_cls.errors import OutputError
 from edge_cls_tools.evaluation.comparison import Pair, compare
 from edge_cls_tools.evaluation.metrics import Evaluation
 from edge_cls_tools.evaluation.predictions import Predictions, readable
@@ -16,7 +15,7 @@ from edge_cls_tools.evaluation.robustness import Robustness
 
 
 def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pair: Pair | None) -> str:
-    """Return all numbers; what was not asked for is null."""
+    """Return all numbers as JSON; `robustness` and `comparison` are null if they were not measured."""
     document = asdict(evaluation) | {
         "robustness": asdict(robustness) if robustness else None,
         "comparison": asdict(compare(pair)) if pair else None,
@@ -25,23 +24,18 @@ def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pa
 
 
 def predictions_csv(predictions: Predictions, data: Path) -> bytes:
-    """Return a line for each photo: its file below `data`, its class, and what the model says, UTF-8."""
+    """Return a CSV line for each photo: its file below `data`, its true and predicted class and the confidence, UTF-8.
+
+    `correct` and `unknown` are 0 or 1; `unknown` is 1 if the confidence is below the threshold in the model file.
+    """
     manifest, labels = predictions.model.file.manifest, predictions.model.labels
-    floor = (manifest.unknown_below if manifest else None) or 0.0
+    threshold = (manifest.unknown_below if manifest else None) or 0.0
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "class", "predicted", "confidence", "correct", "unknown"])
     for photo, predicted, confidence in zip(
         predictions.photos, predictions.predicted, predictions.confidence, strict=True
     ):
-        said = [labels[predicted], f"{confidence:.6f}", int(predicted == photo.label), int(confidence < floor)]
-        writer.writerow([readable(photo.path.relative_to(data)), labels[photo.label], *said])
+        row = [labels[predicted], f"{confidence:.6f}", int(predicted == photo.label), int(confidence < threshold)]
+        writer.writerow([readable(photo.path.relative_to(data)), labels[photo.label], *row])
     return text.getvalue().encode()
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report: before the measuring, so that a mistake costs no time. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror})", hint="name a folder for --report") from error

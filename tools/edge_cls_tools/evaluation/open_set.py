@@ -1,4 +1,4 @@
-"""How well strangers are told from what was taught: some classes of a set are taught, photos of all others asked."""
+"""Open-set rejection: some classes of a data set are taught, and photos of all others must be reported as unknown."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """Means over the trials, shares in [0, 1].
+class OpenSetResult:
+    """Means over the trials; rates are in [0, 1].
 
-    `auroc`: how often a photo of a taught class is taken for more familiar than one of a class that was not taught.
-    `auroc_cosine`: the same by the largest cosine alone. `accepted`: the share of strangers that were taken for a
-    taught class, where `false_accept` was asked for. `rejected`: the share of photos of taught classes that were called
-    unknown.
+    `ways` classes were taught with `shots` examples each, and `unknowns` classes were not taught. `auroc` is the area
+    under the ROC curve of the familiarity, taught classes against unknown ones; `auroc_cosine` is that of the largest
+    cosine alone. `accepted` is the rate of false accepts (unknown photos classified as a taught class), for which
+    `false_accept` was requested; `rejected` is the rate of false rejects (photos of taught classes reported as
+    unknown).
     """
 
     set: str
@@ -46,11 +47,12 @@ def measure_open_set(
     false_accept: float = FALSE_ACCEPT,
     unknown_distance: float = UNKNOWN_DISTANCE,
     seed: int = 0,
-) -> Unknown:
-    """Return how the open set does, taught `shots` examples of each of `ways` classes, or of three fifths of them.
+) -> OpenSetResult:
+    """Return the open-set rejection after teaching `shots` examples of each of `ways` classes.
 
-    The classes that are left are the strangers: `QUERIES` photos of each are asked, as of the classes that were taught.
-    Raises DatasetError where fewer than two classes have more photos than `shots`.
+    At most three fifths of the classes are taught; the others are unknown. `QUERIES` photos of each class, taught or
+    unknown, are classified. `unknown_distance` is the cosine distance between unrelated photos. Raises DatasetError if
+    fewer than two classes have more photos than `shots`.
     """
     classes, photos = np.unique(data.labels, return_counts=True)
     eligible = classes[photos > shots]
@@ -59,26 +61,36 @@ def measure_open_set(
     for number, trial in enumerate(draw_trials(data, ways=ways, shots=shots, trials=trials, seed=seed)):
         taught = {data.labels[photo] for _, photo in trial.taught}
         rng = np.random.default_rng([seed, shots, number])
-        strange = [rng.permutation(np.flatnonzero(data.labels == one)) for one in eligible if one not in taught]
+        unknown = [rng.permutation(np.flatnonzero(data.labels == one)) for one in eligible if one not in taught]
         learner = Learner(head="knn", false_accept=false_accept, unknown_distance=unknown_distance)
         learner.fit(LabeledEmbedding(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
-        known, near = _asked(learner, data, [photo for _, photo in trial.asked])
-        taken, nearby = _asked(learner, data, np.concatenate([photos[:QUERIES] for photos in strange]).tolist())
-        rows.append((auroc(known, taken), auroc(near, nearby), (taken >= 0.5).mean(), (known < 0.5).mean()))
-    ours, cosine, accepted, rejected = (float(mean) for mean in np.mean(rows, axis=0))
+        known, known_cosine = _classify(learner, data, [photo for _, photo in trial.queries])
+        queries = np.concatenate([photos[:QUERIES] for photos in unknown]).tolist()
+        accepted, unknown_cosine = _classify(learner, data, queries)
+        rows.append(
+            (
+                auroc(known, accepted),
+                auroc(known_cosine, unknown_cosine),
+                (accepted >= 0.5).mean(),
+                (known < 0.5).mean(),
+            )
+        )
+    area, cosine_area, accept_rate, reject_rate = (float(mean) for mean in np.mean(rows, axis=0))
     unknowns = len(eligible) - ways
-    return Unknown(data.name, ways, shots, unknowns, ours, cosine, false_accept, accepted, rejected, trials)
+    return OpenSetResult(
+        data.name, ways, shots, unknowns, area, cosine_area, false_accept, accept_rate, reject_rate, trials
+    )
 
 
-def _asked(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:
-    """Return how sure it is that each photo shows something taught, and the cosine of the nearest example."""
+def _classify(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:
+    """Return the probability that each photo shows a taught class, and the cosine to the nearest example, (n,)."""
     embeddings = [data.embeddings[photo] for photo in photos]
     known = [sum(learner.predict(embedding).scores.values()) for embedding in embeddings]
     return np.array(known), np.array([learner.nearest(embedding, 1)[0].cosine for embedding in embeddings])
 
 
 def auroc(high: NDArray[np.floating], low: NDArray[np.floating]) -> float:
-    """Return how often one of `high` is above one of `low`, in [0, 1]; a tie counts half."""
+    """Return the area under the ROC curve, in [0, 1]: the share of pairs with `high` above `low`; a tie counts half."""
     ordered = np.sort(low)
     below = np.searchsorted(ordered, high, "left") + np.searchsorted(ordered, high, "right")
     return float(below.mean() / (2 * len(low)))
