@@ -1,10 +1,9 @@
-"""What has been taught, as the device uses it: examples come and go by their identity, frames are judged."""
+"""The learner: holds the taught examples by their identity and classifies embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,16 @@ from numpy.typing import NDArray
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.calibration import probabilities
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
-from edge_cls.learning.heads.head import Head
-from edge_cls.learning.heads.knn import KNN
-from edge_cls.learning.heads.regression import as_number, leave_one_out_error, value
-from edge_cls.learning.heads.selection import Choice, Plan, choose, plans
+from edge_cls.learning.heads.head import Head, RegressionHead
+from edge_cls.learning.heads.regression import as_number
+from edge_cls.learning.heads.selection import Choice, choose
+from edge_cls.learning.heads.table import Plan, is_regression, plans
 from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
 
 
 @dataclass(frozen=True)
 class LabeledEmbedding:
-    """An example as the learner needs it: its identity, what it shows, and its embedding."""
+    """An example as the learner needs it: its identity, its label and its embedding."""
 
     id: str
     label: str
@@ -39,10 +38,11 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class HeadPrediction:
-    """What a vector is taken for.
+    """The prediction for an embedding.
 
-    `scores` has every taught class, each in [0, 1], together at most 1: what is missing from 1 is the chance that it is
-    none of them. `unknown`: it is taken for none of them. `value`: the answer of a regression.
+    `scores` has every taught class, each in [0, 1]. Their sum is at most 1: the rest is the probability of none of the
+    classes. `unknown`: the embedding is rejected as none of them. `value`: the predicted number of a regression, None
+    of other heads.
     """
 
     scores: dict[str, float]
@@ -51,23 +51,24 @@ class HeadPrediction:
 
 
 class Learner:
-    """Learns from examples and judges vectors.
+    """Learns from labeled embeddings and classifies embeddings. For one thread.
 
-    `head`: how, or "auto", which chooses by leaving examples out. `false_accept`: which share of strangers may be taken
-    for a taught class. `unknown_distance`: the cosine distance that photos of different things usually have.
+    `head`: a name of `heads.names.HEAD_NAMES`; "auto" selects one by leave-one-out. `false_accept`: the accepted rate
+    of unknown objects classified as a taught class, in (0, 1). `unknown_distance`: the typical cosine distance between
+    photos of different objects. Raises ConfigError if there is no such head.
     """
 
     def __init__(
         self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, unknown_distance: float = UNKNOWN_DISTANCE
     ) -> None:
-        plans(head)  # an unknown one is refused now
+        plans(head)  # refuses an unknown head now, not with the first prediction
         self._head_name = head
         self._false_accept = false_accept
         self.unknown_distance = unknown_distance
         self.fit(())
 
     def fit(self, examples: Iterable[LabeledEmbedding]) -> None:
-        """Learn `examples` and nothing else. Raises as `add` does, with all as it was."""
+        """Replace everything learnt by `examples`. Raises as `add` does, and then changes nothing."""
         examples = list(examples)
         for example in examples:
             self.check(example.label)
@@ -82,24 +83,28 @@ class Learner:
             self.add(example)
 
     def copy(self) -> Learner:
-        """Return a learner of the same examples, which shares nothing with this one and has nothing worked out yet."""
+        """Return a learner with the same examples. It shares no data with this one, and its head is not fitted yet."""
         copied = Learner(head=self._head_name, false_accept=self._false_accept, unknown_distance=self.unknown_distance)
         copied._examples = self._examples.subset(np.arange(len(self)))
         copied._ids, copied._index = list(self._ids), dict(self._index)
         return copied
 
     def prepare(self) -> None:
-        """Work out all that the first judgement after a change needs: the head is chosen, and the open set fitted."""
+        """Do now the work that the first prediction after a change needs: select and fit the head and the open set."""
         if len(self):
             self.predict(self._examples.vectors.quantized(0))
 
     def check(self, label: str) -> None:
-        """Raise LabelError for a label that cannot be taught: with a regression, all that is no number."""
-        if self._head_name == "knn-regression":
+        """Raise LabelError if `label` cannot be taught: a regression takes only numbers."""
+        if is_regression(self._head_name):
             as_number(label)
 
     def add(self, example: LabeledEmbedding) -> None:
-        """Learn one more. Raises LabelError where a regression is taught what is no number."""
+        """Learn one more example.
+
+        Raises LabelError if the head is a regression and the label not a number, and ValueError if the embedding has
+        another dimension than the first.
+        """
         self.check(example.label)
         self._examples.append(example.embedding, example.label)
         self._index[example.id] = len(self._ids)
@@ -109,7 +114,7 @@ class Learner:
             self._head.add()
 
     def remove(self, identity: str) -> None:
-        """Forget the example `identity`. Raises KeyError where there is none."""
+        """Forget the example `identity`. Raises KeyError if there is none."""
         index = self._index.pop(identity)
         if self._head is not None:
             self._head.remove(index)
@@ -121,7 +126,7 @@ class Learner:
             self._index[last] = index
 
     def relabel(self, identity: str, label: str) -> None:
-        """Take the example `identity` for one of `label` from now on. Raises KeyError where there is none."""
+        """Move the example `identity` to the class `label`. Raises KeyError if there is no such example."""
         embedding = self._examples.vectors.quantized(self._index[identity])
         self.remove(identity)
         self.add(LabeledEmbedding(identity, label, embedding))
@@ -134,20 +139,23 @@ class Learner:
 
     @property
     def ids(self) -> list[str]:
-        """The identity of each example, in an order that forgetting changes."""
+        """The identity of each example. Removing an example changes the order."""
         return list(self._ids)
 
     @property
     def labels(self) -> list[str]:
-        """What each example shows, in the order of `ids`."""
+        """The label of each example, in the order of `ids`."""
         return [self._examples.classes[target] for target in self._examples.targets]
 
     def classes(self) -> dict[str, int]:
-        """Return the taught labels, in the order in which they came, and how many examples each has."""
+        """Return the number of examples of each taught label, in the order in which the labels were taught."""
         return dict(zip(self._examples.classes, self._examples.counts.tolist(), strict=True))
 
     def different(self) -> dict[str, int]:
-        """Return how many examples of each class differ: near duplicates count as one, but not among very many."""
+        """Return the number of different examples of each label: near duplicates count as one.
+
+        Above `examples.LIMIT` examples, near duplicates are not searched and every example counts.
+        """
         if len(self) > LIMIT:
             return self.classes()
         counts = dict.fromkeys(self._examples.classes, 0)
@@ -156,54 +164,54 @@ class Learner:
         return counts
 
     def predict(self, embedding: QuantizedVector) -> HeadPrediction:
-        """Return what `embedding` is taken for."""
+        """Return the prediction for `embedding`."""
         if not len(self):
             return HeadPrediction({}, unknown=True)
-        choice, head = self._chosen()
+        choice, head = self._selected()
         query = self._examples.query(embedding.dequantize())
         shares = probabilities(head.predict(query), choice.temperature)
-        known = self._familiar(query)
+        known = self._known_probability(query)
         scores = dict(zip(self._examples.classes, (shares * known).tolist(), strict=True))
-        number = value(head, self._examples.classes, query) if self._regression(head) else None
+        number = head.value(query) if isinstance(head, RegressionHead) else None
         return HeadPrediction(scores, unknown=known < 0.5, value=number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
-        """Return what each example is taken for when it is left out, and its near duplicates of its class with it.
+        """Return the class probabilities of each example, predicted without it and its near duplicates of its class.
 
-        Float64 (n, classes): the probabilities of each class, a row an example in the order of `ids`, a column a class
-        in the order of `classes()`. The row of an example whose class has nothing else to be known by is 0.
-        Above `examples.LIMIT` examples only so many are asked, and the rows of the others are NaN.
+        Float64 (n, classes): rows in the order of `ids`, columns in the order of `classes()`. A row is 0 if no other
+        example of its class is left. Above `examples.LIMIT` examples only a sample of LIMIT is evaluated; the rows of
+        the others are NaN.
         """
         if not len(self):
             return np.empty((0, 0))
-        choice, head = self._chosen()
-        asked = self._examples.spread(LIMIT)
-        if len(asked) < len(self):
-            head = choice.plan.make(self._examples.subset(asked), self.unknown_distance)
-        answers = np.full((len(self), len(self._examples.classes)), np.nan)
+        choice, head = self._selected()
+        sample = self._examples.spread(LIMIT)
+        if len(sample) < len(self):
+            head = choice.plan.make(self._examples.subset(sample), self.unknown_distance)
+        predicted = np.full((len(self), len(self._examples.classes)), np.nan)
         scores = head.leave_one_out()
-        answers[asked] = probabilities(scores, choice.temperature)
-        own = scores[np.arange(len(asked)), self._examples.targets[asked]]
-        answers[asked[np.isneginf(own)]] = 0.0
-        return answers
+        predicted[sample] = probabilities(scores, choice.temperature)
+        own = scores[np.arange(len(sample)), self._examples.targets[sample]]
+        predicted[sample[np.isneginf(own)]] = 0.0
+        return predicted
 
-    def why(self) -> Choice | None:
-        """Return which head was chosen, and why; None where nothing has been taught."""
-        return self._chosen()[0] if len(self) else None
+    def choice(self) -> Choice | None:
+        """Return the selected head and the reason for it, or None if nothing has been taught."""
+        return self._selected()[0] if len(self) else None
 
     def regression_error(self) -> float | None:
-        """Return by how much a regression is off on average where the example asked for is left out.
+        """Return the mean absolute leave-one-out error of a regression, on at most `examples.LIMIT` examples.
 
-        None of another head, and where nothing is left to answer with.
+        None if the head is not a regression, or if no example can be predicted from the others.
         """
-        if not len(self):
+        if not len(self) or not is_regression(self._head_name):
             return None
         examples = self._examples.subset(self._examples.spread(LIMIT))
-        head = self._chosen()[0].plan.make(examples, self.unknown_distance)
-        return leave_one_out_error(head, examples.classes, examples.targets) if self._regression(head) else None
+        head = self._selected()[0].plan.make(examples, self.unknown_distance)
+        return head.leave_one_out_error() if isinstance(head, RegressionHead) else None
 
     def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
-        """Return the `count` examples, of all or those of `label`, that are nearest to `embedding`, nearest first."""
+        """Return the `count` examples nearest to `embedding`, nearest first; only those of `label`, if it is given."""
         examples = self._examples
         cosines = examples.query(embedding.dequantize()).cosines
         order = np.argsort(-cosines, kind="stable")
@@ -214,8 +222,8 @@ class Learner:
             for index in order[:count]
         ]
 
-    def _chosen(self) -> tuple[Choice, Head]:
-        """Return the choice for what is taught now, and the head, which is made anew only where the choice changed."""
+    def _selected(self) -> tuple[Choice, Head]:
+        """Return the choice for the current examples and its head, which is replaced only if the plan has changed."""
         if self._choice is None or self._head is None:
             self._choice = choose(self._head_name, self._examples, self.unknown_distance)
             if self._head is None or self._choice.plan != self._plan:
@@ -223,14 +231,12 @@ class Learner:
                 self._head = self._plan.make(self._examples, self.unknown_distance)
         return self._choice, self._head
 
-    def _regression(self, head: Head) -> TypeGuard[KNN]:
-        return self._head_name == "knn-regression" and isinstance(head, KNN)
-
-    def _familiar(self, query: Query) -> float:
-        """Return how sure it is that `query` shows something taught. The first after a change fits the threshold."""
+    def _known_probability(self, query: Query) -> float:
+        """Return the probability that `query` shows a taught class. The first call after a change fits the open set."""
         if self._openset is None:
-            self._judges = self._examples.spread(min(MAX_EXAMPLES, LIMIT))  # whose cosines are kept
-            examples = self._examples if len(self._judges) == len(self) else self._examples.subset(self._judges)
+            self._open_set_sample = self._examples.spread(min(MAX_EXAMPLES, LIMIT))  # up to LIMIT, cosines are kept
+            sample = self._open_set_sample
+            examples = self._examples if len(sample) == len(self) else self._examples.subset(sample)
             self._openset = OpenSet(
                 examples.cosines,
                 examples.targets,
@@ -238,4 +244,4 @@ class Learner:
                 false_accept=self._false_accept,
                 unknown_distance=self.unknown_distance,
             )
-        return float(self._openset.confidence(query.cosines[self._judges]))
+        return float(self._openset.confidence(query.cosines[self._open_set_sample]))

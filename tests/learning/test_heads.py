@@ -285,9 +285,9 @@ def test_only_the_nearest_votes_where_k_is_1(metric: Metric) -> None:
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(ValueError, match="k is 0, and must be at least 1"):
+    with pytest.raises(ValueError, match="k is 0, but must be at least 1"):
         KNN(Examples(), 0)
-    with pytest.raises(ValueError, match="strength is 0, and must be above 0"):
+    with pytest.raises(ValueError, match="strength is 0, but must be above 0"):
         Ridge(Examples(), 0)
 
 

@@ -136,10 +136,10 @@ def test_nothing_taught_is_nothing_known() -> None:
     learner = Learner()
     assert learner.predict(examples({"1": 1})[0].embedding).scores == {}
     assert learner.predict(examples({"1": 1})[0].embedding).unknown
-    assert (len(learner), learner.classes(), learner.why(), learner.leave_one_out().size) == (0, {}, None, 0)
+    assert (len(learner), learner.classes(), learner.choice(), learner.leave_one_out().size) == (0, {}, None, 0)
     learner.add(examples({"1": 1})[0])
     learner.remove("1-0")
-    assert (len(learner), learner.classes(), learner.why()) == (0, {}, None)
+    assert (len(learner), learner.classes(), learner.choice()) == (0, {}, None)
 
 
 def test_an_unknown_identity_is_a_key_error_and_changes_nothing() -> None:
@@ -165,7 +165,7 @@ def test_the_nearest_examples_come_with_their_identity() -> None:
 
 
 def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
-    choice = learnt(examples({"1": 5, "2": 5, "3": 5})).why()
+    choice = learnt(examples({"1": 5, "2": 5, "3": 5})).choice()
     assert choice is not None
     assert choice.plan.head == "ridge"
     assert str(choice.plan) in choice.reason
@@ -177,16 +177,16 @@ def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
         "knn-manhattan",
     }
     assert all(one.accuracy is not None and 0.9 <= one.accuracy <= 1 for one in choice.candidates)
-    alone = learnt(examples({"1": 5, "2": 5}), "centroid").why()
+    alone = learnt(examples({"1": 5, "2": 5}), "centroid").choice()
     assert alone is not None
     assert (alone.plan.head, alone.reason) == ("centroid", "centroid was asked for")
 
 
 def test_auto_takes_the_centroid_where_the_classes_are_uneven_and_a_held_button_is_one_photo() -> None:
-    uneven = learnt(examples({"1": 1, "2": 9})).why()
+    uneven = learnt(examples({"1": 1, "2": 9})).choice()
     held = examples({"1": 3, "2": 3})
     held += [LabeledEmbedding(f"again-{i}", "2", held[-1].embedding) for i in range(30)]
-    even = learnt(held).why()
+    even = learnt(held).choice()
     assert uneven is not None
     assert even is not None
     assert (uneven.plan.head, even.plan.head) == ("centroid", "ridge")
@@ -202,7 +202,7 @@ def test_auto_leaves_the_ridge_for_neighbours_where_a_class_has_many_faces() -> 
         for face in range(20)
         for i in range(4)
     ]
-    choice = learnt(taught).why()
+    choice = learnt(taught).choice()
     assert choice is not None
     accuracies = {str(one.plan): one.accuracy for one in choice.candidates}
     assert accuracies["centroid"] is not None
@@ -244,7 +244,7 @@ def test_a_regression_answers_with_a_number_and_says_by_how_much_it_is_off() -> 
 @pytest.mark.parametrize("label", ["red", "nan", "inf", ""])
 def test_a_regression_refuses_what_is_no_number(label: str) -> None:
     learner = Learner(head="knn-regression")
-    with pytest.raises(LabelError, match="is no number; teach numbers only with --head knn-regression"):
+    with pytest.raises(LabelError, match="is not a number; teach only numbers with --head knn-regression"):
         learner.add(LabeledEmbedding("x", label, examples({"1": 1})[0].embedding))
     assert len(learner) == 0
 

@@ -25,7 +25,7 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
     with opened(memory) as taught:
         learner = Learner()
         learner.fit(LabeledEmbedding(example.id, example.label, example.embedding) for example in taught.examples())
-    classes, choice = progress(learner), learner.why()
+    classes, choice = progress(learner), learner.choice()
     head = "nothing has been taught" if choice is None else choice.reason
     if as_json:
         document = {"head": head, "classes": [asdict(one) for one in classes]}

@@ -1,4 +1,4 @@
-"""From scores to probabilities: a softmax whose temperature is fitted on what leaving examples out says."""
+"""Calibration: a softmax turns scores into probabilities, with a temperature fitted to leave-one-out predictions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from edge_cls.learning.heads.head import Scores
 
 TEMPERATURES = np.geomspace(0.01, 10.0, 31)
-_DOUBT = 1.0
-"""How many answers the expected temperature weighs as much as, for each factor e that another is away from it."""
+"""The calibration temperatures that are tried."""
+_PRIOR_WEIGHT = 1.0
+"""Weight of the prior on the temperature: the loss it adds, in predictions, if the temperature is off by a factor e."""
 
 
 def probabilities(scores: Scores, temperature: float) -> NDArray[np.float64]:
-    """Return the softmax of `scores` / `temperature`, (..., classes), 0 for -inf; all 0 where all are -inf.
+    """Return the softmax of `scores` / `temperature`, float64 (..., classes): 0 for -inf, all 0 if all are -inf.
 
     >>> probabilities(np.array([[0.0, 0.0, -np.inf]]), 1.0)
     array([[0.5, 0.5, 0. ]])
@@ -24,33 +25,33 @@ def probabilities(scores: Scores, temperature: float) -> NDArray[np.float64]:
 
 
 def losses(scores: Scores, targets: NDArray[np.intp], temperature: float) -> NDArray[np.float64]:
-    """Return minus the logarithm of each right answer's probability, (n,). `scores` of right answers are finite."""
+    """Return the negative log-likelihood of each true class, float64 (n,). Scores of true classes must be finite."""
     return -np.log(np.maximum(probabilities(scores, temperature)[np.arange(len(scores)), targets], 1e-12))
 
 
-def answerable(scores: Scores, targets: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which examples, left out, could be answered right, and wrong: (n,)."""
+def comparable(scores: Scores, targets: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return the left-out examples that have both their own class and another one to choose from, bool (n,)."""
     finite = np.isfinite(scores)
     return np.asarray(finite[np.arange(len(scores)), targets] & (finite.sum(axis=1) > 1))
 
 
 def class_weights(targets: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return weights, summing to 1, under which each class of `targets` counts the same: (n,)."""
+    """Return weights, summing to 1, that give each class of `targets` the same total weight, float64 (n,)."""
     counts = np.bincount(targets)
     return np.asarray(1 / (counts[targets] * np.count_nonzero(counts)), np.float64)
 
 
 def fitted_temperature(scores: Scores, targets: NDArray[np.intp], expected: float) -> float:
-    """Return the temperature under which leave-one-out `scores` are the least surprising, each class counting the same.
+    """Return the temperature with the lowest loss on leave-one-out `scores`, each class counting the same.
 
-    With few answers it stays near the `expected` one.
+    A log-normal prior keeps it near the `expected` temperature if there are few predictions.
     """
-    asked = answerable(scores, targets)
-    if not asked.any():
+    compared = comparable(scores, targets)
+    if not compared.any():
         return expected
-    scores, targets = scores[asked], targets[asked]
+    scores, targets = scores[compared], targets[compared]
     weights = class_weights(targets) * len(targets)
-    surprise = [
-        weights @ losses(scores, targets, t) + _DOUBT * np.log(t / expected) ** 2 for t in TEMPERATURES.tolist()
+    total_losses = [
+        weights @ losses(scores, targets, t) + _PRIOR_WEIGHT * np.log(t / expected) ** 2 for t in TEMPERATURES.tolist()
     ]
-    return float(TEMPERATURES[int(np.argmin(surprise))])
+    return float(TEMPERATURES[int(np.argmin(total_losses))])

@@ -1,4 +1,4 @@
-"""Nearest class mean, seen from the middle of all classes.
+"""Nearest class mean, with the mean of all class means subtracted.
 
 Mensink et al., "Distance-based image classification: generalizing to new classes at near-zero cost", 2013; the mean
 subtracted as in Wang et al., "SimpleShot", 2019.
@@ -16,10 +16,10 @@ Matrix = NDArray[np.float64]
 
 
 class Centroid:
-    """The class whose mean lies in the direction of the vector.
+    """Scores a class by the cosine between the vector and the class mean, both relative to the mean of the class means.
 
-    Vectors have length 1; directions start at the mean of the class means, so that a class counts the same however many
-    examples it has. Scores are cosines. One sum a class is kept, so that prediction reads no example.
+    Vectors are normalised to length 1. The origin is the mean of the class means, not of the examples, so that a class
+    counts the same with few or many examples. One sum per class is kept: prediction reads no example.
     """
 
     def __init__(self, examples: Examples) -> None:
@@ -27,7 +27,7 @@ class Centroid:
         self._sums: Matrix = np.zeros((0, 0))
 
     def fit(self) -> None:
-        """Learn the examples as they are now."""
+        """Fit the examples as they are now."""
         examples = self._examples
         self._sums = np.zeros((0, 0))
         for chunk in examples.chunks():
@@ -37,7 +37,7 @@ class Centroid:
             np.add.at(self._sums, examples.targets[chunk], units)
 
     def add(self) -> None:
-        """Learn the last of the examples."""
+        """Learn the last example."""
         examples = self._examples
         last = np.array([len(examples) - 1])
         unit = examples.units(last)[0]
@@ -63,7 +63,7 @@ class Centroid:
         return np.asarray(_cosines((means @ unit)[None], means @ means.T, np.array([unit @ unit]))[0])
 
     def leave_one_out(self) -> Scores:
-        """Return what `Head.leave_one_out` says: the products of the means are corrected for what is left out."""
+        """Return the leave-one-out scores, float64 (n, classes), from products of sums, corrected for each group."""
         examples = self._examples
         units = examples.units(np.arange(len(examples))).astype(np.float64)
         counts = examples.counts
@@ -91,15 +91,15 @@ class Centroid:
 
 
 def _cosines(to_means: Matrix, among_means: Matrix, squares: Matrix) -> Matrix:
-    """Return the cosines of vectors and class means, both seen from the mean of the means, float64 (n, classes).
+    """Return the cosines of vectors and class means, both relative to the mean of the means, float64 (n, classes).
 
-    Given are dot products: of vectors and means (n, classes), among means (classes, classes), of vectors with
-    themselves (n,). 0 where a vector or mean lies in the middle.
+    The arguments are dot products: of vectors and means (n, classes), among means (classes, classes), of vectors with
+    themselves (n,). The cosine is 0 if a vector or a mean equals the mean of the means.
     """
     middle = among_means.mean(axis=1)
     dots = to_means - to_means.mean(axis=1, keepdims=True) - middle + middle.mean()
     means = np.diag(among_means) - 2 * middle + middle.mean()
     vectors = squares - 2 * to_means.mean(axis=1) + middle.mean()
-    # What rounding leaves of nothing is no direction.
+    # A length that is only rounding error has no direction.
     lengths = np.sqrt(np.maximum(vectors, 0))[:, None] * np.sqrt(np.maximum(means, 0))
     return np.asarray(np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 1e-9))

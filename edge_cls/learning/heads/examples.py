@@ -1,4 +1,4 @@
-"""The examples as all heads share them: their vectors, once, the class of each, and the cosines among them."""
+"""The examples that all heads share: one copy of their vectors, the class of each, and the cosines among them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.vectors import Metric, Vector, Vectors
 
 LIMIT = 1024
-"""Up to so many examples the cosines of all pairs are kept: 4 MiB."""
+"""Number of examples up to which the cosines of all pairs are kept: 4 MiB at most."""
 NEAR_DUPLICATE = 0.03
-"""Examples of one class nearer to each other than this cosine distance count as one photo: frames of a held button
-are. Of the photos of four sets few have such a fellow: under 1 %, but 10 % of the groceries in the eyes of the built-in
-backbone."""
+"""Cosine distance below which examples of one class are near duplicates and count as one photo, as the frames of a held
+button are. In four photo data sets under 1 % of the photos have a near duplicate, but 10 % of the groceries with the
+built-in backbone."""
 _CHUNK = 256
+"""Vectors that are converted to float32 at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +30,13 @@ class Query:
 
     @cached_property
     def unit(self) -> NDArray[np.float64]:
-        """The vector at length 1, float64 (dim,); zeros where it has no direction."""
+        """The vector, normalised to length 1, float64 (dim,); zeros if the vector is zero."""
         length = float(np.linalg.norm(self.vector))
         return self.vector.astype(np.float64) / (length or 1.0)
 
 
 class Examples:
-    """Examples by index, 0 to n - 1; classes by index in the order in which they came."""
+    """Examples by index, 0 to n - 1; classes by index, in the order in which they were taught."""
 
     def __init__(self) -> None:
         self.vectors = Vectors()
@@ -55,27 +56,30 @@ class Examples:
 
     @property
     def counts(self) -> NDArray[np.intp]:
-        """How many examples each class has, (classes,)."""
+        """The number of examples of each class, (classes,)."""
         return np.bincount(self.targets, minlength=len(self.classes))
 
     @property
     def cosines(self) -> Vector:
-        """The cosine of the angle of each pair, float32 (n, n), 1 of an example with itself.
+        """The cosine of the angle of each pair, float32 (n, n); 1 on the diagonal.
 
-        Worked out when they are first asked for, and kept up to date from then on. Raises ValueError above LIMIT.
+        Computed on first use and kept up to date from then on. Raises ValueError if there are more than LIMIT examples.
         """
         if len(self) > LIMIT:
-            raise ValueError(f"the cosines of {len(self)} examples are not kept, only those of up to {LIMIT}")
+            raise ValueError(f"the cosines of {len(self)} examples are not kept, only those of at most {LIMIT}")
         if self._cosines is None:
             units = np.empty((len(self), self.vectors.dim), np.float32)
             for chunk in self.chunks():
                 units[chunk] = self.units(chunk)
             self._cosines = units @ units.T
-            np.fill_diagonal(self._cosines, 1.0)  # also of a vector without direction
+            np.fill_diagonal(self._cosines, 1.0)  # also of a zero vector
         return self._cosines[: len(self), : len(self)]
 
     def distances(self, metric: Metric) -> Vector:
-        """Return the distance of each pair, float32 (n, n), once worked out for all who ask. ValueError above LIMIT."""
+        """Return the distance of each pair, float32 (n, n); cached until the examples change.
+
+        Raises ValueError if there are more than LIMIT examples.
+        """
         if metric == "cosine":
             return np.maximum(1 - self.cosines, 0)
         if metric not in self._distances:
@@ -92,15 +96,15 @@ class Examples:
         return self._distances[metric]
 
     def one_hot(self) -> NDArray[np.float64]:
-        """Return 1 where an example is of a class, else 0; float64 (n, classes)."""
+        """Return the one-hot encoding of the classes, float64 (n, classes)."""
         return np.asarray(self.targets[:, None] == np.arange(len(self.classes)), np.float64)
 
     def query(self, vector: Vector) -> Query:
-        """Return `vector`, float32 (dim,), compared with each example: one pass over the memory."""
+        """Return `vector`, float32 (dim,), with its cosine to each example: one pass over all vectors."""
         return Query(vector, self.vectors.cosines(vector))
 
     def append(self, embedding: QuantizedVector, label: str) -> None:
-        """Add one. Raises ValueError for a vector of another dimension than the first."""
+        """Add an example. Raises ValueError if the vector has another dimension than the first."""
         count = len(self)
         self.vectors.append(embedding)
         self._distances, self._groups = {}, None
@@ -122,7 +126,7 @@ class Examples:
         self._cosines[count, count] = 1.0
 
     def remove(self, index: int) -> None:
-        """Forget the example at `index`: the last one takes its place. A class without examples goes too."""
+        """Remove the example at `index`: the last one takes its place. A class without examples is removed too."""
         last = len(self) - 1
         self._distances, self._groups = {}, None
         gone = self._targets[index]
@@ -137,20 +141,20 @@ class Examples:
             self._targets[self._targets > gone] -= 1
 
     def units(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the vectors at `indices` at length 1, float32 (len(indices), dim); zeros stay zeros."""
+        """Return the vectors at `indices`, normalised to length 1, float32 (len(indices), dim); zeros stay zeros."""
         rows = self.vectors.take(indices).rows()
         return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
 
     def chunks(self) -> list[NDArray[np.intp]]:
-        """Return all indices in pieces that are small enough to be worked on as float32."""
+        """Return all indices in pieces of at most _CHUNK, small enough to convert the vectors to float32."""
         return [np.arange(start, min(start + _CHUNK, len(self))) for start in range(0, len(self), _CHUNK)]
 
     def spread(self, count: int) -> NDArray[np.intp]:
-        """Return at most `count` indices, rising, spread evenly over the classes, and over each class's examples."""
+        """Return at most `count` indices, ascending, spread evenly over the classes and over each class's examples."""
         if len(self) <= count:
             return np.arange(len(self))
         of_class = [np.flatnonzero(self.targets == label) for label in range(len(self.classes))]
-        # Examples rank by how far through their class they come at 1/2, 1/4, 3/4, 1/8, ... : any share of that is even.
+        # Examples are ranked at the positions 0, 1/2, 1/4, 3/4, 1/8, ... of their class: every prefix is spread evenly.
         rank = np.empty(len(self), np.intp)
         for members in of_class:
             rank[members[np.argsort([_bit_reversed(position) for position in range(len(members))], kind="stable")]] = (
@@ -159,7 +163,7 @@ class Examples:
         return np.sort(np.lexsort((self.targets, rank))[:count])
 
     def subset(self, indices: NDArray[np.intp]) -> Examples:
-        """Return new examples, which share no memory with these: those at `indices`, under the same classes."""
+        """Return a copy of the examples at `indices`, with the same classes and no shared data."""
         chosen = Examples()
         chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
         chosen._targets = self.targets[indices]
@@ -168,7 +172,10 @@ class Examples:
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:
-        """Return the indices of the examples, near duplicates of one class together. Raises ValueError above LIMIT."""
+        """Return the indices of the examples, grouped by near duplicates of one class.
+
+        Raises ValueError if there are more than LIMIT examples.
+        """
         if self._groups is not None:
             return self._groups
         linked = (self.cosines > 1 - NEAR_DUPLICATE) & (self.targets[:, None] == self.targets)
@@ -190,7 +197,7 @@ class Examples:
 
 
 def _bit_reversed(position: int) -> float:
-    """Return the `position`-th number of van der Corput's sequence: 0, 1/2, 1/4, 3/4, 1/8, ..."""
+    """Return the element of the van der Corput sequence at `position`: 0, 1/2, 1/4, 3/4, 1/8, ..."""
     value, step = 0.0, 0.5
     while position:
         value += step * (position & 1)

@@ -1,8 +1,8 @@
-"""The port that every head implements."""
+"""The ports that heads implement."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from edge_cls.learning.heads.examples import Query
 
 Scores = NDArray[np.float64]
 """Scores per class, float64 (..., classes). The largest belongs to the predicted class; a softmax makes probabilities
-of them. -inf: nothing is left that could represent the class."""
+of them. -inf: no example of the class is left."""
 
 
 class Head(Protocol):
@@ -24,10 +24,10 @@ class Head(Protocol):
         """Fit the examples as they are now, and discard what was fitted before."""
 
     def add(self) -> None:
-        """Learn the last example, which was just appended."""
+        """Learn the last example, which has just been appended."""
 
     def remove(self, index: int) -> None:
-        """Forget the example at `index`. Called before it is removed from the examples; the last takes its place."""
+        """Forget the example at `index`, before it is removed from the examples and the last one takes its place."""
 
     def predict(self, query: Query) -> Scores:
         """Return the score of each class, float64 (classes,)."""
@@ -35,5 +35,19 @@ class Head(Protocol):
     def leave_one_out(self) -> Scores:
         """Return the scores of each example, predicted without it and its near duplicates, float64 (n, classes).
 
-        Needs the cosines among the examples, therefore at most `examples.LIMIT` of them.
+        Needs the cosines among the examples. Raises ValueError if there are more than `examples.LIMIT`.
+        """
+
+
+@runtime_checkable
+class RegressionHead(Head, Protocol):
+    """A head whose labels are numbers and that also predicts a number."""
+
+    def value(self, query: Query) -> float:
+        """Return the predicted number. Raises LabelError if a label is not a number."""
+
+    def leave_one_out_error(self) -> float | None:
+        """Return the mean absolute leave-one-out error, or None if no example can be predicted from the others.
+
+        Near duplicates are left out together. Raises LabelError if a label is not a number.
         """

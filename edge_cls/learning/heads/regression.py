@@ -1,9 +1,8 @@
-"""Numbers instead of classes: the labels are values of a dial, a level, a distance, and the answer is one too."""
+"""Regression: the labels are numbers (of a dial, a level, a distance), and so is the prediction."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from edge_cls.learning.heads.knn import KNN
 
 
 def as_number(label: str) -> float:
-    """Return the number that a label is. Raises LabelError where it is none.
+    """Return the number that a label stands for. Raises LabelError if it is not a finite number.
 
     >>> as_number("-1.5")
     -1.5
@@ -25,27 +24,29 @@ def as_number(label: str) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise LabelError(
-            f"the label {label!r} is no number",
-            hint="teach numbers only with --head knn-regression, or use another head",
+            f"the label {label!r} is not a number",
+            hint="teach only numbers with --head knn-regression, or use another head",
         )
     return number
 
 
-def value(head: KNN, classes: Sequence[str], query: Query) -> float:
-    """Return the mean of the nearest examples' numbers, each weighted with 1 / distance. Raises LabelError."""
-    return float(head.votes(query) @ _numbers(classes))
+class KNNRegression(KNN):
+    """Predicts the mean of the `k` nearest examples' numbers, weighted with 1 / distance."""
 
+    def value(self, query: Query) -> float:
+        """Return the predicted number. Raises LabelError if a label is not a number."""
+        return float(self.votes(query) @ self._numbers())
 
-def leave_one_out_error(head: KNN, classes: Sequence[str], targets: NDArray[np.intp]) -> float | None:
-    """Return by how much the answer is off on average where the example asked for is left out.
+    def leave_one_out_error(self) -> float | None:
+        """Return the mean absolute leave-one-out error, or None if no example can be predicted from the others.
 
-    Near duplicates are left out with it. None where nothing is left to answer with. Raises LabelError.
-    """
-    numbers = _numbers(classes)
-    votes, _ = head.votes_left_out()
-    asked = votes.any(axis=1)
-    return float(np.abs(votes @ numbers - numbers[targets])[asked].mean()) if asked.any() else None
+        Near duplicates are left out together. Raises LabelError if a label is not a number.
+        """
+        numbers = self._numbers()
+        votes, _ = self.votes_left_out()
+        predictable = votes.any(axis=1)
+        errors = np.abs(votes @ numbers - numbers[self._examples.targets])
+        return float(errors[predictable].mean()) if predictable.any() else None
 
-
-def _numbers(classes: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([as_number(label) for label in classes])
+    def _numbers(self) -> NDArray[np.float64]:
+        return np.array([as_number(label) for label in self._examples.classes])

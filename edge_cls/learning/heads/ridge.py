@@ -1,18 +1,18 @@
-"""Kernel ridge regression on the classes, with an intercept that is not penalised.
+"""Kernel ridge regression on the one-hot classes, with an intercept that is not penalised.
 
-The kernel is a Gaussian of normalised embeddings: exp(-(1 - cosine) / width), the width the mean cosine distance of
-examples of different classes. The solution a, b of
+The kernel is a Gaussian of normalised embeddings: exp(-(1 - cosine) / width). The kernel width is the mean cosine
+distance of examples of different classes. The solution a, b of
 
     [K + strength I  1] [a]   [Y]
     [1'              0] [b] = [0]
 
-is the least-squares support vector machine's (Suykens and Vandewalle, 1999), and the intercept makes it the same as
-centring in the kernel's space. With B the inverse of that matrix, leaving out the examples g gives the residuals
+is that of the least-squares support vector machine (Suykens and Vandewalle, 1999); the intercept has the same effect as
+centring in the feature space. If B is the inverse of that matrix, leaving out the examples g gives the residuals
 inv(B_gg) a_g (Cawley and Talbot, "Fast exact leave-one-out cross-validation of sparse least-squares support vector
-machines", 2004). One more example borders B, one less reduces it: both O(n^2).
+machines", 2004). Adding an example borders B and removing one reduces it: both take O(n^2).
 
-Above `LIMIT` examples, a and b are those that fit all examples best, with kernels of LIMIT landmarks only (Rifkin et
-al., "Regularized least-squares classification", 2003, call it the subset of regressors).
+Above `LIMIT` examples, a and b fit all examples, but with the kernels of only LIMIT landmarks (the "subset of
+regressors" of Rifkin et al., "Regularized least-squares classification", 2003).
 """
 
 from __future__ import annotations
@@ -25,38 +25,41 @@ from edge_cls.learning.heads.head import Scores
 from edge_cls.learning.vectors import Vector
 
 STRENGTH = 0.1
+"""Default strength of the regularisation, where the diagonal of the kernel is 1."""
 _STEPS = 4
-"""The width is 2 to the power of a multiple of 1 / _STEPS."""
-_NARROWEST = 2**-5
-"""A kernel as narrow as the distance of near duplicates would learn single frames, and the rounding of cosines."""
+"""The kernel width is rounded to a power of 2 with an exponent in multiples of 1 / _STEPS."""
+_MIN_WIDTH = 2**-5
+"""Minimum kernel width, a cosine distance. A kernel as narrow as the distance of near duplicates would learn single
+frames, and the rounding errors of cosines."""
 _JITTER = 1e-8
-"""What is added to the diagonal of the landmarks' sums, an example."""
+"""Added to the diagonal of the landmarks' normal equations per example, for numerical stability."""
 Matrix = NDArray[np.float64]
 
 
 class Ridge:
     """Scores are near 1 for the class of a vector and near 0 for the others.
 
-    `strength` is added to the diagonal of the kernel, which is 1. `unknown_distance` is the width for a single class.
+    `strength` is added to the diagonal of the kernel, which is 1. `unknown_distance` is the kernel width if there is
+    only one class. Raises ValueError unless `strength` is above 0.
     """
 
     def __init__(self, examples: Examples, strength: float = STRENGTH, unknown_distance: float = 0.5) -> None:
         if not strength > 0:
-            raise ValueError(f"strength is {strength}, and must be above 0")
+            raise ValueError(f"strength is {strength}, but must be above 0")
         self._examples = examples
         self._strength = strength
         self._unknown_distance = unknown_distance
         self.fit()
 
     def fit(self) -> None:
-        """Learn the examples as they are now: at the next question."""
+        """Discard the solution; the next prediction fits the examples."""
         self._width: float | None = None
         self._weights: Matrix | None = None
         self._inverse: Matrix | None = None
         self._landmarks: Landmarks | None = None
 
     def add(self) -> None:
-        """Learn the last of the examples."""
+        """Learn the last example."""
         count = len(self._examples) - 1
         self._weights = None
         if count == LIMIT:
@@ -72,7 +75,7 @@ class Ridge:
             grown[:-1, :-1] = inverse + np.outer(solved, solved) / rest
             grown[-1, :-1] = grown[:-1, -1] = -solved / rest
             grown[-1, -1] = 1 / rest
-            # The new row stands behind the intercept's, and belongs before it.
+            # The new row was appended after the intercept's, but belongs before it.
             order = [*range(count), count + 1, count]
             self._inverse = grown[np.ix_(order, order)]
 
@@ -80,7 +83,7 @@ class Ridge:
         """Forget the example at `index`."""
         last = len(self._examples) - 1
         self._weights = None
-        if last == 0:  # what is left is singular
+        if last == 0:  # the remaining matrix is singular
             self.fit()
         elif self._landmarks is not None:
             if last == LIMIT or not self._landmarks.forget(index):
@@ -95,7 +98,7 @@ class Ridge:
             self._inverse = reduced[np.ix_(order, order)]
 
     def predict(self, query: Query) -> Scores:
-        """Return what `Head.predict` says."""
+        """Return the score of each class, float64 (classes,)."""
         if not len(self._examples):
             return np.empty(0)
         weights = self._solved()
@@ -103,14 +106,14 @@ class Ridge:
         return np.asarray(self._kernel(known) @ weights[:-1] + weights[-1])
 
     def leave_one_out(self) -> Scores:
-        """Return what `Head.leave_one_out` says, in closed form."""
+        """Return the leave-one-out scores in closed form, float64 (n, classes). See `Head.leave_one_out`."""
         examples = self._examples
         if not len(examples):
             return np.empty((0, 0))
         one_hot = examples.one_hot()
         residuals = self._solved()[:-1].copy()
         inverse, counts = self._inverted(len(examples)), examples.counts
-        # The only example has 0 there, and is a group that leaves nothing.
+        # The diagonal is 0 only for a single example, whose group leaves no other example.
         diagonal = np.diag(inverse)[:-1, None]
         scores = one_hot - residuals / np.where(diagonal > 0, diagonal, 1.0)
         for group in examples.groups():
@@ -158,19 +161,19 @@ class Ridge:
         return bordered
 
     def _inverted(self, count: int) -> Matrix:
-        """Return B. Only to leave out and to change what was learnt takes it: to solve costs a third of its time."""
+        """Return B. Only leave-one-out and updates need it: solving takes a third of the time of inverting."""
         if self._inverse is None:
             self._inverse = np.asarray(np.linalg.inv(self._bordered(count)), np.float64)
         return self._inverse
 
     def _kernel(self, cosines: Vector) -> Matrix:
         if self._width is None:
-            raise AssertionError("a kernel has a width")
+            raise AssertionError("the kernel width is not set")
         return gaussian(cosines, self._width)
 
 
 class Landmarks:
-    """The sums over all examples from which a ridge with few kernels is solved; one more changes them, not all."""
+    """The normal equations of a ridge on landmarks: sums over all examples, updated for each added or removed one."""
 
     def __init__(self, examples: Examples, indices: NDArray[np.intp], width: float) -> None:
         self.indices = indices
@@ -181,7 +184,7 @@ class Landmarks:
         self._targets: Matrix = np.zeros((len(indices) + 1, 0))
 
     def count_in(self, indices: NDArray[np.intp], sign: int = 1) -> None:
-        """Add the examples at `indices` to the sums; take them away where `sign` is -1."""
+        """Add the examples at `indices` to the sums, or subtract them if `sign` is -1."""
         missing = len(self._examples.classes) - self._targets.shape[1]
         if missing > 0:
             self._targets = np.pad(self._targets, ((0, 0), (0, missing)))
@@ -191,7 +194,10 @@ class Landmarks:
         np.add.at(self._targets.T, self._examples.targets[indices], sign * kernels)
 
     def forget(self, index: int) -> bool:
-        """Take away the example at `index`, whose place the last one takes. Return False where it is a landmark."""
+        """Subtract the example at `index`, whose place the last one takes; return False if the sums must be rebuilt.
+
+        That is so if it is a landmark or the last example of its class.
+        """
         last = len(self._examples) - 1
         target = self._examples.targets[index]
         if index in self.indices or self._examples.counts[target] == 1:
@@ -201,16 +207,16 @@ class Landmarks:
         return True
 
     def solve(self, strength: float) -> Matrix:
-        """Return the weights of the landmarks' kernels, and last the intercepts; float64 (landmarks + 1, classes)."""
+        """Return the weights of the landmarks' kernels and, last, the intercepts, float64 (landmarks + 1, classes)."""
         penalty = np.zeros_like(self._squares)
         penalty[:-1, :-1] = strength * gaussian(self._units @ self._units.T, self._width)
-        # Landmarks that are alike leave the sum of their weights defined alone.
+        # For identical landmarks only the sum of their weights is determined.
         np.einsum("ii->i", penalty)[:-1] += _JITTER * len(self._examples)
         return np.asarray(np.linalg.solve(self._squares + penalty, self._targets), np.float64)
 
 
 def gaussian(cosines: Vector, width: float) -> Matrix:
-    """Return the kernel, float64, of vectors whose angles have these `cosines`."""
+    """Return the Gaussian kernel, float64, of vector pairs with these `cosines`."""
     kernel = cosines.astype(np.float64)
     kernel -= 1
     kernel /= width
@@ -218,9 +224,10 @@ def gaussian(cosines: Vector, width: float) -> Matrix:
 
 
 def fitting_width(cosines: Vector, targets: NDArray[np.intp], unknown_distance: float) -> float:
-    """Return the mean cosine distance of examples of different classes, each two classes counting the same.
+    """Return the kernel width: the mean cosine distance of examples of different classes.
 
-    It is rounded to a power of 2 ** (1 / 4), so one more example seldom moves it; `unknown_distance` for one class.
+    Each pair of classes has the same weight. If there is only one class, it is `unknown_distance`. The width is rounded
+    to a power of 2 ** (1 / 4), so that one more example rarely changes it.
     """
     counts = np.bincount(targets)
     classes = np.flatnonzero(counts)
@@ -229,4 +236,4 @@ def fitting_width(cosines: Vector, targets: NDArray[np.intp], unknown_distance: 
         among = means.T @ cosines @ means
         others = len(classes) * (len(classes) - 1)
         unknown_distance = 1 - float(among.sum() - np.trace(among)) / others
-    return float(2 ** (np.round(_STEPS * np.log2(max(unknown_distance, _NARROWEST))) / _STEPS))
+    return float(2 ** (np.round(_STEPS * np.log2(max(unknown_distance, _MIN_WIDTH))) / _STEPS))

@@ -1,4 +1,4 @@
-"""Which head: by name, or `auto`, which chooses by leaving examples out of what has been taught."""
+"""Selects a head: the one that was asked for, or with `auto` the one that leave-one-out favours on the examples."""
 
 from __future__ import annotations
 
@@ -7,63 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_cls.errors import ConfigError
-from edge_cls.learning.heads.calibration import answerable, class_weights, fitted_temperature, losses
-from edge_cls.learning.heads.centroid import Centroid
+from edge_cls.learning.heads.calibration import class_weights, comparable, fitted_temperature, losses
 from edge_cls.learning.heads.examples import LIMIT, Examples
-from edge_cls.learning.heads.head import Head, Scores
-from edge_cls.learning.heads.knn import KNN
-from edge_cls.learning.heads.names import HEAD_NAMES
-from edge_cls.learning.heads.ridge import STRENGTH, Ridge
-from edge_cls.learning.vectors import Metric
+from edge_cls.learning.heads.head import Scores
+from edge_cls.learning.heads.ridge import STRENGTH
+from edge_cls.learning.heads.table import Plan, plans
 
 SAMPLE = 256
-"""Above so many examples, `auto` chooses on so many of them, spread evenly over the classes."""
-_METRICS: dict[str, Metric] = {"knn": "cosine", "knn-euclidean": "euclidean", "knn-manhattan": "manhattan"}
-_SURE = 2.0
-"""By how many standard errors another plan must be better than the usual one."""
+"""Examples that `auto` compares the heads on, at most; a larger memory is sampled evenly over the classes."""
+RIDGE = Plan("ridge", STRENGTH)
+CENTROID = Plan("centroid")
+_STANDARD_ERRORS = 2.0
+"""Standard errors by which another plan must be better than the default one."""
 _UNEVEN = 3
-"""From how many times more photos of one class than of another the ridge, which leans to large classes, is not
-preferred."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A head with its settings, and the temperature that its scores usually want."""
-
-    head: str
-    strength: float | None = None
-    k: int | None = None
-
-    def __str__(self) -> str:
-        if self.strength is not None:
-            return f"{self.head} of strength {self.strength:g}"
-        return self.head if self.k is None else f"{self.head} of k = {self.k}"
-
-    @property
-    def temperature(self) -> float:
-        """The temperature to expect of the head's scores."""
-        return {"ridge": 0.15, "centroid": 0.1}.get(self.head, 1.0)
-
-    def make(self, examples: Examples, unknown_distance: float) -> Head:
-        """Return the head on `examples`, fitted."""
-        head: Head
-        if self.strength is not None:
-            head = Ridge(examples, self.strength, unknown_distance)
-        elif self.k is not None:
-            head = KNN(examples, self.k, _METRICS[self.head])
-        else:
-            head = Centroid(examples)
-        head.fit()
-        return head
+"""Ratio of the photos of the largest class to those of the smallest from which on the centroid is the default: the
+ridge leans to large classes."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What leaving examples out says of a plan, each class counting the same.
+    """The leave-one-out result of a plan, each class counting the same.
 
-    `accuracy`, in [0, 1], and `loss`, the mean of minus the logarithm of the right answer's probability; None where no
-    example could be left out.
+    `accuracy`, in [0, 1], and `loss`, the mean negative log-likelihood of the true class. Both are None if no example
+    could be left out.
     """
 
     plan: Plan
@@ -73,7 +39,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan that was chosen, its temperature, the `reason` in a sentence, and all that were considered."""
+    """The chosen plan, its calibration temperature, the `reason` as a sentence, and all plans that were compared."""
 
     plan: Plan
     temperature: float
@@ -81,38 +47,18 @@ class Choice:
     candidates: tuple[Candidate, ...]
 
 
-RIDGE = Plan("ridge", strength=STRENGTH)
-CENTROID = Plan("centroid")
-
-
-def plans(name: str) -> tuple[Plan, ...]:
-    """Return what the head `name` may be. Raises ConfigError for an unknown one."""
-    match name:
-        case "auto":
-            strengths = tuple(Plan("ridge", strength=strength) for strength in (0.03, 0.2, 0.4))
-            return (RIDGE, *strengths, CENTROID, *(Plan(metric, k=k) for metric in _METRICS for k in (1, 3, 7)))
-        case "ridge":
-            return (RIDGE,)
-        case "centroid":
-            return (CENTROID,)
-        case "knn-regression":
-            return (Plan("knn", k=3),)
-        case _ if name in _METRICS:
-            return (Plan(name, k=3),)
-    raise ConfigError(f"there is no head {name!r}", hint=f"use one of {', '.join(HEAD_NAMES)}")
-
-
 def choose(name: str, examples: Examples, unknown_distance: float) -> Choice:
-    """Return which of the plans of `name` suits `examples` best. `unknown_distance` as for `Ridge`.
+    """Return the plan of the head `name` that suits `examples` best. `unknown_distance` as for `Ridge`.
 
-    The usual one, the ridge, or the centroid where the classes are uneven, is left only for what is better beyond
-    chance, by two standard errors: of the loss in leaving out, and for another kind of head of the accuracy too. To
-    leave out one of a few makes its class the smaller one, and that alone speaks against the ridge.
+    The default plan is the ridge, or the centroid if the classes are uneven. Another plan replaces it only if its
+    leave-one-out loss is lower by two standard errors; a plan of another head must also have fewer errors by two
+    standard errors. The second condition is needed because leaving out one of a few examples makes its class the
+    smaller one, which alone counts against the ridge. Raises ConfigError if there is no head `name`.
     """
     considered = plans(name)
     if len(examples) > (SAMPLE if len(considered) > 1 else LIMIT):
         examples = examples.subset(examples.spread(SAMPLE))
-    results = [_examine(plan, examples, unknown_distance) for plan in considered]
+    results = [_evaluate(plan, examples, unknown_distance) for plan in considered]
     candidates = tuple(one.candidate for one in results)
     if len(considered) == 1:
         return Choice(considered[0], results[0].temperature, f"{name} was asked for", candidates)
@@ -123,35 +69,32 @@ def choose(name: str, examples: Examples, unknown_distance: float) -> Choice:
 def _best(results: Sequence[_Result], examples: Examples) -> tuple[Plan, str]:
     photos = np.bincount([examples.targets[group[0]] for group in examples.groups()] or [0])
     uneven = photos.max() >= _UNEVEN * photos.min()
-    usual = results[[one.plan for one in results].index(CENTROID if uneven else RIDGE)]
-    why = "where classes have very different numbers of photos" if uneven else "in general"
-    if not usual.asked:
-        return usual.plan, f"{usual.plan} is the best {why}, and too few examples can be left out to compare"
+    default = results[[one.plan for one in results].index(CENTROID if uneven else RIDGE)]
+    why = "if classes have very different numbers of photos" if uneven else "in general"
+    if not default.count:
+        return default.plan, f"{default.plan} is the best {why}, and too few examples can be left out to compare"
     better = [
         one
         for one in results
-        if _surely_less(one.losses, usual.losses)
-        and (one.plan.head == usual.plan.head or _surely_less(one.errors, usual.errors))
+        if _significantly_less(one.losses, default.losses)
+        and (one.plan.head == default.plan.head or _significantly_less(one.errors, default.errors))
     ]
     if not better:
-        return usual.plan, f"{usual.plan} is the best {why}, and where examples are left out no other beats it surely"
+        return default.plan, f"{default.plan} is the best {why}, and in leave-one-out no other is significantly better"
     best = min(better, key=lambda one: one.losses.sum())
-    return (
-        best.plan,
-        f"where examples are left out, {best.plan} beats {usual.plan}, the best {why}, by more than chance",
-    )
+    return best.plan, f"in leave-one-out {best.plan} is significantly better than {default.plan}, the best {why}"
 
 
-def _surely_less(losses: Scores, others: Scores) -> bool:
-    """Return whether the mean is smaller by `_SURE` standard errors; both are weighted to add up to their mean."""
+def _significantly_less(losses: Scores, others: Scores) -> bool:
+    """Return whether the mean is less by `_STANDARD_ERRORS`; both are weighted so that they add up to their mean."""
     gains = others - losses
     error = float(np.sqrt(np.square(gains - gains.mean()).sum()))
-    return float(gains.sum()) > _SURE * error
+    return float(gains.sum()) > _STANDARD_ERRORS * error
 
 
 @dataclass(frozen=True, eq=False)
 class _Result:
-    """What a plan says of the examples that can be left out: losses and errors, weighted to add up to their means."""
+    """Losses and errors of a plan on the comparable examples, weighted so that they add up to their means."""
 
     plan: Plan
     temperature: float
@@ -159,21 +102,21 @@ class _Result:
     errors: Scores
 
     @property
-    def asked(self) -> int:
+    def count(self) -> int:
         return len(self.losses)
 
     @property
     def candidate(self) -> Candidate:
-        if not self.asked:
+        if not self.count:
             return Candidate(self.plan, None, None)
         return Candidate(self.plan, 1 - float(self.errors.sum()), float(self.losses.sum()))
 
 
-def _examine(plan: Plan, examples: Examples, unknown_distance: float) -> _Result:
+def _evaluate(plan: Plan, examples: Examples, unknown_distance: float) -> _Result:
     scores, targets = plan.make(examples, unknown_distance).leave_one_out(), examples.targets
     temperature = fitted_temperature(scores, targets, plan.temperature)
-    asked = answerable(scores, targets)
-    scores, targets = scores[asked], targets[asked]
+    compared = comparable(scores, targets)
+    scores, targets = scores[compared], targets[compared]
     weights = class_weights(targets)
     wrong = (scores.argmax(axis=1) if len(scores) else targets) != targets
     return _Result(plan, temperature, weights * losses(scores, targets, temperature), weights * wrong)

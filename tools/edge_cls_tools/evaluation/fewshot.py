@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.errors import DatasetError, ModelError
-from edge_cls.learning.heads.names import HEAD_NAMES
+from edge_cls.learning.heads.table import AUTO, HEADS
 from edge_cls.learning.learner import LabeledEmbedding, Learner
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import all_photos
@@ -29,7 +29,7 @@ QUERIES = 15
 """Most query photos of each class in a trial."""
 BASELINE = "knn3"
 """The usual head on devices: the majority of the 3 nearest examples by cosine; on a tie, the nearest one wins."""
-NAMES = (*HEAD_NAMES[:-1], BASELINE)
+NAMES = (AUTO, *(head.name for head in HEADS.values() if not head.is_regression), BASELINE)
 """The heads that can be measured: all that predict a class."""
 
 
@@ -161,7 +161,7 @@ def few_shot(
             learner.fit(taught)
             correct = [_predict(learner, data.embeddings[photo]) == label for label, photo in trial.queries]
             hits.append(sum(correct) / len(correct))
-            choice = learner.why()
+            choice = learner.choice()
             if name == "auto" and choice is not None:
                 chosen[str(choice.plan)] += 1
     results = []
