@@ -77,7 +77,7 @@ def test_the_embedding_is_the_published_networks_own(server: FileServer, tmp_pat
     assert np.abs(theirs[0] - theirs[1]).max() > 0.1
     np.testing.assert_allclose(ours, theirs, atol=0.01)
     load_backbone(name.lower())
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_weights_of_another_network_are_refused(server: FileServer, tmp_path: Path) -> None:

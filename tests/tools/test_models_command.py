@@ -47,7 +47,7 @@ def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: Ed
     code, out, err = edge_cls("models", "list")
     assert (code, err) == (0, "")
     assert [line.split() for line in out.splitlines()] == [
-        ["name", "input", "embedding", "licence", "sha256", "here", "what", "it", "is"],
+        ["name", "input", "embedding", "licence", "sha256", "here", "summary"],
         ["pinned", "96", "x", "96", "8", "MIT", "known", "fetched", "an", "extractor"],
         ["unpinned", "96", "x", "96", "8", "MIT", "unverified", "-", "an", "extractor"],
     ]
@@ -60,11 +60,11 @@ def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: Ed
 
 def test_a_fetched_file_is_fetched_once(store: Path, server: FileServer, edge_cls: EdgeCls) -> None:
     path = f"{store / 'pinned.tflite'}\n"
-    assert edge_cls("models", "fetch", "pinned") == (0, path, "pinned fetched; its sha256 is that of the registry\n")
-    said = "pinned is already here; its sha256 is that of the registry\n"
+    assert edge_cls("models", "fetch", "pinned") == (0, path, "pinned fetched; its sha256 matches the registry\n")
+    said = "pinned is already here; its sha256 matches the registry\n"
     assert edge_cls("models", "fetch", "pinned") == (0, path, said)
     assert (store / "pinned.tflite").read_bytes() == CONTENT
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_where_no_sha256_is_published_the_one_that_came_is_told_and_held(
@@ -73,12 +73,12 @@ def test_where_no_sha256_is_published_the_one_that_came_is_told_and_held(
     for how in ("fetched", "is already here"):
         code, out, err = edge_cls("models", "fetch", "unpinned")
         assert (code, out) == (0, f"{store / 'unpinned.tflite'}\n")
-        assert err == f"unpinned {how}; its sha256 is {SHA256}, and no published one is known to compare it with\n"
+        assert err == f"unpinned {how}; its sha256 is {SHA256} (no published checksum to compare with)\n"
     assert (store / "unpinned.tflite.sha256").read_text() == f"{SHA256}  unpinned.tflite\n"
     (store / "unpinned.tflite").write_bytes(CONTENT[::-1])
     code, out, err = edge_cls("models", "fetch", "unpinned")
     assert (code, out) == (1, "")
-    assert f"and not {SHA256}; delete it, and run 'edge-cls models fetch unpinned'" in err
+    assert f"expected {SHA256}; delete it, and run 'edge-cls models fetch unpinned'" in err
     # Deleted and fetched again, it may be a new version.
     server.content = CONTENT[::-1]
     (store / "unpinned.tflite").unlink()
@@ -100,14 +100,12 @@ def test_a_file_placed_by_hand_is_checked_and_used(
     path.write_bytes(b"another file")
     code, out, err = edge_cls("models", "fetch", name)
     assert (code, out) == (1, "")
-    assert err.startswith(
-        f"error: {path} is not the file it should be: it has 12 bytes, and not {len(CONTENT)}; delete"
-    )
+    assert err.startswith(f"error: {path} is not the published file: 12 bytes, expected {len(CONTENT)}; delete")
     if name == "pinned":
         path.write_bytes(CONTENT[::-1])
         code, _, err = edge_cls("models", "fetch", name)
         assert code == 1
-        assert f"and not {SHA256}; delete it, and run 'edge-cls models fetch pinned'\n" in err
+        assert f"expected {SHA256}; delete it, and run 'edge-cls models fetch pinned'\n" in err
     path.write_bytes(CONTENT)
     code, out, err = edge_cls("models", "fetch", name)
     assert (code, out) == (0, f"{path}\n")
@@ -118,14 +116,14 @@ def test_another_file_than_the_published_one_is_not_kept(store: Path, server: Fi
     server.content = CONTENT[::-1]
     code, out, err = edge_cls("models", "fetch", "pinned")
     assert (code, out) == (1, "")
-    assert f"and not {SHA256}; it was deleted; " in err
+    assert f"expected {SHA256} but got {hashlib.sha256(server.content).hexdigest()}" in err
     assert not (store / "pinned.tflite").exists()
 
 
 def test_a_name_that_is_not_known_is_said(edge_cls: EdgeCls, store: Path) -> None:
     code, out, err = edge_cls("models", "fetch", "pined")
     assert (code, out) == (1, "")
-    assert err == "error: pined is no model that edge-cls knows; did you mean pinned? the names are pinned, unpinned\n"
+    assert err == "error: pined is not a known backbone; did you mean pinned? the names are pinned, unpinned\n"
     assert not store.exists()
 
 
@@ -140,7 +138,7 @@ def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_importe
     entry = entry.replace('name = "pinned"', 'name = "teachable"')
     (tmp_path / "registry.toml").write_text(f"[[model]]{entry}")
     for how in ("fetched", "is already here"):
-        said = f"teachable {how}; its sha256 is that of the registry\n"
+        said = f"teachable {how}; its sha256 matches the registry\n"
         assert edge_cls("models", "fetch", "teachable") == (0, f"{store / 'teachable.tflite'}\n", said)
         assert (store / "pinned.tflite").read_bytes() == server.content
         model = Model(read_model(store / "teachable.tflite"))
@@ -150,10 +148,10 @@ def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_importe
     (store / "pinned.tflite").write_bytes(server.content[::-1])
     code, out, err = edge_cls("models", "fetch", "teachable")
     assert (code, out) == (1, "")
-    assert "is not the file it should be" in err
+    assert "is not the published file" in err
 
 
 def test_the_built_in_backbone_needs_no_fetching(edge_cls: EdgeCls) -> None:
     code, out, err = edge_cls("models", "fetch", "builtin")
-    assert (code, err) == (0, "builtin ships with edge-cls; its sha256 is that of the registry\n")
+    assert (code, err) == (0, "builtin ships with edge-cls; its sha256 matches the registry\n")
     assert Path(out.rstrip("\n")).name == "edge-embed.tflite"

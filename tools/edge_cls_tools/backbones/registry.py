@@ -1,4 +1,4 @@
-"""The backbones that edge-cls knows by name: `models/registry.toml`, as a person edits it, checked once."""
+"""The backbones that edge-cls knows by name: `models/registry.toml`, edited by people and validated when it is read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Model(BaseModel):
-    """What is told of every backbone.
+    """The entries of every backbone.
 
-    `input_size` is the side of the square RGB input in pixels, `embedding` the width of its output, `licence` an SPDX
-    identifier, and `source` where the project that made it tells about it.
+    `input_size` is the side of the square RGB input in pixels, `embedding` the number of values of its output,
+    `licence` an SPDX identifier, and `source` the web page of the project that made it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,7 +34,7 @@ class _Model(BaseModel):
 
 
 class Shipped(_Model):
-    """A backbone that comes with edge-cls: `file` of the folder `models/`."""
+    """A backbone that ships with edge-cls, as `file` in the folder `models/`."""
 
     kind: Literal["builtin"]
     file: str
@@ -42,9 +42,9 @@ class Shipped(_Model):
 
 
 class _Published(_Model):
-    """A backbone that somebody else publishes at `url`: a file of `file_size` bytes, where that is known.
+    """A backbone that another project publishes at `url`, as a file of `file_size` bytes, if that is known.
 
-    `sha256` is there where the file itself, its publisher or two independent sources tell it.
+    `sha256` is given if it comes from the file itself, its publisher, or two independent sources.
     """
 
     url: str
@@ -53,12 +53,12 @@ class _Published(_Model):
 
     @property
     def file(self) -> str:
-        """The name of the file, as its publisher calls it."""
+        """The file name that the publisher uses."""
         return PurePosixPath(urlsplit(self.url).path).name
 
 
 class KerasWeights(_Published):
-    """Weights of `keras.applications`, without the classes, as a legacy `.h5` file."""
+    """Weights of a network of `keras.applications` without its class layer, as a legacy `.h5` file."""
 
     kind: Literal["keras"]
     network: Literal["MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"]
@@ -66,13 +66,13 @@ class KerasWeights(_Published):
 
 
 class EmbeddingExtractor(_Published):
-    """An int8 `.tflite` model with an embedding as its only output."""
+    """An int8 `.tflite` model whose only output is an embedding."""
 
     kind: Literal["tflite"]
 
 
 class PublishedClassifier(_Published):
-    """A quantised `.tflite` classifier, whose pooled features an import makes its embedding; it keeps its classes."""
+    """A quantised `.tflite` classifier. Its import adds the pooled features as the embedding, and keeps the classes."""
 
     kind: Literal["classifier"]
 
@@ -87,16 +87,16 @@ class _Registry(BaseModel):
 
 
 def known_models() -> dict[str, KnownModel]:
-    """Return the backbones of `models/registry.toml` by name, in its order."""
+    """Return the backbones of `models/registry.toml` by name, in the order of that file."""
     registry = _Registry.model_validate(tomllib.loads(builtin_file("registry.toml").read_text(encoding="utf-8")))
     return {model.name: model for model in registry.model}
 
 
 def find_model(name: str) -> KnownModel:
-    """Return the backbone `name`. Raises ModelError, which tells the nearest name and all of them."""
+    """Return the backbone `name`. Raises ModelError if it is unknown, with the nearest name and the list of all."""
     models = known_models()
     if name in models:
         return models[name]
     near = difflib.get_close_matches(name, models, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ModelError(f"{name} is no model that edge-cls knows", hint=f"{hint}the names are {', '.join(models)}")
+    raise ModelError(f"{name} is not a known backbone", hint=f"{hint}the names are {', '.join(models)}")

@@ -1,4 +1,4 @@
-"""The files of known models on this machine: fetched once into the user's cache folder, checked before each use."""
+"""The files of known backbones on this machine: fetched once into the user's cache folder, checked before each use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_cls_tools.io.cache_folder import cache_folder
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A model's file on this machine, the SHA-256 of what was published, and whether it was fetched just now."""
+    """The file of a backbone on this machine, the SHA-256 of the published file, and whether it was just fetched."""
 
     path: Path
     sha256: str
@@ -24,39 +24,40 @@ class LocalFile:
 
 
 def local_path(model: KnownModel) -> Path:
-    """Return where the file of `model`, as it was published, is or will be once it is fetched."""
+    """Return the path of the published file of `model`; it may not be fetched yet."""
     return builtin_file(model.file) if isinstance(model, Shipped) else cache_folder() / "models" / model.file
 
 
 def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
-    """Return the file of `model`, fetched where it is not there yet, and checked.
+    """Return the checked file of `model`, fetched if it is not on this machine yet.
 
-    A file that somebody has put there is checked as a fetched one is. A published classifier stays as it is, and what
-    is returned is the import of it beside it, named as the model. Raises DownloadError and OutputError as
-    `download` does, and ModelError where the file that is there is another one.
+    A file that was put there by hand is checked like a fetched one. If no checksum is published, that of the first
+    download is noted beside the file, and a later change is refused. A published classifier stays as it is: the path
+    returned is that of its import, which lies beside it and has the name of the model. Raises DownloadError and
+    OutputError as `download` does, and ModelError if the file on this machine is not the published one.
     """
     path = local_path(model)
     if isinstance(model, Shipped):
         return LocalFile(path, _checked(path, model.sha256, None, "install edge-cls again"), fetched=False)
-    # Where nobody publishes what the file should be, it is held to what it was when it came.
     note = path.with_name(f"{path.name}.sha256")
     if fetched := not path.exists():
         note.unlink(missing_ok=True)
-        came = download(model.url, path, sha256=model.sha256, size=model.file_size, progress=progress)
+        found = download(model.url, path, sha256=model.sha256, size=model.file_size, progress=progress)
     else:
         expected = model.sha256 or (note.read_text().partition(" ")[0] if note.exists() else None)
-        came = _checked(path, expected, model.file_size, f"delete it, and run 'edge-cls models fetch {model.name}'")
+        found = _checked(path, expected, model.file_size, f"delete it, and run 'edge-cls models fetch {model.name}'")
     if model.sha256 is None and not note.exists():
-        write_whole(note, f"{came}  {path.name}\n".encode())
+        write_whole(note, f"{found}  {path.name}\n".encode())
     if isinstance(model, PublishedClassifier):
-        # Made anew each time: it takes less than a second, and is never older than edge-cls.
+        # Imported each time: it takes less than a second, and the result is never older than this version of edge-cls.
         published, path = path, path.with_name(f"{model.name}.tflite")
         import_model(published, path, embedding="auto")
-    return LocalFile(path, came, fetched)
+    return LocalFile(path, found, fetched)
 
 
 def _checked(path: Path, sha256: str | None, size: int | None, hint: str) -> str:
-    came, problem = inspect(path, sha256, size)
-    if problem:
-        raise ModelError(f"{path} is not the file it should be: it has {problem}", hint=hint)
-    return came
+    """Return the SHA-256 of the file at `path`. Raises ModelError if `sha256` or `size` is known and differs."""
+    found, difference = inspect(path, sha256, size)
+    if difference:
+        raise ModelError(f"{path} is not the published file: {difference}", hint=hint)
+    return found

@@ -1,4 +1,4 @@
-"""`edge-cls models`: the backbones that edge-cls knows by name."""
+"""`edge-cls models`: list and fetch the backbones of the registry."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 
-models = typer.Typer(
-    help="List the backbones that edge-cls knows, and fetch them.", no_args_is_help=True, rich_markup_mode=None
-)
+models = typer.Typer(help="List the known backbones, and fetch them.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @models.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """List the backbones, and which of them are on this machine."""
+    """List the known backbones, and show which of them are on this machine."""
     import json
 
     from edge_cls_tools.backbones.registry import Shipped, known_models
@@ -30,7 +29,7 @@ def list_models(as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = [("name", "input", "embedding", "licence", "sha256", "here", "what it is")]
+    table = [("name", "input", "embedding", "licence", "sha256", "here", "summary")]
     for row in rows:
         sha256 = "known" if row["sha256"] else "unverified"
         size = f"{row['input_size']} x {row['input_size']}"
@@ -43,26 +42,21 @@ def list_models(as_json: JsonOption = False) -> None:
 
 @models.command("fetch")
 def fetch_model(
-    name: Annotated[str, typer.Argument(help="A name of 'edge-cls models list'.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="A name as in 'edge-cls models list'.", show_default=False)],
 ) -> None:
     """Fetch a backbone, check it, and print the path of its file."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    with quiet_native_libraries():
+        from edge_cls_tools.backbones.registry import Shipped, find_model
+        from edge_cls_tools.backbones.store import fetch
+        from edge_cls_tools.cli.progress import download_display
 
-    from edge_cls_tools.backbones.registry import Shipped, find_model
-    from edge_cls_tools.backbones.store import fetch
-
-    model = find_model(name)
-    console = Console(stderr=True)
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
-        task = display.add_task(name, total=None)
-        file = fetch(model, lambda done, total: display.update(task, completed=done, total=total))
+        model = find_model(name)
+        with download_display() as display:
+            task = display.add_task(name, total=None)
+            file = fetch(model, lambda done, total: display.update(task, completed=done, total=total))
     how = "fetched" if file.fetched else "ships with edge-cls" if isinstance(model, Shipped) else "is already here"
     if model.sha256:
-        typer.echo(f"{name} {how}; its sha256 is that of the registry", err=True)
+        typer.echo(f"{name} {how}; its sha256 matches the registry", err=True)
     else:
-        typer.echo(
-            f"{name} {how}; its sha256 is {file.sha256}, and no published one is known to compare it with", err=True
-        )
+        typer.echo(f"{name} {how}; its sha256 is {file.sha256} (no published checksum to compare with)", err=True)
     typer.echo(file.path)
