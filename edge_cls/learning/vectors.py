@@ -1,4 +1,4 @@
-"""Many vectors, ready to be compared with one: the memory of a device as it lies in RAM."""
+"""Many int8 vectors that are compared with one query: the taught examples in RAM."""
 
 from __future__ import annotations
 
@@ -13,30 +13,28 @@ from edge_cls.core.quantization import QuantizedVector
 
 Vector = NDArray[np.float32]
 """float32 (dim,)"""
-Rows = NDArray[np.int8 | np.float32]
-"""int8 or float32 (n, dim)"""
+Rows = NDArray[np.int8]
+"""int8 (n, dim)"""
 Metric = Literal["cosine", "euclidean", "manhattan"]
 BLOCK = 1024
-"""Rows that are allocated at a time: of usual embeddings as float32 enough for the kernel's large pages."""
+"""Rows that are allocated at a time. A block of usual embeddings is 1 to 2 MiB."""
 CHUNK = 256
-"""Rows that are made floats at a time, and then lie in the processor's cache."""
+"""Rows that are converted to float32 at a time, few enough to stay in the processor's cache."""
 _CLOSE = 0.01
-"""Squared distances below this share of the squared lengths are computed again."""
+"""Squared distances below this share of the squared lengths are computed again, without cancellation."""
 
 
 class Vectors:
     """Vectors of one dimension, each with its own scale and zero point, in blocks that never move.
 
-    Adding one costs the same however many there are; a block takes memory as it fills. `dtype`: int8 keeps what was
-    given; float32 takes four times the memory and saves the conversion. The answers are the same within rounding.
-    The buffer of the conversion is kept: an object serves one thread at a time.
+    The time to append does not depend on the number of vectors, and a block uses memory only as it fills. Searches
+    convert the rows to float32 in a buffer that is kept, therefore an object serves one thread at a time.
     """
 
-    def __init__(self, dtype: type[np.int8] | type[np.float32] = np.int8) -> None:
-        self._dtype = dtype
+    def __init__(self) -> None:
         self._blocks: list[Rows] = []
         self._buffer = np.empty((0, 0), np.float32)
-        # By row: scale, zero point as stored, length, and scale / length (0 for a vector without direction).
+        # Columns: vectors. Rows: scale, zero point, length, and scale / length (0 for a zero vector).
         self._facts = np.empty((4, 0), np.float32)
         self._count = 0
 
@@ -45,7 +43,7 @@ class Vectors:
 
     @property
     def dim(self) -> int:
-        """How many numbers a vector has; 0 where there is none."""
+        """The dimension of the vectors; 0 if there are none."""
         return self._blocks[0].shape[1] if self._blocks else 0
 
     @property
@@ -54,25 +52,22 @@ class Vectors:
         return self._facts[2, : self._count]
 
     def append(self, vector: QuantizedVector) -> None:
-        """Add one. Raises ValueError for a vector of another dimension than the first."""
+        """Add a vector. Raises ValueError if it has another dimension than the first."""
         dim = len(vector.values)
         self._check(dim)
         if self._count == BLOCK * len(self._blocks):
-            self._blocks.append(np.empty((BLOCK, dim), np.dtype(self._dtype)))
+            self._blocks.append(np.empty((BLOCK, dim), np.int8))
         if self._count == self._facts.shape[1]:
             room = np.empty((4, max(BLOCK, self._count // 16)), np.float32)
             self._facts = np.concatenate((self._facts, room), axis=1)
-        floats = self._dtype is np.float32
-        # Whole numbers of 9 bits are exact in float32, and without the zero point nothing has to be taken off later.
-        row = vector.values.astype(np.float32) - vector.zero_point if floats else vector.values
-        self._blocks[-1][self._count % BLOCK] = row
+        self._blocks[-1][self._count % BLOCK] = vector.values
         length = np.linalg.norm(vector.dequantize())
-        zero = 0 if floats else vector.zero_point
-        self._facts[:, self._count] = vector.scale, zero, length, vector.scale / length if length else 0
+        ratio = vector.scale / length if length else 0
+        self._facts[:, self._count] = vector.scale, vector.zero_point, length, ratio
         self._count += 1
 
     def remove(self, index: int) -> None:
-        """Forget the vector at `index`: the last one takes its place."""
+        """Remove the vector at `index`: the last one takes its place."""
         last = self._count - 1
         self._blocks[index // BLOCK][index % BLOCK] = self._blocks[last // BLOCK][last % BLOCK]
         self._facts[:, index] = self._facts[:, last]
@@ -81,8 +76,8 @@ class Vectors:
             self._blocks.pop()
 
     def take(self, indices: NDArray[np.intp]) -> Vectors:
-        """Return the vectors at `indices`, in that order, in memory of their own."""
-        taken = Vectors(self._dtype)
+        """Return a copy of the vectors at `indices`, in that order."""
+        taken = Vectors()
         taken._facts, taken._count = self._facts[:, indices], len(indices)
         for start in range(0, len(indices), BLOCK):
             wanted, block = indices[start : start + BLOCK], np.empty_like(self._blocks[0])
@@ -97,9 +92,9 @@ class Vectors:
         return np.asarray((self._blocks[index // BLOCK][index % BLOCK] - zero) * scale, np.float32)
 
     def quantized(self, index: int) -> QuantizedVector:
-        """Return the vector at `index` as it was given, of an int8 store."""
+        """Return the vector at `index` as it was added."""
         values = self._blocks[index // BLOCK][index % BLOCK]
-        return QuantizedVector(values.astype(np.int8), float(self._facts[0, index]), int(self._facts[1, index]))
+        return QuantizedVector(values.copy(), float(self._facts[0, index]), int(self._facts[1, index]))
 
     def rows(self) -> NDArray[np.float32]:
         """Return a copy of all vectors, float32 (n, dim)."""
@@ -113,7 +108,7 @@ class Vectors:
         return products
 
     def cosines(self, query: Vector) -> Vector:
-        """Return the cosine of the angle of each vector with `query`, float32 (n,); 0 where one has no direction."""
+        """Return the cosine of the angle of each vector with `query`, float32 (n,); 0 if one of the two is zero."""
         products = self._products(query)
         products *= self._facts[3, : self._count]
         length = math.sqrt(np.dot(query, query))
@@ -131,51 +126,42 @@ class Vectors:
         own = np.dot(query, query)
         both = self.norms**2 + own
         squares = both - 2 * self.dots(query)
-        # Of two that almost agree, the difference of large numbers leaves nothing but rounding.
+        # For almost equal vectors this is a difference of large numbers, mostly rounding error.
         for index in np.flatnonzero(squares < _CLOSE * both).tolist():
             difference = self[index] - query
             squares[index] = np.dot(difference, difference)
         return np.asarray(np.sqrt(squares), np.float32)
 
     def nearest(self, query: Vector, count: int) -> tuple[NDArray[np.intp], Vector]:
-        """Return the rows of the `count` vectors of the highest cosines to `query`, the best first, and the cosines."""
+        """Return the indices and cosines of the `count` vectors with the highest cosines to `query`, best first."""
         cosines = self.cosines(query)
         best = cosines.argpartition(-count)[-count:] if count < self._count else np.arange(self._count)
         best = best[cosines[best].argsort()[::-1]]
         return best, cosines[best]
 
     def _products(self, query: Vector) -> Vector:
-        """Return the dot products with the vectors before their scale."""
+        """Return the dot product of `query` with each vector, not yet multiplied with the vector's scale."""
         self._check(len(query))
         products = np.empty(self._count, np.float32)
-        floats = self._dtype is np.float32
-        for start, rows in self._filled(BLOCK if floats else CHUNK):
-            part = products[start : start + len(rows)]
-            if not floats:
-                np.dot(self._floats(rows), query, out=part)
-            elif self._count <= CHUNK:
-                np.dot(rows, query, out=part)
-            else:
-                # More than the cache holds is read fastest in its order, a row at a time; BLAS reads several at once.
-                np.matmul(rows[:, None, :], query[:, None], out=part[:, None, None])
-        if not floats:
-            products -= self._facts[1, : self._count] * query.sum()
+        for start, rows in self._filled():
+            np.dot(self._floats(rows), query, out=products[start : start + len(rows)])
+        products -= self._facts[1, : self._count] * query.sum()
         return products
 
     def _real(self) -> Iterator[NDArray[np.float32]]:
-        """Give all vectors, a few at a time, float32 (some, dim); what was given is overwritten by the next."""
-        for start, rows in self._filled(CHUNK):
+        """Yield all vectors, at most CHUNK at a time, float32 (some, dim), in a buffer that is reused each time."""
+        for start, rows in self._filled():
             scales, zeros = self._facts[:2, start : start + len(rows), None]
             floats = self._floats(rows)
             floats -= zeros
             floats *= scales
             yield floats
 
-    def _filled(self, step: int) -> Iterator[tuple[int, Rows]]:
-        """Give all rows as they are stored, `step` at a time (a divisor of BLOCK), and the index of the first."""
-        for start in range(0, self._count, step):
+    def _filled(self) -> Iterator[tuple[int, Rows]]:
+        """Yield all rows as they are stored, at most CHUNK (a divisor of BLOCK) at a time, with the first index."""
+        for start in range(0, self._count, CHUNK):
             top = start % BLOCK
-            yield start, self._blocks[start // BLOCK][top : top + min(step, self._count - start)]
+            yield start, self._blocks[start // BLOCK][top : top + min(CHUNK, self._count - start)]
 
     def _floats(self, rows: Rows) -> NDArray[np.float32]:
         if self._buffer.shape[1] != rows.shape[1]:
@@ -186,4 +172,4 @@ class Vectors:
 
     def _check(self, dim: int) -> None:
         if self._count and dim != self._blocks[0].shape[1]:
-            raise ValueError(f"a vector of dimension {dim} among vectors of {self._blocks[0].shape[1]}")
+            raise ValueError(f"the vector has dimension {dim}, but the others have {self._blocks[0].shape[1]}")

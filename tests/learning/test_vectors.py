@@ -16,9 +16,7 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning import vectors as module
 from edge_cls.learning.vectors import Metric, Vectors
 
-DTYPES = pytest.mark.parametrize("dtype", [np.int8, np.float32])
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean", "manhattan")
-Dtype = type[np.int8] | type[np.float32]
 
 
 @st.composite
@@ -37,8 +35,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 4)
 
 
-def filled(cloud: list[QuantizedVector], dtype: Dtype) -> Vectors:
-    vectors = Vectors(dtype)
+def filled(cloud: list[QuantizedVector]) -> Vectors:
+    vectors = Vectors()
     for vector in cloud:
         vectors.append(vector)
     return vectors
@@ -60,11 +58,10 @@ def brute_force(cloud: list[QuantizedVector], query: NDArray[np.float64], metric
     return np.array(distances, np.float64)
 
 
-@DTYPES
 @pytest.mark.parametrize("metric", METRICS)
 @given(cloud=clouds())
-def test_distances_are_those_of_brute_force(dtype: Dtype, metric: Metric, cloud: list[QuantizedVector]) -> None:
-    vectors, query = filled(cloud[:-1], dtype), cloud[-1].dequantize()
+def test_distances_are_those_of_brute_force(metric: Metric, cloud: list[QuantizedVector]) -> None:
+    vectors, query = filled(cloud[:-1]), cloud[-1].dequantize()
     expected = brute_force(cloud[:-1], exact(cloud[-1]), metric)
     distances = vectors.distances(query, metric)
     assert distances.dtype == np.float32
@@ -74,10 +71,9 @@ def test_distances_are_those_of_brute_force(dtype: Dtype, metric: Metric, cloud:
     np.testing.assert_allclose(distances, expected, rtol=2e-5, atol=2e-6 * size)
 
 
-@DTYPES
 @given(cloud=clouds())
-def test_dots_norms_and_rows_are_those_of_the_given_vectors(dtype: Dtype, cloud: list[QuantizedVector]) -> None:
-    vectors, query = filled(cloud, dtype), cloud[0].dequantize()
+def test_dots_norms_and_rows_are_those_of_the_given_vectors(cloud: list[QuantizedVector]) -> None:
+    vectors, query = filled(cloud), cloud[0].dequantize()
     rows = np.stack([exact(vector) for vector in cloud])
     assert len(vectors) == len(cloud)
     np.testing.assert_allclose(vectors.rows(), rows, rtol=1e-6)
@@ -87,12 +83,9 @@ def test_dots_norms_and_rows_are_those_of_the_given_vectors(dtype: Dtype, cloud:
     np.testing.assert_allclose(vectors.dots(query), rows @ exact(cloud[0]), rtol=1e-5, atol=1e-5 * size)
 
 
-@DTYPES
 @given(cloud=clouds(), count=st.integers(1, 50))
-def test_the_nearest_are_those_of_brute_force_up_to_ties(
-    dtype: Dtype, cloud: list[QuantizedVector], count: int
-) -> None:
-    found, cosines = filled(cloud[:-1], dtype).nearest(cloud[-1].dequantize(), count)
+def test_the_nearest_are_those_of_brute_force_up_to_ties(cloud: list[QuantizedVector], count: int) -> None:
+    found, cosines = filled(cloud[:-1]).nearest(cloud[-1].dequantize(), count)
     expected = 1 - brute_force(cloud[:-1], exact(cloud[-1]), "cosine")
     assert len(set(found.tolist())) == len(found) == min(count, len(cloud) - 1)
     best = np.sort(expected)[::-1][: len(found)]
@@ -100,15 +93,12 @@ def test_the_nearest_are_those_of_brute_force_up_to_ties(
     np.testing.assert_allclose(cosines, best, atol=2e-6)
 
 
-@DTYPES
-def test_the_nearest_of_many_long_vectors_are_those_of_brute_force(
-    dtype: Dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_nearest_of_many_long_vectors_are_those_of_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     rng = np.random.default_rng(0)
     values = np.minimum(rng.exponential(30, (2500, 1280)), 255) - 128
     cloud = [QuantizedVector(row, 0.02, -128) for row in values.astype(np.int8)]
-    vectors = filled(cloud, dtype)
+    vectors = filled(cloud)
     for query in cloud[::500]:
         found, cosines = vectors.nearest(query.dequantize(), 10)
         expected = np.sort(1 - brute_force(cloud, exact(query), "cosine"))[::-1][:10]
@@ -116,10 +106,9 @@ def test_the_nearest_of_many_long_vectors_are_those_of_brute_force(
         assert cloud[found[0]] is query
 
 
-@DTYPES
 @given(cloud=clouds(), steps=st.lists(st.integers(-1, 39), max_size=80))
-def test_what_is_removed_is_replaced_by_the_last(dtype: Dtype, cloud: list[QuantizedVector], steps: list[int]) -> None:
-    vectors, kept = filled(cloud, dtype), list(cloud)
+def test_what_is_removed_is_replaced_by_the_last(cloud: list[QuantizedVector], steps: list[int]) -> None:
+    vectors, kept = filled(cloud), list(cloud)
     unused: Iterator[QuantizedVector] = iter(cloud * 3)
     for step in steps:
         if step < 0:
@@ -137,14 +126,13 @@ def test_what_is_removed_is_replaced_by_the_last(dtype: Dtype, cloud: list[Quant
     np.testing.assert_allclose(vectors.distances(cloud[0].dequantize(), "cosine"), expected, atol=2e-6)
 
 
-@DTYPES
 @given(cloud=clouds(), data=st.data())
 def test_what_is_taken_is_as_if_it_had_been_added_and_is_its_own_copy(
-    dtype: Dtype, cloud: list[QuantizedVector], data: st.DataObject
+    cloud: list[QuantizedVector], data: st.DataObject
 ) -> None:
     indices = data.draw(st.lists(st.integers(0, len(cloud) - 1), unique=True))
-    vectors = filled(cloud, dtype)
-    taken, expected = vectors.take(np.array(indices, np.intp)), filled([cloud[index] for index in indices], dtype)
+    vectors = filled(cloud)
+    taken, expected = vectors.take(np.array(indices, np.intp)), filled([cloud[index] for index in indices])
     while len(vectors):
         vectors.remove(0)
     for each in (taken, expected):
@@ -153,29 +141,26 @@ def test_what_is_taken_is_as_if_it_had_been_added_and_is_its_own_copy(
     np.testing.assert_array_equal(taken.norms, expected.norms)
 
 
-@DTYPES
-def test_without_vectors_there_is_nothing_near(dtype: Dtype) -> None:
-    vectors, query = Vectors(dtype), np.ones(3, np.float32)
+def test_without_vectors_there_is_nothing_near() -> None:
+    vectors, query = Vectors(), np.ones(3, np.float32)
     assert [len(vectors.distances(query, metric)) for metric in METRICS] == [0, 0, 0]
     assert [len(part) for part in vectors.nearest(query, 5)] == [0, 0]
     assert len(vectors.rows()) == len(vectors.norms) == len(vectors) == 0
 
 
-@DTYPES
-def test_a_vector_of_another_dimension_is_refused(dtype: Dtype) -> None:
-    vectors = filled([QuantizedVector(np.ones(3, np.int8), 1.0, 0)], dtype)
-    with pytest.raises(ValueError, match="dimension 2 among vectors of 3"):
+def test_a_vector_of_another_dimension_is_refused() -> None:
+    vectors = filled([QuantizedVector(np.ones(3, np.int8), 1.0, 0)])
+    with pytest.raises(ValueError, match="dimension 2, but the others have 3"):
         vectors.append(QuantizedVector(np.ones(2, np.int8), 1.0, 0))
     for metric in METRICS:
-        with pytest.raises(ValueError, match="dimension 4 among vectors of 3"):
+        with pytest.raises(ValueError, match="dimension 4, but the others have 3"):
             vectors.distances(np.ones(4, np.float32), metric)
     assert len(vectors) == 1
 
 
-@DTYPES
-def test_a_vector_is_its_own_copy(dtype: Dtype) -> None:
+def test_a_vector_is_its_own_copy() -> None:
     values = np.array([1, 2, 3], np.int8)
-    vectors = filled([QuantizedVector(values, 1.0, 0)], dtype)
+    vectors = filled([QuantizedVector(values, 1.0, 0)])
     values[:] = 9
     np.testing.assert_array_equal(vectors.rows(), [[1, 2, 3]])
     vectors.rows()[:] = 9
@@ -186,7 +171,7 @@ def test_ten_thousand_take_little_more_than_their_bytes(monkeypatch: pytest.Monk
     monkeypatch.undo()
     vector = QuantizedVector(np.arange(1280).astype(np.int8), 0.02, -128)
     tracemalloc.start()
-    vectors = filled([vector] * 10_240, np.int8)
+    vectors = filled([vector] * 10_240)
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(vectors) * 1280 < held < 1.03 * len(vectors) * 1280

@@ -47,11 +47,11 @@ def main(
         tables = {"search": [asdict(speed) for speed in speeds], "store": [asdict(cost) for cost in costs]}
         typer.echo(json.dumps(tables, indent=2))
         return
-    head = ("examples", "float32/faiss", "int8/faiss", "int8/float32", "sklearn/float32", "sklearn cosine/float32")
+    head = ("examples", "int8/faiss", "sklearn/int8", "sklearn cosine/int8")
     rows: list[tuple[str, ...]] = [(*head, "identical", "RAM/vector")]
     for speed in speeds:
-        ratios = (speed.float32_to_faiss, speed.int8_to_faiss, speed.int8_to_float32, speed.sklearn_to_float32)
-        cells = [f"{ratio:.2f}" for ratio in (*ratios, speed.sklearn_cosine_to_float32)]
+        ratios = (speed.int8_to_faiss, speed.sklearn_to_int8, speed.sklearn_cosine_to_int8)
+        cells = [f"{ratio:.2f}" for ratio in ratios]
         rows.append((str(speed.examples), *cells, "yes" if speed.identical else "NO", f"{speed.ram:.3f}"))
     _print(rows)
     rows = [("stored", "disk/(vector + crop)", "load/fill", "add/first add", "poll/search", "bytes read by a poll")]

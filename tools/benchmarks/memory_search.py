@@ -38,17 +38,14 @@ class SearchSpeed:
 
     scikit-learn's brute force is measured twice: with Euclidean distance between unit vectors, which gives the same
     order as the cosine, and with its metric "cosine", which normalises the vectors in each search. `identical`: True if
-    both the int8 and the float32 search find the neighbours of a float64 brute-force search, up to ties. `ram`: bytes
-    per int8 example divided by the bytes of its vector; bookkeeping, a partly filled block and the search buffer are
-    included.
+    `Vectors` finds the neighbours of a float64 brute-force search, up to ties. `ram`: bytes per example divided by the
+    bytes of its vector; bookkeeping, a partly filled block and the search buffer are included.
     """
 
     examples: int
-    float32_to_faiss: float
     int8_to_faiss: float
-    int8_to_float32: float
-    sklearn_to_float32: float
-    sklearn_cosine_to_float32: float
+    sklearn_to_int8: float
+    sklearn_cosine_to_int8: float
     identical: bool
     ram: float
 
@@ -62,19 +59,17 @@ def search_speed(examples: int, *, dim: int, rounds: int, seed: int = 0) -> Sear
         QuantizedVector(row, _SCALE, _ZERO).dequantize() for row in _embeddings(QUERIES, dim, np.random.default_rng(1))
     ]
     tracemalloc.start()
-    quantized = _filled(Vectors(np.int8), values)
-    quantized.dots(queries[0])  # allocates the search buffer, which is included
+    vectors = _filled(values)
+    vectors.dots(queries[0])  # allocates the search buffer, which is included
     ram = tracemalloc.get_traced_memory()[0] / (examples * dim)
     tracemalloc.stop()
-    floats = _filled(Vectors(np.float32), values)
-    units = floats.rows()
+    units = vectors.rows()
     units /= np.linalg.norm(units, axis=1, keepdims=True)
-    identical = all(_agree(vectors, units, query) for vectors in (quantized, floats) for query in queries)
+    identical = all(_agree(vectors, units, query) for query in queries)
     with threadpool_limits(1):
         medians = _medians(
             {
-                "int8": _by_vectors(quantized, classes),
-                "float32": _by_vectors(floats, classes),
+                "int8": _by_vectors(vectors, classes),
                 "faiss": _by_faiss(units, classes),
                 "sklearn": _by_sklearn(units, classes, "euclidean"),
                 "sklearn cosine": _by_sklearn(units, classes, "cosine"),
@@ -84,11 +79,9 @@ def search_speed(examples: int, *, dim: int, rounds: int, seed: int = 0) -> Sear
         )
     return SearchSpeed(
         examples,
-        float32_to_faiss=medians["float32"] / medians["faiss"],
         int8_to_faiss=medians["int8"] / medians["faiss"],
-        int8_to_float32=medians["int8"] / medians["float32"],
-        sklearn_to_float32=medians["sklearn"] / medians["float32"],
-        sklearn_cosine_to_float32=medians["sklearn cosine"] / medians["float32"],
+        sklearn_to_int8=medians["sklearn"] / medians["int8"],
+        sklearn_cosine_to_int8=medians["sklearn cosine"] / medians["int8"],
         identical=identical,
         ram=ram,
     )
@@ -138,7 +131,8 @@ def _chunks(rows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
 
 
-def _filled(vectors: Vectors, values: NDArray[np.int8]) -> Vectors:
+def _filled(values: NDArray[np.int8]) -> Vectors:
+    vectors = Vectors()
     for row in values:
         vectors.append(QuantizedVector(row, _SCALE, _ZERO))
     return vectors

@@ -91,7 +91,7 @@ def _load_times(path: Path) -> tuple[float, float]:
 
 def _search_time(dim: int) -> float:
     rng = np.random.default_rng(0)
-    vectors = Vectors(np.float32)
+    vectors = Vectors()
     for row in rng.integers(-128, 128, (1000, dim)).astype(np.int8):
         vectors.append(QuantizedVector(row, 0.02, -128))
     query = vectors[0]
