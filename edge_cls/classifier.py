@@ -89,12 +89,13 @@ class Classifier:
     strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
     in the "memory", or "both". `learn_in_background`: fits the heads in a background thread beside the
     frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
-    "none", "auto" for the Edge TPU where it can be had, "edgetpu" or "edgetpu:usb:0" and the like for it alone.
+    the backend that runs the model, by a name of `edge_cls.backends.names`: "none" is the CPU, "auto" an accelerator if
+    it can be used, otherwise the CPU.
 
     With "both" a frame that a taught class claims is that class; any other frame is what the model says, where the
     model has classes of its own. What another process teaches is seen with the next frame. Raises ModelError,
     LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
-    the classes that are to count cannot be; MissingDependency without the library of the Edge TPU that was asked for.
+    the classes that are to count cannot be; MissingDependency if the library of the backend is missing.
 
     `classify` is `reload_changes`, `prepare`, `infer` and `decide`. `prepare` and `infer` may run in threads of their
     own; all other methods are for the thread that made the classifier.
@@ -215,7 +216,7 @@ class Classifier:
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory, end the thread that studies, and let go of the Edge TPU. Closing twice is safe."""
+        """Close the memory, end the thread that studies, and release the device of the model. Closing twice is safe."""
         if self._background is not None:
             self._background.close()
         self.model.close()

@@ -36,7 +36,9 @@ typedef struct {
 struct Context {
     size_t tensors_size;
     int (*plan)(Context *, Numbers **);
-    void *tensors, *impl, *resize, *report, *add, *node;
+    void *tensors, *impl, *resize;
+    void (*report)(Context *, const char *, ...);
+    void *add, *node;
     int (*replace)(Context *, Registration, const Numbers *, Delegate *);
 };
 struct Delegate {
@@ -49,7 +51,7 @@ struct Delegate {
 
 static int held, runs;
 
-static int ready(Context *context, void *node) { return 0; }
+static int ready(Context *context, void *node) { return PREPARES; }
 
 static int run(Context *context, void *node) { return FAILS(runs++); }
 
@@ -72,8 +74,10 @@ void tflite_plugin_destroy_delegate(void *delegate) { held -= delegate != NULL; 
 """
 
 
-def edge_tpu_library(folder: Path, *, create: str = "", fails: str = "0") -> str:
-    """Return a library that does `create`, in C, first, and whose run number n, from 0, fails where `fails` is true.
+def edge_tpu_library(folder: Path, *, create: str = "", fails: str = "0", prepares: str = "0") -> str:
+    """Return a library that first does `create`, in C; its run number n, from 0, fails if `fails` is true.
+
+    `prepares` is the status that it returns for a network that it should prepare: 0 is success.
 
     Skips the test where there is no C compiler.
     """
@@ -81,6 +85,6 @@ def edge_tpu_library(folder: Path, *, create: str = "", fails: str = "0") -> str
     if compiler is None:
         pytest.skip("there is no C compiler (cc) to build a delegate with")
     source, made = folder / "delegate.c", folder / "libdelegate.so"
-    source.write_text(f"#define CREATE {create}\n#define FAILS(n) ({fails})\n{WORKING}")
+    source.write_text(f"#define CREATE {create}\n#define FAILS(n) ({fails})\n#define PREPARES {prepares}\n{WORKING}")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", made, source], check=True)
     return str(made)

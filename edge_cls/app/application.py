@@ -19,6 +19,7 @@ from edge_cls.app.factory import (
     source_opener,
     states_of,
 )
+from edge_cls.backends.backend import open_backend
 from edge_cls.config import Config
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
@@ -128,9 +129,9 @@ class Application:
             ours, theirs = showable(source_name(old)), showable(source_name(new))
             raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", hint="start it again")
         renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
-        if renewed and "none" not in (old.delegate, new.delegate):
+        if renewed and all(open_backend(config.delegate).exclusive for config in (old, new)):
             raise ConfigError(
-                "the Edge TPU in use serves one model at a time",
+                f"the backend in use ({old.delegate}) serves one model at a time",
                 hint="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
             )
         classifier = open_classifier(new, make_memory=self._make_memory) if renewed else self.classifier

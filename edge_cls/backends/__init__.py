@@ -1,1 +1,1 @@
-"""Interpreters: what runs a network."""
+"""Backends: the libraries and devices that run a network."""

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from edge_cls.backends.names import check_backend
 from edge_cls.core.labels import check_label
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
@@ -44,14 +44,6 @@ def _check_head(head: str) -> str:
     if head not in HEAD_NAMES:
         raise ConfigError(f"there is no head {showable(head)!r}", hint=f"use one of {', '.join(HEAD_NAMES)}")
     return head
-
-
-def _check_delegate(delegate: str) -> str:
-    if not re.fullmatch(r"none|auto|edgetpu(:(usb|pci)(:[0-9]+)?)?", delegate):
-        raise ConfigError(
-            f"there is no delegate {showable(delegate)!r}", hint="use none, auto, edgetpu or edgetpu:usb:0"
-        )
-    return delegate
 
 
 def _check_roi(roi: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -291,7 +283,7 @@ class Config(_Table):
     head: Annotated[str, AfterValidator(_check_head)] = "auto"
     false_accept: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05
     threads: Annotated[int, Field(ge=1, le=64)] | None = None
-    delegate: Annotated[str, AfterValidator(_check_delegate)] = "none"
+    delegate: Annotated[str, AfterValidator(check_backend)] = "none"
     source: Source = Source()
     states: States = States()
     limits: Limits = Limits()

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.backends.litert import Interpreter, Tensor
-from edge_cls.backends.sandbox import probe
+from edge_cls.backends.backend import Tensor
+from edge_cls.backends.names import CPU
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
 from edge_cls.errors import ModelError
 from edge_cls.images.geometry import center_crop
 from edge_cls.images.preprocess import Frame, preprocess
 from edge_cls.images.reading import encode_jpeg_within, read_image
-from edge_cls.model.edgetpu_pair import EdgeTpuInterpreter
+from edge_cls.model.engines import open_engine
 from edge_cls.model.file import ModelFile, sha256
 from edge_cls.model.temperature import with_temperature
 
@@ -46,20 +46,14 @@ class Model:
     given, as an embedding; its input is the centred crop, RGB. Any thread may ask; one is served at a time. Raises
     ModelError where that makes no sense.
 
-    `delegate` is "none", or what `EdgeTpuInterpreter` takes, and then it raises what that raises.
+    `delegate` names a backend of `edge_cls.backends.names`; see `open_engine`, whose errors are raised too.
     """
 
     def __init__(
-        self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None, delegate: str = "none"
+        self, file: ModelFile, *, labels: tuple[str, ...] = (), threads: int | None = None, delegate: str = CPU
     ) -> None:
         self.file = file
-        self._interpreter: Interpreter | EdgeTpuInterpreter
-        if delegate != "none":
-            self._interpreter = EdgeTpuInterpreter(file, labels=labels, threads=threads, delegate=delegate)
-        else:
-            if file.manifest is None:  # which vouches for the network by its hash
-                probe(file.network, name=str(file.path))
-            self._interpreter = Interpreter(file.network, name=str(file.path), threads=threads)
+        self._engine = open_engine(file, labels=labels, threads=threads, delegate=delegate)
         self._one_at_a_time = threading.Lock()
         self._name = str(file.path)
         self.labels = labels or file.labels
@@ -79,17 +73,17 @@ class Model:
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         """The output tensors, in the model's order."""
-        return self._interpreter.outputs
+        return self._engine.outputs
 
     @property
     def input(self) -> Tensor:
         """The input tensor."""
-        return self._interpreter.input
+        return self._engine.input
 
     @property
     def problem(self) -> str | None:
-        """Why it does not run on the Edge TPU although it should, a line for a person; None where all is well."""
-        return self._interpreter.problem if isinstance(self._interpreter, EdgeTpuInterpreter) else None
+        """Why the model does not run on the backend that was asked for, in one line; None if it does."""
+        return self._engine.problem
 
     @property
     def teachable(self) -> bool:
@@ -134,12 +128,11 @@ class Model:
     def run(self, pixels: Frame) -> Outputs:
         """Return the raw outputs, in the model's order, for pixels that `prepare` gave."""
         with self._one_at_a_time:
-            return self._interpreter.invoke(self._tensor(pixels))
+            return self._engine.invoke(self._tensor(pixels))
 
     def close(self) -> None:
-        """Let go of the Edge TPU, where it runs on one. Closing twice is safe."""
-        if isinstance(self._interpreter, EdgeTpuInterpreter):
-            self._interpreter.close()
+        """Release the device that the model runs on, if it is not the CPU. Closing twice is safe."""
+        self._engine.close()
 
     def _to_embedding(self, outputs: Outputs) -> QuantizedVector | None:
         if self._embedding is None:

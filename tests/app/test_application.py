@@ -16,6 +16,7 @@ from gpiozero.pins.mock import MockFactory
 from PIL import Image
 
 from edge_cls.app.application import Application, Output
+from edge_cls.backends.names import BackendRow
 from edge_cls.config import load
 from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelError, OutputError, SourceError
 from edge_cls.model.file import read_model, write_model
@@ -26,6 +27,7 @@ from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
 from tests.colors import color_frame
 from tests.examples import labels_in
+from tests.fake_backend import FACTORY, Device, fake_backend
 from tests.sources.mjpeg_server import MjpegServer
 
 PATIENCE = 30.0
@@ -300,6 +302,17 @@ def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
     rig = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
     assert rig.application.run() == 30
     assert "on the CPU, not on the Edge TPU" in rig.supervisor.statuses[0]
+
+
+def test_a_reload_cannot_open_a_second_model_on_a_backend_that_serves_one(
+    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with fake_backend("fake", BackendRow(FACTORY, "the fake", options="(:[0-9])?"), Device()) as device:
+        rig = build({"model": str(tiny), "delegate": "fake:0", "source": {"name": red_camera.url}})
+        rig.reload(threads=2)
+        assert "the backend in use (fake:0) serves one model at a time" in caplog.text
+        rig.reload(threads=2, delegate="none")
+        assert (rig.application.config.delegate, device.held) == ("none", False)
 
 
 def test_new_rules_for_states_hold_from_the_reload_on(

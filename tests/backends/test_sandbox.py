@@ -6,13 +6,15 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_cls.backends import sandbox as module
-from edge_cls.backends.sandbox import probe
+from edge_cls.backends.backend import Engine, Tensor
+from edge_cls.backends.litert import LiteRt
+from edge_cls.backends.sandbox import MEMORY, probe
 from edge_cls.errors import ModelError
 from edge_cls.model.file import ModelFile, read_model
 from edge_cls.model.model import Model
@@ -47,21 +49,25 @@ def test_no_changed_byte_of_a_networks_root_takes_the_process_down(tiny: Path) -
                 assert str(error).startswith("changed ")  # noqa: PT017 - most of the changes are refused, not all
 
 
-class Misbehaving:
-    """Stands for an interpreter that meets its match."""
+class Misbehaving(Engine):
+    """An engine that does what its network says."""
 
-    def __init__(self, network: bytes, *, name: str, delegate: str) -> None:
-        self.delegate = delegate
-        self.input = toy_model_input()
+    name = "odd"
+    inputs = outputs = (Tensor("pixels", (1, 8, 8, 3), np.dtype(np.uint8), 0.0, 0),)
+
+    def __init__(self, network: bytes) -> None:
         self.network = network
-        self.name = name
 
-    def invoke(self, pixels: NDArray[np.uint8]) -> None:
-        BEHAVIOUR[self.network](pixels)
+    def run(self, *_: object) -> list[NDArray[Any]]:
+        return [np.asarray(BEHAVIOUR[self.network](None))]
+
+    def close(self) -> None:
+        pass
 
 
-def toy_model_input() -> NDArray[np.uint8]:
-    return np.zeros((1, 8, 8, 3), np.uint8)
+class MisbehavingBackend(LiteRt):
+    def open(self, network: bytes, *, name: str = "", threads: int | None = None) -> Engine:
+        return Misbehaving(network)
 
 
 def for_ever(_: object) -> None:
@@ -73,7 +79,7 @@ BEHAVIOUR: dict[bytes, Callable[[object], object]] = {
     b"crashes": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
     b"aborts": lambda _: os.abort(),
     b"ends": lambda _: os._exit(0),
-    b"hogs": lambda _: bytearray(2 * module.MEMORY),
+    b"hogs": lambda _: bytearray(2 * MEMORY),
     b"hangs": for_ever,
 }
 
@@ -88,13 +94,9 @@ BEHAVIOUR: dict[bytes, Callable[[object], object]] = {
         (b"hangs", "runs for over 1 seconds"),
     ],
 )
-def test_whatever_the_interpreter_does_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, network: bytes, message: str
-) -> None:
-    monkeypatch.setattr(module, "Interpreter", Misbehaving)
-    monkeypatch.setattr(module, "SECONDS", 1)
+def test_whatever_the_interpreter_does_is_one_line(network: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        probe(network, name="odd.tflite")
+        probe(network, name="odd.tflite", backend=MisbehavingBackend(), seconds=1)
     assert not ended_children()
 
 
@@ -108,7 +110,7 @@ def ended_children() -> bool:
 
 def test_only_a_network_that_no_manifest_vouches_for_is_probed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probed: list[str] = []
-    monkeypatch.setattr("edge_cls.model.model.probe", lambda _, name: probed.append(name))
+    monkeypatch.setattr("edge_cls.model.engines.probe", lambda _, name: probed.append(name))
     file = read_model(tiny)
     Model(file)
     assert probed == []

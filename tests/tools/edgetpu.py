@@ -74,17 +74,17 @@ def install(
     script.chmod(0o755)
 
 
-def compiled(network: bytes, *left: int) -> bytes:
+def compiled(network: bytes, *left: int, operator: str = "edgetpu-custom-op") -> bytes:
     """Return `network` as its compiled self looks: one operator for all, but for the operators at the places `left`."""
     model = unpack(network, "the network")
     graph = model.subgraphs[0]
     kept = [graph.operators[index] for index in left]
-    code, operator = schema.OperatorCodeT(), schema.OperatorT()
+    code, whole = schema.OperatorCodeT(), schema.OperatorT()
     code.builtinCode, code.deprecatedBuiltinCode, code.version = schema.BuiltinOperator.CUSTOM, 32, 1
-    code.customCode = "edgetpu-custom-op"
+    code.customCode = operator
     model.operatorCodes = [*model.operatorCodes, code]
-    operator.opcodeIndex, operator.inputs = len(model.operatorCodes) - 1, graph.inputs
-    operator.outputs = kept[0].inputs[:1] if kept else graph.outputs
-    operator.customOptions = [1, 2, 3]
-    graph.operators = [operator, *kept]
+    whole.opcodeIndex, whole.inputs = len(model.operatorCodes) - 1, graph.inputs
+    whole.outputs = kept[0].inputs[:1] if kept else graph.outputs
+    whole.customOptions = [1, 2, 3]
+    graph.operators = [whole, *kept]
     return pack(model)

@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edge_cls.backends.litert import Network
+from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import dequantize
 from edge_cls.tflite.graph import operators, pack, text, unpack
 
@@ -61,7 +61,7 @@ class Layers:
 
     def run(self, layer: Layer, values: Mapping[int, Activations]) -> dict[int, Activations]:
         """Return the outputs of `layer`, given its inputs in `values`."""
-        network = Network(self._alone(layer), name=layer.name, threads=1)
+        network = Interpreter(self._alone(layer), name=layer.name, threads=1)
         given = [values[tensor] for tensor in layer.inputs]
         results = [network.run(*inputs) for inputs in zip(*given, strict=True)]
         return dict(zip(layer.outputs, zip(*results, strict=True), strict=True))
