@@ -21,12 +21,12 @@ def export_memory(
         str | None,
         typer.Option(
             "--as",
-            help="dataset (a folder a class, as train takes it), npz (arrays for numpy) or db (another memory).",
+            help="dataset (one folder per class, for train) or db (another memory).",
             show_default="what the suffix of OUT says, or dataset",
         ),
     ] = None,
 ) -> None:
-    """Write the memory as a data set, as arrays or as a memory for another device."""
+    """Export the memory as a data set or as a memory for another device."""
     from edge_cls.errors import one_line
     from edge_cls.memory.exchange.exporting import export, form_of
 
@@ -58,7 +58,7 @@ def import_examples(
 
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.errors import EdgeClsError, MemoryFileError
-    from edge_cls.memory.exchange.importing import take_in
+    from edge_cls.memory.exchange.importing import import_into
     from edge_cls.model.builtin import builtin_file
     from edge_cls.model.file import read_model
     from edge_cls.model.model import Model
@@ -73,7 +73,7 @@ def import_examples(
     failed = False
     with quiet_native_libraries(), opened(memory, make=True) as taught:
         for source in sources:
-            imported = take_in(taught, source, network, chosen=model is not None)
+            imported = import_into(taught, source, network, chosen=model is not None)
             for problem in imported.problems:
                 # One bad photo does not cost the others their place.
                 typer.echo(f"error: {problem}", err=True)

@@ -1,1 +1,1 @@
-"""Memories as other things, and back: folders of photos, arrays for numpy, copies of the database."""
+"""Exchange of memories with other forms: folders of photos and copies of the database."""

@@ -1,7 +1,7 @@
-"""A memory as a folder a class, which `edge-cls train` takes, and any folder of photos as examples.
+"""A memory as one folder per class, which `edge-cls train` accepts, and any such folder of photos as examples.
 
-Beside the class folders lies a file with what photos cannot tell: identities, times, deletions, embeddings. Photos that
-were added, changed or moved by hand are seen; a photo that was deleted by hand is no deleted example.
+A file beside the class folders holds the data that photos cannot: identities, times, deletions and embeddings. Photos
+that were added, changed or moved by hand are imported as such; deleting a photo by hand does not delete its example.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from edge_cls.memory.exchange.folder_names import folder_names
 from edge_cls.memory.records import Record
 
 RECORDS = "edge-cls-memory.json"
-"""The file beside the class folders."""
+"""Name of the file beside the class folders."""
 _PHOTOS = uuid.UUID("0a3fa1c5-6f0e-5c0e-9a57-2f6f6f8d1b6e")
-"""The namespace of the UUIDs of photos that no memory has named."""
+"""Namespace of the UUIDs of photos that are not from a memory."""
 
 Crop = Callable[[Frame], bytes]
-"""Returns the crop that is kept of a frame, as a JPEG."""
+"""Returns the crop of a frame that is stored, as a JPEG."""
 
 
 class _Entry(BaseModel):
@@ -66,10 +66,10 @@ class _Document(BaseModel):
 
 @dataclass
 class FolderSource:
-    """The examples in a folder, as `records`; once they were read, what was not right with it.
+    """The examples in a folder. `problems` and `missing` are complete once all `records` have been read.
 
-    `problems` are photos and folders that no example can be made of; `missing` counts the photos that were exported and
-    are there no more.
+    `problems`: the photos and folders that cannot become examples. `missing`: the number of exported photos that are
+    gone.
     """
 
     root: Path
@@ -78,7 +78,7 @@ class FolderSource:
     missing: int = 0
 
     def records(self) -> Generator[Record]:
-        """Give the examples. Raises MemoryFileError for a folder that has none, or is damaged."""
+        """Yield the examples. Raises MemoryFileError if the folder has no examples or its records file is damaged."""
         document = _document(self.root / RECORDS)
         entries = {entry.id: entry for entry in document.examples}
         of_entry: dict[str, list[_Photo]] = {}
@@ -89,7 +89,7 @@ class FolderSource:
                 self.problems[0]
                 if self.problems
                 else MemoryFileError(
-                    f"{self.root} holds no folder with photos", hint="make a folder a class, with photos in it"
+                    f"{self.root} has no folder with photos", hint="make one folder per class, with photos in it"
                 )
             )
         for photo in photos:
@@ -98,7 +98,7 @@ class FolderSource:
             (of_entry.setdefault(photo.path.stem, []) if ours else others).append(photo)
         for entry in document.examples:
             found = of_entry.get(entry.id, [])
-            # A copy in another class is one more photo, but one that left its class was moved.
+            # A copy in another class is one more photo; if the photo is no longer in its class, it was moved.
             home = next((photo for photo in found if photo.label == entry.label), found[0] if found else None)
             others += [photo for photo in found if photo is not home]
             if home is None and entry.photo is not None and entry.deleted_at is None:
@@ -129,7 +129,7 @@ class FolderSource:
                     with open_regular(path, limit=MAX_FILE) as file:
                         digest = hashlib.file_digest(file, "sha256").hexdigest()
                 except OSError as error:
-                    hint = "mend its rights, or remove it"
+                    hint = "correct its permissions, or remove it"
                     self.problems.append(ImageError(f"{path} cannot be read ({error.strerror})", hint=hint))
                     continue
                 yield _Photo(path, label, digest)
@@ -141,7 +141,7 @@ class FolderSource:
             except ImageError as error:
                 self.problems.append(error)
                 continue
-            # The stamp of what nobody has edited: an edit or a deletion, wherever it was made, wins over it.
+            # Stamp 0, never edited: an edit or a deletion on any device overrides it.
             name = str(uuid.uuid5(_PHOTOS, f"{photo.digest} {photo.label}"))
             taught_at = photo.path.stat().st_mtime
             yield Record(name, photo.label, taught_at, "", None, 0, "", crop, None, None)
@@ -164,7 +164,7 @@ def write_folder(records: Iterable[Record], root: Path) -> None:
                 names |= folder_names([record.label], taken=[RECORDS, *names.values()])
                 (root / names[record.label]).mkdir()
             if record.crop:
-                # Only a name, whatever a memory from elsewhere calls its example.
+                # `.name`: the id may come from another memory and must not lead out of the folder.
                 (root / names[record.label] / Path(f"{record.id}.jpg").name).write_bytes(record.crop)
         entries.append(_entry(record))
     document = _Document(
@@ -183,13 +183,13 @@ def _document(path: Path) -> _Document:
     except FileNotFoundError:
         return _Document(format="edge-cls memory", version=1, folders={}, examples=[])
     except OSError as error:
-        raise MemoryFileError(f"{path} cannot be read ({error.strerror})", hint="mend its rights") from error
+        raise MemoryFileError(f"{path} cannot be read ({error.strerror})", hint="correct its permissions") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
+        where = ".".join(map(str, first["loc"])) or "the whole file"
         raise MemoryFileError(
             f"{path} is damaged ({where}: {first['msg']})",
-            hint="export the memory again, or remove this file to import the photos alone",
+            hint="export the memory again, or remove this file to import only the photos",
         ) from error
 
 
@@ -217,7 +217,7 @@ def _record(entry: _Entry, crop: bytes) -> Record:
         try:
             values = np.frombuffer(base64.b64decode(entry.vector, validate=True), np.int8)
         except ValueError:
-            values = np.empty(0, np.int8)  # which is no embedding, and refused as such
+            values = np.empty(0, np.int8)  # an invalid embedding, which the validation refuses
         vector = QuantizedVector(values, entry.scale, entry.zero_point)
     return Record(
         entry.id,

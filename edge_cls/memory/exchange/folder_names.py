@@ -1,4 +1,4 @@
-"""Names of folders for labels."""
+"""Folder names for labels."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import unicodedata
 from collections.abc import Iterable
 
 _BAD = set('/\\<>:"|?*')
-_LONGEST = 200
+_MAX_BYTES = 200
+"""Length limit of a folder name in UTF-8 bytes, below the 255 that file systems allow, so that a number fits."""
 
 
 def folder_names(labels: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return a folder name for each label: itself where that can be a folder on any system, beside the others."""
+    """Return a folder name for each label: the label itself, unless it is invalid or taken on some operating system."""
     used = {_folded(name) for name in taken}
     names = {}
     for label in labels:
         plain = "".join("_" if character in _BAD else character for character in label)
         plain = "_" + plain[1:] if plain.startswith(".") else plain
-        # 200 bytes: systems allow 255.
-        plain = plain.encode()[:_LONGEST].decode(errors="ignore").rstrip(". ") or "_"
+        plain = plain.encode()[:_MAX_BYTES].decode(errors="ignore").rstrip(". ") or "_"
         name, number = plain, 1
         while _folded(name) in used:
             number += 1
@@ -28,5 +28,5 @@ def folder_names(labels: Iterable[str], taken: Iterable[str] = ()) -> dict[str, 
 
 
 def _folded(name: str) -> str:
-    """Return what is the same for two names that some system takes for one."""
+    """Return a key that is equal for names that some file system considers the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

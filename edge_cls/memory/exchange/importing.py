@@ -1,4 +1,4 @@
-"""Examples from elsewhere taken into a memory: as one change, or not at all."""
+"""Imports examples into a memory, as one change or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Protocol
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import EdgeClsError, MemoryFileError, SpaceMismatch
 from edge_cls.images.preprocess import Frame
-from edge_cls.memory.exchange.arrays import read_arrays
 from edge_cls.memory.exchange.folder import FolderSource
 from edge_cls.memory.exchange.other_memory import read_memory
 from edge_cls.memory.exchange.validation import checked
@@ -21,12 +20,12 @@ from edge_cls.memory.store import Memory
 
 
 class Embedder(Protocol):
-    """What makes examples of photos: a model."""
+    """Makes examples from photos. A model is one."""
 
     space: str
 
     def crop(self, frame: Frame) -> bytes:
-        """Return the crop that is kept of a frame, as a JPEG."""
+        """Return the crop of a frame that is stored, as a JPEG."""
         ...
 
     def embed(self, crop: bytes) -> QuantizedVector:
@@ -36,19 +35,22 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import. `problems` are photos that were passed over, `missing` counts those that are gone."""
+    """The result of an import.
+
+    `problems`: the photos and folders that were skipped. `missing`: the number of exported photos that are gone.
+    """
 
     merged: Merged
     problems: tuple[EdgeClsError, ...] = ()
     missing: int = 0
 
 
-def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chosen: bool) -> Imported:
-    """Merge what is at `source` into `memory`: a folder of photos, arrays, or another memory.
+def import_into(memory: Memory, source: Path, model: Callable[[], Embedder], *, chosen: bool) -> Imported:
+    """Merge `source`, a folder of photos or another memory, into `memory`.
 
-    `model` gives the model, which is asked for only where a photo comes without an embedding of the memory's backbone.
-    `chosen`: it was named by the user, so that everything shall be of its space. Raises MemoryFileError for a source
-    that is none or is damaged, SpaceMismatch where the model is not that of the memory.
+    `model` returns the model. It is called only if a photo comes without an embedding of the memory's backbone.
+    `chosen`: the user chose the model, so all embeddings must be of its space. Raises MemoryFileError if the source is
+    neither a folder with photos nor a memory, or is damaged, and SpaceMismatch if the model is not that of the memory.
     """
     folder = FolderSource(source, lambda frame: model().crop(frame)) if source.is_dir() else None
     known = memory.examples()[:1]
@@ -57,8 +59,8 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
     def embed(crop: bytes) -> QuantizedVector:
         if model().space != space:
             raise SpaceMismatch(
-                f"{source} has photos without a vector of the backbone of {memory.path} ({space[:12]})",
-                hint="give the model that it was taught with (--model)",
+                f"{source} has photos without an embedding of the backbone of {memory.path} ({space[:12]})",
+                hint="give the model that the memory was taught with (--model)",
             )
         return model().embed(crop)
 
@@ -71,7 +73,7 @@ def take_in(memory: Memory, source: Path, model: Callable[[], Embedder], *, chos
 def _space(
     memory: Memory, records: Iterator[Record], model: Callable[[], Embedder], *, chosen: bool
 ) -> tuple[str, Iterable[Record]]:
-    """Return the space that the memory is to have: its own, or that of the first example with one, or the model's."""
+    """Return the space for the memory: its own, else that of the first live example, else that of the model."""
     if chosen:
         return model().space, records
     if memory.space is not None:
@@ -92,12 +94,10 @@ def _records(source: Path) -> Generator[Record]:
     except FileNotFoundError:
         raise MemoryFileError(f"{source} does not exist", hint="check the path") from None
     except OSError as error:
-        raise MemoryFileError(f"{source} cannot be read ({error.strerror})", hint="check its rights") from error
+        raise MemoryFileError(f"{source} cannot be read ({error.strerror})", hint="check its permissions") from error
     if start == b"SQLite format 3\0":
         return read_memory(source)
-    if start.startswith(b"PK"):
-        return read_arrays(source)
     raise MemoryFileError(
-        f"{source} is no memory, no .npz file and no folder",
-        hint="give what 'edge-cls memory export' wrote, or a folder of photos",
+        f"{source} is neither a memory nor a folder",
+        hint="give an export of 'edge-cls memory export' or a folder of photos",
     )

@@ -1,4 +1,4 @@
-"""Another memory's database, read without changing a byte of it."""
+"""Reads the database of another memory without changing a byte of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_cls.memory.store import Memory
 
 
 def read_memory(path: Path) -> Generator[Record]:
-    """Give the records of the memory at `path`. Raises MemoryFileError where it is none, or damaged."""
+    """Yield the records of the memory at `path`. Raises MemoryFileError if it is damaged or not a memory."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "memory.db"
         copy_untouched(path, copied)
@@ -21,6 +21,6 @@ def read_memory(path: Path) -> Generator[Record]:
             problems = [str(memory.recovered)] if memory.recovered else memory.check()
             if problems:
                 raise MemoryFileError(
-                    f"{path} is damaged ({problems[0]})", hint=f"see 'edge-cls memory check --memory {path}'"
+                    f"{path} is damaged ({problems[0]})", hint=f"run 'edge-cls memory check --memory {path}'"
                 )
             yield from memory.records()

@@ -1,4 +1,4 @@
-"""What a record from elsewhere must be before a memory takes it: files come from anywhere."""
+"""Validates imported records before a memory takes them: their source is not trusted."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from edge_cls.images.reading import image_format, read_image
 from edge_cls.memory.records import Record
 
 MAX_CROP = 2**20
-"""Bytes of a crop: many times what a memory makes itself."""
+"""Most bytes of a crop, many times the size of the crops that edge-cls makes."""
 MAX_DIM = 2**16
-_LAST_STAMP = 2**62
+"""Highest dimension of an embedding."""
+_STAMP_LIMIT = 2**62
+"""Stamps are below this. It leaves room for later decisions in SQLite's 64-bit integers."""
 
 
 def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> Iterator[Record]:
-    """Give `records` as they are. Raises MemoryFileError for the first that no edge-cls has written.
+    """Yield `records` unchanged. Raises MemoryFileError at the first invalid one.
 
-    `dims` are the dimensions of embedding spaces that are known; those of others are noted there.
+    `dims`: the known dimensions of embedding spaces; the first embedding of another space adds its dimension.
     """
     for record in records:
         try:
@@ -30,7 +32,7 @@ def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> 
             problem = error.message
         if problem:
             raise MemoryFileError(
-                f"{source} holds an example that makes no sense ({record.id[:36]}: {problem})", hint="export it again"
+                f"{source} has an invalid example ({record.id[:36]}: {problem})", hint="export it again"
             )
         yield record
 
@@ -38,20 +40,20 @@ def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> 
 def _problem(record: Record, dims: dict[str, int]) -> str | None:
     try:
         if str(uuid.UUID(record.id)) != record.id:
-            return "its id is no UUID"
+            return "its id is not a UUID"
     except ValueError:
-        return "its id is no UUID"
+        return "its id is not a UUID"
     times = [record.taught_at] if record.deleted_at is None else [record.taught_at, record.deleted_at]
     if not all(math.isfinite(time) for time in times):
-        return "its time is no number"
-    if not 0 <= record.stamp < _LAST_STAMP:
-        return f"its stamp is {record.stamp}"
+        return "its time is not a finite number"
+    if not 0 <= record.stamp < _STAMP_LIMIT:
+        return f"its stamp {record.stamp} is out of range"
     if any(len(name) > MAX_LENGTH or not name.isprintable() for name in (record.device, record.editor)):
-        return "the name of its device is no name"
+        return "its device name is too long or not printable"
     if check_label(record.label) != record.label:
-        return "its label has white space around it"
+        return "its label begins or ends with white space"
     if record.deleted_at is None and not record.crop and record.embedding is None:
-        return "it has neither photo nor embedding"
+        return "it has neither a photo nor an embedding"
     return _problem_of_crop(record.crop) or _problem_of_embedding(record.space, record.embedding, dims)
 
 
@@ -59,19 +61,19 @@ def _problem_of_crop(crop: bytes) -> str | None:
     if not crop:
         return None
     if len(crop) > MAX_CROP:
-        return f"its photo has more than {MAX_CROP // 1024} KiB"
+        return f"its photo is larger than {MAX_CROP // 1024} KiB"
     read_image(crop, "its photo")
-    return None if image_format(crop) == "JPEG" else "its photo is no JPEG"
+    return None if image_format(crop) == "JPEG" else "its photo is not a JPEG"
 
 
 def _problem_of_embedding(space: str | None, embedding: QuantizedVector | None, dims: dict[str, int]) -> str | None:
     if embedding is None:
         return None
     if not space or len(space) > MAX_LENGTH or not space.isprintable():
-        return "its embedding has no space"
+        return "its embedding has no valid space"
     dim = len(embedding.values)
     if not (0 < dim <= MAX_DIM and dims.setdefault(space, dim) == dim):
-        return f"its embedding has {dim} numbers"
+        return f"its embedding has an invalid dimension of {dim}"
     if not (0 < embedding.scale < math.inf and -256 <= embedding.zero_point <= 255):
-        return "its embedding has no scale"
+        return "its embedding has an invalid scale or zero point"
     return None
