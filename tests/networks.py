@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_cls.model.file import read_model
-from edge_cls.tflite.graph import operators, pack, set_outputs, unpack
+from edge_cls.tflite.edit import pack, set_outputs
+from edge_cls.tflite.graph import operators, unpack
 
 TINY = Path(__file__).parent / "data" / "tiny.tflite"
 

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_cls.backends.names import BACKENDS, compiled_for
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import ModelError
 from edge_cls.model.file import ModelFile, model_of, read_parts, sha256
 from edge_cls.model.golden import check_golden
 from edge_cls.model.model import Model
-from edge_cls.tflite.graph import EDGE_TPU, TensorInfo, operators, tensor_info, unpack
+from edge_cls.tflite.graph import TensorInfo, operators, tensor_info, unpack
 from edge_cls.tflite.metadata import read_metadata
 from edge_cls.tflite.metadata_schema import Metadata
 
@@ -77,7 +78,8 @@ def inspect_model(path: Path) -> Inspection:
     except ModelError as error:
         metadata_problem = str(error)
     names = Counter(operator.name for operator in found)
-    golden_problem, failed = _replay(file, on_edge_tpu=EDGE_TPU in names)
+    backend = compiled_for(stored)
+    golden_problem, failed = _replay(file, backend)
     return Inspection(
         file=str(path),
         size=path.stat().st_size,
@@ -87,7 +89,7 @@ def inspect_model(path: Path) -> Inspection:
         outputs=tuple(_tensor(tensor_info(model, index)) for index in graph.outputs),
         operators=dict(names.most_common()),
         float_operators=tuple(one.label for one in found if one.computes_in_float),
-        edge_tpu=EDGE_TPU in names,
+        edge_tpu=backend == "edgetpu",
         metadata=metadata,
         metadata_problem=metadata_problem,
         manifest=file.manifest,
@@ -104,11 +106,11 @@ def _tensor(info: TensorInfo) -> TensorFacts:
     return TensorFacts(info.name, info.shape, info.type.lower(), info.scale, info.zero_point)
 
 
-def _replay(file: ModelFile, *, on_edge_tpu: bool) -> tuple[str | None, bool]:
+def _replay(file: ModelFile, backend: str | None) -> tuple[str | None, bool]:
     if not file.golden:
         return None, False
-    if on_edge_tpu:
-        return "not replayed: the model is compiled for the Edge TPU", False
+    if backend is not None:
+        return f"not replayed: the model is compiled for {BACKENDS[backend].title}", False
     try:
         check_golden(Model(file))
     except ModelError as error:

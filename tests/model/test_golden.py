@@ -20,7 +20,7 @@ from edge_cls.model.file import ModelFile, read_model
 from edge_cls.model.golden import check_golden, with_golden
 from edge_cls.model.golden_frames import TOLERANCE, GoldenFrame, synthetic_frames
 from edge_cls.model.model import Model
-from edge_cls.tflite.graph import pack
+from edge_cls.tflite.edit import pack
 
 CONTRACT = Preprocessing(64, 48)
 

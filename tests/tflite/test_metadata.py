@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
 from edge_cls.model.file import read_model, read_parts, write_model
-from edge_cls.tflite.graph import pack
+from edge_cls.tflite.edit import pack
 from edge_cls.tflite.metadata import labels_file, read_metadata, with_metadata, without_metadata
 from tests import toy_model
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_cls.tflite.graph import pack, unpack
+from edge_cls.tflite.edit import pack
+from edge_cls.tflite.graph import unpack
 
 SCRIPT = """#!{python}
 import json, pathlib, signal, sys

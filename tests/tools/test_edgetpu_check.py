@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from edge_cls.errors import ModelError
 from edge_cls.model.builtin import builtin_file
-from edge_cls.tflite.graph import operators, pack, unpack
+from edge_cls.tflite.edit import pack
+from edge_cls.tflite.graph import operators, unpack
 from edge_cls_tools.edgetpu.check import check
 from tests import toy_model
 from tests.commands import EdgeCls

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_cls.backends.names import compiled_for
 from edge_cls.backends.sandbox import probe
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
@@ -16,18 +17,8 @@ from edge_cls.model.importing.exports import Export, read_export
 from edge_cls.model.importing.normalization import Normalization, of_metadata, of_quantized_input
 from edge_cls.model.importing.outputs import find_embedding, gives_logits
 from edge_cls.model.labels_file import read_labels
-from edge_cls.tflite.graph import (
-    Operator,
-    TensorInfo,
-    add_softmax,
-    compiled_for_edge_tpu,
-    operators,
-    pack,
-    portable_outputs,
-    set_outputs,
-    tensor_info,
-    unpack,
-)
+from edge_cls.tflite.edit import add_softmax, pack, portable_outputs, set_outputs
+from edge_cls.tflite.graph import Operator, TensorInfo, operators, tensor_info, unpack
 from edge_cls.tflite.metadata import read_metadata
 from edge_cls.version import __version__
 
@@ -71,7 +62,7 @@ def import_model(
     graph = operators(model)
     pixels = _input(model, name)
     normalization = _normalization(pixels, export, mean, std, name)
-    edge_tpu = compiled_for_edge_tpu(model)
+    edge_tpu = compiled_for(export.network) == "edgetpu"
     vector = None
     if embedding != "none":
         if edge_tpu:

@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_cls.tflite.graph import pack, set_outputs, text, unpack
+from edge_cls.tflite.edit import pack, set_outputs
+from edge_cls.tflite.graph import text, unpack
 from edge_cls.tflite.metadata import with_metadata
 from edge_cls.tflite.metadata_schema import LABELS_OF_AXIS
 from tests import toy_model

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_cls.backends.names import BACKENDS
 from edge_cls.model.file import read_model
-from edge_cls.tflite.graph import EDGE_TPU, Operator, TensorInfo, operators, unpack
+from edge_cls.tflite.graph import Operator, TensorInfo, operators, unpack
 from edge_cls_tools.edgetpu.operators import SUPPORTED, Problem
 
+_COMPILED = BACKENDS["edgetpu"].operator
 _BYTES = ("INT8", "UINT8")
 _SECOND = Problem(
     "it comes after an operator on the CPU, and the compiler maps one connected part alone",
@@ -62,7 +64,7 @@ def check(path: Path) -> Check:
     model = unpack(read_model(path).network, str(path))
     graph = operators(model)
     verdicts: list[Verdict] = []
-    compiled = any(operator.name == EDGE_TPU for operator in graph)
+    compiled = any(operator.name == _COMPILED for operator in graph)
     begun: set[int] = set()  # tensors that the Edge TPU has had a part in
     left: set[int] = set()  # those that came back from it to the CPU
     for index, operator in enumerate(graph):
@@ -82,7 +84,7 @@ def check(path: Path) -> Check:
 
 def _problems(operator: Operator, *, compiled: bool) -> Iterator[Problem]:
     if compiled:
-        if operator.name != EDGE_TPU:
+        if operator.name != _COMPILED:
             yield _LEFT
         return
     supported = SUPPORTED.get(operator.name)

@@ -10,10 +10,10 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_cls.backends.names import compiled_for
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
 from edge_cls.files import write_whole
 from edge_cls.model.file import ModelFile, read_model, sha256, write_model
-from edge_cls.tflite.graph import compiled_for_edge_tpu, unpack
 from edge_cls_tools.edgetpu.log import MAPPED, Log, last_words, parse_log
 
 COMPILER = "edgetpu_compiler"
@@ -47,7 +47,7 @@ def compile_model(path: Path, folder: Path, *, min_mapped: float = 95.0, timeout
             f"edgetpu-compiler (there is none for ARM), or see what it would map: edge-cls edgetpu check {path}",
         )
     source = read_model(path)
-    if compiled_for_edge_tpu(unpack(source.network, str(path))):
+    if compiled_for(source.network):
         raise ModelError(f"{path} is compiled for the Edge TPU already", hint="give the model that it was made from")
     log = folder / f"{path.stem}_edgetpu.log"
     with tempfile.TemporaryDirectory() as scratch:
@@ -121,6 +121,6 @@ def _result(made: Path, path: Path, log: Path) -> ModelFile:
     if not made.is_file():
         raise ConversionError(f"{COMPILER} wrote no model for {path}", hint=f"see {log}")
     model = read_model(made)
-    if not compiled_for_edge_tpu(unpack(model.network, f"what came of {path}")):
+    if not compiled_for(model.network):
         raise ConversionError(f"what {COMPILER} wrote for {path} has no part for the Edge TPU", hint=f"see {log}")
     return model

@@ -10,7 +10,8 @@ import numpy as np
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import dequantize
 from edge_cls.errors import ConversionError
-from edge_cls.tflite.graph import float_operators, name_tensors
+from edge_cls.tflite.edit import name_tensors
+from edge_cls.tflite.graph import float_operators
 from edge_cls_tools.io.batches import Pixels, normalize
 from edge_cls_tools.quantization.bias_correction import correct_biases
 from edge_cls_tools.quantization.converter import to_float, to_int8

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import dequantize
-from edge_cls.tflite.graph import operators, pack, text, unpack
+from edge_cls.tflite.edit import pack
+from edge_cls.tflite.graph import operators, text, unpack
 
 Activations = Sequence[NDArray[Any]]
 """One tensor of the network for each of several images, each with its batch axis of one."""

@@ -14,7 +14,7 @@ from edge_cls.model.file import ModelFile, sha256, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.model import Model
 from edge_cls.model.temperature import with_temperature
-from edge_cls.tflite.graph import portable_outputs
+from edge_cls.tflite.edit import portable_outputs
 from edge_cls.version import __version__
 from edge_cls_tools.io.batches import Advance, Pixels, batches
 from edge_cls_tools.quantization.convert import Remedy, convert
