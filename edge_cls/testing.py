@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
-from edge_cls.runtime.ports import CapturedFrame, Clock, Command, CommandResult
+from edge_cls.runtime.messages import (
+    Action,
+    CommandAccepted,
+    CommandResult,
+    Event,
+    FrameInfo,
+    Message,
+    Result,
+    Status,
+)
+from edge_cls.runtime.ports import CapturedFrame, Clock, Command
 
 
 class FakeClock:
@@ -54,29 +62,39 @@ class FakeSource:
 
 
 class FakeSink:
-    """Keeps what it was told in `messages`."""
+    """Keeps all messages in `messages`."""
 
-    wants = (Result, Event, Status)
+    wants: tuple[type, ...] = (Result, Event, CommandAccepted, CommandResult, Status)
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
     @property
     def results(self) -> list[Result]:
-        """What it was told of single frames."""
+        """The results of frames, in order."""
         return [message for message in self.messages if isinstance(message, Result)]
 
     @property
     def events(self) -> list[Event]:
-        """What it was told of states."""
+        """The events, in order."""
         return [message for message in self.messages if isinstance(message, Event)]
+
+    @property
+    def command_results(self) -> list[CommandResult]:
+        """The results of commands, in order."""
+        return [message for message in self.messages if isinstance(message, CommandResult)]
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The statuses, in order."""
+        return [message for message in self.messages if isinstance(message, Status)]
 
     def publish(self, message: Message) -> None:
         """Keep `message`."""
         self.messages.append(message)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""
 
 
 class FakeSupervisor:
@@ -111,11 +129,10 @@ class FakeSupervisor:
         self.calls.append(("stopping", ""))
 
 
-class FakePanel:
-    """A panel that tests press. It keeps what it was shown in `shown`."""
+class FakeCommandSource:
+    """A button or key that tests press."""
 
     def __init__(self, *, clock: Clock) -> None:
-        self.shown: list[CommandResult] = []
         self.closed = False
         self._clock = clock
         self._snapshot: Callable[[], CapturedFrame | None] = lambda: None
@@ -126,26 +143,14 @@ class FakePanel:
         self._snapshot, self._submit = snapshot, submit
 
     def press(
-        self,
-        label: str | None = None,
-        *,
-        action: Literal["teach", "undo", "forget", "background"] = "teach",
-        held: bool = False,
+        self, label: str | None = None, *, action: Action = "teach", held: bool = False, origin: str = "fake"
     ) -> None:
-        """Press the button of `label` or `action`, now; `held`: be one of its repetitions. Refused without a frame."""
+        """Submit the command of a button for `label` or `action`, now. `held`: as one of its repetitions."""
         if self.closed:
             return
         frame = self._snapshot() if action in ("teach", "background") else None
-        if frame is None and action in ("teach", "background"):
-            self.show(CommandResult("refused", label, "the camera gives no frame"))
-            return
-        self.show(CommandResult("accepted", label))
-        self._submit(Command(action, self._clock.monotonic(), label, frame, held))
-
-    def show(self, result: CommandResult) -> None:
-        """Keep `result`."""
-        self.shown.append(result)
+        self._submit(Command(action, self._clock.monotonic(), origin, label, frame, held))
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Ignore all further presses."""
         self.closed = True

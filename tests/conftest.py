@@ -21,6 +21,7 @@ from edge_cls.cli import main
 from tests.colors import color_frame
 from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
+from tests.pins import WatchedPin
 from tests.sources.mjpeg_server import MjpegServer
 
 # Tests assert no durations, and a red run is about the change, not about the day's random numbers.
@@ -116,7 +117,7 @@ def red_camera() -> Iterator[MjpegServer]:
 @pytest.fixture
 def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
     """Pins that tests drive."""
-    factory = MockFactory()
+    factory = MockFactory(pin_class=WatchedPin)
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield factory
     factory.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from edge_cls import config as settings
 from edge_cls.app.factory import (
+    CLASSIFIER_KEYS,
+    command_sources_of,
     governor_of,
     name_of,
     open_classifier,
-    open_panel,
+    open_command_source,
     open_sink,
     sinks_of,
     source_name,
@@ -25,24 +25,15 @@ from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
 from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import Clock, CommandResult, FrameSource, Panel, Sink, Supervisor
+from edge_cls.runtime.ports import Clock, CommandSource, FrameSource, Sink, Supervisor
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.sources.opening import is_live
 
 log = logging.getLogger(__name__)
 
-_OF_CLASSIFIER = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
 _CLOSE_TIMEOUT_S = 1.0
 """Seconds that all sinks together have to deliver what is queued when they are closed."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is seen of a run on the terminal or in a pipe: a sink whose failure ends it, and what wishes became of."""
-
-    sink: Sink
-    heard: Callable[[CommandResult], None] | None = None
 
 
 class Application:
@@ -57,7 +48,7 @@ class Application:
         self,
         reading: Callable[[], Config],
         *,
-        show: Callable[[bool], Output | None],
+        open_output: Callable[[bool], Sink | None],
         supervisor: Supervisor,
         make_memory: bool,
         clock: Clock = time,
@@ -67,7 +58,7 @@ class Application:
         self._make_memory = make_memory
         self.config = reading()
         self._live = is_live(source_name(self.config))
-        self._adapters: dict[object, SinkQueue | Panel] = {}
+        self._adapters: dict[object, SinkQueue | CommandSource] = {}
         self._source: FrameSource | None = None
         self.classifier = open_classifier(self.config, make_memory=make_memory)
         try:
@@ -82,10 +73,9 @@ class Application:
                 self._source, self.pipeline, states_of(self.config), clock=clock, supervisor=supervisor,
                 reload=self.reload,
             )  # fmt: skip
-            self._output = show(self._live)
+            self._output = open_output(self._live)
             if self._output is not None:
-                self._adapters[self._output] = SinkQueue(self._output.sink, essential=True, name="output")
-                self.main_loop.heard = self._output.heard
+                self._adapters[self._output] = SinkQueue(self._output, essential=True, name="output")
             self._adapt(self.config)
         except BaseException:
             self.close()
@@ -128,7 +118,7 @@ class Application:
         if new.source != old.source and not (self._live and is_live(source_name(new))):
             ours, theirs = showable(source_name(old)), showable(source_name(new))
             raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", hint="start it again")
-        renewed = new.model_dump(include=_OF_CLASSIFIER) != old.model_dump(include=_OF_CLASSIFIER)
+        renewed = new.model_dump(include=CLASSIFIER_KEYS) != old.model_dump(include=CLASSIFIER_KEYS)
         if renewed and all(open_backend(config.delegate).exclusive for config in (old, new)):
             raise ConfigError(
                 f"the backend in use ({old.delegate}) serves one model at a time",
@@ -148,7 +138,7 @@ class Application:
             self.classifier = classifier
             before.close()
         if new.states != old.states:
-            self.main_loop.states = states_of(new, going_on_from=self.main_loop.states)
+            self.main_loop.states = states_of(new, continue_from=self.main_loop.states)
         if new.limits != old.limits:
             self.pipeline.governor = governor_of(new, self._clock)
         if new.source != old.source and isinstance(self._source, Camera):
@@ -156,21 +146,19 @@ class Application:
 
     def _adapt(self, config: Config) -> None:
         """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
-        wanted = [*sinks_of(config), *([] if config.panel is None else [config.panel])]
+        sinks, command_sources = sinks_of(config), command_sources_of(config)
+        wanted = [*sinks, *command_sources]
         for key in [key for key in self._adapters if key not in wanted and key is not self._output]:
             self._close_adapter(key, self._clock.monotonic() + _CLOSE_TIMEOUT_S)
-        for key in wanted:
-            if key in self._adapters:
-                continue
-            if isinstance(key, settings.Panel):
-                panel = open_panel(key, self._clock)
-                panel.start(self.pipeline.snapshot, self.main_loop.submit)
-                self._adapters[key] = panel
-            else:
-                self._adapters[key] = SinkQueue(open_sink(key), name=name_of(key), clock=self._clock)
-        sink_queues = [adapter for adapter in self._adapters.values() if isinstance(adapter, SinkQueue)]
-        self.main_loop.sink_queues = sink_queues
-        self.main_loop.panel = next((one for one in self._adapters.values() if not isinstance(one, SinkQueue)), None)
+        for sink in sinks:
+            if sink not in self._adapters:
+                self._adapters[sink] = SinkQueue(open_sink(sink), name=name_of(sink), clock=self._clock)
+        for section in command_sources:
+            if section not in self._adapters:
+                command_source = open_command_source(section, self._clock)
+                command_source.start(self.pipeline.snapshot, self.main_loop.submit)
+                self._adapters[section] = command_source
+        self.main_loop.sink_queues = [one for one in self._adapters.values() if isinstance(one, SinkQueue)]
 
     def _close_adapter(self, key: object, until: float) -> None:
         adapter = self._adapters.pop(key)

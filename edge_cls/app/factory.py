@@ -1,10 +1,16 @@
-"""From the sections of a configuration to what they name: classifier, source, states, sinks, panel."""
+"""Opens what the sections of a configuration name: classifier, source, states, sinks and command sources.
+
+A further kind of sink or of command source is one class and one row of SINKS or COMMAND_SOURCES.
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
 
 from edge_cls import config as settings
 from edge_cls.classifier import Classifier
@@ -12,40 +18,41 @@ from edge_cls.config import Config
 from edge_cls.errors import ConfigError, MemoryFileError
 from edge_cls.hardware.thermal import temperature, under_voltage
 from edge_cls.model.golden import check_golden
+from edge_cls.panels.buttons import Button
 from edge_cls.runtime.frame_rate import FrameRateGovernor
 from edge_cls.runtime.messages import CHANGES, Result
-from edge_cls.runtime.ports import Clock, FrameSource, Panel, Sink
+from edge_cls.runtime.ports import Clock, CommandSource, FrameSource, Sink
 from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sources.opening import open_source
 
-log = logging.getLogger(__name__)
-
+CLASSIFIER_KEYS = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
+"""The top-level keys of the configuration that are arguments of `Classifier`."""
 _BUSY_TIMEOUT_S = 0.5
-"""Seconds that frames wait for another process that writes into the memory; then a lesson is refused."""
+"""Seconds that a command waits for another process that writes into the memory; frames wait too. Then it is refused."""
+
+
+class FeedbackLed(BaseModel, frozen=True):
+    """The feedback light of a panel, as a section of its own."""
+
+    kind: Literal["feedback_light"] = "feedback_light"
+    pin: int
+
+
+SinkSection = settings.Sink | FeedbackLed
 
 
 def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
     """Return the classifier, whose model has passed its golden frames.
 
-    Raises MemoryFileError where its memory does not exist and is not to be made, and what `Classifier` and
-    `check_golden` raise.
+    Raises MemoryFileError if its memory does not exist and `make_memory` is false, and as `Classifier` and
+    `check_golden` do.
     """
     if config.memory is not None and not config.memory.exists() and not make_memory:
         raise MemoryFileError(
             f"{config.memory} does not exist", hint="teach first: edge-cls teach LABEL IMAGE --memory FILE"
         )
-    classifier = Classifier(
-        config.model,
-        memory=config.memory,
-        labels=config.labels,
-        threads=config.threads,
-        head=config.head,
-        false_accept=config.false_accept,
-        classes=config.classes,
-        learn_in_background=True,
-        delegate=config.delegate,
-    )
+    classifier = Classifier(**config.model_dump(include=CLASSIFIER_KEYS), learn_in_background=True)
     if classifier.memory is not None:
         classifier.memory.wait_at_most(_BUSY_TIMEOUT_S)
     try:
@@ -57,111 +64,129 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
 
 
 def source_opener(config: Config, clock: Clock) -> Callable[[], FrameSource]:
-    """Return what opens the source, each time that it is called."""
-    source = config.source
-    return lambda: open_source(
-        source_name(config),
-        clock=clock,
-        size=source.size,
-        lores=source.lores,
-        fps=source.fps,
-        controls=source.controls,
-        rotation=source.rotation,
-        mirror=source.mirror,
-        roi=source.roi,
-        stall_s=source.stall_s,
-    )
+    """Return a function that opens the source, each time that it is called."""
+    return lambda: open_source(source_name(config), clock=clock, **config.source.model_dump(exclude={"name"}))
 
 
 def governor_of(config: Config, clock: Clock) -> FrameRateGovernor:
-    """Return the limits, with the sensors of this machine."""
+    """Return the governor of the frame rate, with the sensors of this machine."""
     return FrameRateGovernor(
-        max_fps=config.limits.max_fps,
-        hot_c=config.limits.hot_c,
-        clock=clock,
-        temperature=temperature,
-        undervoltage=under_voltage,
+        **config.limits.model_dump(), clock=clock, temperature=temperature, undervoltage=under_voltage
     )
 
 
 def source_name(config: Config) -> str:
-    """Return how the source is called. Raises ConfigError where it is not."""
+    """Return the name of the source. Raises ConfigError if the configuration has none."""
     if config.source.name is None:
         raise ConfigError("no source is named", hint="name one: --source, or name in [source] of the configuration")
     return config.source.name
 
 
-def states_of(config: Config, *, going_on_from: States | None = None) -> States:
-    """Return how frames become states, with what others have seen already."""
+def states_of(config: Config, *, continue_from: States | None = None) -> States:
+    """Return the smoothing of predictions to states, which continues from the evidence of `continue_from`."""
     states = States(**config.states.model_dump())
-    if going_on_from is not None:
-        states.go_on_from(going_on_from)
+    if continue_from is not None:
+        states.continue_from(continue_from)
     return states
 
 
-def sinks_of(config: Config) -> list[settings.Sink]:
-    """Return the sinks; a light of the panel is an output as any other."""
-    lights = () if config.panel is None else config.panel.led
-    return [*config.sink, *(settings.GpioSink(kind="gpio", pin=light.pin, label=light.label) for light in lights)]
+def sinks_of(config: Config) -> list[SinkSection]:
+    """Return the sections of all sinks; the lights of a panel are sinks as well."""
+    sections: list[SinkSection] = list(config.sink)
+    if config.panel is not None:
+        sections += (settings.GpioSink(kind="gpio", pin=light.pin, label=light.label) for light in config.panel.led)
+        if config.panel.feedback_led is not None:
+            sections.append(FeedbackLed(pin=config.panel.feedback_led))
+    return sections
 
 
-def name_of(sink: settings.Sink) -> str:
-    """Return what the log calls a sink."""
-    match sink:
-        case settings.GpioSink():
-            return f"gpio {sink.pin}"
-        case settings.CommandSink():
-            return f"command {sink.argv[0]}"
-        case _:
-            return f"{sink.kind} {sink.path}"
+def command_sources_of(config: Config) -> list[settings.Panel]:
+    """Return the sections of all command sources."""
+    return [] if config.panel is None else [config.panel]
 
 
-def open_sink(sink: settings.Sink) -> Sink:
-    """Return the adapter of a sink."""
-    # Inside, because a device loads only what it uses.
-    match sink:
-        case settings.JsonLinesSink():
-            return JsonLines(sink.path, wants=(Result, *CHANGES) if sink.raw else CHANGES)
-        case settings.GpioSink():
-            from edge_cls.sinks.gpio import GpioOutput
-
-            return GpioOutput(sink.pin, sink.label, active_high=sink.active_high)
-        case settings.CommandSink():
-            from edge_cls.sinks.command import CommandHook
-
-            return CommandHook(sink.argv, sink.timeout_s)
-        case settings.StateFileSink():
-            from edge_cls.sinks.state_file import StateFile
-
-            return StateFile(sink.path)
+def name_of(section: SinkSection) -> str:
+    """Return the name of a sink in the log: its kind and its pin, path or program."""
+    options = section.model_dump(exclude={"kind"})
+    place = next(options[key] for key in ("pin", "path", "argv") if key in options)
+    return f"{section.kind} {place[0] if isinstance(place, tuple) else place}"
 
 
-def open_panel(panel: settings.Panel, clock: Clock) -> Panel:
-    """Return the adapter of a panel, which does not listen yet."""
-    from edge_cls.panels.buttons import Button
+def open_sink(section: SinkSection) -> Sink:
+    """Return the sink of a section, by its row in SINKS. The keys of the section are the arguments."""
+    return SINKS[section.kind](**section.model_dump(exclude={"kind"}))
 
+
+def open_command_source(section: settings.Panel, clock: Clock) -> CommandSource:
+    """Return the command source of a section, by its row in COMMAND_SOURCES. It does not listen yet."""
     buttons = [
         Button(
             contact=one.key if one.pin is None else one.pin,  # type: ignore[arg-type] # the configuration has one
             label=one.label,
             action=one.action or "teach",
         )
-        for one in panel.button
+        for one in section.button
     ]
-    if panel.kind == "gpio":
-        from edge_cls.panels.gpio import GpioPanel
+    return COMMAND_SOURCES[section.kind](section, buttons, clock)
 
-        return GpioPanel(
-            buttons,
-            feedback_led=panel.feedback_led,
-            pull_up=panel.pull_up,
-            debounce_s=panel.debounce_s,
-            hold_s=panel.hold_s,
-            repeat_s=panel.repeat_s,
-            clock=clock,
-        )
-    from edge_cls.panels.keyboard import KeyboardPanel
+
+# The imports are inside the functions: a device loads only the adapters that it uses.
+
+
+def _json_lines(path: Path, *, raw: bool) -> Sink:
+    return JsonLines(path, wants=(Result, *CHANGES) if raw else CHANGES)
+
+
+def _gpio_output(pin: int, label: str, *, active_high: bool) -> Sink:
+    from edge_cls.sinks.gpio import GpioOutput
+
+    return GpioOutput(pin, label, active_high=active_high)
+
+
+def _command_hook(argv: tuple[str, ...], timeout_s: float) -> Sink:
+    from edge_cls.sinks.command import CommandHook
+
+    return CommandHook(argv, timeout_s)
+
+
+def _state_file(path: Path) -> Sink:
+    from edge_cls.sinks.state_file import StateFile
+
+    return StateFile(path)
+
+
+def _feedback_light(pin: int) -> Sink:
+    from edge_cls.panels.feedback_light import FeedbackLight
+
+    return FeedbackLight(pin)
+
+
+def _gpio_buttons(section: settings.Panel, buttons: list[Button], clock: Clock) -> CommandSource:
+    from edge_cls.panels.gpio import GpioButtons
+
+    return GpioButtons(
+        buttons, **section.model_dump(include={"pull_up", "debounce_s", "hold_s", "repeat_s"}), clock=clock
+    )
+
+
+def _keyboard_buttons(section: settings.Panel, buttons: list[Button], clock: Clock) -> CommandSource:
+    from edge_cls.panels.keyboard import KeyboardButtons
     from edge_cls.panels.keys import Keypad, Terminal
 
-    keys = Terminal(sys.stdin.fileno()) if panel.device is None else Keypad(panel.device)
-    return KeyboardPanel(buttons, keys, tell=log.debug, hold_s=panel.hold_s, repeat_s=panel.repeat_s, clock=clock)
+    keys = Terminal(sys.stdin.fileno()) if section.device is None else Keypad(section.device)
+    return KeyboardButtons(buttons, keys, **section.model_dump(include={"hold_s", "repeat_s"}), clock=clock)
+
+
+SINKS: dict[str, Callable[..., Sink]] = {
+    "json_lines": _json_lines,
+    "gpio": _gpio_output,
+    "command": _command_hook,
+    "state_file": _state_file,
+    "feedback_light": _feedback_light,
+}
+"""What opens a sink, by the kind of its section."""
+COMMAND_SOURCES: dict[str, Callable[[settings.Panel, list[Button], Clock], CommandSource]] = {
+    "gpio": _gpio_buttons,
+    "keyboard": _keyboard_buttons,
+}
+"""What opens a command source, by the kind of its section."""

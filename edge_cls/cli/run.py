@@ -15,8 +15,8 @@ from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
 
 if TYPE_CHECKING:
-    from edge_cls.app.application import Application, Output
-    from edge_cls.runtime.ports import CommandResult
+    from edge_cls.app.application import Application
+    from edge_cls.runtime.ports import Sink
 
 
 def run(
@@ -62,7 +62,9 @@ def run(
     max_fps: Annotated[
         float | None, typer.Option(min=0.1, help="At most so many frames a second.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone, one object a frame.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only JSON, one object per frame, or per command of a button or key.")
+    ] = False,
     events: Annotated[
         bool, typer.Option("--events", help="Print what changes, not each frame: stable states, and the camera.")
     ] = False,
@@ -106,7 +108,7 @@ def run(
         logs.set_up(os.environ)
         application = Application(
             lambda: load(file, environ=os.environ, given=given),
-            show=lambda live: _output(live=live, as_json=as_json, events=events, quiet=file is not None),
+            open_output=lambda live: choose_output(live=live, as_json=as_json, events=events, quiet=file is not None),
             supervisor=Notifier.from_environment(os.environ, clock=time),
             make_memory=file is not None,
         )
@@ -115,33 +117,28 @@ def run(
             application.run(max_frames)
 
 
-def _output(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Output | None:
-    """Return what stdout shows: what was asked for; a live view in a terminal; else a line a frame.
+def choose_output(*, live: bool, as_json: bool, events: bool, quiet: bool) -> Sink | None:
+    """Return the sink for stdout: the chosen one, a live view in a terminal, or one line per frame.
 
-    With a configuration, which has sinks of its own, nothing is written to a stdout that is no terminal.
+    `quiet`: there is a configuration, which has sinks of its own; then nothing is written to a stdout that is not a
+    terminal, unless it was chosen. Every one of the sinks outputs the results of commands.
     """
-    from edge_cls.app.application import Output
-    from edge_cls.runtime.messages import CHANGES, Result
+    from edge_cls.runtime.messages import CHANGES, CommandResult, Result
     from edge_cls.sinks.json_lines import JsonLines
     from edge_cls.sinks.text import TextLines
 
-    wanted = CHANGES if events else (Result,)
+    wanted = CHANGES if events else (Result, CommandResult)
     if as_json:
-        return Output(JsonLines(sys.stdout, wants=wanted))
+        return JsonLines(sys.stdout, wants=wanted)
     if live and not events and sys.stdout.isatty():
         from rich.console import Console
 
         from edge_cls.sinks.live import LiveView
 
-        view = LiveView(Console())
-        return Output(view, lambda result: view.note(_line(result)))
+        return LiveView(Console())
     if quiet and not events and not sys.stdout.isatty():
         return None
-    return Output(TextLines(sys.stdout, wants=wanted))
-
-
-def _line(result: CommandResult) -> str:
-    return result.detail if result.kind == "stored" else f"{result.kind}: {result.detail}"
+    return TextLines(sys.stdout, wants=wanted)
 
 
 def _introduce(application: Application) -> None:

@@ -1,23 +1,28 @@
-"""What the feedback light shows.
+"""The feedback light: a sink that shows by its flashes what became of a command.
 
-| feedback  | the light                                                       |
+| message   | the light                                                       |
 |-----------|-----------------------------------------------------------------|
-| heard     | on, until there is more to say, ten seconds at most             |
+| accepted  | on until the result follows, ten seconds at most                |
 | stored    | one long flash                                                  |
 | duplicate | two short flashes                                               |
 | conflict  | three flashes, neither short nor long                           |
 | refused   | flickers                                                        |
 
-Every answer begins with a dark moment, which sets it off from "accepted". What is newer replaces what is shown.
+Every result begins with a dark moment, which separates it from "accepted". A newer message replaces an older one.
 """
 
 from __future__ import annotations
 
 import math
+import queue
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 
-from edge_cls.runtime.ports import CommandResult
+from edge_cls.hardware.gpio import claim_output
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Message
+from edge_cls.runtime.ports import Clock
 
 PATTERNS: Mapping[str, tuple[float, ...]] = {
     "accepted": (0.0, 10.0),
@@ -26,10 +31,10 @@ PATTERNS: Mapping[str, tuple[float, ...]] = {
     "conflict": (0.15, 0.4) * 3,
     "refused": (0.05, 0.05) * 12,
 }
-"""Seconds dark, lit, dark, lit, ..."""
+"""Seconds dark, lit, dark, lit, and so on, by the kind of a result."""
 
 
-class Light:
+class Flasher:
     """Plays the patterns on a light that `switch` turns on and off. Times are seconds of any clock."""
 
     def __init__(self, switch: Callable[[bool], None]) -> None:
@@ -37,19 +42,61 @@ class Light:
         self._steps: Iterator[tuple[bool, float]] = iter(())
         self._due = math.inf
 
-    def play(self, result: CommandResult, now: float) -> None:
-        """Begin to show `result`, in place of what is shown."""
-        self._steps = zip(cycle((False, True)), PATTERNS[result.kind])
+    def play(self, kind: str, now: float) -> None:
+        """Begin the pattern of `kind`, and abandon the one that is being played."""
+        self._steps = zip(cycle((False, True)), PATTERNS[kind])
         self._due = now
         self.advance(now)
 
     def due(self) -> float:
-        """Return when `advance` will have something to do; infinite while nothing is shown."""
+        """Return when `advance` will have something to do; infinite if no pattern is being played."""
         return self._due
 
     def advance(self, now: float) -> None:
-        """Show what belongs to `now`. Called late, the pattern is drawn out: no flash is left out."""
+        """Switch the light as due at `now`. If called late, the pattern lasts longer: no flash is left out."""
         while now >= self._due:
             lit, seconds = next(self._steps, (False, math.inf))
             self._switch(lit)
             self._due = now + seconds
+
+
+class FeedbackLight:
+    """A light at the BCM pin `pin` that shows accepted commands and the results of commands by the PATTERNS.
+
+    A thread of its own plays the patterns, so that `publish` returns at once. Raises as `gpio.claim_output` does.
+    """
+
+    wants = (CommandAccepted, CommandResult)
+
+    def __init__(self, pin: int, *, clock: Clock = time) -> None:
+        self._clock = clock
+        self._led = claim_output(pin)
+        self._kinds: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # None: the end
+        self._thread = threading.Thread(target=self._play, name="feedback light", daemon=True)
+        self._thread.start()
+
+    def publish(self, message: Message) -> None:
+        """Begin to show `message`."""
+        if isinstance(message, CommandResult):
+            self._kinds.put(message.kind)
+        elif isinstance(message, CommandAccepted):
+            self._kinds.put("accepted")
+
+    def close(self) -> None:
+        """Turn the light off and release the pin. Closing twice is safe."""
+        self._kinds.put(None)
+        self._thread.join()
+        self._led.close()
+
+    def _play(self) -> None:
+        flasher = Flasher(lambda lit: self._led.on() if lit else self._led.off())
+        while True:
+            flasher.advance(self._clock.monotonic())
+            due = flasher.due()
+            try:
+                kind = self._kinds.get(timeout=None if due == math.inf else max(0.0, due - self._clock.monotonic()))
+            except queue.Empty:
+                continue
+            if kind is None:
+                return
+            flasher.play(kind, self._clock.monotonic())

@@ -6,14 +6,15 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.errors import EdgeClsError, SourceError, one_line
-from edge_cls.runtime.commands import execute
+from edge_cls.runtime.commands import execute, refusal
 from edge_cls.runtime.memory_follower import MemoryFollower
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.pipeline import Inferred, Pipeline
-from edge_cls.runtime.ports import Clock, Command, CommandResult, FrameSource, Panel, Supervisor
+from edge_cls.runtime.ports import Clock, Command, FrameSource, Supervisor
 from edge_cls.runtime.reconnect import Camera, CameraState
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States, Transition
@@ -26,6 +27,9 @@ CAMERA_TIMEOUT_S = 90.0
 """Seconds without a sign of life of a camera's driver from which it is given up: longer than any of its time limits."""
 _RECORDING = CameraState("running", "running")
 MAX_QUEUED_COMMANDS = 16
+"""Commands that wait for the end of the current frame; further ones are refused."""
+MAX_QUEUED_REFUSALS = 256
+"""Refused commands whose results wait for the end of the current frame; the results of older ones are dropped."""
 
 
 class MainLoop:
@@ -49,8 +53,6 @@ class MainLoop:
     ) -> None:
         self.states = states
         self.sink_queues: Sequence[SinkQueue] = ()
-        self.panel: Panel | None = None
-        self.heard: Callable[[CommandResult], None] | None = None
         self.done = 0
         self._pipeline = pipeline
         self._camera = source if isinstance(source, Camera) else None
@@ -59,6 +61,7 @@ class MainLoop:
         self._supervisor = supervisor
         self._reload = reload
         self._commands: deque[Command] = deque()
+        self._overflow: deque[Command] = deque(maxlen=MAX_QUEUED_REFUSALS)
         self.stopping = self._reload_wanted = self._ready = False
         self._follower = MemoryFollower(clock)
         self._refused: str | None = None
@@ -106,11 +109,17 @@ class MainLoop:
         self._pipeline.wake()
 
     def submit(self, command: Command) -> None:
-        """Take a wish, to be granted before the next frame, from any thread."""
+        """Queue `command`, which is executed before the next frame. May be called from any thread; returns at once.
+
+        The sinks get a CommandAccepted at once if the command can be tried, and a CommandResult in any case.
+        """
         if len(self._commands) >= MAX_QUEUED_COMMANDS:
-            self._answer(CommandResult("refused", command.label, "too much at once"))
-            return
-        self._commands.append(command)
+            self._overflow.append(replace(command, frame=None))
+        else:
+            if command.frame is not None or not command.needs_frame:
+                accepted = CommandAccepted(command.action, command.label, command.origin, self._clock.time())
+                self._offer(accepted, wait=False)
+            self._commands.append(command)
         self._pipeline.wake()
 
     def _predict(self, inferred: Inferred[Classifier]) -> None:
@@ -143,9 +152,9 @@ class MainLoop:
     def _between_frames(self) -> None:
         for _ in range(len(self._commands)):  # and not of those that come meanwhile: frames go on
             command = self._commands.popleft()
-            result = execute(command, self._pipeline.engine, self.states.state)
-            log.info("%s: %s, %s", command.action, result.kind, one_line(result.detail))
-            self._answer(result)
+            self._report(execute(command, self._pipeline.engine, self.states.state, self._clock))
+        while self._overflow:
+            self._report(refusal(self._overflow.popleft(), "too many commands at once", self._clock))
         if self._reload_wanted:
             self._reload_wanted = False
             # Nobody is told of a reload who was not told of the beginning.
@@ -183,15 +192,14 @@ class MainLoop:
         log.info("%s %s (%.2f)", transition.kind, label, transition.score)
         self._offer(Event(info, transition, latency))
 
-    def _answer(self, result: CommandResult) -> None:
-        if self.panel is not None:
-            self.panel.show(result)
-        if self.heard is not None:
-            self.heard(result)
+    def _report(self, result: CommandResult) -> None:
+        log.info("%s: %s, %s (%s)", result.action, result.kind, one_line(result.detail), one_line(result.origin))
+        self._offer(result)
 
-    def _offer(self, message: Message) -> None:
+    def _offer(self, message: Message, *, wait: bool = True) -> None:
+        """Pass `message` to the sinks; if `wait`, a recording waits for sinks whose queues are full."""
         for sink_queue in self.sink_queues:
-            sink_queue.offer(message, wait=not self._live)
+            sink_queue.offer(message, wait=wait and not self._live)
 
     def _tell_status(self) -> None:
         """Tell how the appliance is, where that has changed."""

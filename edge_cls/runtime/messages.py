@@ -1,4 +1,4 @@
-"""What the appliance tells: what each frame shows, what changed, and how it is itself."""
+"""The messages for sinks: the result of each frame, changes of state, results of commands, and the status."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Literal
 from edge_cls.classifier import Prediction
 from edge_cls.runtime.states import Transition
 
+Action = Literal["teach", "undo", "forget", "background"]
+"""What a command does: teach a class, undo the last change, forget a class, or teach the background class."""
+
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """Which frame it was: its number from 0, when it was captured, and what it is a picture of or from.
+    """Which frame it is: its number from 0, when it was captured, and from where.
 
-    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock. `position`: where in a recording
-    that has a time of its own it lies, in seconds; a video may be read faster than it happened.
+    `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock. `source` names the device or
+    file. `position` is the place of the frame in a video, in seconds; None if the source is not a video.
     """
 
     index: int
@@ -25,13 +28,16 @@ class FrameInfo:
 
     @property
     def moment(self) -> float:
-        """When what it shows happened, in seconds since something: what states go by."""
+        """The time by which states are smoothed, in seconds: `position` if there is one, otherwise `captured`.
+
+        A video may be read faster than it was recorded.
+        """
         return self.captured if self.position is None else self.position
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one frame shows, raw. `latency`: seconds from capture to result. `state`: the stable label."""
+    """The raw prediction of one frame. `latency`: seconds from capture to result. `state`: the stable label."""
 
     frame: FrameInfo
     prediction: Prediction
@@ -41,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Event:
-    """A stable state began, ended, or gave way to another one, told once, with the frame that decided it."""
+    """A stable state began, ended or gave way to another one; sent once, with the frame that decided it."""
 
     frame: FrameInfo
     transition: Transition
@@ -49,11 +55,42 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Status:
-    """How the appliance is, told whenever that changes. `timestamp` is in seconds since 1970.
+class CommandAccepted:
+    """A command was accepted and waits for its turn, at most until the next frame; its CommandResult follows.
 
-    `detail`: one line for a person, of the camera. `problems`: what is amiss besides, a line each. `state`: the stable
-    label at that time, None where nothing known is seen; its changes are told by events.
+    For outputs that react to a press at once, such as the feedback light. `timestamp` is in seconds since 1970.
+    """
+
+    action: Action
+    label: str | None
+    origin: str
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """The final result of a command, sent exactly once for each command.
+
+    `kind`: "stored" (done, sent only after the commit), "duplicate" (nothing new, not stored), "conflict" (stored, but
+    the example looks like another class), or "refused" (nothing was changed). `detail` is one line for a person.
+    `origin` names the button, key or client that the command came from, such as "button 5" or "key t". `timestamp` is
+    in seconds since 1970.
+    """
+
+    action: Action
+    kind: Literal["stored", "duplicate", "conflict", "refused"]
+    label: str | None
+    detail: str
+    origin: str
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """The condition of camera and process, sent whenever it changes. `timestamp` is in seconds since 1970.
+
+    `detail`: the condition of the camera, one line for a person. `problems`: all other problems, one line each.
+    `state`: the stable label at that time, None if nothing known is seen; changes of the state are events.
     """
 
     timestamp: float
@@ -66,6 +103,6 @@ class Status:
         return "; ".join([f"camera: {self.detail}", *self.problems])
 
 
-Message = Result | Event | Status
-CHANGES = (Event, Status)
-"""The kinds of message that tell of changes, and not of every frame."""
+Message = Result | Event | CommandAccepted | CommandResult | Status
+CHANGES = (Event, CommandResult, Status)
+"""The kinds of message that report changes. Unlike a Result, none of them is sent for every frame."""

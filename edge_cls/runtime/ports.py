@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from edge_cls.images.preprocess import Frame
-from edge_cls.runtime.messages import FrameInfo, Message
+from edge_cls.runtime.messages import Action, FrameInfo, Message
 
 
 class Clock(Protocol):
@@ -60,50 +60,53 @@ class Sink(Protocol):
 
     @property
     def wants(self) -> tuple[type, ...]:
-        """The kinds of message that it is told of: of Result, Event and Status."""
+        """The kinds of message that are passed to `publish`: some of those that make up `Message`."""
 
     def publish(self, message: Message) -> None:
-        """Tell of one message."""
+        """Output one message."""
 
     def close(self) -> None:
-        """Let go of what it holds. Closing twice is safe."""
+        """Release all resources. Closing twice is safe."""
 
 
 @dataclass(frozen=True, eq=False)
 class Command:
-    """What somebody at the panel wants: to teach `frame` as `label`, to undo the last change, to forget a class.
+    """A command of a person: teach `frame` as `label`, undo the last change, forget a class, teach the background.
 
-    `frame` is the one at the moment of the press, and None where the camera gave none. "background" teaches what is
-    there when nothing is. `held`: it is one of the many of a button that is held down. `timestamp`: when, monotonic.
+    `origin` names the button, key or client, such as "button 5" or "key t". `frame` is the frame at the moment of the
+    press, None if the camera gave none or the action needs none. A command to forget without a `label` means the class
+    that the camera sees. `timestamp` is the time of the press, on the monotonic clock. `held`: whether the command is
+    one of the repetitions of a button that is held down.
     """
 
-    action: Literal["teach", "undo", "forget", "background"]
+    action: Action
     timestamp: float
+    origin: str
     label: str | None = None
     frame: CapturedFrame | None = None
     held: bool = False
 
-
-@dataclass(frozen=True)
-class CommandResult:
-    """What became of a wish. `stored` (or done) is told only after the commit; `detail` is one line for a person."""
-
-    kind: Literal["accepted", "stored", "duplicate", "conflict", "refused"]
-    label: str | None = None
-    detail: str = ""
+    @property
+    def needs_frame(self) -> bool:
+        """Whether the command teaches, for which it needs a frame."""
+        return self.action in ("teach", "background")
 
 
-class Panel(Protocol):
-    """Buttons and lights, or keys and lines."""
+class CommandSource(Protocol):
+    """Where commands come from: buttons, a keyboard. Several may be in use at once.
+
+    The results of its commands are messages for the sinks, as of every other source of commands.
+    """
 
     def start(self, snapshot: Callable[[], CapturedFrame | None], submit: Callable[[Command], None]) -> None:
-        """Begin to listen. `snapshot` gives a copy of the newest frame; `submit` takes a wish; both from any thread."""
+        """Begin to listen.
 
-    def show(self, result: CommandResult) -> None:
-        """Show what became of a wish. Returns at once."""
+        `snapshot` returns a copy of the newest frame, None if there is none; `submit` takes a command. Both may be
+        called from any thread and return at once.
+        """
 
     def close(self) -> None:
-        """Let go of the pins or the terminal. Closing twice is safe."""
+        """Stop listening and release the pins or the terminal. Closing twice is safe."""
 
 
 class Supervisor(Protocol):

@@ -9,12 +9,12 @@ from collections import deque
 from typing import Literal
 
 from edge_cls.errors import EdgeClsError, one_line
-from edge_cls.runtime.messages import Event, Message, Result, Status
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, Message, Result, Status
 from edge_cls.runtime.ports import Clock, Sink
 
 _log = logging.getLogger(__name__)
-_EXPENDABLE = (Result, Status, Event)
-"""What is dropped first, and what last."""
+_DROP_ORDER: tuple[tuple[type, ...], ...] = ((Result,), (CommandAccepted,), (Status,), (Event, CommandResult))
+"""The kinds of message that are dropped from a full queue: of the first group that has a message, the oldest one."""
 _SLICE = 0.25
 
 
@@ -66,7 +66,7 @@ class SinkQueue:
     def offer(self, message: Message, *, wait: bool) -> None:
         """Queue `message`, if the sink wants its kind.
 
-        Into a full queue it goes at once, in place of the oldest Result, or else Status, or else Event; with `wait`
+        Into a full queue it goes at once, in place of another message, by _DROP_ORDER; with `wait`
         it waits for room instead, unless there is haste. Raises what an essential sink failed with.
         """
         if not isinstance(message, self._wants):
@@ -127,8 +127,8 @@ class SinkQueue:
 
     def _drop(self) -> str | None:
         """Make room for one, and return a line for the log where that is news."""
-        for kind in _EXPENDABLE:
-            index = next((index for index, one in enumerate(self._queue) if isinstance(one, kind)), None)
+        for kinds in _DROP_ORDER:
+            index = next((index for index, one in enumerate(self._queue) if isinstance(one, kinds)), None)
             if index is not None:
                 del self._queue[index]
                 break

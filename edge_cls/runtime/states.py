@@ -87,7 +87,7 @@ class States:
         self._frames += 1
         return self._become(wanted, at) if at - self._since >= self._dwell else None
 
-    def go_on_from(self, other: States) -> None:
+    def continue_from(self, other: States) -> None:
         """Take over what `other` has seen: its state, its scores, and the evidence for what is about to be told."""
         self.state, self.scores, self._last = other.state, other.scores, other._last
         self._next, self._since, self._frames = other._next, other._since, other._frames

@@ -1,29 +1,31 @@
-"""What messages are in JSON."""
+"""The JSON fields of messages."""
 
 from __future__ import annotations
 
 import json
 
-from edge_cls.runtime.messages import Event, Message, Result
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, Message, Result, Status
 
 
 def fields(message: Message) -> dict[str, object]:
-    """Return the fields of a result, an event (it has `"event"`) or a status (it has `"status"`).
+    """Return the JSON fields of a message. Its kind shows in a key of its own; a result of a frame has none of these.
 
-    Times of day are in seconds since 1970. `since_s` is how many seconds of evidence came before the decision,
-    `position_s`, of an event in a video, where in it.
+    - an event: `"event"`, which is "entered", "left" or "changed"
+    - an accepted command or the result of a command: `"command"`, the action, and `"result"`, its kind
+    - a status: `"status"`, the condition of the camera
+
+    Times of day are in seconds since 1970. `since_s` is the number of seconds of evidence before an event was decided,
+    `position_s` the place of an event in a video, in seconds.
     """
-    if isinstance(message, Result):
-        return _result(message)
-    if isinstance(message, Event):
-        return _event(message)
-    return {
-        "status": message.camera,
-        "detail": message.detail,
-        "state": message.state,
-        "problems": list(message.problems),
-        "timestamp": round(message.timestamp, 6),
-    }
+    match message:
+        case Result():
+            return _result(message)
+        case Event():
+            return _event(message)
+        case CommandAccepted() | CommandResult():
+            return _command(message)
+        case Status():
+            return _status(message)
 
 
 def as_line(message: dict[str, object]) -> str:
@@ -65,3 +67,26 @@ def _event(event: Event) -> dict[str, object]:
     if event.frame.position is not None:
         line["position_s"] = round(event.frame.position, 3)
     return line
+
+
+def _command(message: CommandAccepted | CommandResult) -> dict[str, object]:
+    line: dict[str, object] = {
+        "command": message.action,
+        "result": message.kind if isinstance(message, CommandResult) else "accepted",
+        "label": message.label,
+        "origin": message.origin,
+        "timestamp": round(message.timestamp, 6),
+    }
+    if isinstance(message, CommandResult):
+        line["detail"] = message.detail
+    return line
+
+
+def _status(status: Status) -> dict[str, object]:
+    return {
+        "status": status.camera,
+        "detail": status.detail,
+        "state": status.state,
+        "problems": list(status.problems),
+        "timestamp": round(status.timestamp, 6),
+    }

@@ -19,9 +19,9 @@ from rich.text import Text
 
 from edge_cls.classifier import Prediction
 from edge_cls.errors import one_line
-from edge_cls.runtime.messages import Event, Message, Result, Status
+from edge_cls.runtime.messages import CommandResult, Event, Message, Result, Status
 from edge_cls.runtime.ports import Clock
-from edge_cls.sinks.text import change_of
+from edge_cls.sinks.text import change_line, command_line
 
 _PAUSE_S = 0.1
 """Between two drawings: nobody reads faster."""
@@ -41,7 +41,7 @@ class LiveView:
     and drawing is tried again.
     """
 
-    wants = (Result, Event, Status)
+    wants = (Result, Event, CommandResult, Status)
 
     def __init__(self, console: Console, *, clock: Clock = time) -> None:
         self._clock = clock
@@ -67,19 +67,15 @@ class LiveView:
                 self._take_result(message)
             elif isinstance(message, Event):
                 self._state, self._since = message.transition.label, message.frame.timestamp
-                self._lines.append((message.frame.timestamp, change_of(message)))
-            else:
+                self._lines.append((message.frame.timestamp, change_line(message)))
+            elif isinstance(message, CommandResult):
+                self._lines.append((message.timestamp, command_line(message)))
+            elif isinstance(message, Status):
                 self._status, self._state = message, message.state
             failure, self._failure = self._failure, None
             self._show()
         if failure is not None:
             raise failure
-
-    def note(self, line: str) -> None:
-        """Add a line to what happened last, from any thread."""
-        with self._changed:
-            self._lines.append((self._clock.time(), one_line(line)))
-            self._show()
 
     def close(self) -> None:
         """Draw a last time, and leave that in the terminal."""

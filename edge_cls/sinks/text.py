@@ -5,33 +5,45 @@ from __future__ import annotations
 from typing import TextIO
 
 from edge_cls.errors import one_line
-from edge_cls.runtime.messages import Event, Message, Result
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, Message, Result, Status
 
 
 class TextLines:
-    """Writes one line a result: frame, label, score, source; an event: frame, what changed; a status: how it is."""
+    """Writes one line per message to a stream.
 
-    def __init__(self, stream: TextIO, *, wants: tuple[type, ...] = (Result,)) -> None:
+    The line of a frame's result holds frame number, label, score and source; of an event, frame number and change; of
+    a command's result, the result and the origin of the command; of a status, camera and problems.
+    """
+
+    def __init__(self, stream: TextIO, *, wants: tuple[type, ...] = (Result, CommandResult)) -> None:
         self.wants = wants
         self._stream = stream
 
     def publish(self, message: Message) -> None:
         """Write one line, and flush it."""
-        if isinstance(message, Result):
-            said = f"{nearest_of(message)}  {one_line(message.frame.source)}"
-            self._stream.write(f"{message.frame.index:6d}  {said}\n")
-        elif isinstance(message, Event):
-            self._stream.write(f"{message.frame.index:6d}  {change_of(message)}\n")
-        else:
-            self._stream.write(one_line(str(message)) + "\n")
+        self._stream.write(_line(message) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
-        """Leave the stream to who opened it."""
+        """Do nothing: the stream belongs to the code that opened it."""
 
 
-def nearest_of(result: Result) -> str:
-    """Return what a frame shows: the class and its score, or that it is unknown."""
+def _line(message: Message) -> str:
+    match message:
+        case Result():
+            return f"{message.frame.index:6d}  {prediction_line(message)}  {one_line(message.frame.source)}"
+        case Event():
+            return f"{message.frame.index:6d}  {change_line(message)}"
+        case CommandResult():
+            return command_line(message)
+        case CommandAccepted():
+            return one_line(f"{message.action}: accepted ({message.origin})")
+        case Status():
+            return one_line(str(message))
+
+
+def prediction_line(result: Result) -> str:
+    """Return the prediction of a frame: the class and its score, or that it is unknown."""
     prediction = result.prediction
     label = None if prediction.label is None else one_line(prediction.label)
     nearest = "no class" if label is None else f"{label} {prediction.score:6.1%}"
@@ -40,10 +52,16 @@ def nearest_of(result: Result) -> str:
     return f"unknown (nearest: {nearest})" if prediction.unknown else nearest
 
 
-def change_of(event: Event) -> str:
-    """Return what changed, and by which evidence."""
+def change_line(event: Event) -> str:
+    """Return the change of state, and the evidence for it."""
     change = event.transition
     label, previous = one_line(change.label or "nothing known"), one_line(change.previous or "nothing known")
     said = {"entered": label, "left": previous, "changed": f"{previous} to {label}"}[change.kind]
     frames = "1 frame" if change.frames == 1 else f"{change.frames} frames"
     return f"{change.kind} {said} ({change.score:.1%}, {frames} in {change.at - change.since:.1f} s)"
+
+
+def command_line(result: CommandResult) -> str:
+    """Return the result of a command, and where the command came from."""
+    said = result.detail if result.kind == "stored" else f"{result.kind}: {result.detail}"
+    return one_line(f"{said} ({result.origin})")

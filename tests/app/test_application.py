@@ -15,7 +15,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from PIL import Image
 
-from edge_cls.app.application import Application, Output
+from edge_cls.app.application import Application
 from edge_cls.backends.names import BackendRow
 from edge_cls.config import load
 from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelError, OutputError, SourceError
@@ -33,7 +33,7 @@ from tests.sources.mjpeg_server import MjpegServer
 PATIENCE = 30.0
 
 
-class Rig:
+class Setup:
     """A service whose configuration can be replaced; what it shows is in `seen`."""
 
     def __init__(self, config: dict[str, Any], *, sink: FakeSink | None = None, make_memory: bool = True) -> None:
@@ -43,7 +43,7 @@ class Rig:
         self.supervisor = FakeSupervisor()
         self.application = Application(
             lambda: load(None, environ={}, given=self.config),
-            show=lambda _: Output(self.seen),
+            open_output=lambda _: self.seen,
             supervisor=self.supervisor,
             make_memory=make_memory,
             clock=self.clock,
@@ -55,17 +55,17 @@ class Rig:
 
 
 @pytest.fixture
-def build() -> Iterator[Callable[..., Rig]]:
-    """Make rigs, which are closed at the end."""
-    rigs: list[Rig] = []
+def build() -> Iterator[Callable[..., Setup]]:
+    """Make setups, which are closed at the end."""
+    setups: list[Setup] = []
 
-    def make(config: dict[str, Any], **options: Any) -> Rig:
-        rigs.append(Rig(config, **options))
-        return rigs[-1]
+    def make(config: dict[str, Any], **options: Any) -> Setup:
+        setups.append(Setup(config, **options))
+        return setups[-1]
 
     yield make
-    for rig in rigs:
-        rig.application.close()
+    for setup in setups:
+        setup.application.close()
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def at_once() -> dict[str, float]:
 
 
 def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
-    build: Callable[..., Rig], tiny: Path, photos: Path, tmp_path: Path
+    build: Callable[..., Setup], tiny: Path, photos: Path, tmp_path: Path
 ) -> None:
     events = tmp_path / "events.jsonl"
     config = {
@@ -93,15 +93,15 @@ def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
         "states": at_once(),
         "sink": [{"kind": "json_lines", "path": str(events)}],
     }
-    rig = build(config)
-    assert rig.application.run() == 30
+    setup = build(config)
+    assert setup.application.run() == 30
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     assert [(line["event"], line["label"]) for line in lines if "event" in line] == [("entered", "red")]
     assert lines[-1]["status"] == "ended"
-    assert len(rig.seen.results) == 30
+    assert len(setup.seen.results) == 30
 
 
-def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
+def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
     """The stream is cut after five results, and served again at the same port."""
     again: list[MjpegServer] = []
 
@@ -113,14 +113,14 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, re
                 again.append(MjpegServer([color_frame("blue", side=64)], port=red_camera.port))
 
     sink = Cutting()
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()}, sink=sink)
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()}, sink=sink)
 
     def stop_at_blue() -> None:
         if sink.results and sink.results[-1].prediction.label == "blue":
-            rig.application.main_loop.stop()
+            setup.application.main_loop.stop()
 
-    rig.supervisor.watchdog = stop_at_blue  # type: ignore[method-assign]
-    rig.application.run()
+    setup.supervisor.watchdog = stop_at_blue  # type: ignore[method-assign]
+    setup.application.run()
     again[0].die()
     # Between them is nothing, where the main loop had time to look while the camera was down.
     assert [event.transition.label for event in sink.events if event.transition.label] == ["red", "blue"]
@@ -137,7 +137,7 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Rig], tiny: Path, re
 )
 def test_what_keeps_it_from_beginning_is_told(config: dict[str, Any], error: type[EdgeClsError], said: str) -> None:
     with pytest.raises(error, match=said):
-        Rig(config)
+        Setup(config)
 
 
 def test_a_model_that_fails_its_golden_frames_is_refused(tiny: Path, tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ def test_a_model_that_fails_its_golden_frames_is_refused(tiny: Path, tmp_path: P
     path = tmp_path / "wrong.tflite"
     write_model(replace(file, path=path, golden=(wrong, *file.golden[1:])))
     with pytest.raises(ModelError, match="golden frame 0"):
-        Rig({"source": {"name": "demo"}, "model": str(path)})
+        Setup({"source": {"name": "demo"}, "model": str(path)})
 
 
-def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Rig], photos: Path, tmp_path: Path) -> None:
+def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Setup], photos: Path, tmp_path: Path) -> None:
     config = {"source": {"name": str(photos)}, "memory": str(tmp_path / "new.db")}
     with pytest.raises(MemoryFileError, match="does not exist"):
-        Rig(config, make_memory=False)
+        Setup(config, make_memory=False)
     build(config)
     assert (tmp_path / "new.db").exists()
 
@@ -162,15 +162,15 @@ def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Rig], ph
 
 
 def test_what_changed_is_replaced_and_what_is_seen_stays(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
-    application, main_loop = rig.application, rig.application.main_loop
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
+    application, main_loop = setup.application, setup.application.main_loop
     kept = main_loop.sink_queues[-1]
     main_loop.states.update({"red": 0.9}, unknown=False, at=1.0)
     classifier = application.classifier
-    rig.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
+    setup.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
     assert main_loop.states.state == "red"
     assert kept in main_loop.sink_queues
     assert len(main_loop.sink_queues) == 3
@@ -179,25 +179,25 @@ def test_what_changed_is_replaced_and_what_is_seen_stays(
     assert application.pipeline.governor is not None
     assert application.pipeline.governor.fps == 2.0
     before = application.classifier
-    rig.reload(sink=[other])
+    setup.reload(sink=[other])
     assert kept not in main_loop.sink_queues
     assert application.classifier is before, "nothing of it has changed"
 
 
-def test_another_camera_takes_over(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
-    rig = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
-    rig.reload(source={"name": red_camera.url})
-    source = rig.application._source
+def test_another_camera_takes_over(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
+    setup = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
+    setup.reload(source={"name": red_camera.url})
+    source = setup.application._source
     assert isinstance(source, Camera)
     assert source.read() is not None
     source.close()
 
 
 def test_no_password_is_told_of_a_source_that_is_refused(
-    build: Callable[..., Rig], tiny: Path, caplog: pytest.LogCaptureFixture
+    build: Callable[..., Setup], tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rig = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
-    rig.reload(source={"name": "rtps://me:secret@camera/1"})
+    setup = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
+    setup.reload(source={"name": "rtps://me:secret@camera/1"})
     assert "rtps://camera cannot take the place of http://127.0.0.1:1 while it runs" in caplog.text
     assert "secret" not in caplog.text
 
@@ -214,7 +214,7 @@ def test_no_password_is_told_of_a_source_that_is_refused(
     ids=str,
 )
 def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
-    build: Callable[..., Rig],
+    build: Callable[..., Setup],
     tiny: Path,
     tmp_path: Path,
     red_camera: MjpegServer,
@@ -222,35 +222,34 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
     change: dict[str, Any],
 ) -> None:
     sink = {"kind": "state_file", "path": str(tmp_path / "state.json")}
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
-    main_loop, classifier, config = rig.application.main_loop, rig.application.classifier, rig.application.config
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
+    main_loop, classifier, config = setup.application.main_loop, setup.application.classifier, setup.application.config
     sink_queues = list(main_loop.sink_queues)
     # Somebody else has a pin of the panel.
     taken = gpiozero.LED(6)
-    rig.reload(**change)
+    setup.reload(**change)
     taken.close()
     assert "the old one stays" in caplog.text
-    assert rig.application.config is config
-    assert rig.application.classifier is classifier
+    assert setup.application.config is config
+    assert setup.application.classifier is classifier
     assert main_loop.sink_queues == sink_queues
-    assert main_loop.panel is None
 
 
 @pytest.mark.usefixtures("pins")
-def test_a_pin_may_change_its_purpose(build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer) -> None:
+def test_a_pin_may_change_its_purpose(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
     def panel(button: int, light: int) -> dict[str, Any]:
         return {
             "kind": "gpio", "button": [{"pin": button, "label": "mug"}], "led": [{"pin": light, "label": "mug"}]
         }  # fmt: skip
 
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "panel": panel(5, 6)})
-    rig.reload(panel=panel(6, 5))
-    assert rig.application.config.panel is not None
-    assert rig.application.config.panel.button[0].pin == 6
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "panel": panel(5, 6)})
+    setup.reload(panel=panel(6, 5))
+    assert setup.application.config.panel is not None
+    assert setup.application.config.panel.button[0].pin == 6
 
 
 def test_a_button_teaches_what_the_camera_sees(
-    build: Callable[..., Rig], tiny: Path, tmp_path: Path, red_camera: MjpegServer, pins: MockFactory
+    build: Callable[..., Setup], tiny: Path, tmp_path: Path, red_camera: MjpegServer, pins: MockFactory
 ) -> None:
     pressed = False
 
@@ -268,68 +267,68 @@ def test_a_button_teaches_what_the_camera_sees(
         "panel": {"kind": "gpio", "debounce_s": 0.0, "button": [{"pin": 17, "label": "mug"}]},
     }  # fmt: skip
     sink = Pressing()
-    rig = build(config, sink=sink)
-    rig.supervisor.watchdog = lambda: (  # type: ignore[method-assign]
-        rig.application.main_loop.stop() if sink.events and sink.events[-1].transition.label == "mug" else None
+    setup = build(config, sink=sink)
+    setup.supervisor.watchdog = lambda: (  # type: ignore[method-assign]
+        setup.application.main_loop.stop() if sink.events and sink.events[-1].transition.label == "mug" else None
     )
-    rig.application.run()
+    setup.application.run()
     assert labels_in(memory) == ["mug"]
 
 
 def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
-    build: Callable[..., Rig], tiny: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    build: Callable[..., Setup], tiny: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     sink = {"kind": "json_lines", "path": str(tmp_path / "nowhere" / "events.jsonl")}
-    rig = build({"model": str(tiny), "source": {"name": str(photos)}, "states": at_once(), "sink": [sink]})
-    assert rig.application.run() == 30
+    setup = build({"model": str(tiny), "source": {"name": str(photos)}, "states": at_once(), "sink": [sink]})
+    assert setup.application.run() == 30
     assert "events.jsonl fails" in caplog.text
 
 
-def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Rig], tiny: Path, photos: Path) -> None:
+def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Setup], tiny: Path, photos: Path) -> None:
     class Closed(FakeSink):
         def publish(self, message: Message) -> None:
             raise OutputError("nobody reads", hint="read")
 
-    rig = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
+    setup = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
     with pytest.raises(OutputError, match="nobody reads"):
-        rig.application.run()
+        setup.application.run()
 
 
 def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
-    build: Callable[..., Rig], tiny: Path, photos: Path
+    build: Callable[..., Setup], tiny: Path, photos: Path
 ) -> None:
-    rig = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
-    assert rig.application.run() == 30
-    assert "on the CPU, not on the Edge TPU" in rig.supervisor.statuses[0]
+    setup = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
+    assert setup.application.run() == 30
+    assert "on the CPU, not on the Edge TPU" in setup.supervisor.statuses[0]
 
 
 def test_a_reload_cannot_open_a_second_model_on_a_backend_that_serves_one(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, caplog: pytest.LogCaptureFixture
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with fake_backend("fake", BackendRow(FACTORY, "the fake", options="(:[0-9])?"), Device()) as device:
-        rig = build({"model": str(tiny), "delegate": "fake:0", "source": {"name": red_camera.url}})
-        rig.reload(threads=2)
+        setup = build({"model": str(tiny), "delegate": "fake:0", "source": {"name": red_camera.url}})
+        setup.reload(threads=2)
         assert "the backend in use (fake:0) serves one model at a time" in caplog.text
-        rig.reload(threads=2, delegate="none")
-        assert (rig.application.config.delegate, device.held) == ("none", False)
+        setup.reload(threads=2, delegate="none")
+        assert (setup.application.config.delegate, device.held) == ("none", False)
 
 
 def test_new_rules_for_states_hold_from_the_reload_on(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer
 ) -> None:
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
-    rig.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
-    states = rig.application.main_loop.states
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
+    setup.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
+    states = setup.application.main_loop.states
     assert [states.update({"red": 0.9}, unknown=False, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
 
 
 @pytest.mark.usefixtures("pins")
 def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "state.json"
-    rig = build(
+    setup = build(
         {
             "model": str(tiny),
             "source": {"name": red_camera.url},
@@ -337,11 +336,11 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
         }
     )
     taken = gpiozero.LED(6)
-    rig.reload(sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
+    setup.reload(sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
-    for sink_queue in rig.application.main_loop.sink_queues:
+    for sink_queue in setup.application.main_loop.sink_queues:
         sink_queue.offer(Status(1.0, "running", ""), wait=False)
-    rig.application.close()
+    setup.application.close()
     assert path.exists()
 
 
@@ -352,22 +351,22 @@ def learning() -> int:
 
 @pytest.mark.usefixtures("pins")
 def test_no_reload_leaves_a_classifier_behind(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, tmp_path: Path
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     before = learning()
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}, "memory": str(tmp_path / "one.db")})
-    rig.reload(memory=str(tmp_path / "other.db"))
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "memory": str(tmp_path / "one.db")})
+    setup.reload(memory=str(tmp_path / "other.db"))
     assert learning() == before + 1
     taken = gpiozero.LED(6)
-    rig.reload(memory=str(tmp_path / "third.db"), sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
+    setup.reload(memory=str(tmp_path / "third.db"), sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
     assert learning() == before + 1
-    rig.application.close()
+    setup.application.close()
     assert learning() == before
 
 
 def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
-    build: Callable[..., Rig], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_cls.app.application._CLOSE_TIMEOUT_S", 0.0)
     awake, woke = threading.Event(), threading.Event()
@@ -377,15 +376,15 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
             awake.wait(PATIENCE)
             woke.set()
 
-    rig = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
-    rig.application.main_loop.sink_queues[0].offer(Status(1.0, "running", ""), wait=False)
-    rig.application.close()
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
+    setup.application.main_loop.sink_queues[0].offer(Status(1.0, "running", ""), wait=False)
+    setup.application.close()
     assert not woke.is_set(), "it was waited for"
     awake.set()
 
 
 def test_of_a_recording_the_end_is_waited_for_however_slow_who_reads_it(
-    build: Callable[..., Rig], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Setup], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closing, close = threading.Event(), SinkQueue.close
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from edge_cls.app.factory import (
     _BUSY_TIMEOUT_S,
+    COMMAND_SOURCES,
+    SINKS,
     governor_of,
     open_classifier,
-    open_panel,
+    open_command_source,
     open_sink,
+    sinks_of,
     source_opener,
 )
-from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Limits, Source, load
+from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Limits, Panel, Sink, Source, load
 from edge_cls.memory.store import Memory
-from edge_cls.testing import FakeClock
+from edge_cls.testing import FakeClock, FakeCommandSource, FakeSink
 
 
 class Recorder:
@@ -51,7 +55,6 @@ def test_all_that_can_be_set_of_the_classifier_reaches_it(monkeypatch: pytest.Mo
         "head": "knn", "false_accept": 0.1, "classes": "memory", "delegate": "edgetpu",
     }  # fmt: skip
     made: Any = open_classifier(Config(**chosen), make_memory=True)
-    assert made.arguments == (chosen.pop("model"),)
     assert made.options == {**chosen, "learn_in_background": True}
 
 
@@ -88,17 +91,71 @@ def test_all_that_can_be_set_of_an_output_reaches_it(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_raw_results_are_written_where_that_was_asked_for(raw: bool) -> None:
-    assert len(open_sink(JsonLinesSink(kind="json_lines", raw=raw)).wants) == (3 if raw else 2)
+    assert len(open_sink(JsonLinesSink(kind="json_lines", raw=raw)).wants) == (4 if raw else 3)
 
 
-def test_all_that_can_be_set_of_a_panel_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.panels.gpio.GpioPanel", Recorder)
+def test_all_that_can_be_set_of_a_panel_reaches_its_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_cls.panels.gpio.GpioButtons", Recorder)
+    monkeypatch.setattr("edge_cls.panels.feedback_light.FeedbackLight", Recorder)
     times = {"debounce_s": 0.05, "hold_s": 2.0, "repeat_s": 1.0}
-    panel = {"kind": "gpio", "feedback_led": 22, "pull_up": False, **times, "button": [{"pin": 5, "action": "undo"}]}
+    panel = {
+        "kind": "gpio", "feedback_led": 22, "pull_up": False, **times, "button": [{"pin": 5, "action": "undo"}],
+        "led": [{"pin": 6, "label": "mug"}],
+    }  # fmt: skip
+    config = load(None, environ={}, given={"panel": panel})
+    assert config.panel is not None
+    clock = FakeClock()
+    opened: Any = open_command_source(config.panel, clock)
+    assert opened.options == {"pull_up": False, **times, "clock": clock}
+    [button] = opened.arguments[0]
+    assert (button.contact, button.label, button.action) == (5, None, "undo")
+    lamp, light = sinks_of(config)
+    assert lamp == GpioSink(kind="gpio", pin=6, label="mug")
+    feedback: Any = open_sink(light)
+    assert (feedback.arguments, feedback.options) == ((22,), {})
+
+
+def test_a_keyboard_gets_its_times_and_closes_its_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("edge_cls.panels.keyboard.KeyboardButtons", Recorder)
+    monkeypatch.setattr("edge_cls.panels.keys.Keypad", Recorder)
+    button = {"key": "m", "label": "mug"}
+    device = tmp_path / "event0"
+    panel = {"kind": "keyboard", "device": str(device), "hold_s": 2.0, "repeat_s": 1.0, "button": [button]}
     config = load(None, environ={}, given={"panel": panel}).panel
     assert config is not None
     clock = FakeClock()
-    opened: Any = open_panel(config, clock)
-    assert opened.options == {"feedback_led": 22, "pull_up": False, **times, "clock": clock}
-    [button] = opened.arguments[0]
-    assert (button.contact, button.label, button.action) == (5, None, "undo")
+    opened: Any = open_command_source(config, clock)
+    assert opened.options == {"hold_s": 2.0, "repeat_s": 1.0, "clock": clock}
+    assert opened.arguments[1].arguments == (device,)
+
+
+class FakeSection(BaseModel):
+    """A section of a kind that does not exist yet."""
+
+    kind: Literal["fake"] = "fake"
+    topic: str = "edge-cls"
+
+
+def test_a_further_kind_of_sink_needs_one_class_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FurtherSink(FakeSink):
+        def __init__(self, topic: str) -> None:
+            super().__init__()
+            self.topic = topic
+
+    monkeypatch.setitem(SINKS, "fake", FurtherSink)
+    section: Any = FakeSection()
+    sink = open_sink(section)
+    assert isinstance(sink, FurtherSink)
+    assert sink.topic == "edge-cls"
+
+
+def test_a_further_kind_of_command_source_needs_one_class_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMMAND_SOURCES, "fake", lambda *arguments: FakeCommandSource(clock=arguments[2]))
+    section: Any = Panel(kind="gpio").model_copy(update={"kind": "fake"})
+    assert isinstance(open_command_source(section, FakeClock()), FakeCommandSource)
+
+
+def test_every_kind_of_the_configuration_has_a_row() -> None:
+    kinds = [get_args(section.model_fields["kind"].annotation)[0] for section in get_args(get_args(Sink)[0])]
+    assert {*kinds, "feedback_light"} == SINKS.keys()
+    assert set(get_args(Panel.model_fields["kind"].annotation)) == COMMAND_SOURCES.keys()

@@ -1,4 +1,4 @@
-"""Pins, on gpiozero's mocks: what contacts do, what the lights show, and what is said when there are none."""
+"""Pins, on gpiozero's mocks: contacts of buttons, patterns of the feedback light, outputs, and errors without pins."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ from hypothesis import strategies as st
 from edge_cls.errors import ConfigError, EdgeClsError, MissingDependency, PanelError
 from edge_cls.hardware import gpio
 from edge_cls.panels.buttons import Button
-from edge_cls.panels.feedback_light import PATTERNS, Light
-from edge_cls.panels.gpio import GpioPanel
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Status
-from edge_cls.runtime.ports import Command, CommandResult
+from edge_cls.panels.feedback_light import PATTERNS, FeedbackLight, Flasher
+from edge_cls.panels.gpio import GpioButtons
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Status
+from edge_cls.runtime.ports import Command
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.gpio import GpioOutput
 from edge_cls.testing import FakeClock
-from tests.panels.rigs import LED, PATIENCE, PINS, Camera, PinRig
+from tests.panels.pressers import PATIENCE, PINS, Camera, PinPresser
+from tests.pins import WatchedPin
 
-ORIGIN = FrameInfo(0, 0.0, 0.0, "fake")
+FRAME = FrameInfo(0, 0.0, 0.0, "fake")
+LED = 5
 
 
 @pytest.fixture(params=[True, False], ids=["to ground", "to 3.3 V"])
-def rig(request: pytest.FixtureRequest, mock_pins: MockFactory) -> Iterator[PinRig]:
-    del mock_pins
-    rig = PinRig(pull_up=request.param)
-    yield rig
-    rig.panel.close()
+def presser(request: pytest.FixtureRequest, pins: MockFactory) -> Iterator[PinPresser]:
+    del pins
+    presser = PinPresser(pull_up=request.param)
+    yield presser
+    presser.source.close()
 
 
 @pytest.fixture
@@ -49,64 +51,64 @@ def camera() -> Camera:
 
 
 @pytest.fixture
-def commands(rig: PinRig, camera: Camera) -> queue.SimpleQueue[Command]:
-    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    rig.panel.start(camera.snapshot, asked.put)
-    return asked
+def commands(presser: PinPresser, camera: Camera) -> queue.SimpleQueue[Command]:
+    submitted: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    presser.source.start(camera.snapshot, submitted.put)
+    return submitted
 
 
 def test_bounces_are_one_press_with_one_frame(
-    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
+    presser: PinPresser, camera: Camera, commands: queue.SimpleQueue[Command]
 ) -> None:
     for down in (True, False, True, False, True):
-        rig.contact("mug", down)
-        rig.clock.sleep(rig.debounce_s / 8)
-    rig.clock.sleep(rig.debounce_s)
-    rig.up("mug")
-    rig.down("undo")
+        presser.contact("mug", down)
+        presser.clock.sleep(presser.debounce_s / 8)
+    presser.clock.sleep(presser.debounce_s)
+    presser.up("mug")
+    presser.down("undo")
     assert [commands.get(timeout=PATIENCE).action for _ in range(2)] == ["teach", "undo"]
     assert camera.number == 1
 
 
-def test_a_spike_teaches_nothing(rig: PinRig, commands: queue.SimpleQueue[Command]) -> None:
-    rig.contact("mug", True)
-    rig.contact("mug", False)
-    rig.clock.sleep(1.0)
-    rig.down("undo")
+def test_a_spike_teaches_nothing(presser: PinPresser, commands: queue.SimpleQueue[Command]) -> None:
+    presser.contact("mug", True)
+    presser.contact("mug", False)
+    presser.clock.sleep(1.0)
+    presser.down("undo")
     assert commands.get(timeout=PATIENCE).action == "undo"
 
 
-def test_a_frame_is_the_one_of_the_first_edge_and_not_of_the_moment_it_was_believed(
-    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
+def test_a_frame_is_the_one_of_the_first_edge_and_not_of_the_moment_it_was_debounced(
+    presser: PinPresser, camera: Camera, commands: queue.SimpleQueue[Command]
 ) -> None:
-    rig.contact("mug", True)
+    presser.contact("mug", True)
     assert camera.number == 1
     camera.number = 70
-    rig.clock.sleep(rig.debounce_s)
+    presser.clock.sleep(presser.debounce_s)
     frame = commands.get(timeout=PATIENCE).frame
     assert frame is not None
     assert frame.info.index == 1
 
 
-def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
+def test_a_press_that_is_handled_late_has_its_own_frame(presser: PinPresser, camera: Camera) -> None:
+    submitted: queue.SimpleQueue[Command] = queue.SimpleQueue()
     begun, go_on = threading.Event(), threading.Event()
 
     def submit(command: Command) -> None:
         begun.set()
         assert go_on.wait(PATIENCE)
-        asked.put(command)
+        submitted.put(command)
 
-    rig.panel.start(camera.snapshot, submit)
-    rig.down("undo")
+    presser.source.start(camera.snapshot, submit)
+    presser.down("undo")
     assert begun.wait(PATIENCE)
     for what in ("mug", "background", "mug"):
-        rig.down(what)
-        rig.up(what)
-    rig.contact("mug", True)  # a spike, with the newest frame
-    rig.contact("mug", False)
+        presser.down(what)
+        presser.up(what)
+    presser.contact("mug", True)  # a spike, with the newest frame
+    presser.contact("mug", False)
     go_on.set()
-    told = [asked.get(timeout=PATIENCE) for _ in range(4)][1:]
+    told = [submitted.get(timeout=PATIENCE) for _ in range(4)][1:]
     assert [(command.action, command.frame and command.frame.info.index) for command in told] == [
         ("teach", 1),
         ("background", 2),
@@ -114,29 +116,29 @@ def test_a_press_that_is_taken_up_late_has_its_own_frame(rig: PinRig, camera: Ca
     ]
 
 
-def test_a_button_that_hangs_when_it_starts_teaches_nothing(rig: PinRig, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    rig.contact("mug", True)
-    rig.panel.start(camera.snapshot, asked.put)
-    rig.clock.sleep(10.0)
-    rig.up("mug")
-    rig.down("undo")
-    assert asked.get(timeout=PATIENCE).action == "undo"
+def test_a_button_that_is_held_at_the_start_teaches_nothing(presser: PinPresser, camera: Camera) -> None:
+    submitted: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    presser.contact("mug", True)
+    presser.source.start(camera.snapshot, submitted.put)
+    presser.clock.sleep(10.0)
+    presser.up("mug")
+    presser.down("undo")
+    assert submitted.get(timeout=PATIENCE).action == "undo"
 
 
 class Played:
-    """A light that writes down when it was lit for how long; the time is that of the light itself."""
+    """Records how long a light was lit each time; its time is that of the light."""
 
     def __init__(self) -> None:
         self.flashes: list[float] = []
         self.now = 0.0
         self._lit_at: float | None = None
-        self.light = Light(self._switch)
+        self.flasher = Flasher(self._switch)
 
     def until(self, end: float) -> list[float]:
-        while self.light.due() <= end:
-            self.now = self.light.due()
-            self.light.advance(self.now)
+        while self.flasher.due() <= end:
+            self.now = self.flasher.due()
+            self.flasher.advance(self.now)
         return self.flashes
 
     def _switch(self, lit: bool) -> None:
@@ -147,8 +149,8 @@ class Played:
             self._lit_at = None
 
 
-def test_every_feedback_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
-    assert set(PATTERNS) == set(get_args(get_type_hints(CommandResult)["kind"]))
+def test_every_kind_of_result_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
+    assert set(PATTERNS) == {"accepted", *get_args(get_type_hints(CommandResult)["kind"])}
     assert all(len(pattern) % 2 == 0 for pattern in PATTERNS.values())
 
 
@@ -162,122 +164,125 @@ def test_every_feedback_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
         ("refused", [0.05] * 12),
     ],
 )
-def test_the_patterns_can_be_told_apart_and_end_in_the_dark(kind: str, flashes: list[float]) -> None:
+def test_the_patterns_differ_and_end_in_the_dark(kind: str, flashes: list[float]) -> None:
     played = Played()
-    played.light.play(CommandResult(kind), 0.0)  # type: ignore[arg-type] # one of them
+    played.flasher.play(kind, 0.0)
     assert played.until(60.0) == pytest.approx(flashes)
-    assert played.light.due() == math.inf
+    assert played.flasher.due() == math.inf
 
 
-def test_a_newer_feedback_replaces_what_is_shown() -> None:
+def test_a_newer_pattern_replaces_the_one_that_is_played() -> None:
     played = Played()
-    played.light.play(CommandResult("conflict"), 0.0)
+    played.flasher.play("conflict", 0.0)
     played.until(0.2)
     played.now = 0.3
-    played.light.play(CommandResult("stored"), 0.3)
+    played.flasher.play("stored", 0.3)
     assert played.until(60.0) == pytest.approx([0.15, 1.0])
 
 
 @given(st.lists(st.floats(0.001, 3.0), min_size=40, max_size=40))
 def test_a_pattern_that_is_played_late_loses_no_flash(steps: list[float]) -> None:
     changes: list[bool] = []
-    light = Light(changes.append)
-    light.play(CommandResult("conflict"), 0.0)
+    flasher = Flasher(changes.append)
+    flasher.play("conflict", 0.0)
     now = 0.0
     for step in steps:
         now += step
         before = len(changes)
-        light.advance(now)
+        flasher.advance(now)
         assert len(changes) <= before + 1
-    while light.due() < math.inf:
-        light.advance(light.due())
+    while flasher.due() < math.inf:
+        flasher.advance(flasher.due())
     assert changes == [False, True, False, True, False, True, False]
 
 
-def test_a_press_is_heard_at_once_and_stored_when_that_is_said(
-    rig: PinRig, commands: queue.SimpleQueue[Command]
-) -> None:
-    light = rig.pin(LED)
-    rig.down("mug")
-    assert commands.get(timeout=PATIENCE)
-    assert light.changes.get(timeout=PATIENCE) is True
-    rig.panel.show(CommandResult("stored", "mug"))
-    assert light.changes.get(timeout=PATIENCE) is False
-    rig.clock.sleep(0.15)
-    assert light.changes.get(timeout=PATIENCE) is True
-    rig.clock.sleep(1.0)
-    assert light.changes.get(timeout=PATIENCE) is False
+@pytest.fixture
+def light(pins: MockFactory, clock: FakeClock) -> Iterator[FeedbackLight]:
+    del pins
+    light = FeedbackLight(LED, clock=clock)
+    yield light
+    light.close()
 
 
-def test_without_a_frame_the_light_flickers_at_once(
-    rig: PinRig, camera: Camera, commands: queue.SimpleQueue[Command]
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+ACCEPTED = CommandAccepted("teach", "mug", "button 17", 0.0)
+STORED = CommandResult("teach", "stored", "mug", "mug: 1 taught", "button 17", 0.0)
+REFUSED = CommandResult("teach", "refused", "mug", "the camera gives no frame", "button 17", 0.0)
+
+
+def test_the_light_shows_at_once_that_a_command_is_accepted_and_then_its_result(
+    light: FeedbackLight, clock: FakeClock, pins: MockFactory
 ) -> None:
-    camera.dark = True
-    light = rig.pin(LED)
-    rig.down("mug")
+    pin: WatchedPin = pins.pin(LED)
+    light.publish(ACCEPTED)
+    assert pin.changes.get(timeout=PATIENCE) is True
+    light.publish(STORED)
+    assert pin.changes.get(timeout=PATIENCE) is False
+    clock.sleep(0.15)
+    assert pin.changes.get(timeout=PATIENCE) is True
+    clock.sleep(1.0)
+    assert pin.changes.get(timeout=PATIENCE) is False
+
+
+def test_the_light_flickers_for_a_command_that_is_refused(
+    light: FeedbackLight, clock: FakeClock, pins: MockFactory
+) -> None:
+    pin: WatchedPin = pins.pin(LED)
+    light.publish(REFUSED)
     changes: list[bool] = []
     while len(changes) < 24:
-        # The first of these may come before the panel has begun to show it.
-        rig.clock.sleep(0.05)
+        # The first steps may be taken before the light has begun the pattern.
+        clock.sleep(0.05)
         with contextlib.suppress(queue.Empty):
-            changes.append(light.changes.get(timeout=0.1))
+            changes.append(pin.changes.get(timeout=0.1))
     assert changes == [True, False] * 12
-    assert commands.empty()
 
 
-def test_showing_waits_for_nobody(rig: PinRig, camera: Camera) -> None:
-    busy, go_on = threading.Event(), threading.Event()
-
-    def submit(_: Command) -> None:
-        busy.set()
-        assert go_on.wait(PATIENCE)
-
-    rig.panel.start(camera.snapshot, submit)
-    rig.down("mug")
-    assert busy.wait(PATIENCE)
-    rig.panel.show(CommandResult("stored"))
-    go_on.set()
+def test_closing_turns_the_light_off_and_frees_its_pin(light: FeedbackLight, pins: MockFactory) -> None:
+    pin: WatchedPin = pins.pin(LED)
+    light.publish(ACCEPTED)
+    assert pin.changes.get(timeout=PATIENCE) is True
+    light.close()
+    light.close()
+    assert pin.function == "input"
+    FeedbackLight(LED, clock=FakeClock()).close()
 
 
-def test_closing_turns_the_light_off_and_frees_the_pins(rig: PinRig, commands: queue.SimpleQueue[Command]) -> None:
-    rig.down("mug")
+def test_closing_frees_the_pins(presser: PinPresser, commands: queue.SimpleQueue[Command]) -> None:
+    presser.down("mug")
     assert commands.get(timeout=PATIENCE)
-    assert rig.pin(LED).changes.get(timeout=PATIENCE) is True
-    rig.panel.close()
-    assert [rig.pin(pin).function for pin in (LED, *PINS.values())] == ["input"] * 4
-    again = PinRig()
-    again.panel.close()
+    presser.source.close()
+    assert [presser.pin(pin).function for pin in PINS.values()] == ["input"] * 3
+    PinPresser().source.close()
 
 
-def test_a_panel_without_a_light_teaches_as_well(mock_pins: MockFactory, camera: Camera) -> None:
-    asked: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    clock = FakeClock()
-    panel = GpioPanel([Button(17, "mug")], debounce_s=1 / 64, clock=clock)
-    panel.start(camera.snapshot, asked.put)
-    mock_pins.pin(17).drive_low()
-    clock.sleep(1 / 64)
-    assert asked.get(timeout=PATIENCE).label == "mug"
-    panel.close()
+def test_a_light_cannot_have_the_pin_of_a_button(presser: PinPresser) -> None:
+    del presser
+    with pytest.raises(ConfigError, match="pin 17 is used twice"):
+        FeedbackLight(17, clock=FakeClock())
 
 
 @pytest.mark.parametrize(
-    ("pins", "led", "pull_up", "message"),
+    ("numbers", "pull_up", "message"),
     [
-        ([17, 17], None, True, "two buttons are given for 17; give each button a contact of its own"),
-        ([17, 4], 17, True, "pin 17 is used twice"),
-        ([99], None, True, "99 is not a valid pin name; give the BCM number of a pin, 0 to 27"),
-        ([-1], None, True, "-1 is not a valid pin name; give the BCM number"),
-        ([2], None, False, "GPIO2 has a fixed pull resistor; wire the button to ground"),
+        ([17, 17], True, "two buttons are given for 17; give each button a contact of its own"),
+        ([17, 99], True, "99 is not a valid pin name; give the BCM number of a pin, 0 to 27"),
+        ([-1], True, "-1 is not a valid pin name; give the BCM number"),
+        ([2], False, "GPIO2 has a fixed pull resistor; wire the button to ground"),
     ],
 )
-def test_pins_that_make_no_sense_are_refused_and_none_is_kept(
-    pins: list[int], led: int | None, pull_up: bool, message: str, mock_pins: MockFactory
+def test_wrong_pins_are_refused_and_none_is_kept(
+    numbers: list[int], pull_up: bool, message: str, pins: MockFactory
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        GpioPanel([Button(pin, "mug") for pin in pins], feedback_led=led, pull_up=pull_up, clock=FakeClock())
+        GpioButtons([Button(pin, "mug") for pin in numbers], pull_up=pull_up, clock=FakeClock())
     assert message in str(refused.value)
-    GpioPanel([Button(pin, "mug") for pin in (17, 4)], clock=FakeClock()).close()
-    del mock_pins
+    GpioButtons([Button(pin, "mug") for pin in (17, 4)], clock=FakeClock()).close()
+    del pins
 
 
 def without_pins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +292,7 @@ def without_pins(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
-def test_without_gpiozero_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_gpiozero_the_hint_names_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gpiozero", None)
     monkeypatch.delitem(sys.modules, "edge_cls.hardware.gpio")
     with pytest.raises(MissingDependency, match=r"sudo apt install python3-gpiozero python3-lgpio"):
@@ -295,16 +300,14 @@ def test_without_gpiozero_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("found", [None, ModuleType("lgpio")], ids=["no lgpio", "pip's empty lgpio"])
-def test_without_lgpio_no_other_library_is_fallen_back_to(
-    found: ModuleType | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_lgpio_there_is_no_silent_fallback(found: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     without_pins(monkeypatch)
     monkeypatch.setitem(sys.modules, "lgpio", found)  # None: it cannot be imported
     with pytest.raises(MissingDependency, match=r"lgpio.*sudo apt install python3-gpiozero python3-lgpio"):
         gpio.claim_input(17, pull_up=True)
 
 
-def test_a_pin_library_of_ones_own_choice_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pin_library_of_the_environment_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     without_pins(monkeypatch)
     monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "typo")
     with pytest.raises(ConfigError, match="'typo'; unset GPIOZERO_PIN_FACTORY"):
@@ -314,7 +317,7 @@ def test_a_pin_library_of_ones_own_choice_must_exist(monkeypatch: pytest.MonkeyP
 
 
 class error(Exception):  # noqa: N801 - lgpio calls it so
-    """As lgpio raises it."""
+    """The exception that lgpio raises."""
 
     __module__ = "lgpio"
 
@@ -329,7 +332,7 @@ class error(Exception):  # noqa: N801 - lgpio calls it so
         (gpiozero.PinUnknownPi("unable to locate Pi revision"), [], [], "no Raspberry Pi: unable to locate"),
     ],
 )
-def test_pins_that_cannot_be_had_are_told_with_their_mend(
+def test_pins_that_cannot_be_claimed_are_refused_with_a_hint(
     raised: Exception, chips: list[str], accessible: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def factory() -> object:
@@ -350,13 +353,13 @@ def test_pins_that_cannot_be_had_are_told_with_their_mend(
 def event(label: str | None, previous: str | None) -> Event:
     kind: Literal["left", "entered", "changed"]
     kind = "left" if label is None else "entered" if previous is None else "changed"
-    return Event(ORIGIN, Transition(kind, label, previous, 0.9, 1.0, 0.5, 5), 0.01)
+    return Event(FRAME, Transition(kind, label, previous, 0.9, 1.0, 0.5, 5), 0.01)
 
 
 @pytest.mark.parametrize("active_high", [True, False])
-def test_an_output_is_on_while_the_state_is_its_label(active_high: bool, mock_pins: MockFactory) -> None:
+def test_an_output_is_on_while_the_state_is_its_label(active_high: bool, pins: MockFactory) -> None:
     output = GpioOutput(22, "mug", active_high=active_high)
-    pin = mock_pins.pin(22)
+    pin = pins.pin(22)
     assert pin.state != active_high
     expected: list[tuple[Message, bool]] = [
         (event("mug", None), True),
@@ -381,9 +384,9 @@ def test_an_output_is_on_while_the_state_is_its_label(active_high: bool, mock_pi
     assert pin.function == "input"
 
 
-def test_an_output_is_off_before_its_pin_is_let_go(mock_pins: MockFactory) -> None:
+def test_an_output_is_off_before_its_pin_is_released(pins: MockFactory) -> None:
     output = GpioOutput(22, "mug")
-    pin = mock_pins.pin(22)
+    pin = pins.pin(22)
     output.publish(event("mug", None))
     assert pin.changes.get_nowait() is True
     output.close()
@@ -394,8 +397,8 @@ def test_an_output_takes_events_and_status_only() -> None:
     assert GpioOutput.wants == (Event, Status)
 
 
-def test_two_outputs_on_one_pin_are_refused(mock_pins: MockFactory) -> None:
-    del mock_pins
+def test_two_outputs_on_one_pin_are_refused(pins: MockFactory) -> None:
+    del pins
     output = GpioOutput(22, "mug")
     with pytest.raises(EdgeClsError, match="pin 22 is used twice"):
         GpioOutput(22, "cup")

@@ -60,8 +60,8 @@ class Endless:
         np.copyto(image, view)
         frame = CapturedFrame(FrameInfo(index, index / RATE, index / RATE, "endless"), image)
         if index % (10 * VISIT) == 0:
-            self.submit(Command("teach", index / RATE, "lesson", CapturedFrame(frame.info, view)))
-            self.submit(Command("undo", index / RATE))
+            self.submit(Command("teach", index / RATE, "button 5", "lesson", CapturedFrame(frame.info, view)))
+            self.submit(Command("undo", index / RATE, "button 6"))
         return frame
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class Endless:
 class Counting(FakeSink):
     """Counts the results."""
 
-    wants = (Result,)  # type: ignore[assignment]
+    wants = (Result,)
     count = 0
 
     def publish(self, message: Message) -> None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_cls.app.application import Application, Output
+from edge_cls.app.application import Application
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.config import load
 from edge_cls.images.preprocess import Frame
@@ -150,7 +150,7 @@ def test_the_whole_appliance_tells_them_too(shared: Path, tmp_path: Path, name: 
     config = {"source": {"name": str(clip), "roi": list(place.region)}, "memory": str(memory)}
     application = Application(
         lambda: load(None, environ={}, given=config),
-        show=lambda _: Output(seen),
+        open_output=lambda _: seen,
         supervisor=FakeSupervisor(),
         make_memory=False,
     )

@@ -21,9 +21,9 @@ from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.model.model import Outputs
 from edge_cls.runtime.main_loop import CAMERA_TIMEOUT_S, MainLoop
-from edge_cls.runtime.messages import FrameInfo, Message, Result, Status
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, FrameInfo, Message, Result, Status
 from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import CapturedFrame, Command, CommandResult, FrameSource, Sink
+from edge_cls.runtime.ports import CapturedFrame, Command, FrameSource, Sink
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
@@ -60,8 +60,8 @@ class Colours:
 
 
 @dataclass
-class Rig:
-    """An appliance on fakes, with the real pipeline, model, memory and queues."""
+class Setup:
+    """A main loop on fakes, with the real pipeline, model, memory and queues."""
 
     source: FrameSource
     classifier: Classifier
@@ -83,13 +83,20 @@ class Rig:
             for sink_queue in self.sink_queues:
                 sink_queue.close(PATIENCE)
 
+    def submit(self, *commands: Command) -> list[CommandResult]:
+        """Submit `commands` before the first frame, run, and return their results."""
+        for one in commands:
+            self.main_loop.submit(one)
+        self.run()
+        return self.seen.command_results
+
     @property
     def events(self) -> list[tuple[str, str | None]]:
         return [(event.transition.kind, event.transition.label) for event in self.seen.events]
 
     @property
     def statuses(self) -> list[Status]:
-        return [message for message in self.seen.messages if isinstance(message, Status)]
+        return self.seen.statuses
 
 
 @pytest.fixture
@@ -107,26 +114,26 @@ def teachable(tiny: Path, tmp_path: Path) -> Iterator[Classifier]:
 
 
 def test_frames_become_stable_states_each_told_once(colours: Classifier) -> None:
-    rig = Rig(Colours(["red"] * 20 + ["blue"] + ["red"] * 20 + ["blue"] * 20), colours)
-    rig.run()
-    assert rig.events == [("entered", "red"), ("changed", "blue")]
-    assert [result.prediction.label for result in rig.seen.results].count("blue") == 21
-    assert rig.seen.results[-1].state == "blue"
-    assert rig.seen.messages[-1] == Status(rig.clock.time(), "ended", "ended", "blue")
+    setup = Setup(Colours(["red"] * 20 + ["blue"] + ["red"] * 20 + ["blue"] * 20), colours)
+    setup.run()
+    assert setup.events == [("entered", "red"), ("changed", "blue")]
+    assert [result.prediction.label for result in setup.seen.results].count("blue") == 21
+    assert setup.seen.results[-1].state == "blue"
+    assert setup.seen.messages[-1] == Status(setup.clock.time(), "ended", "ended", "blue")
 
 
 def test_an_event_carries_the_capture_time_of_its_frame(colours: Classifier) -> None:
-    rig = Rig(Colours(["red"] * 20), colours)
-    rig.run()
-    (event,) = rig.seen.events
+    setup = Setup(Colours(["red"] * 20), colours)
+    setup.run()
+    (event,) = setup.seen.events
     assert event.frame.captured == event.transition.at == event.frame.index / RATE
-    assert event.latency == rig.clock.monotonic() - event.frame.captured
+    assert event.latency == setup.clock.monotonic() - event.frame.captured
 
 
 def test_ready_is_told_with_the_first_classified_frame_and_the_watchdog_with_each(colours: Classifier) -> None:
-    rig = Rig(Colours(["red"] * 5), colours)
-    rig.run()
-    kinds = [kind for kind, _ in rig.supervisor.calls]
+    setup = Setup(Colours(["red"] * 5), colours)
+    setup.run()
+    kinds = [kind for kind, _ in setup.supervisor.calls]
     assert kinds.count("ready") == 1
     assert kinds.count("watchdog") == 5
     assert kinds.index("ready") < kinds.index("watchdog")
@@ -148,14 +155,14 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classi
             super().watchdog()
             told.set()
 
-    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
-    rig.supervisor = rig.main_loop._supervisor = Told()
-    rig.run(max_frames=3)
-    kinds = [kind for kind, _ in rig.supervisor.calls]
-    assert "camera: the camera is gone; plug it in; trying again" in rig.supervisor.statuses
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock)
+    setup.supervisor = setup.main_loop._supervisor = Told()
+    setup.run(max_frames=3)
+    kinds = [kind for kind, _ in setup.supervisor.calls]
+    assert "camera: the camera is gone; plug it in; trying again" in setup.supervisor.statuses
     # It was alive all the time, and at work only then.
     assert kinds.index("watchdog") < kinds.index("ready")
-    assert "running" in rig.supervisor.statuses[-1]
+    assert "running" in setup.supervisor.statuses[-1]
 
 
 def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> None:
@@ -179,7 +186,7 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
         def publish(self, message: Message) -> None:
             super().publish(message)
             if isinstance(message, Status) and message.camera == "down":
-                at_the_fault.append(rig.pipeline.snapshot())
+                at_the_fault.append(setup.pipeline.snapshot())
                 wait.set()
 
     class Captured(Camera):
@@ -195,16 +202,16 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
     taken.set()
 
     class Taking(FakeSink):
-        wants = (Result,)  # type: ignore[assignment]
+        wants = (Result,)
 
         def publish(self, message: Message) -> None:
             taken.set()
 
-    rig = Rig(
+    setup = Setup(
         Captured(opener, clock=clock), colours, [Watching(), Taking()], States(smoothing_s=0, dwell_s=0), clock=clock
     )
-    rig.run(max_frames=22)
-    assert rig.events[:2] == [("entered", "red"), ("left", None)]
+    setup.run(max_frames=22)
+    assert setup.events[:2] == [("entered", "red"), ("left", None)]
     assert at_the_fault == [None], "a button would teach the past"
 
 
@@ -240,11 +247,11 @@ def test_a_frame_under_way_when_its_camera_fails_brings_nothing_back(
                 down.set()
 
     monkeypatch.setattr(colours, "infer", slow)
-    rig = Rig(Camera(opener, clock=clock), colours, [Watching()], States(smoothing_s=0, dwell_s=0), clock=clock)
-    rig.run(max_frames=3)
-    assert rig.events[:2] == [("entered", "red"), ("left", None)]
-    assert ("entered", "red") not in rig.events[2:]
-    assert [(result.prediction.label, result.state) for result in rig.seen.results[:2]] == [
+    setup = Setup(Camera(opener, clock=clock), colours, [Watching()], States(smoothing_s=0, dwell_s=0), clock=clock)
+    setup.run(max_frames=3)
+    assert setup.events[:2] == [("entered", "red"), ("left", None)]
+    assert ("entered", "red") not in setup.events[2:]
+    assert [(result.prediction.label, result.state) for result in setup.seen.results[:2]] == [
         ("red", "red"),
         ("red", None),
     ]
@@ -259,29 +266,29 @@ def test_a_driver_that_hangs_is_given_up(colours: Classifier, monkeypatch: pytes
         hanging.wait(PATIENCE)
         raise GONE
 
-    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock)
     with pytest.raises(SourceError, match="driver has not answered for 91 seconds"):
-        rig.run()
-    assert ("ready", "") not in rig.supervisor.calls
+        setup.run()
+    assert ("ready", "") not in setup.supervisor.calls
     hanging.set()
 
 
 def test_frames_may_change_their_size_on_the_way(colours: Classifier) -> None:
     sizes = (40, 64, 33, 200, 40, 8)
-    rig = Rig(FakeSource(color_frame("red", side=side) for side in sizes), colours)
-    rig.run()
-    assert [result.prediction.label for result in rig.seen.results] == ["red"] * len(sizes)
+    setup = Setup(FakeSource(color_frame("red", side=side) for side in sizes), colours)
+    setup.run()
+    assert [result.prediction.label for result in setup.seen.results] == ["red"] * len(sizes)
 
 
 def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours: Classifier) -> None:
     """A thousand frames as fast as they can be read, then the camera ends."""
-    rig = Rig(Colours(["red"] * 999 + ["blue"], live=True), colours)
-    rig.run()
-    told = [result.frame.index for result in rig.seen.results]
+    setup = Setup(Colours(["red"] * 999 + ["blue"], live=True), colours)
+    setup.run()
+    told = [result.frame.index for result in setup.seen.results]
     assert told == sorted(set(told))
     assert told[-1] == 999
-    assert rig.seen.results[-1].prediction.label == "blue"
-    assert rig.pipeline.dropped == 1000 - len(told)
+    assert setup.seen.results[-1].prediction.label == "blue"
+    assert setup.pipeline.dropped == 1000 - len(told)
 
 
 def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classifier) -> None:
@@ -298,15 +305,15 @@ def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classi
         if (opening := next(openings)) == 2:
             assert told.wait(PATIENCE)
         if opening == 50:
-            rig.main_loop.stop()
+            setup.main_loop.stop()
         return FakeSource([], live=True, failure=stalled)
 
-    rig = Rig(Camera(opener, clock=clock), colours, clock=clock)
-    rig.supervisor = rig.main_loop._supervisor = Told()
-    rig.run()
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock)
+    setup.supervisor = setup.main_loop._supervisor = Told()
+    setup.run()
     assert next(openings) > 50
-    assert any("no frame for 10 s; check the cable; trying again" in said for said in rig.supervisor.statuses)
-    assert ("ready", "") not in rig.supervisor.calls
+    assert any("no frame for 10 s; check the cable; trying again" in said for said in setup.supervisor.statuses)
+    assert ("ready", "") not in setup.supervisor.calls
 
 
 def test_the_wall_clock_may_jump_back_and_forth(colours: Classifier) -> None:
@@ -318,9 +325,9 @@ def test_the_wall_clock_may_jump_back_and_forth(colours: Classifier) -> None:
         def time(self) -> float:
             return super().time() + next(self._jumps)
 
-    rig = Rig(Colours(["red"] * 20 + ["blue"] * 20), colours, clock=Jumping())
-    rig.run()
-    assert rig.events == [("entered", "red"), ("changed", "blue")]
+    setup = Setup(Colours(["red"] * 20 + ["blue"] * 20), colours, clock=Jumping())
+    setup.run()
+    assert setup.events == [("entered", "red"), ("changed", "blue")]
 
 
 def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) -> None:
@@ -340,15 +347,15 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
             if len(self.messages) % 2:
                 raise OSError("now and then")
 
-    rig = Rig(Colours(["red"] * 50), colours, [Slow(), Dead(), Flapping()])
+    setup = Setup(Colours(["red"] * 50), colours, [Slow(), Dead(), Flapping()])
     try:
-        assert rig.main_loop.run() == 50
+        assert setup.main_loop.run() == 50
     finally:
         held.set()
-        for sink_queue in rig.sink_queues:
+        for sink_queue in setup.sink_queues:
             sink_queue.close(PATIENCE)
-    assert len(rig.seen.results) == 50
-    assert any("no place" in problem for status in rig.statuses for problem in status.problems)
+    assert len(setup.seen.results) == 50
+    assert any("no place" in problem for status in setup.statuses for problem in status.problems)
 
 
 def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours: Classifier) -> None:
@@ -357,21 +364,21 @@ def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours
             raise OutputError("no place", hint="free some space")
 
     source = Colours(["red"] * 10_000)
-    rig = Rig(source, colours)
-    rig.main_loop.sink_queues = [sink_queue := SinkQueue(Full(), essential=True)]
+    setup = Setup(source, colours)
+    setup.main_loop.sink_queues = [sink_queue := SinkQueue(Full(), essential=True)]
     with pytest.raises(OutputError, match="no place"):
-        rig.run()
+        setup.run()
     assert source.closed
     with pytest.raises(OutputError, match="no place"):
         sink_queue.close(PATIENCE)
 
 
 def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> None:
-    rig = Rig(Colours(["red"] * 3, failure=GONE), colours)
+    setup = Setup(Colours(["red"] * 3, failure=GONE), colours)
     with pytest.raises(SourceError, match="the camera is gone"):
-        rig.run()
-    assert len(rig.seen.results) == 3
-    assert (rig.statuses[-1].camera, rig.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
+        setup.run()
+    assert len(setup.seen.results) == 3
+    assert (setup.statuses[-1].camera, setup.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
 
 
 def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny: Path, tmp_path: Path) -> None:
@@ -387,30 +394,18 @@ def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny
             yield color_frame("red", number)
 
     with Classifier(model) as classifier:
-        rig = Rig(FakeSource(frames()), classifier)
-        rig.run()
-    assert {result.prediction.label for result in rig.seen.results} == {"red"}
-    assert len(rig.seen.results) == 40
+        setup = Setup(FakeSource(frames()), classifier)
+        setup.run()
+    assert {result.prediction.label for result in setup.seen.results} == {"red"}
+    assert len(setup.seen.results) == 40
 
 
-# Lessons
+# Commands
 
 
 def command(action: str = "teach", label: str | None = "mug", frame: Frame | None = None) -> Command:
     captured = None if frame is None else CapturedFrame(FrameInfo(0, 0.0, 0.0, "press"), frame)
-    return Command(action, 0.0, label, captured)  # type: ignore[arg-type]
-
-
-class Rigged(Rig):
-    """Keeps what became of wishes in `results`, and asks for `commands` before the first frame."""
-
-    def submit(self, *commands: Command) -> list[CommandResult]:
-        results: list[CommandResult] = []
-        self.main_loop.heard = results.append
-        for one in commands:
-            self.main_loop.submit(one)
-        self.run()
-        return results
+    return Command(action, 0.0, "button 5", label, captured)  # type: ignore[arg-type]
 
 
 def kinds(results: list[CommandResult]) -> list[str]:
@@ -418,32 +413,51 @@ def kinds(results: list[CommandResult]) -> list[str]:
 
 
 def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
-    rig = Rigged(Colours(["red"] * 3), teachable)
     stored: list[list[str]] = []
-    rig.main_loop.heard = lambda _: stored.append(labels_in(tmp_path / "taught.db"))
-    rig.main_loop.submit(command(frame=color_frame("red")))
-    rig.run()
+
+    class Immediate(SinkQueue):
+        """Looks into the memory at the moment at which the main loop offers the result."""
+
+        def offer(self, message: Message, *, wait: bool) -> None:
+            if isinstance(message, CommandResult):
+                stored.append(labels_in(tmp_path / "taught.db"))
+
+    setup = Setup(Colours(["red"] * 3), teachable)
+    setup.sink_queues.append(Immediate(FakeSink()))
+    setup.submit(command(frame=color_frame("red")))
     assert stored == [["mug"]]
+
+
+def test_a_command_is_accepted_at_once_and_its_result_follows(teachable: Classifier) -> None:
+    setup = Setup(Colours(["red"] * 3), teachable)
+    (result,) = setup.submit(
+        command(frame=color_frame("red")),
+    )
+    messages = setup.seen.messages
+    accepted = CommandAccepted("teach", "mug", "button 5", setup.clock.time())
+    assert messages[0] == accepted, "it comes before the first status and frame"
+    assert result == CommandResult("teach", "stored", "mug", "mug: 1 taught", "button 5", setup.clock.time())
+    assert messages.count(accepted) == 1
 
 
 def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
     page = np.full((40, 40, 3), 255, np.uint8)
-    rig = Rigged(FakeSource([page] * 3), teachable)
-    results = rig.submit(*[command(label="page", frame=page)] * 2)
+    setup = Setup(FakeSource([page] * 3), teachable)
+    results = setup.submit(*[command(label="page", frame=page)] * 2)
     assert kinds(results) == ["stored", "duplicate"]
-    assert rig.seen.results[-1].prediction.label == "page"
+    assert setup.seen.results[-1].prediction.label == "page"
 
 
 def test_a_lesson_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
     frame = color_frame("red")
-    results = Rigged(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
+    results = Setup(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
     assert kinds(results) == ["stored", "conflict"]
     assert "looks like mug" in results[1].detail
 
 
 def test_undo_background_and_forget(teachable: Classifier) -> None:
     frame = color_frame("red")
-    results = Rigged(Colours(["red"]), teachable).submit(
+    results = Setup(Colours(["red"]), teachable).submit(
         command(frame=frame), command("undo", None), command("undo", None),
         command("background", None, color_frame("blue")),
         command("forget", None), command("forget", "background"), command("forget", "never"),
@@ -457,52 +471,55 @@ def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier
     for number in range(3):
         teachable.teach("mug", color_frame("red", number))
         teachable.teach("sky", color_frame("blue", number))
-    rig = Rigged(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0, enter=0.3, leave=0.2))
-    rig.run()
-    assert rig.events == [("entered", "mug")]
-    again = Rigged(Colours(["red"] * 2), teachable, states=rig.states)
+    setup = Setup(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0, enter=0.3, leave=0.2))
+    setup.run()
+    assert setup.events == [("entered", "mug")]
+    again = Setup(Colours(["red"] * 2), teachable, states=setup.states)
     assert kinds(again.submit(command("forget", None))) == ["stored"]
     assert teachable.memory is not None
     assert set(teachable.memory.classes()) == {"sky"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("submitted", "why"),
     [
-        (command(label="mug"), "the camera gives no frames"),
+        (command(label="mug"), "the camera gives no frame"),
         (command(label="\x1b", frame=color_frame("red")), "label"),
     ],
 )
-def test_what_cannot_be_taught_is_refused_and_told(teachable: Classifier, asked: Command, why: str) -> None:
-    (result,) = Rigged(Colours(["red"]), teachable).submit(asked)
+def test_a_command_that_cannot_teach_is_refused(teachable: Classifier, submitted: Command, why: str) -> None:
+    setup = Setup(Colours(["red"]), teachable)
+    (result,) = setup.submit(submitted)
     assert result.kind == "refused"
+    assert any(isinstance(message, CommandAccepted) for message in setup.seen.messages) == (submitted.frame is not None)
     assert why in result.detail
     assert "\x1b" not in result.detail
 
 
-def test_without_a_memory_every_wish_is_refused(colours: Classifier) -> None:
-    results = Rigged(Colours(["red"]), colours).submit(command(frame=color_frame("red")), command("undo", None))
+def test_without_a_memory_every_command_is_refused(colours: Classifier) -> None:
+    results = Setup(Colours(["red"]), colours).submit(command(frame=color_frame("red")), command("undo", None))
     assert kinds(results) == ["refused", "refused"]
 
 
-def test_wishes_do_not_pile_up(teachable: Classifier) -> None:
-    results = Rigged(Colours(["red"]), teachable).submit(*[command("undo", None)] * 20)
+def test_commands_do_not_pile_up(teachable: Classifier) -> None:
+    setup = Setup(Colours(["red"]), teachable)
+    results = setup.submit(*[command("undo", None)] * 20)
     assert len(results) == 20
-    assert [result.detail for result in results].count("too much at once") == 4
+    assert [result.detail for result in results].count("too many commands at once") == 4
+    assert sum(isinstance(message, CommandAccepted) for message in setup.seen.messages) == 16
 
 
-def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier) -> None:
-    """Each wish is granted so slowly that the next one is there before."""
-    rig = Rig(Colours(["red"] * 5), teachable)
+def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command takes so long that the next one comes while it is executed."""
+    setup = Setup(Colours(["red"] * 5), teachable)
     done: list[int] = []
 
-    def hear(_: CommandResult) -> None:
-        done.append(rig.main_loop.done)
-        rig.main_loop.submit(command("undo", None))
+    def undo() -> None:
+        done.append(setup.main_loop.done)
+        setup.main_loop.submit(command("undo", None))
 
-    rig.main_loop.heard = hear
-    rig.main_loop.submit(command("undo", None))
-    rig.run()
+    monkeypatch.setattr(teachable.memory, "undo", undo)
+    setup.submit(command("undo", None))
     assert set(done) >= {1, 2, 3, 4}
 
 
@@ -514,10 +531,10 @@ def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on
 
     monkeypatch.setattr(teachable.memory, "add", damaged)
     monkeypatch.setattr(teachable.memory, "repair", damaged)
-    rig = Rigged(Colours(["red"] * 5), teachable)
-    (result,) = rig.submit(command(frame=color_frame("red")))
+    setup = Setup(Colours(["red"] * 5), teachable)
+    (result,) = setup.submit(command(frame=color_frame("red")))
     assert (result.kind, result.detail) == ("refused", "it is damaged; make room")
-    assert len(rig.seen.results) == 5
+    assert len(setup.seen.results) == 5
 
 
 def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
@@ -528,10 +545,10 @@ def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
 
     assert teachable.memory is not None
     monkeypatch.setattr(teachable.memory, "add", full)
-    rig = Rigged(Colours(["red"] * 5), teachable)
-    (result,) = rig.submit(command(frame=color_frame("red")))
+    setup = Setup(Colours(["red"] * 5), teachable)
+    (result,) = setup.submit(command(frame=color_frame("red")))
     assert result.kind == "refused"
-    assert len(rig.seen.results) == 5
+    assert len(setup.seen.results) == 5
 
 
 def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_go_on(teachable: Classifier) -> None:
@@ -540,13 +557,13 @@ def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_g
     memory.wait_at_most(0.0)
     with contextlib.closing(sqlite3.connect(memory.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        rig = Rigged(Colours(["red"] * 5), teachable)
-        (result,) = rig.submit(command(frame=color_frame("red")))
+        setup = Setup(Colours(["red"] * 5), teachable)
+        (result,) = setup.submit(command(frame=color_frame("red")))
         assert result.kind == "refused"
         assert "locked by another process" in result.detail
-        assert len(rig.seen.results) == 5
+        assert len(setup.seen.results) == 5
         other.execute("ROLLBACK")
-    assert kinds(Rigged(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))) == ["stored"]
+    assert kinds(Setup(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))) == ["stored"]
 
 
 def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
@@ -560,7 +577,7 @@ def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
         raise DamagedFile("it is damaged", hint="repair it")
 
     monkeypatch.setattr(memory, "add", damaged)
-    results = Rigged(Colours(["red"]), teachable).submit(*[command(frame=color_frame("red"))] * 2)
+    results = Setup(Colours(["red"]), teachable).submit(*[command(frame=color_frame("red"))] * 2)
     assert kinds(results) == ["refused", "stored"]
     assert "the memory was damaged" in results[0].detail
 
@@ -593,14 +610,14 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
 
     # Away for so long that many tries fail, the longest pause between which is 30 s.
     minutes = {number: lambda: clock.sleep(60) for number in range(21, 40)}
-    rig = Rig(FakeSource(during(60, {20: take_away, **minutes, 40: bring_back})), teachable, clock=clock)
-    rig.run()
+    setup = Setup(FakeSource(during(60, {20: take_away, **minutes, 40: bring_back})), teachable, clock=clock)
+    setup.run()
     # Classified all the time, by what was known.
-    assert {result.prediction.label for result in rig.seen.results} == {"mug"}
-    assert len(rig.seen.results) == 60
-    troubled = [status for status in rig.statuses if status.problems]
+    assert {result.prediction.label for result in setup.seen.results} == {"mug"}
+    assert len(setup.seen.results) == 60
+    troubled = [status for status in setup.statuses if status.problems]
     assert "was taken away" in troubled[0].problems[0]
-    assert rig.statuses[-1].problems == ()
+    assert setup.statuses[-1].problems == ()
     said = [record.message for record in caplog.records if "memory" in record.message or "taken" in record.message]
     assert len(said) == 2, "once when it began and once when it was over"
 
@@ -620,11 +637,11 @@ def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> 
         bad.write_bytes(content[: PAGE_SIZE * 2] + bytes(len(content) - 2 * PAGE_SIZE))
         bad.replace(memory.path)
 
-    rig = Rig(FakeSource(during(30, {10: damage})), teachable)
-    rig.run()
-    assert len(rig.seen.results) == 30
+    setup = Setup(FakeSource(during(30, {10: damage})), teachable)
+    setup.run()
+    assert len(setup.seen.results) == 30
     assert memory.recovered is not None
-    assert rig.statuses[-1].problems == ()
+    assert setup.statuses[-1].problems == ()
     # It can be taught again.
     teachable.teach("mug", color_frame("red"))
     assert labels_in(memory.path) == ["mug"]
@@ -638,10 +655,10 @@ def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, t
             other.teach("mug", color_frame("red"))
 
     with Classifier(tiny, memory=memory, head="knn-regression") as gauge:
-        rig = Rig(FakeSource(during(10, {5: teach})), gauge)
-        rig.run()
-    assert len(rig.seen.results) == 10
-    assert "'mug' is no number" in rig.statuses[-1].problems[0]
+        setup = Setup(FakeSource(during(10, {5: teach})), gauge)
+        setup.run()
+    assert len(setup.seen.results) == 10
+    assert "'mug' is no number" in setup.statuses[-1].problems[0]
 
 
 def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
@@ -649,71 +666,71 @@ def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Cl
         with Classifier(teachable.model.file.path, memory=tmp_path / "taught.db") as other:
             other.teach("mug", color_frame("red"))
 
-    rig = Rig(FakeSource(during(20, {10: teach})), teachable)
-    rig.run()
-    assert [result.prediction.label for result in rig.seen.results][-5:] == ["mug"] * 5
-    assert rig.seen.results[0].prediction.label == "red"
+    setup = Setup(FakeSource(during(20, {10: teach})), teachable)
+    setup.run()
+    assert [result.prediction.label for result in setup.seen.results][-5:] == ["mug"] * 5
+    assert setup.seen.results[0].prediction.label == "red"
 
 
 # Reloading and stopping
 
 
 def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> None:
-    rig = Rig(Colours(["red"] * 5), colours)
+    setup = Setup(Colours(["red"] * 5), colours)
     reloaded: list[int] = []
 
     def refuse() -> str:
-        reloaded.append(rig.main_loop.done)
+        reloaded.append(setup.main_loop.done)
         return "no such key"
 
-    rig.main_loop._reload = refuse
-    watchdog = rig.supervisor.watchdog
+    setup.main_loop._reload = refuse
+    watchdog = setup.supervisor.watchdog
 
     def ask_once() -> None:
         watchdog()
         if not reloaded:
-            rig.main_loop.request_reload()
+            setup.main_loop.request_reload()
 
-    rig.supervisor.watchdog = ask_once  # type: ignore[method-assign]
-    rig.run()
+    setup.supervisor.watchdog = ask_once  # type: ignore[method-assign]
+    setup.run()
     assert reloaded == [1]
     # Until a good one, the status says that it was refused.
-    assert rig.statuses[-1].problems == ("no such key",)
-    results = [kind for kind, _ in rig.supervisor.calls if kind in ("reloading", "ready")]
+    assert setup.statuses[-1].problems == ("no such key",)
+    results = [kind for kind, _ in setup.supervisor.calls if kind in ("reloading", "ready")]
     assert results[results.index("reloading") :][:2] == ["reloading", "ready"]
 
 
 def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
-    rig = Rig(Colours([]), colours)
+    setup = Setup(Colours([]), colours)
     reloaded: list[bool] = []
-    rig.main_loop._reload = lambda: reloaded.append(True)
-    rig.main_loop.request_reload()
-    rig.main_loop._between_frames()
+    setup.main_loop._reload = lambda: reloaded.append(True)
+    setup.main_loop.request_reload()
+    setup.main_loop._between_frames()
     assert reloaded
-    assert not {"ready", "reloading"} & {kind for kind, _ in rig.supervisor.calls}
+    assert not {"ready", "reloading"} & {kind for kind, _ in setup.supervisor.calls}
 
 
 def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:
     class Stopping(FakeSink):
         def publish(self, message: Message) -> None:
-            rig.main_loop.stop()
+            setup.main_loop.stop()
 
     source = FakeSource(itertools.repeat(color_frame("red")), live=True)
-    rig = Rig(source, colours, [Stopping()])
-    rig.run()
+    setup = Setup(source, colours, [Stopping()])
+    setup.run()
     assert source.closed
-    assert rig.supervisor.calls[-1] == ("stopping", "")
+    assert setup.supervisor.calls[-1] == ("stopping", "")
 
 
 def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifier) -> None:
-    rig, late = Rig(Colours(["red"] * 5), colours), FakeSink()
+    setup, late = Setup(Colours(["red"] * 5), colours), FakeSink()
 
     def reload() -> None:
-        rig.sink_queues.append(SinkQueue(late))
+        setup.sink_queues.append(SinkQueue(late))
 
-    rig.main_loop._reload = reload
-    rig.main_loop.request_reload()
-    rig.run()
+    setup.main_loop._reload = reload
+    setup.main_loop.request_reload()
+    setup.run()
     assert isinstance(late.messages[0], Status)
     assert late.messages[0].camera == "running"
 
@@ -726,9 +743,9 @@ def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Cla
             assert read_ahead.wait(PATIENCE)
             super().publish(message)
 
-    rig, slow = Rig(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
-    rig.sink_queues.append(SinkQueue(slow, size=1))
-    rig.run()
+    setup, slow = Setup(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
+    setup.sink_queues.append(SinkQueue(slow, size=1))
+    setup.run()
     assert len(slow.results) == 20
 
 
@@ -736,7 +753,7 @@ def test_a_camera_that_is_down_does_not_delay_the_end(colours: Classifier, caplo
     def opener() -> FrameSource:
         raise GONE
 
-    rig = Rig(Camera(opener, clock=(clock := FakeClock())), colours, clock=clock)
-    rig.supervisor.watchdog = rig.main_loop.stop  # type: ignore[method-assign]
-    rig.run()
+    setup = Setup(Camera(opener, clock=(clock := FakeClock())), colours, clock=clock)
+    setup.supervisor.watchdog = setup.main_loop.stop  # type: ignore[method-assign]
+    setup.run()
     assert "does not end" not in caplog.text

@@ -10,7 +10,7 @@ import pytest
 
 from edge_cls.classifier import Prediction
 from edge_cls.errors import OutputError
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import Transition
 from edge_cls.testing import FakeClock, FakeSink
@@ -35,11 +35,19 @@ def status(number: int) -> Status:
     return Status(float(number), "running", "")
 
 
-MAKERS: tuple[Callable[[int], Message], ...] = (result, event, status)
+def stored(number: int) -> CommandResult:
+    return CommandResult("teach", "stored", "mug", "mug: 1 taught", "button 5", float(number))
+
+
+def accepted(number: int) -> CommandAccepted:
+    return CommandAccepted("teach", "mug", "button 5", float(number))
+
+
+MAKERS: tuple[Callable[[int], Message], ...] = (result, event, status, stored, accepted)
 
 
 def number_of(message: Message) -> int:
-    return int(message.timestamp) if isinstance(message, Status) else message.frame.index
+    return message.frame.index if isinstance(message, Result | Event) else int(message.timestamp)
 
 
 class HeldSink(FakeSink):
@@ -98,7 +106,7 @@ def test_messages_arrive_in_order_and_all_of_them() -> None:
     sink = FakeSink()
     sink_queue = SinkQueue(sink, size=4)
     for number in range(500):
-        sink_queue.offer(MAKERS[number % 3](number), wait=True)
+        sink_queue.offer(MAKERS[number % len(MAKERS)](number), wait=True)
     sink_queue.close(PATIENCE)
     assert [number_of(message) for message in sink.messages] == list(range(500))
     assert (sink_queue.dropped, sink_queue.failures, sink_queue.problem) == (0, 0, None)
@@ -141,20 +149,20 @@ def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
     assert [number_of(message) for message in held.messages] == [0, 998, 999, 1000]
 
 
-def test_results_are_dropped_before_statuses_and_statuses_before_events(held: HeldSink) -> None:
+def test_results_are_dropped_before_statuses_and_statuses_before_events_and_command_results(held: HeldSink) -> None:
     sink_queue = held_queue(held, size=4)
     offered: list[Message] = [
         event(1),
         status(2),
         result(3),
         status(4),
-        event(5),
+        stored(5),
         event(6),
         result(7),
-        event(8),
+        stored(8),
         event(9),
     ]
-    went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 found none but betters, event 9 none but equals
+    went = [None, None, None, None, 3, 2, 7, 4, 1]  # result 7 was the least important, event 9 met only equals
     for message, dropped in zip(offered, went, strict=True):
         before = {number_of(one) for one in sink_queue._queue} | {number_of(message)}
         sink_queue.offer(message, wait=False)
@@ -163,6 +171,15 @@ def test_results_are_dropped_before_statuses_and_statuses_before_events(held: He
     held.release.set()
     sink_queue.close(PATIENCE)
     assert [number_of(message) for message in held.messages] == [0, 5, 6, 8, 9]
+
+
+def test_accepted_commands_are_dropped_after_results_and_before_statuses(held: HeldSink) -> None:
+    sink_queue = held_queue(held, size=3)
+    for message in (status(1), accepted(2), result(3), stored(4), stored(5)):
+        sink_queue.offer(message, wait=False)
+    held.release.set()
+    sink_queue.close(PATIENCE)
+    assert [number_of(message) for message in held.messages] == [0, 1, 4, 5]
 
 
 def test_a_recording_waits_for_room(held: HeldSink) -> None:

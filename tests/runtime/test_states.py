@@ -113,7 +113,7 @@ def test_what_becomes_background_has_left() -> None:
     before, after = States(), States(background=("table",))
     play(before, steady({"table": 0.9}, 3))
     assert before.state == "table"
-    after.go_on_from(before)
+    after.continue_from(before)
     told = [after.update({"table": 0.9}, unknown=False, at=3 + 0.1 * step) for step in range(1, 20)]
     assert [one.label for one in told if one] == [None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.runtime.messages import Event, FrameInfo, Result, Status
+from edge_cls.runtime.messages import Action, CommandResult, Event, FrameInfo, Result, Status
 from edge_cls.runtime.states import Transition
 
 
@@ -29,3 +29,14 @@ def result(number: int, *scores: Score, unknown: bool = False, state: str | None
 
 def status(number: int, *problems: str, state: str | None = None) -> Status:
     return Status(1.7e9 + number, "running", "picamera2 640x480", state, problems)
+
+
+def command_result(
+    number: int,
+    detail: str = "mug: 3 taught",
+    *,
+    action: Action = "teach",
+    kind: Literal["stored", "duplicate", "conflict", "refused"] = "stored",
+    label: str | None = "mug",
+) -> CommandResult:
+    return CommandResult(action, kind, label, detail, "button 5", 1.7e9 + number)

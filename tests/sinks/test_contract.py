@@ -13,7 +13,7 @@ from rich.console import Console
 
 from edge_cls.classifier import Prediction, Score
 from edge_cls.errors import EdgeClsError
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.messages import CHANGES, CommandResult, Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import Sink
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import Transition
@@ -69,14 +69,14 @@ def fake(_: Path) -> Case:
 
 def json_stream(_: Path) -> Case:
     stream = Stream()
-    sink = JsonLines(stream, wants=(Result, Event, Status))
+    sink = JsonLines(stream, wants=(Result, *CHANGES))
     return Case(sink, stream.getvalue, lambda: stream.set_broken(True), lambda: stream.set_broken(False))
 
 
 def text_lines(_: Path) -> Case:
     stream = Stream()
     return Case(
-        TextLines(stream, wants=(Result, Event)),
+        TextLines(stream, wants=(Result, *CHANGES)),
         stream.getvalue,
         lambda: stream.set_broken(True),
         lambda: stream.set_broken(False),
@@ -131,7 +131,7 @@ def live(_: Path) -> Case:
         with view._changed:
             assert view._changed.wait_for(lambda: view._failure is not None, PATIENCE)
 
-    return Case(view, text, lambda: stream.set_broken(True), lambda: stream.set_broken(False), failed=failed)
+    return Case(view, text, lambda: stream.set_broken(True), lambda: stream.set_broken(False), keeps=4, failed=failed)
 
 
 CASES = (fake, json_stream, json_file, text_lines, command, state_file, live)
@@ -161,7 +161,8 @@ def others(number: int) -> list[Message]:
     prediction = Prediction((Score("mug \x1b[31m", 0.9),), unknown=False)
     info = FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
     status = Status(1.7e9 + number, "running", "", None, ("hot",))
-    return [Result(info, prediction, 0.01), Result(info, Prediction((), unknown=True), 0.01), status]
+    stored = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1.7e9 + number)
+    return [Result(info, prediction, 0.01), Result(info, Prediction((), unknown=True), 0.01), stored, status]
 
 
 def test_every_kind_that_is_wanted_is_taken_and_order_is_kept(case: Case) -> None:

@@ -16,7 +16,7 @@ from edge_cls.runtime.states import Transition
 from edge_cls.sinks import live
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeClock
-from tests.sinks.messages import event, frame_info, result, status
+from tests.sinks.messages import command_result, event, frame_info, result, status
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
@@ -103,19 +103,19 @@ def test_troubles_are_told_whole(screen: Screen) -> None:
     assert f"! {long} ! 81 °C" in text
 
 
-def test_the_last_events_and_notes_are_listed(screen: Screen) -> None:
+def test_the_last_events_and_command_results_are_listed(screen: Screen) -> None:
     for number in range(6):
         screen.view.publish(event(number, f"label-{number}"))
     screen.view.publish(Event(frame_info(6), Transition("changed", "cup", "mug", 0.61, 6.0, 5.0, 1), 0.01))
     for number in range(3):
-        screen.view.note(f"note {number}")
+        screen.view.publish(command_result(number, f"taught {number}"))
     text = screen.text
     shown = [
         "entered label-2",
         "entered label-5 (90.0%, 6 frames in 0.5 s)",
         "changed mug to cup (61.0%, 1 frame in 1.0 s)",
     ]
-    places = [text.index(said) for said in (*shown, "note 0", "note 2")]
+    places = [text.index(said) for said in (*shown, "taught 0 (button 5)", "taught 2 (button 5)")]
     assert places == sorted(places)
     assert "entered label-1" not in text
 
@@ -124,7 +124,7 @@ def test_names_from_anywhere_write_nothing_but_themselves(screen: Screen) -> Non
     screen.view.publish(result(0, Score(EVIL, 0.9), state=EVIL))
     screen.view.publish(event(1, EVIL))
     screen.view.publish(Status(1.7e9, "running", EVIL, EVIL, (EVIL,)))
-    screen.view.note(EVIL)
+    screen.view.publish(command_result(1, EVIL))
     text = screen.text
     assert text.count(SAID) >= 4
     screen.view.close()
@@ -149,7 +149,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_page_higher(width: int, heigh
 def test_it_is_drawn_by_itself_and_left_in_the_terminal_with_its_cursor(screen: Screen) -> None:
     screen.view.publish(result(0, Score("mug", 0.9)))
     assert screen.terminal.drawn.acquire(timeout=PATIENCE)
-    screen.view.note("the last word")
+    screen.view.publish(command_result(1, "the last word"))
     screen.view.close()
     written = screen.terminal.getvalue()
     assert "the last word" in written
@@ -194,5 +194,5 @@ def test_a_stopped_terminal_stops_nobody(screen: Screen) -> None:
     assert hung.wait(PATIENCE)
     for number in range(100):
         screen.view.publish(result(number, Score("mug", 0.9)))
-        screen.view.note("still here")
+        screen.view.publish(command_result(1, "still here"))
     hold.set()

@@ -6,11 +6,12 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from edge_cls.classifier import Prediction, Score
-from edge_cls.runtime.messages import Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import Sink
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.json_lines import JsonLines
@@ -19,10 +20,13 @@ from edge_cls.sinks.text import TextLines
 KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), unknown=False)
 UNKNOWN = Prediction((Score("Käse", 0.25),), unknown=True)
 NOTHING = Prediction((), unknown=True)
-ORIGIN = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
-ENTERED = Event(ORIGIN, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
-LEFT = Event(ORIGIN, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)
-CHANGED = Event(ORIGIN, Transition("changed", "cup", "mug", 0.61, 10.0, 9.0, 11), 0.01)
+FRAME = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
+ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
+LEFT = Event(FRAME, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)
+CHANGED = Event(FRAME, Transition("changed", "cup", "mug", 0.61, 10.0, 9.0, 11), 0.01)
+STORED = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1_700_000_001.1234567)
+REFUSED = CommandResult("undo", "refused", None, "nothing to undo\x1b[2J", "key \x07", 1_700_000_001.0)
+ACCEPTED = CommandAccepted("teach", "mug", "button 5", 1_700_000_001.0)
 DOWN = Status(1_700_000_001.1234567, "down", "no frame for 10 s", "mug", ("80 °C: slower",))
 
 
@@ -31,7 +35,7 @@ def result(prediction: Prediction, source: str = "photo.jpg") -> Result:
 
 
 def raw_json(stream: io.StringIO) -> JsonLines:
-    return JsonLines(stream, wants=(Result, Event, Status))
+    return JsonLines(stream, wants=get_args(Message))
 
 
 def written(make: Callable[[io.StringIO], Sink], *messages: Message) -> str:
@@ -80,6 +84,20 @@ def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
     }
 
 
+def test_a_command_in_json_has_exactly_the_promised_fields() -> None:
+    accepted = {
+        "command": "teach",
+        "result": "accepted",
+        "label": "mug",
+        "origin": "button 5",
+        "timestamp": 1_700_000_001.0,
+    }
+    assert json.loads(written(raw_json, ACCEPTED)) == accepted
+    assert json.loads(written(raw_json, STORED)) == {
+        **accepted, "result": "stored", "timestamp": 1_700_000_001.123457, "detail": "mug: 3 taught"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("prediction", "label", "score", "unknown"), [(UNKNOWN, "Käse", 0.25, True), (NOTHING, None, 0.0, True)]
 )
@@ -96,9 +114,9 @@ def test_the_name_of_a_file_that_is_no_utf_8_is_escaped_in_json() -> None:
     assert json.loads(text)["source"] == "caf\udce9.jpg"
 
 
-def test_without_raw_json_tells_of_changes_only() -> None:
-    assert JsonLines(io.StringIO()).wants == (Event, Status)
-    assert JsonLines(io.StringIO(), wants=(Result, Event, Status)).wants == (Result, Event, Status)
+def test_json_lines_hold_changes_unless_other_kinds_are_wanted() -> None:
+    assert JsonLines(io.StringIO()).wants == (Event, CommandResult, Status)
+    assert JsonLines(io.StringIO(), wants=(Result,)).wants == (Result,)
 
 
 def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,8 +131,10 @@ def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("make", [raw_json, TextLines])
 def test_every_message_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
-    text = written(make, result(KNOWN), result(UNKNOWN), result(NOTHING), ENTERED, LEFT, CHANGED)
-    assert len(text.splitlines()) == 6
+    text = written(
+        make, result(KNOWN), result(UNKNOWN), result(NOTHING), ENTERED, LEFT, CHANGED, STORED, REFUSED, ACCEPTED, DOWN
+    )
+    assert len(text.splitlines()) == 10
     assert text.endswith("\n")
     assert "Käse" in text
 
@@ -128,6 +148,10 @@ def test_every_message_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
         (ENTERED, "     3  entered mug (91.2%, 6 frames in 0.5 s)\n"),
         (LEFT, "     3  left mug (35.0%, 1 frame in 0.0 s)\n"),
         (CHANGED, "     3  changed mug to cup (61.0%, 11 frames in 1.0 s)\n"),
+        (STORED, "mug: 3 taught (button 5)\n"),
+        (REFUSED, "refused: nothing to undo\\x1b[2J (key \\x07)\n"),
+        (ACCEPTED, "teach: accepted (button 5)\n"),
+        (DOWN, "camera: no frame for 10 s; 80 °C: slower\n"),
     ],
 )
 def test_a_line_for_a_person(message: Message, line: str) -> None:

@@ -10,15 +10,17 @@ import pytest
 
 from edge_cls.errors import OutputError
 from edge_cls.sinks.state_file import StateFile
-from tests.sinks.messages import event, status
+from tests.sinks.messages import command_result, event, status
 
 
-def test_it_holds_the_last_status_the_newest_state_and_the_last_event(tmp_path: Path) -> None:
+def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_path: Path) -> None:
     path = tmp_path / "made" / "state.json"
     sink = StateFile(path)
     sink.publish(event(1, "mug"))
     first = json.loads(path.read_text())
     assert (first["status"], first["state"], first["event"]["label"]) == (None, "mug", "mug")
+    assert first["command"] is None
+    sink.publish(command_result(1))
     sink.publish(status(2, "hot", state="mug"))
     sink.publish(event(3, None, previous="mug", kind="left"))
     assert json.loads(path.read_text()) == {
@@ -38,6 +40,14 @@ def test_it_holds_the_last_status_the_newest_state_and_the_last_event(tmp_path: 
             "frames": 6,
             "source": "photo.jpg",
             "latency_ms": 10.0,
+        },
+        "command": {
+            "command": "teach",
+            "result": "stored",
+            "label": "mug",
+            "origin": "button 5",
+            "timestamp": 1_700_000_001.0,
+            "detail": "mug: 3 taught",
         },
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from edge_cls.app.application import Application, Output
+from edge_cls.app.application import Application
 from edge_cls.config import load
 from edge_cls.images.preprocess import Frame, resize
 from edge_cls.images.reading import read_image
@@ -90,7 +90,7 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
     seen, supervisor = FakeSink(), FakeSupervisor()
     application = Application(
         lambda: load(None, environ={}, given=config),
-        show=lambda _: Output(seen),
+        open_output=lambda _: seen,
         supervisor=supervisor,
         make_memory=True,
     )

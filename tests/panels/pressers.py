@@ -1,7 +1,7 @@
-"""Panels with fingers on them: a button for mug, one that undoes, one for the background; all hang on a fake clock.
+"""Command sources with fingers on them: a button for mug, one that undoes, one for the background; on a fake clock.
 
-A panel that waits for the clock looks at it again after as many real seconds, so times are short. They are sums of
-powers of two, so that nothing is rounded.
+A command source that waits for the clock looks at it again after as many real seconds, so times are short. They are
+sums of powers of two, so that nothing is rounded.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ import queue
 import struct
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import gpiozero
 import numpy as np
-from gpiozero.pins.mock import MockPin
 
 from edge_cls.panels.buttons import Button
-from edge_cls.panels.gpio import GpioPanel
-from edge_cls.panels.keyboard import KeyboardPanel
+from edge_cls.panels.gpio import GpioButtons
+from edge_cls.panels.keyboard import KeyboardButtons
 from edge_cls.panels.keys import Edge, Keypad, Keys, Terminal
-from edge_cls.runtime.messages import FrameInfo
-from edge_cls.runtime.ports import CapturedFrame, Panel
-from edge_cls.testing import FakeClock, FakePanel
+from edge_cls.runtime.messages import Action, FrameInfo
+from edge_cls.runtime.ports import CapturedFrame, CommandSource
+from edge_cls.testing import FakeClock, FakeCommandSource
+from tests.pins import WatchedPin
 
 PATIENCE = 30.0
 PINS = {"mug": 17, "undo": 27, "background": 22}
-LED = 5
 TERMINAL_KEYS = {"mug": "m", "undo": "backspace", "background": "ä"}
 TYPED = {"mug": "m", "undo": "\x7f", "background": "ä", "stray": "x\x1b[A\x1bOm\x1b[15~\x1bm\x1b"}
 KEYPAD_KEYS = {"mug": "m", "undo": "backspace", "background": "1"}
@@ -36,7 +35,7 @@ CODES = {"mug": 50, "undo": 14, "background": 79}
 
 
 class Camera:
-    """Its frames are numbered. In the dark it gives none."""
+    """Numbers its frames, and gives none if it is `dark`."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -51,36 +50,41 @@ class Camera:
         )
 
 
-class Rig(Protocol):
+class Presser(Protocol):
+    """A command source, and the fingers that press its buttons."""
+
+    origins: dict[str, str]
+    """The origins of the commands, by button."""
     clock: FakeClock
     hold_s: float
     repeat_s: float
 
     @property
-    def panel(self) -> Panel: ...
+    def source(self) -> CommandSource: ...
 
     def down(self, what: str) -> None:
-        """Put a finger on a button. When this returns, the panel has taken the moment."""
+        """Press a button. When this returns, the source has recorded the moment and the frame."""
 
     def up(self, what: str) -> None:
-        """Take it away, and let time pass until the panel may know."""
+        """Release the button, and move the clock on until the source has noticed."""
 
     def keep(self, what: str, seconds: float) -> None:
-        """Leave it there for so long."""
+        """Hold the button for `seconds`."""
 
     def stray(self) -> None:
-        """Touch what is no button."""
+        """Press something that is not a button."""
 
     def close(self) -> None:
-        """Clear away what is not the panel's."""
+        """Release what the source does not own."""
 
 
-class FakeRig:
+class FakePresser:
     hold_s, repeat_s = 0.5, 0.25
+    origins: ClassVar = {"mug": "button 17", "undo": "button 27", "background": "button 22"}
 
     def __init__(self, _: Path) -> None:
         self.clock = FakeClock()
-        self.panel = FakePanel(clock=self.clock)
+        self.source = FakeCommandSource(clock=self.clock)
 
     def down(self, what: str) -> None:
         self._press(what, held=False)
@@ -99,39 +103,22 @@ class FakeRig:
         pass
 
     def _press(self, what: str, *, held: bool) -> None:
-        if what == "undo":
-            self.panel.press(action="undo")
-        elif what == "background":
-            self.panel.press(action="background", held=held)
-        else:
-            self.panel.press(what, held=held)
+        action: Action = "undo" if what == "undo" else "background" if what == "background" else "teach"
+        label = what if action == "teach" else None
+        self.source.press(label, action=action, held=held and action != "undo", origin=self.origins[what])
 
 
-class ToldPin(MockPin):  # type: ignore[misc] # gpiozero is untyped
-    """A mock pin whose changes can be waited for."""
-
-    def __init__(self, *arguments: object) -> None:
-        self.changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        super().__init__(*arguments)
-
-    def _change_state(self, value: bool) -> bool:
-        changed: bool = super()._change_state(value)
-        if changed:
-            self.changes.put(value)
-        return changed
-
-
-class PinRig:
-    """Needs gpiozero's mock pins."""
+class PinPresser:
+    """Drives gpiozero's mock pins."""
 
     debounce_s, hold_s, repeat_s = 1 / 64, 1 / 16, 1 / 32
+    origins: ClassVar = {name: f"button {pin}" for name, pin in PINS.items()}
 
     def __init__(self, _: Path | None = None, *, pull_up: bool = True) -> None:
         self.clock = FakeClock()
         self._pull_up = pull_up
-        self.panel = GpioPanel(
+        self.source = GpioButtons(
             buttons(PINS),
-            feedback_led=LED,
             pull_up=pull_up,
             debounce_s=self.debounce_s,
             hold_s=self.hold_s,
@@ -139,12 +126,12 @@ class PinRig:
             clock=self.clock,
         )
 
-    def pin(self, number: int) -> ToldPin:
-        pin: ToldPin = gpiozero.Device.pin_factory.pin(number)
+    def pin(self, number: int) -> WatchedPin:
+        pin: WatchedPin = gpiozero.Device.pin_factory.pin(number)
         return pin
 
     def contact(self, what: str, down: bool) -> None:
-        """Close or open a contact, without the time that it takes to be believed."""
+        """Close or open a contact, without waiting until it is debounced."""
         pin = self.pin(PINS[what])
         if down == self._pull_up:
             pin.drive_low()
@@ -171,8 +158,8 @@ class PinRig:
         pass
 
 
-class Watched:
-    """Keys that tell when they were read, so that the clock need not move before."""
+class WatchedKeys:
+    """Keys that report when they have been read, so that the clock is not moved before."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -185,27 +172,26 @@ class Watched:
         return edges
 
 
-class KeyRig:
-    """What the terminal and the keypad have in common."""
+class KeyPresser:
+    """The common part of terminal and keypad."""
 
     hold_s, repeat_s = 1 / 2, 1 / 4
 
     def __init__(self, names: dict[str, str], keys: Keys) -> None:
         self.clock = FakeClock()
-        self.keys = Watched(keys)
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.panel = KeyboardPanel(
+        self.keys = WatchedKeys(keys)
+        self.origins = {what: f"key {name}" for what, name in names.items()}
+        self.source = KeyboardButtons(
             buttons(names),
             self.keys,
-            tell=self.lines.put,
             hold_s=self.hold_s,
             repeat_s=self.repeat_s,
             clock=self.clock,
         )
 
 
-class TerminalRig(KeyRig):
-    """Types into a real pseudo-terminal. What is held is typed again and again."""
+class TerminalPresser(KeyPresser):
+    """Types into a real pseudo-terminal. A held key is typed repeatedly."""
 
     def __init__(self, _: Path | None = None) -> None:
         self.master, self.terminal = pty.openpty()
@@ -236,8 +222,8 @@ class TerminalRig(KeyRig):
                 os.close(fd)
 
 
-class KeypadRig(KeyRig):
-    """Writes the kernel's events into a pipe with a name, as if it were the device."""
+class KeypadPresser(KeyPresser):
+    """Writes the kernel's events into a named pipe that stands for the device."""
 
     hold_s, repeat_s = 1 / 16, 1 / 32
 
@@ -262,7 +248,7 @@ class KeypadRig(KeyRig):
         self.keys.seen.get(timeout=PATIENCE)
 
     def down(self, what: str) -> None:
-        # As a keyboard does: a scan code, the key, the end of the report.
+        # As a keyboard sends it: a scan code, the key, the end of the report.
         self.write((4, 4, 458768), (1, CODES[what], 1), (0, 0, 0))
 
     def up(self, what: str) -> None:
@@ -270,7 +256,7 @@ class KeypadRig(KeyRig):
 
     def keep(self, what: str, seconds: float) -> None:
         self.clock.sleep(seconds)
-        # The kernel's own repetition says nothing new.
+        # The kernel's own repetition, which is ignored.
         self.write((1, CODES[what], 2), (0, 0, 1))
 
     def stray(self) -> None:
