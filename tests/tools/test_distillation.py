@@ -1,4 +1,4 @@
-"""A student that a teacher of colours taught: what it learns, and that no kill changes it."""
+"""Distillation from a teacher of colours: the student learns, and a resumed training gives the same weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,15 +20,17 @@ from tests.processes import InAProcess
 pytestmark = pytest.mark.tensorflow
 PHOTOS, ROUNDS, SIZE, BATCH = 100, 2, 32, 32
 STEPS = (PHOTOS - 2) * ROUNDS // BATCH
-"""Of one pass: two photos are held out."""
+"""Steps per epoch; two photos are held out."""
 
 
 def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: bool = False) -> list[float]:
-    """Distill photos of one colour each, a little noisy, from a teacher that says which; or die at a step.
+    """Distill noisy photos of one colour each from a teacher whose embedding depends on the colour, or die at a step.
 
-    Write `weights.npz` and `passes.txt`. Return the loss after each step.
+    Write `weights.npz` and `epochs.txt`. Return the loss after each step.
     """
-    from edge_cls_tools.distillation import train
+    from edge_cls_tools.distillation.recipe import Recipe
+    from edge_cls_tools.distillation.train import distill
+    from edge_cls_tools.distillation.training_state import Progress
     from edge_cls_tools.distillation.view_cache import ViewCache
 
     rng = np.random.default_rng(0)
@@ -39,16 +40,23 @@ def train(folder: Path, *, epochs: int = 2, kill_at: int | None = None, resume: 
     cache = ViewCache(np.clip(views, 0, 255).astype(np.uint8), embeddings.astype(np.float16), PHOTOS, "colours")
     losses = []
 
-    def report(status: train.Status) -> None:
-        losses.append(status.loss)
-        if status.views == (kill_at or 0) * BATCH:
+    def report(progress: Progress) -> None:
+        losses.append(progress.loss)
+        if progress.views == (kill_at or 0) * BATCH:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    recipe = train.Recipe(0.35, SIZE, epochs, seed=0)
-    with patch.multiple(train, BATCH=BATCH, SAVE_EVERY=2):
-        done = train.distill(cache, recipe, folder, resume=resume, report=report, passed=lambda _: None)
+    done = distill(
+        cache,
+        Recipe(0.35, SIZE, epochs, seed=0),
+        folder,
+        resume=resume,
+        report=report,
+        epoch_done=lambda _: None,
+        batch_size=BATCH,
+        save_every=2,
+    )
     np.savez(folder / "weights.npz", *done.student.get_weights())
-    (folder / "passes.txt").write_text("\n".join(map(str, done.passes)))
+    (folder / "epochs.txt").write_text("\n".join(map(str, done.epochs)))
     return losses
 
 
@@ -60,7 +68,7 @@ def in_a_process(tmp_path: Path) -> InAProcess:
 
 def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: InAProcess, tmp_path: Path) -> None:
     assert in_a_process("whole") == 0
-    # Before the first checkpoint, after one, in the second pass.
+    # Before the first checkpoint, after one, and in the second epoch.
     for step in (1, 3, STEPS + 3):
         assert in_a_process("killed", kill_at=step, resume=True) == -signal.SIGKILL
         assert not (tmp_path / "killed" / "weights.npz").exists()
@@ -69,7 +77,7 @@ def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: 
     assert whole.files == killed.files
     for name in whole.files:
         np.testing.assert_array_equal(whole[name], killed[name])
-    assert (tmp_path / "whole" / "passes.txt").read_text() == (tmp_path / "killed" / "passes.txt").read_text()
+    assert (tmp_path / "whole" / "epochs.txt").read_text() == (tmp_path / "killed" / "epochs.txt").read_text()
 
 
 def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> None:
@@ -81,29 +89,30 @@ def test_it_learns_and_only_its_own_checkpoint_resumes_it(tmp_path: Path) -> Non
         train(tmp_path, epochs=4, resume=True)
     checkpoint = tmp_path / "checkpoint.npz"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
-    with pytest.raises(ConfigError, match="no checkpoint"):
+    with pytest.raises(ConfigError, match="cannot be read as a checkpoint"):
         train(tmp_path, epochs=3, resume=True)
 
 
 def test_the_student_is_the_network_that_was_trained() -> None:
     import keras
 
-    from edge_cls_tools.distillation import train
+    from edge_cls_tools.distillation.network import student_network, trained_network
+    from edge_cls_tools.distillation.recipe import Recipe
     from edge_cls_tools.io.batches import normalize
 
-    trainer = train._trainer(0.35, 8, 10)
+    network = trained_network(0.35, 8, 10)
     views = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
-    trainer.fit(views, np.ones((20, 8), np.float32), batch_size=5, epochs=2, verbose=0)
-    student = train._student(trainer, train.Recipe(0.35, SIZE, 1, seed=0))
-    expected = keras.Model(trainer.input, trainer.layers[-1].input).predict(views, verbose=0)
+    network.fit(views, np.ones((20, 8), np.float32), batch_size=5, epochs=2, verbose=0)
+    student = student_network(network, Recipe(0.35, SIZE, 1, seed=0))
+    expected = keras.Model(network.input, network.layers[-1].input).predict(views, verbose=0)
     given = student.predict(normalize(views), verbose=0)["embedding"]
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(given, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10])
-def test_the_resolution_grows_and_the_last_pass_has_all_of_it(epochs: int) -> None:
-    from edge_cls_tools.distillation.train import Recipe
+def test_the_resolution_grows_and_the_last_epoch_has_the_full_one(epochs: int) -> None:
+    from edge_cls_tools.distillation.recipe import Recipe
 
     sizes = Recipe(0.35, 128, epochs, seed=0).sizes
     assert len(sizes) == epochs
@@ -113,7 +122,7 @@ def test_the_resolution_grows_and_the_last_pass_has_all_of_it(epochs: int) -> No
 
 
 def test_it_runs_on_another_keras_backend(tmp_path: Path) -> None:
-    """The command, from photos to a run that 'quantize' takes, with JAX in place of TensorFlow."""
+    """The command makes a run directory for 'quantize' from photos with JAX instead of TensorFlow."""
     from edge_cls_tools.run_directory import load_run
     from tests.data.make_models import tiny_backbone
 
@@ -129,5 +138,5 @@ def test_it_runs_on_another_keras_backend(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("pass 1 at 32 px")
+    assert done.stdout.startswith("epoch 1 at 32 px")
     assert load_run(tmp_path / "run").preprocessing == Preprocessing(32, 32)

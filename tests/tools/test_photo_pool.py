@@ -1,4 +1,4 @@
-"""A pool is folders of photos and tar archives of them; its views are what a moving camera would see."""
+"""A pool is read from folders and tar archives; its random views are augmented photos."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_photos_in_folders_and_archives_are_found_in_a_stable_order(tmp_path: Pa
 
 
 def test_a_pool_without_photos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no photo in"):
+    with pytest.raises(DatasetError, match="no photos found in"):
         find_photos([tmp_path])
 
 

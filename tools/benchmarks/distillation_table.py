@@ -9,6 +9,7 @@ so that rejected variants leave no option behind in the package.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -22,12 +23,13 @@ from numpy.typing import NDArray
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
 SIZE = 64
+"""Input size of the student, in pixels."""
 
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of a distillation, for its cached views.")],
     data: Annotated[list[Path], typer.Argument(help="Data sets: one folder per class.")],
-    passes: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 2,
     only: Annotated[list[str] | None, typer.Option(help="Rows to make; may be repeated.", show_default="all")] = None,
 ) -> None:
     """Print the table in Markdown."""
@@ -35,31 +37,33 @@ def main(
         import keras
 
         from edge_cls_tools.backbones.backbones import Backbone
-        from edge_cls_tools.distillation import train
+        from edge_cls_tools.distillation.train import distill
         from edge_cls_tools.evaluation.fewshot import embed_set, few_shot
 
         cache = _first_views(run)
-        changes = _changes(passes)
+        changes = _changes(epochs)
         typer.echo("| changed | views | held-out cosine | held-out few-shot | few-shot on data |")
         typer.echo("|---|---|---|---|---|")
         for name in only or changes:
             recipe, patches = changes[name]
-            with tempfile.TemporaryDirectory() as scratch, patch.multiple(train, **patches):
-                seen: list[int] = []
-                done = train.distill(
+            with contextlib.ExitStack() as stack:
+                for target, value in patches.items():
+                    stack.enter_context(patch(f"edge_cls_tools.distillation.{target}", value))
+                views: list[int] = []
+                done = distill(
                     cache,
                     recipe,
-                    Path(scratch),
+                    Path(stack.enter_context(tempfile.TemporaryDirectory())),
                     resume=False,
-                    report=lambda status, seen=seen: seen.append(status.views),  # type: ignore[misc]
-                    passed=lambda _: None,
+                    report=lambda progress, views=views: views.append(progress.views),  # type: ignore[misc]
+                    epoch_done=lambda _: None,
                 )
             backbone = Backbone(name, keras.Model(done.student.input, done.student.output["embedding"]))
             sets = [embed_set(backbone, folder, advance=lambda _: None) for folder in data]
             accuracies = [few_shot(one, ways=10, shots=5, heads=["knn"], trials=100)[0].accuracy for one in sets]
-            last = done.passes[-1]
+            last = done.epochs[-1]
             held_out = "-" if last.few_shot is None else f"{last.few_shot:.1%}"
-            typer.echo(f"| {name} | {seen[-1]:,} | {last.cosine:.3f} | {held_out} | {np.mean(accuracies):.1%} |")
+            typer.echo(f"| {name} | {views[-1]:,} | {last.cosine:.3f} | {held_out} | {np.mean(accuracies):.1%} |")
 
 
 def _first_views(run: Path) -> Any:
@@ -70,15 +74,15 @@ def _first_views(run: Path) -> Any:
     return ViewCache(views[:photos], embeddings[:photos], photos, "")
 
 
-def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Return for each row its recipe and the names to patch."""
+def _changes(epochs: int) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return for each row its recipe and the names of `edge_cls_tools.distillation` to patch."""
     import keras
 
     from edge_cls_tools.backbones.backbones import mobilenet_v2
-    from edge_cls_tools.distillation.train import Recipe
+    from edge_cls_tools.distillation.recipe import Recipe
 
-    usual = Recipe(0.35, SIZE, passes, seed=0)
-    one_size = {"PHASES": ((1.0, 1.0),)}
+    usual = Recipe(0.35, SIZE, epochs, seed=0)
+    one_size = {"recipe.PHASES": ((1.0, 1.0),)}
 
     def adamw(rate: Any, **decay: float) -> keras.Optimizer:
         return keras.optimizers.AdamW(rate, weight_decay=decay["weight_decay"])
@@ -88,16 +92,16 @@ def _changes(passes: int) -> dict[str, tuple[Any, dict[str, Any]]]:
 
     return {
         "nothing": (usual, one_size),
-        "AdamW, peak rate 0.003": (usual, one_size | {"PointwiseMuon": adamw, "PEAK_RATE": 3e-3}),
-        "alpha 0.5": (Recipe(0.5, SIZE, passes, seed=0), one_size),
-        "96 pixels": (Recipe(0.35, 96, passes, seed=0), one_size),
+        "AdamW, peak rate 0.003": (usual, one_size | {"network.PointwiseMuon": adamw, "network.PEAK_RATE": 3e-3}),
+        "alpha 0.5": (Recipe(0.5, SIZE, epochs, seed=0), one_size),
+        "96 pixels": (Recipe(0.35, 96, epochs, seed=0), one_size),
         "growing resolution": (usual, {}),
-        "twice the passes": (Recipe(0.35, SIZE, 2 * passes, seed=0), one_size),
-        "embedding of 640": (usual, one_size | {"mobilenet_v2": narrow}),
-        "64 components": (usual, one_size | {"COMPONENTS": 64}),
-        "all 1280 components": (usual, one_size | {"COMPONENTS": 1280}),
-        "no square root": (usual, one_size | {"_root": _unchanged}),
-        "cosine and relational loss": (usual, one_size | {"LOSS": _relational}),
+        "twice the epochs": (Recipe(0.35, SIZE, 2 * epochs, seed=0), one_size),
+        "embedding of 640": (usual, one_size | {"network.mobilenet_v2": narrow}),
+        "64 components": (usual, one_size | {"targets.COMPONENTS": 64}),
+        "all 1280 components": (usual, one_size | {"targets.COMPONENTS": 1280}),
+        "no square root": (usual, one_size | {"targets.signed_sqrt": _unchanged}),
+        "cosine and relational loss": (usual, one_size | {"network.LOSS": _relational}),
     }
 
 

@@ -1,4 +1,4 @@
-"""`edge-cls distill`: a small backbone of one's own."""
+"""`edge-cls distill`: train a small backbone on unlabelled photos."""
 
 from __future__ import annotations
 
@@ -13,32 +13,36 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 def distill(
     images: Annotated[
         list[Path],
-        typer.Option(readable=False, help="A folder of photos, or of tar archives of them.", show_default=False),
+        typer.Option(
+            readable=False, help="Folder of photos, or of tar archives of photos; may be repeated.", show_default=False
+        ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="The folder RUN to write.", show_default=False)
+        Path, typer.Option("--out", "-o", readable=False, help="Run directory to write.", show_default=False)
     ],
     teacher: Annotated[
-        str, typer.Option(help="The backbone to learn from: a name, a .keras or a .weights.h5 file.")
+        str, typer.Option(help="Teacher backbone: a name from 'edge-cls models list', a .keras or a .weights.h5 file.")
     ] = "mobilenet_v2_1.0_224",
-    teacher_size: Annotated[int, typer.Option(min=96, help="The side, in pixels, of what the teacher sees.")] = 160,
-    alpha: Annotated[float, typer.Option(help="The width of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")] = 0.35,
-    size: Annotated[int, typer.Option(min=32, help="The side, in pixels, of what the student sees.")] = 128,
-    views: Annotated[int, typer.Option(min=1, help="Random views of each photo.")] = 8,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over all views.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Of the views and of the training.")] = 0,
+    teacher_size: Annotated[int, typer.Option(min=96, help="Input size of the teacher, in pixels.")] = 160,
+    alpha: Annotated[
+        float, typer.Option(help="Width multiplier of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")
+    ] = 0.35,
+    size: Annotated[int, typer.Option(min=32, help="Input size of the student, in pixels; a multiple of 32.")] = 128,
+    views: Annotated[int, typer.Option(min=1, help="Random views (augmentations) of each photo.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs over all views.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the views and the training.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training in the folder, from its last checkpoint.")
+        bool, typer.Option("--resume", help="Continue the training in the run directory from its last checkpoint.")
     ] = False,
 ) -> None:
-    """Teach a small backbone, from random weights, to see photos as a large one does. Needs no labels."""
+    """Distill a large backbone into a small one, trained from random weights. No labels are needed."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.distillation.job import distill_backbone
-        from edge_cls_tools.distillation.train import Recipe
+        from edge_cls_tools.distillation.recipe import Recipe
 
         with progress_display() as display:
-            passes = distill_backbone(
+            results = distill_backbone(
                 images,
                 teacher,
                 teacher_size,
@@ -47,7 +51,7 @@ def distill(
                 views=views,
                 resume=resume,
                 display=display,
-                passed=typer.echo,
+                epoch_done=typer.echo,
             )
-    typer.echo(f"{out}: mean cosine to the teacher {passes[-1].cosine:.3f} on held-out photos")
+    typer.echo(f"{out}: mean cosine to the teacher {results[-1].cosine:.3f} on held-out photos")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")

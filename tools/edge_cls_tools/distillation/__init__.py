@@ -1,1 +1,1 @@
-"""A small backbone learns, from random weights, to see as a large one does."""
+"""Distillation: a small backbone is trained, from random weights, to reproduce the embeddings of a large one."""

@@ -1,4 +1,4 @@
-"""Random views of a photo, as a moving camera would take them, for distillation."""
+"""Random augmentation of photos for distillation: crop, mirror, light and blur, as a moving camera would see them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from edge_cls.images.preprocess import Frame
 
 MIN_AREA = 0.3
-"""The smallest share of the photo that a view may show."""
+"""Smallest area of a view, as a share of the largest square in the photo."""
 
 
 def random_view(photo: Frame, size: int, rng: np.random.Generator) -> Frame:
-    """Return a square view of `photo`, shape (size, size, 3): a random crop, mirrored or not, with other light."""
+    """Return a random view of `photo`, uint8 (size, size, 3): cropped, and at random mirrored, relit and blurred."""
     height, width = photo.shape[:2]
     area = rng.uniform(MIN_AREA, 1.0) * min(height, width) ** 2
     aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -23,7 +23,7 @@ def random_view(photo: Frame, size: int, rng: np.random.Generator) -> Frame:
     crop = photo[top : top + crop_height, left : left + crop_width]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
-    # Light is changed before the resize: the photo is usually the smaller of the two.
+    # The light is changed before the resize, because the crop is usually smaller than the view.
     shrinking = crop_width > size
     view = cv2.resize(_light(crop, rng), (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
     if rng.random() < 0.1:
@@ -32,7 +32,7 @@ def random_view(photo: Frame, size: int, rng: np.random.Generator) -> Frame:
 
 
 def _light(frame: Frame, rng: np.random.Generator) -> Frame:
-    """Change brightness, contrast and saturation, one photo in two."""
+    """Return `frame` with random saturation, contrast and brightness, or unchanged with a probability of 0.5."""
     if rng.random() < 0.5:
         return np.ascontiguousarray(frame)
     pixels = frame.astype(np.float32)

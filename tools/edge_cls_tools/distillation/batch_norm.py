@@ -1,7 +1,7 @@
-"""Batch normalisation in one kernel, where the Keras backend has one for the processor at hand.
+"""Batch normalisation in one fused kernel, if the Keras backend is TensorFlow.
 
-`keras.layers.BatchNormalization` is a dozen elementwise operations in a training step. On a processor they take more
-time than all convolutions of a MobileNet. TensorFlow has one kernel for them, which Keras 3 does not call.
+`keras.layers.BatchNormalization` consists of a dozen elementwise operations in a training step. On a CPU they take more
+time than all convolutions of a MobileNet. TensorFlow has one kernel for all of them, which Keras 3 does not call.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import keras
 
 @keras.saving.register_keras_serializable("edge_cls")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` over the last axis; the same results up to rounding, on any backend.
+    """`keras.layers.BatchNormalization` over the last axis, with the same results up to rounding on every backend.
 
-    The moving variance is of the unbiased estimate, as that kernel gives it.
+    On TensorFlow the moving variance follows the unbiased estimate, n / (n - 1), because the kernel returns that.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Return `inputs`, shape (batch, height, width, channels), normalised."""
+        """Return the normalised `inputs`, shape (batch, height, width, channels)."""
         if not (training and self.trainable and keras.backend.backend() == "tensorflow"):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

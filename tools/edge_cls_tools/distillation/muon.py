@@ -10,24 +10,24 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("edge_cls")
 class PointwiseMuon(keras.optimizers.Muon):
-    """`keras.optimizers.Muon` that takes the kernels of 1 x 1 convolutions for what they are: matrices.
+    """`keras.optimizers.Muon` that treats the kernels of 1 x 1 convolutions as matrices.
 
-    Keras's own gives Muon's orthogonal steps to variables of two axes only, and AdamW's to all others. Nearly all
-    weights of a MobileNet are in kernels of shape (1, 1, in, out).
+    Keras applies Muon's orthogonal steps to variables with two axes only, and AdamW to all others. Nearly all weights
+    of a MobileNet are in kernels of shape (1, 1, in, out).
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
         return not _is_matrix(variable.shape) and bool(super()._should_use_adamw(variable))
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
-        """Return `x` with all its singular values near 1, in the shape of `x`."""
+        """Return `x`, in the same shape, with all singular values near 1."""
         return ops.reshape(super().zeropower_via_newtonschulz5(ops.reshape(x, x.shape[-2:]), steps), x.shape)
 
     def lr_adjust(self, x: Any) -> Any:
-        """Return the step `x`, scaled to the usual size of AdamW's: https://arxiv.org/abs/2502.16982."""
+        """Return the step `x`, scaled to the typical size of an AdamW step: https://arxiv.org/abs/2502.16982."""
         return ops.reshape(super().lr_adjust(ops.reshape(x, x.shape[-2:])), x.shape)
 
 
 def _is_matrix(shape: tuple[int, ...]) -> bool:
-    # (1, 1, in, 1) would be a depthwise kernel; MobileNets have those of 3 x 3 only.
+    # A kernel of shape (1, 1, in, 1) would be depthwise, but MobileNets have only 3 x 3 depthwise kernels.
     return len(shape) == 4 and shape[:2] == (1, 1)

@@ -1,4 +1,4 @@
-"""Unlabelled photos for distillation: folders of image files, and tar archives of them."""
+"""Unlabelled photos for distillation, from folders of image files and tar archives."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edge_cls.images.reading import SUFFIXES, read_image
 
 @dataclass(frozen=True)
 class PoolPhoto:
-    """One photo: a file, or a member of a tar archive at a byte offset."""
+    """One photo: a file, or `size` bytes at `offset` in a tar archive; `size` is -1 for a file."""
 
     path: Path
     offset: int = 0
     size: int = -1
 
     def read(self) -> Frame:
-        """Return the photo as an RGB frame. Raises ImageError where it cannot be decoded."""
+        """Return the photo as an RGB frame. Raises ImageError if it cannot be decoded."""
         if self.size < 0:
             return read_image(self.path)
         with self.path.open("rb") as file:
@@ -30,12 +30,12 @@ class PoolPhoto:
 
 
 def find_photos(folders: Sequence[Path]) -> list[PoolPhoto]:
-    """Return every photo below `folders`, in a stable order. Raises DatasetError where there is none."""
+    """Return every photo below `folders`, in a stable order. Raises DatasetError if there are none."""
     photos = [photo for folder in folders for photo in _below(folder)]
     if not photos:
         raise DatasetError(
-            f"no photo in {', '.join(map(str, folders))}",
-            hint="name folders with .jpg, .png, .webp or .bmp files, or with .tar archives of them",
+            f"no photos found in {', '.join(map(str, folders))}",
+            hint="give folders that contain .jpg, .png, .webp or .bmp files, or .tar archives of them",
         )
     return photos
 

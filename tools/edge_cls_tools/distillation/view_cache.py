@@ -1,7 +1,7 @@
-"""The views of a photo pool, and what the teacher says of each, cached on disk.
+"""Views of a pool of photos and the teacher's embeddings of them, cached on disk.
 
-The teacher is the dearest part of distillation. Each photo gets a fixed number of random views; every pass of the
-student sees them again, so that the teacher sees each one only once.
+The teacher is the slowest part of a distillation. Each photo gets a fixed number of random views, which the student
+sees again in every epoch, so that the teacher has to embed each view only once.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from edge_cls_tools.distillation.photo_pool import PoolPhoto
 from edge_cls_tools.io.batches import normalize
 
 CHUNK = 500
+"""Photos per job of a worker process."""
 
 
 @dataclass(frozen=True)
 class ViewCache:
     """Views, uint8 (n, size, size, 3), and the teacher's embeddings of them, float16 (n, dim).
 
-    View i is of photo i % `photos`. `digest` tells caches apart that were made otherwise.
+    View i shows photo i % `photos`. `digest` identifies the photos, the teacher and the options of the cache.
     """
 
     views: NDArray[np.uint8]
@@ -68,10 +69,10 @@ def cache_views(
 ) -> ViewCache:
     """Return `views` random views of each photo with the embeddings of `teacher`.
 
-    The teacher is a float TFLite model, which runs beside the rendering on every core, or a Keras backbone, which the
-    views are sent to: a processor is faster with the first, and an accelerator needs the second.
-    What `folder` holds already, made with the same arguments, is used again. A photo that cannot be decoded is shown
-    as its neighbour. `progress(done, total)` is called in between.
+    The teacher is either a float TFLite model, which runs in the worker processes on every core, or a Keras backbone,
+    which gets the views in this process. The first is faster on a CPU; an accelerator needs the second. If `folder`
+    contains a cache made with the same arguments, it is reused. A photo that cannot be decoded is replaced by the one
+    before it. `progress(done, total)` is called after each chunk. Raises OutputError if the disk is too small.
     """
     total = len(photos) * views
     key = {
@@ -97,15 +98,15 @@ def cache_views(
             for start in range(0, len(photos), CHUNK)
         ]
         done = 0
-        # Spawned, not forked: TensorFlow's threads do not survive a fork.
+        # Spawned, not forked, because TensorFlow's threads do not survive a fork.
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             for future in as_completed(pool.submit(_render, job) for job in jobs):
-                job, chunk, seen = future.result()
+                job, chunk, embedded = future.result()
                 first = job.round * len(photos) + job.start
                 pixels[first : first + len(chunk)] = chunk
                 if not isinstance(teacher, bytes):
-                    seen = keras.ops.convert_to_numpy(teacher.predict_on_batch(normalize(seen)))
-                vectors[first : first + len(chunk)] = seen
+                    embedded = keras.ops.convert_to_numpy(teacher.predict_on_batch(normalize(embedded)))
+                vectors[first : first + len(chunk)] = embedded
                 done += len(chunk)
                 progress(done, total)
         pixels.flush()
@@ -116,11 +117,11 @@ def cache_views(
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    """Raise OutputError before the views fill the disk: a write into a mapped file of a full disk kills the process."""
+    """Raise OutputError if the disk is too small: writing to a mapped file on a full disk kills the process."""
     free = shutil.disk_usage(folder).free
     if free < 1.05 * needed:
         raise OutputError(
-            f"{folder} has {free / 1e9:.1f} GB free, and the views take {needed / 1e9:.1f} GB",
+            f"the views need {needed / 1e9:.1f} GB, but {folder} has {free / 1e9:.1f} GB free",
             hint="use fewer photos or views, a smaller size, or another disk",
         )
 
@@ -132,7 +133,7 @@ def _digest(teacher: bytes | keras.Model) -> str:
 
 
 def _shapes(teacher: bytes | keras.Model) -> tuple[int, int]:
-    """Return the width of the teacher's embedding, and the side of what it sees."""
+    """Return the dimensions of the teacher's embedding, and the side of its input in pixels."""
     if isinstance(teacher, bytes):
         interpreter = Interpreter(teacher)
         return int(interpreter.outputs[0].shape[-1]), int(interpreter.input.shape[1])
@@ -140,10 +141,10 @@ def _shapes(teacher: bytes | keras.Model) -> tuple[int, int]:
 
 
 def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[Any]]:
-    """Return the student's views of the job's photos, and the embeddings; or the teacher's views, for it to embed."""
+    """Return the student's views, and their embeddings; or the teacher's views, if it is a Keras model."""
     interpreter = Interpreter(job.teacher, threads=1) if job.teacher else None
     pixels = np.empty((len(job.photos), job.student_size, job.student_size, 3), np.uint8)
-    seen = []
+    embedded = []
     frame: Frame = np.zeros((job.teacher_size, job.teacher_size, 3), np.uint8)
     for i, photo in enumerate(job.photos):
         rng = np.random.default_rng([job.seed, job.round, job.start + i])
@@ -151,5 +152,5 @@ def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[Any]]:
             frame = photo.read()
         view = random_view(frame, job.teacher_size, rng)
         pixels[i] = resize(view, job.student_size, job.student_size)
-        seen.append(interpreter.invoke(normalize(view))[0].astype(np.float16) if interpreter else view)
-    return job, pixels, np.stack(seen)
+        embedded.append(interpreter.invoke(normalize(view))[0].astype(np.float16) if interpreter else view)
+    return job, pixels, np.stack(embedded)
