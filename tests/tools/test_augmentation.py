@@ -1,4 +1,4 @@
-"""The views of a moving camera: none while validating, another one each time while training."""
+"""Augmentation changes photos at random in training, and not at all in validation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def photos(count: int) -> Any:
     return np.clip(ramp + noise, 0, 255).astype(np.uint8)
 
 
-def test_validation_sees_what_the_device_sees() -> None:
+def test_validation_uses_the_preprocessing_of_the_device() -> None:
     np.testing.assert_allclose(views(photos(3), training=False), normalize(photos(3)), atol=1e-6)
 
 
-def test_each_view_is_another_one_in_range_and_the_seed_repeats_it() -> None:
+def test_views_differ_stay_in_range_and_depend_on_the_seed() -> None:
     same = np.repeat(photos(1), 20, axis=0)
     seen = views(same)
     assert seen.shape == (20, 32, 32, 3)
@@ -44,13 +44,13 @@ def test_each_view_is_another_one_in_range_and_the_seed_repeats_it() -> None:
 
 
 @pytest.mark.parametrize("flip", [True, False])
-def test_what_is_on_the_left_stays_there_unless_photos_are_mirrored(flip: bool) -> None:
+def test_only_flip_mirrors_photos(flip: bool) -> None:
     seen = views(photos(200), flip=flip)
     darker_left = (seen[:, :, :8].mean(axis=(1, 2, 3)) < seen[:, :, -8:].mean(axis=(1, 2, 3))).mean()
     assert 0.35 < darker_left < 0.65 if flip else darker_left > 0.95
 
 
-def test_the_view_is_about_the_middle_of_the_photo() -> None:
+def test_views_are_centred_on_the_photo_on_average() -> None:
     spot = np.zeros((400, 37, 37, 3), np.uint8)
     spot[:, 15:22, 15:22] = 255
     bright = views(spot, flip=True).mean(axis=-1)

@@ -1,4 +1,4 @@
-"""The calibration images stand for all classes."""
+"""The calibration set is spread over all classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from edge_cls_tools.dataset.loading import Photo
-from edge_cls_tools.training import calibration_sample as module
 from edge_cls_tools.training.calibration_sample import calibration_sample
 
 
@@ -21,17 +18,15 @@ def photos(counts: list[int]) -> tuple[Photo, ...]:
     )
 
 
-def test_a_rare_class_is_taken_whole_and_the_others_share_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CALIBRATION_IMAGES", 50)
-    sample = calibration_sample(photos([500, 4, 500]), 3)
+def test_all_photos_of_a_rare_class_are_taken_and_the_others_share_the_rest() -> None:
+    sample = calibration_sample(photos([500, 4, 500]), 3, limit=50)
     counts = Counter(photo.label for photo in sample)
     assert counts == {0: 23, 1: 4, 2: 23}
 
 
-def test_the_sample_does_not_depend_on_the_order_of_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CALIBRATION_IMAGES", 20)
+def test_the_sample_does_not_depend_on_the_order_of_the_photos() -> None:
     everything = photos([50, 50])
-    assert calibration_sample(everything, 2) == calibration_sample(everything[::-1], 2)
+    assert calibration_sample(everything, 2, limit=20) == calibration_sample(everything[::-1], 2, limit=20)
 
 
 def test_few_photos_are_all_taken() -> None:

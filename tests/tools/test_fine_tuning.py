@@ -1,4 +1,4 @@
-"""Fine-tuning: what learns and what does not, and that no kill changes what comes of it."""
+"""Fine-tuning trains only the chosen layers; a killed and resumed training gives the same weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import processes
 from tests.processes import InAProcess
 
 pytestmark = pytest.mark.tensorflow
-PHOTOS, SIZE, PASSES = 70, 32, 3
+PHOTOS, SIZE, EPOCHS = 70, 32, 3
 STEPS = PHOTOS // 32
 
 
@@ -48,7 +48,7 @@ def train(
 ) -> list[float]:
     """Fine-tune on bright and dark, plain and striped pictures, or die at a step; write `weights.npz`.
 
-    Return the validation loss after each pass.
+    Return the validation loss after each epoch.
     """
     if tf_config is not None:
         os.environ["TF_CONFIG"] = tf_config
@@ -60,7 +60,7 @@ def train(
 
     distribution = Distribution.named("none" if tf_config is None else "multiworker")
     rng = np.random.default_rng(0)
-    recipe = Recipe(layers, PASSES, 1e-2, seed=seed)  # type: ignore[arg-type]
+    recipe = Recipe(layers, EPOCHS, 1e-2, seed=seed)  # type: ignore[arg-type]
     backbone = Backbone("small", small_backbone())
 
     def photos(count: int, side: int) -> Photos:
@@ -85,10 +85,10 @@ def train(
         distribution=distribution,
         logs=folder / "logs",
         report=report,
-        passed=lambda _: None,
+        epoch_done=lambda _: None,
     )
     np.savez(folder / "weights.npz", *done.backbone.model.get_weights(), done.head.kernel, done.head.bias)
-    return [each.loss for each in done.passes]
+    return [each.loss for each in done.epochs]
 
 
 def same(a: Path, b: Path) -> bool:
@@ -106,7 +106,7 @@ def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: 
     for name, seed in (("whole", 0), ("other", 1)):
         (tmp_path / name).mkdir()
         train(tmp_path / name, seed=seed)
-    # In the first pass, before there is a checkpoint, and in a later one.
+    # In the first epoch, before there is a checkpoint, and in a later one.
     for step in (1, STEPS + 1):
         assert in_a_process("killed", kill_at=step, resume=True) == -signal.SIGKILL
         assert not (tmp_path / "killed" / "weights.npz").exists()
@@ -115,7 +115,7 @@ def test_killed_at_any_step_and_resumed_it_gives_the_same_weights(in_a_process: 
     assert not same(tmp_path / "whole", tmp_path / "other")
 
 
-def test_it_learns_and_is_not_begun_anew_unasked(tmp_path: Path) -> None:
+def test_it_learns_and_only_starts_over_if_the_checkpoint_is_deleted(tmp_path: Path) -> None:
     losses = train(tmp_path)
     assert min(losses) < losses[0]
     assert list((tmp_path / "logs").rglob("events*"))
@@ -152,7 +152,7 @@ def test_two_workers_train_one_network_and_the_chief_alone_writes(tmp_path: Path
 @pytest.mark.parametrize(
     "config", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
 )
-def test_several_machines_want_a_tf_config_that_names_them(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
+def test_several_machines_need_a_tf_config_that_lists_them(monkeypatch: pytest.MonkeyPatch, config: str) -> None:
     from edge_cls_tools.training.distribution import Distribution
 
     monkeypatch.setenv("TF_CONFIG", config)

@@ -1,4 +1,4 @@
-"""The head: as good as scikit-learn's logistic regression, and fair to rare classes when asked."""
+"""The head is as accurate as scikit-learn's logistic regression; balanced weights help rare classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Set = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 def clusters(counts: list[int], seed: int, spread: float = 2.0) -> Set:
-    """Return sparse embeddings of 40 features, some much stronger than others, around one centre a class."""
+    """Return sparse embeddings of 40 features, some much stronger than others, around one centre per class."""
     centers = np.random.default_rng(0).uniform(0, 2, (len(counts), 40))
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
@@ -62,14 +62,14 @@ def test_with_balanced_weights_a_rare_class_is_found_more_often() -> None:
     assert found[1] > found[0] + 0.05
 
 
-def test_a_dead_backbone_still_gives_a_head() -> None:
+def test_constant_embeddings_still_give_a_head() -> None:
     embeddings, labels = np.zeros((6, 4), np.float32), np.array([0, 1, 2, 0, 1, 2])
     head = fit_head((embeddings, labels), (embeddings, labels), np.ones(3), progress=lambda *_: None)
     np.testing.assert_allclose(head.probabilities(embeddings), 1 / 3, atol=1e-3)
 
 
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=6))
-def test_balanced_weights_give_every_class_the_same_say(counts: list[int]) -> None:
+def test_with_balanced_weights_every_class_counts_the_same(counts: list[int]) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     weights = balanced_weights(labels, len(counts))
     np.testing.assert_allclose(weights * counts, len(labels) / len(counts))

@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_model_to_the_byte(edge_cls: Run, trained: 
     assert (tmp_path / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
 
 
-def test_fine_tuning_is_picked_where_it_helps_and_is_never_lost_unasked(
+def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
     edge_cls: Run, trained: Path, tmp_path: Path
 ) -> None:
     """Faint stripes under noise are more than the random backbone can tell; a fine-tuned one sees them."""
@@ -113,7 +113,7 @@ def test_fine_tuning_is_picked_where_it_helps_and_is_never_lost_unasked(
     tuning = ["--fine-tune", "all", "--epochs", 8, "--rate", 0.02, "--class-weights"]
     done = edge_cls(*base, *tuning)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "picked: the fine-tuned backbone" in done.stdout
+    assert "chosen: the fine-tuned backbone" in done.stdout
     assert list((tmp_path / "run" / "logs").glob("events*"))
     for again in (base, [*base, *tuning], [*base, "--resume"]):
         refused = edge_cls(*again)
@@ -209,13 +209,13 @@ def test_a_small_pool_is_distilled_resumed_and_quantised(edge_cls: Run, trained:
     base += ["--size", 32, "--views", 5, "-o", tmp_path / "student"]
     done = edge_cls(*base, "--epochs", 2)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()[:2]] == ["pass 1 at 32 px", "pass 2 at 32 px"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()[:2]] == ["epoch 1 at 32 px", "epoch 2 at 32 px"]
     again = edge_cls(*base, "--epochs", 2, "--resume")
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout == "".join(done.stdout.splitlines(keepends=True)[2:])
     other = edge_cls(*base, "--epochs", 3, "--resume")
     assert (other.returncode, "epochs changed" in other.stderr) == (78, True)
-    # Two passes over a few photos make no student whose int8 passes the gate.
+    # After two epochs on a few photos the int8 student is too different from the float one for the gate.
     done = edge_cls("quantize", tmp_path / "student", "-o", tmp_path / "student.tflite", "--force")
     assert (done.returncode, done.stderr) == (0, "")
     outputs = Interpreter(read_model(tmp_path / "student.tflite").network).outputs

@@ -1,4 +1,4 @@
-"""`edge-cls train`: from a folder of photos to a classifier."""
+"""`edge-cls train`: train a classifier on a folder of photos."""
 
 from __future__ import annotations
 
@@ -16,39 +16,43 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[
         Path,
-        typer.Argument(readable=False, help="A folder a class, or train, val and test folders.", show_default=False),
+        typer.Argument(
+            readable=False,
+            help="Photos in one folder per class, or the same below train, val and test.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="The folder RUN to write.", show_default=False)
+        Path, typer.Option("--out", "-o", readable=False, help="Run directory to write.", show_default=False)
     ],
     backbone: Annotated[
-        str, typer.Option(help="A name of 'edge-cls models list', or a .keras or .weights.h5 file.")
+        str, typer.Option(help="Name from 'edge-cls models list', or a .keras or .weights.h5 file.")
     ] = "builtin",
     fine_tune: Annotated[
         Literal["none", "last", "all"],
-        typer.Option(help="What of the backbone learns further: nothing, the layers at its coarsest resolution, all."),
+        typer.Option(help="Layers of the backbone to fine-tune: none, those of the coarsest resolution, or all."),
     ] = "none",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes of a fine-tuning over the photos at most.")] = 10,
-    rate: Annotated[float, typer.Option(min=1e-7, max=1.0, help="The highest learning rate of a fine-tuning.")] = 5e-4,
+    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of fine-tuning.")] = 10,
+    rate: Annotated[float, typer.Option(min=1e-7, max=1.0, help="Peak learning rate of fine-tuning.")] = 5e-4,
     flip: Annotated[
-        bool, typer.Option(help="Whether a fine-tuning sees photos mirrored, too; not for text or arrows.")
+        bool, typer.Option(help="Mirror photos at random in fine-tuning; unsuitable for text or arrows.")
     ] = True,
     class_weights: Annotated[
-        bool, typer.Option("--class-weights", help="Let all classes count the same, however many photos they have.")
+        bool, typer.Option("--class-weights", help="Weight photos so that every class counts the same.")
     ] = False,
     mixed_precision: Annotated[
-        bool, typer.Option("--mixed-precision", help="Fine-tune in bfloat16: for accelerators; a CPU is slower.")
+        bool, typer.Option("--mixed-precision", help="Fine-tune in bfloat16: for accelerators; slower on a CPU.")
     ] = False,
     strategy: Annotated[
         Literal["none", "mirrored", "multiworker"],
-        typer.Option(help="Fine-tune on all accelerators of this machine, or on the machines of TF_CONFIG."),
+        typer.Option(help="Fine-tune on all accelerators of this machine, or on the machines listed in TF_CONFIG."),
     ] = "none",
-    seed: Annotated[int, typer.Option(min=0, help="Of the split and of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split and the training.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the fine-tuning in the folder, from its last pass.")
+        bool, typer.Option("--resume", help="Continue the fine-tuning in the run directory after its last epoch.")
     ] = False,
 ) -> None:
-    """Train a classifier on a folder of photos, on top of a backbone that is frozen or fine-tuned."""
+    """Train a classifier on a folder of photos, with a frozen or fine-tuned backbone."""
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
@@ -76,22 +80,24 @@ def train(
     sizes = f"{len(dataset.train)} train, {len(dataset.validation)} validation, {len(dataset.test)} test"
     typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {backbone}")
     if dataset.moved:
-        typer.echo(f"{dataset.moved} photos were left out, because a later split has the same ones", err=True)
-    _print_choice(trained)
+        typer.echo(f"{dataset.moved} photos were left out because a later split contains the same photos", err=True)
+    _print_candidates(trained)
     training = trained.training
     accuracies = f"validation accuracy {training.validation_accuracy:.1%}, test accuracy {training.test_accuracy:.1%}"
     typer.echo(f"{accuracies} (head on the int8 backbone)")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")
 
 
-def _print_choice(trained: Trained) -> None:
-    """Say which of the two the validation photos picked, where there were two."""
+def _print_candidates(trained: Trained) -> None:
+    """Print the validation scores of the candidates and the one that was chosen, if the backbone was fine-tuned."""
     if trained.fine_tuned is None:
         return
     for name, score in (("frozen", trained.frozen), ("fine-tuned", trained.fine_tuned)):
         typer.echo(f"{name}: validation accuracy {score.accuracy:.1%}, loss {score.loss:.3f}")
-    passes = f"{trained.training.epochs} passes"
+    epochs = trained.training.epochs
     if trained.training.fine_tuned:
-        typer.echo(f"picked: the fine-tuned backbone, after {passes}")
+        typer.echo(f"chosen: the fine-tuned backbone ({epochs} epochs)")
     else:
-        typer.echo(f"picked: the frozen backbone, since {passes} of fine-tuning gave no clear gain on validation")
+        typer.echo(
+            f"chosen: the frozen backbone; {epochs} epochs of fine-tuning gave no significant gain on validation"
+        )

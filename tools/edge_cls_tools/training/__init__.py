@@ -1,1 +1,1 @@
-"""From a folder of photos to a classifier: the frozen head, and fine-tuning that has to earn its place."""
+"""Trains a classifier on a folder of photos: a head on the frozen backbone, and optional fine-tuning."""

@@ -1,4 +1,4 @@
-"""The state of a training in one file, which is always a whole one."""
+"""Checkpoints: the state of a training in one file, which is replaced atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Arrays = Sequence[NDArray[Any]]
 
 @dataclass(frozen=True)
 class State:
-    """Arrays by group, and what JSON can hold: how far the training is."""
+    """Arrays by group, and the progress of the training as values that JSON can hold."""
 
     groups: Mapping[str, Arrays]
     progress: dict[str, Any]
@@ -30,13 +30,13 @@ class State:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file of a training, and its `origin`: all that decides what the training gives."""
+    """The checkpoint file of a training, and its `origin`: everything that determines the result of the training."""
 
     path: Path
     origin: dict[str, Any]
 
     def save(self, state: State) -> None:
-        """Write `state` in the place of the one before."""
+        """Write `state`, replacing the previous checkpoint. Raises OutputError if the file cannot be written."""
         meta = {
             "origin": self.origin,
             "progress": state.progress,
@@ -48,14 +48,15 @@ class Checkpoint:
         write_whole(self.path, content.getvalue())
 
     def load(self, *, resume: bool) -> State | None:
-        """Return the state to go on from, None where there is none.
+        """Return the saved state, or None if there is no checkpoint.
 
-        Raises ConfigError where it is not of this training, and where there is one but not `resume`.
+        Raises ConfigError if the file is damaged or belongs to a training of another origin, or if there is a
+        checkpoint and `resume` is not set.
         """
-        refuse_unasked(self.path, resume=resume)
+        refuse_without_resume(self.path, resume=resume)
         if not self.path.is_file():
             return None
-        anew = f"delete {self.path} to begin anew"
+        start_over = f"delete {self.path} to start over"
         try:
             with self.path.open("rb") as file, np.load(file) as saved:
                 content = dict(saved)
@@ -63,30 +64,30 @@ class Checkpoint:
             origin, progress = meta["origin"], meta["progress"]
             groups = {group: [content[f"{group}{i}"] for i in range(size)] for group, size in meta["sizes"].items()}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.path} is no checkpoint ({error})", hint=anew) from error
+            raise ConfigError(f"{self.path} cannot be read as a checkpoint ({error})", hint=start_over) from error
         if origin != self.origin:
             changed = ", ".join(name for name in self.origin if origin.get(name) != self.origin[name])
             raise ConfigError(
-                f"the training in {self.path.parent} was begun otherwise: {changed} changed",
-                hint=f"give the options that it was begun with, or {anew}",
+                f"the training in {self.path.parent} was started with other settings: {changed} changed",
+                hint=f"use the options it was started with, or {start_over}",
             )
         return State(groups, progress)
 
 
-def refuse_unasked(path: Path, *, resume: bool) -> None:
-    """Raise ConfigError where there is a checkpoint at `path` that only `resume` may go on from."""
+def refuse_without_resume(path: Path, *, resume: bool) -> None:
+    """Raise ConfigError if there is a checkpoint at `path` and `resume` is not set: it would be overwritten."""
     if path.is_file() and not resume:
         raise ConfigError(
-            f"there is a training in {path.parent} already", hint=f"add --resume, or delete {path} to begin anew"
+            f"{path.parent} already contains a training", hint=f"add --resume, or delete {path} to start over"
         )
 
 
 def values(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
-    """Return what `variables` hold."""
+    """Return the values of `variables` as arrays."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def restore(variables: Sequence[keras.Variable], arrays: Arrays) -> None:
-    """Put what `values` gave back into `variables`."""
+    """Assign `arrays`, as returned by `values`, to `variables`."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -1,4 +1,4 @@
-"""Several processors, or several machines, that train one network: TensorFlow's own distribution."""
+"""Training on several accelerators or machines, with TensorFlow's distribution strategies."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Strategy = Literal["none", "mirrored", "multiworker"]
 
 @dataclass(frozen=True)
 class Distribution:
-    """A strategy of TensorFlow, and whether this process is the one that writes files."""
+    """A strategy of TensorFlow; `chief` is True in the process that writes the files."""
 
     strategy: tf.distribute.Strategy
     chief: bool = True
 
     @property
     def replicas(self) -> int:
-        """How many copies of the network are trained at once."""
+        """Number of replicas of the network that are trained in parallel."""
         return int(self.strategy.num_replicas_in_sync)
 
     @classmethod
     def single(cls) -> Self:
-        """Return one process with one processor."""
+        """Return the default strategy: one process and one device."""
         return cls(tf.distribute.get_strategy())
 
     @classmethod
     def named(cls, name: Strategy) -> Self:
-        """Return the distribution called `name`; to be called before anything else of TensorFlow.
+        """Return the distribution called `name`. Must be called before any other TensorFlow operation.
 
-        "mirrored" takes all accelerators of this machine, "multiworker" the machines that TF_CONFIG names, which all
-        run the same command. Raises ConfigError where TF_CONFIG names none.
+        "mirrored" uses all accelerators of this machine, "multiworker" the machines listed in TF_CONFIG, which all
+        run the same command. Raises ConfigError if TF_CONFIG lists no workers or not this one.
         """
         if name == "none":
             return cls.single()
@@ -48,10 +48,10 @@ class Distribution:
             chief = (task["type"], int(task["index"])) == ("worker", 0)
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
-                f"TF_CONFIG names no workers ({error!r})",
+                f"TF_CONFIG lists no workers ({error!r})",
                 hint='set it to {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}, '
-                "with an index of its own on each machine",
+                "with a different index on each machine",
             ) from error
         if not isinstance(workers, list) or not 0 <= int(task["index"]) < len(workers):
-            raise ConfigError(f"TF_CONFIG has no worker {task['index']}", hint="count the workers from 0")
+            raise ConfigError(f"TF_CONFIG lists no worker {task['index']}", hint="worker indices start at 0")
         return cls(tf.distribute.MultiWorkerMirroredStrategy(), chief)

@@ -1,4 +1,4 @@
-"""The linear classifier on top of a backbone: logistic regression on its embeddings."""
+"""The head: a linear classifier on the embeddings of a backbone, fitted by logistic regression."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from edge_cls_tools.backbones.backbones import Backbone
 
 Labels = NDArray[np.int64]
-STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))
-"""What is tried for scikit-learn's C, from strong to weak regularisation."""
-WORSE = 2
-"""So many strengths in a row without a better validation loss end the search: it has one minimum."""
+C_VALUES = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))
+"""Values of scikit-learn's C (inverse regularisation strength) that are tried, from strong to weak regularisation."""
+PATIENCE = 2
+"""The search stops after this many values of C in a row without a lower validation loss: it has one minimum."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Head:
 
 
 def balanced_weights(labels: Labels, classes: int) -> NDArray[np.float64]:
-    """Return a weight for each class, (classes,), under which all count the same, and the mean photo counts 1."""
+    """Return the weight of a photo of each class, (classes,): all classes count the same, and the mean weight is 1."""
     counts = np.bincount(labels, minlength=classes)
     return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), np.float64)
 
@@ -58,10 +58,11 @@ def fit_head(
     *,
     progress: Callable[[int, float], None],
 ) -> Head:
-    """Return the logistic regression whose strength of regularisation gives the lowest validation loss.
+    """Return the logistic regression with the value of C that gives the lowest validation loss.
 
-    `train` and `validation` are embeddings and the class of each, `weights` (classes,) what a photo of each class
-    counts; every class must be in `train`. `progress(tried, validation accuracy)` is called after each strength.
+    `train` and `validation` are embeddings (n, dim) and their labels (n,); every class must occur in `train`.
+    `weights`, (classes,), are the weights of a photo of each class. `progress(number tried, validation accuracy)` is
+    called after each value of C. Raises FloatingPointError if no head has a finite loss.
     """
     embeddings, labels = train
     scale = _scale(embeddings)
@@ -69,13 +70,13 @@ def fit_head(
     scaled = (embeddings - mean) / scale
     regression = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
     best, best_loss, worse = None, np.inf, 0
-    for tried, strength in enumerate(STRENGTHS, start=1):
-        regression.C = strength
+    for tried, c in enumerate(C_VALUES, start=1):
+        regression.C = c
         with warnings.catch_warnings():
-            # One that has not converged may win like any other: to stop early is to regularise.
+            # A fit that has not converged may be chosen too: stopping early is a kind of regularisation.
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.fit(scaled, labels, sample_weight=weights[labels])
-        head = _folded(regression, mean, scale)
+        head = _as_head(regression, mean, scale)
         losses = head.losses(*validation)
         loss = float(np.average(losses, weights=weights[validation[1]]))
         progress(tried, float((head.probabilities(validation[0]).argmax(axis=1) == validation[1]).mean()))
@@ -83,18 +84,18 @@ def fit_head(
             best, best_loss, worse = head, loss, 0
         else:
             worse += 1
-        if best is not None and worse == WORSE:
+        if best is not None and worse == PATIENCE:
             break
-    if best is None:  # an infinite loss of all
+    if best is None:  # every loss is infinite or NaN
         raise FloatingPointError("no head has a finite loss")
     return best
 
 
 def _scale(embeddings: Embeddings) -> NDArray[np.float32]:
-    """Return what each feature is divided by: the root of its deviation, times a constant that makes the mean energy 1.
+    """Return the divisor of each feature, (dim,): the square root of its deviation, normalised to mean energy 1.
 
-    Between one scale for all, under which strong features rule, and one for each, which blows up features that are
-    hardly ever on: both gave worse heads.
+    This is a compromise: with one scale for all features the strong ones dominate, and with full standardisation
+    features that are rarely active are amplified too much. Both gave worse heads.
     """
     deviation = embeddings.std(axis=0)
     typical = float(deviation.mean()) or 1.0
@@ -102,22 +103,23 @@ def _scale(embeddings: Embeddings) -> NDArray[np.float32]:
     return np.asarray(root * (np.sqrt(np.mean((deviation / root) ** 2)) or 1.0), np.float32)
 
 
-def _folded(regression: LogisticRegression, mean: Embeddings, scale: Embeddings) -> Head:
+def _as_head(regression: LogisticRegression, mean: Embeddings, scale: Embeddings) -> Head:
+    """Return the head for unscaled embeddings: the scaling is folded into kernel and bias."""
     kernel, bias = regression.coef_.T, regression.intercept_
-    if len(bias) == 1:  # scikit-learn has one row of logits for two classes
+    if len(bias) == 1:  # scikit-learn returns only one logit for two classes
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.array([-bias[0], bias[0]]) / 2
     kernel = kernel / scale[:, None]
     return Head(np.asarray(kernel, np.float32), np.asarray(bias - mean @ kernel, np.float32))
 
 
 def two_outputs(backbone: Backbone, head: Head) -> keras.Model:
-    """Return the network that ships: pixels in [-1, 1] to `embedding` and `probability` in one go."""
+    """Return the float network of the model: pixels in [-1, 1] to the outputs `embedding` and `probability`."""
     import keras
 
     embedding = backbone.model.output
     dense = keras.layers.Dense(head.bias.size, activation="softmax", name="probability")
     probability = dense(embedding)
     dense.set_weights([head.kernel, head.bias])
-    # Named, since Keras counts the nameless ones, and the name becomes part of the bytes that ship.
+    # Named, because Keras numbers unnamed networks, and the name becomes part of the model file.
     outputs = {"embedding": embedding, "probability": probability}
     return keras.Model(backbone.model.input, outputs, name="edge_cls")

@@ -1,4 +1,4 @@
-"""Which of two candidates the validation photos pick."""
+"""Model selection on the validation photos."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CLEARLY = 1.645
-"""Standard errors that chance stays below in 95 of 100 cases."""
+CRITICAL_VALUE = 1.645
+"""Standard errors of a one-sided test at the 5 % level (the 95th percentile of the normal distribution)."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a candidate does on the validation photos, as int8 backbone and head.
+    """Validation accuracy and losses of a candidate, measured with the int8 backbone.
 
-    `losses` holds the cross-entropy of each photo, at the temperature that suits the candidate best.
+    `losses` is the cross-entropy of each photo, (n,), after temperature scaling fitted to the candidate.
     """
 
     accuracy: float
@@ -23,16 +23,16 @@ class Score:
 
     @property
     def loss(self) -> float:
-        """The mean of the losses."""
+        """The mean loss."""
         return float(self.losses.mean())
 
 
-def clearly_better(new: Score, old: Score) -> bool:
-    """Return whether `new` is at least as often right as `old`, and its loss lower by more than chance would have it.
+def significantly_better(new: Score, old: Score) -> bool:
+    """Return whether `new` is at least as accurate as `old` and has a significantly lower loss.
 
-    It is, at the 5 % level of a one-sided test of the paired differences, photo by photo: where a few validation
-    photos cannot tell the two apart, the answer is False.
+    The paired differences of the losses are tested one-sided at the 5 % level. If the validation photos are too few to
+    show a significant difference, the result is False.
     """
     gains = old.losses - new.losses
     error = float(gains.std()) / np.sqrt(max(len(gains) - 1, 1))
-    return new.accuracy >= old.accuracy and float(gains.mean()) > CLEARLY * error
+    return new.accuracy >= old.accuracy and float(gains.mean()) > CRITICAL_VALUE * error

@@ -1,7 +1,7 @@
-"""The training of a classifier, from data set to run directory.
+"""The whole training of a classifier, from data set to run directory.
 
-A frozen backbone and a head come first. Where the backbone is fine-tuned, it goes the same way again: int8, embeddings,
-head; and the validation photos pick one of the two.
+First a head is fitted on the frozen backbone. If the backbone is fine-tuned, the same steps follow for the result (int8
+conversion, embeddings, head), and one of the two candidates is chosen on the validation photos.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from edge_cls_tools.quantization.backbone import int8_backbone
 from edge_cls_tools.quantization.temperature import fit_temperature
 from edge_cls_tools.run_directory import CHECKPOINT, Run, RunPhoto, save_run
 from edge_cls_tools.training.calibration_sample import calibration_sample
-from edge_cls_tools.training.checkpoint import Checkpoint, refuse_unasked
+from edge_cls_tools.training.checkpoint import Checkpoint, refuse_without_resume
 from edge_cls_tools.training.distribution import Distribution
-from edge_cls_tools.training.fine_tuning import FineTuned, Pass, Photos, Recipe, fine_tune
+from edge_cls_tools.training.fine_tuning import Epoch, FineTuned, Photos, Recipe, fine_tune
 from edge_cls_tools.training.head import Head, balanced_weights, fit_head, two_outputs
-from edge_cls_tools.training.model_selection import Score, clearly_better
+from edge_cls_tools.training.model_selection import Score, significantly_better
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training: its summary, and the scores of what the validation photos had to pick from."""
+    """The summary of a training, and the validation scores of its candidates."""
 
     training: Training
     frozen: Score
@@ -53,21 +53,21 @@ def train_classifier(
     resume: bool = False,
     distribution: Distribution | None = None,
 ) -> Trained:
-    """Train a classifier on `dataset`, write the run to `out`, and return what came of it.
+    """Train a classifier on `dataset`, write the run directory `out`, and return the summary and scores.
 
-    The backbone stays frozen, unless `recipe` tells how to fine-tune it. With `balanced` all classes count the same,
-    however many photos they have. With `resume` a fine-tuning goes on from its last checkpoint in `out`. Raises
-    ConfigError where `out` holds a fine-tuning that would be lost.
+    The backbone stays frozen if `recipe` is None; otherwise it is also fine-tuned. If `balanced` is set, the photos are
+    weighted so that all classes count the same. If `resume` is set, a fine-tuning continues from its last checkpoint in
+    `out`. Raises ConfigError if `out` contains a fine-tuning that would be overwritten.
     """
     distribution = distribution or Distribution.single()
-    refuse_unasked(out / CHECKPOINT, resume=resume and recipe is not None)
+    refuse_without_resume(out / CHECKPOINT, resume=resume and recipe is not None)
     job = _Job(dataset, load_backbone_shown(backbone_spec, display), balanced, display)
     frozen = job.candidate(job.backbone)
     chosen, tuned, epochs = frozen, None, 0
     if recipe is not None:
         result = job.fine_tune(frozen.head, recipe, out, resume=resume, distribution=distribution)
-        tuned, epochs = job.candidate(result.backbone, result.head), len(result.passes)
-        if clearly_better(tuned.score, frozen.score):
+        tuned, epochs = job.candidate(result.backbone, result.head), len(result.epochs)
+        if significantly_better(tuned.score, frozen.score):
             chosen = tuned
     training = Training(
         backbone_sha256=job.backbone.fingerprint(),
@@ -106,11 +106,11 @@ class _Candidate:
 
 
 class _Job:
-    """What all candidates have in common: the photos, and the pixels that set the int8 ranges."""
+    """Evaluates candidates on the same photos, converted with the same calibration set."""
 
     def __init__(self, dataset: Dataset, backbone: Backbone, balanced: bool, display: Progress) -> None:
         self.dataset, self.backbone, self._display = dataset, backbone, display
-        # The calibration images are read first: where photos cannot be read, that is said before anything long begins.
+        # The calibration set is read first, so that unreadable photos are reported before any long computation.
         chosen = calibration_sample(dataset.train, len(dataset.labels))
         self.calibration: Pixels = np.concatenate(list(batches(_paths(chosen), backbone.contract, lambda _: None)))
         self._train, self._validation = _labels(dataset.train), _labels(dataset.validation)
@@ -120,7 +120,7 @@ class _Job:
         self.data_sha256 = sha256(b"".join(sorted(photo.digest for photo in everything)))
 
     def candidate(self, backbone: Backbone, trained_head: Head | None = None) -> _Candidate:
-        """Return `backbone` as int8 with the better of a new head on its embeddings, and of the one given."""
+        """Return `backbone` with the better of a newly fitted head and `trained_head`, both on int8 embeddings."""
         task = self._display.add_task("int8 backbone", total=None, note="")
         cache = EmbeddingCache(int8_backbone(backbone, self.calibration), backbone.contract)
         self._display.update(task, total=1, completed=1)
@@ -128,13 +128,13 @@ class _Job:
         task = self._display.add_task("embeddings", total=len(cache.missing(everything)), note="")
         cache.embed(everything, lambda count: self._display.advance(task, count))
         train, validation = (cache.embed(p, lambda _: None) for p in (self.dataset.train, self.dataset.validation))
-        heading = self._display.add_task("head", total=None, note="")
+        fitting = self._display.add_task("head", total=None, note="")
         head = fit_head(
             (train, self._train),
             (validation, self._validation),
             self._weights,
             progress=lambda tried, accuracy: self._display.update(
-                heading, completed=tried, note=f"validation {accuracy:.1%}"
+                fitting, completed=tried, note=f"validation accuracy {accuracy:.1%}"
             ),
         )
         heads = [head] if trained_head is None else [head, trained_head]
@@ -143,6 +143,7 @@ class _Job:
         return _Candidate(backbone, cache, heads[best], scores[best])
 
     def _score(self, probabilities: NDArray[np.float32]) -> Score:
+        """Return the weighted accuracy and losses of the validation photos, after temperature scaling."""
         truth = self._validation
         calibrated = with_temperature(probabilities, fit_temperature(probabilities, truth))
         weights = self._weights[truth]
@@ -153,12 +154,14 @@ class _Job:
     def fine_tune(
         self, head: Head, recipe: Recipe, out: Path, *, resume: bool, distribution: Distribution
     ) -> FineTuned:
-        """Return the backbone and `head`, fine-tuned on the training photos."""
-        task = self._display.add_task("pixels", total=len(self.dataset.train), note="")
+        """Return the backbone and `head` after fine-tuning on the training photos."""
+        task = self._display.add_task("preprocessing", total=len(self.dataset.train), note="")
         contract = recipe.contract(self.backbone)
         out.mkdir(parents=True, exist_ok=True)
         pixels = stored(_paths(self.dataset.train), contract, out, lambda count: self._display.advance(task, count))
-        seen = np.concatenate(list(batches(_paths(self.dataset.validation), self.backbone.contract, lambda _: None)))
+        validation = np.concatenate(
+            list(batches(_paths(self.dataset.validation), self.backbone.contract, lambda _: None))
+        )
         origin = dataclasses.asdict(recipe) | {
             "backbone": self.backbone.fingerprint(),
             "photos": self.data_sha256,
@@ -169,30 +172,30 @@ class _Job:
         notes = [""]
 
         def report(done: int, total: int) -> None:
-            # Added late: the speed would count what a resumed training had done before.
+            # Added at the first report: the speed would otherwise include the steps before a resumed checkpoint.
             if not tasks:
                 tasks.append(self._display.add_task("fine-tuning", total=total, completed=done, note=""))
             self._display.update(tasks[0], completed=done, note=notes[-1])
 
-        def passed(done: Pass) -> None:
-            notes.append(f"pass {done.number}: validation {done.accuracy:.1%}")
+        def epoch_done(epoch: Epoch) -> None:
+            notes.append(f"epoch {epoch.number}: validation accuracy {epoch.accuracy:.1%}")
 
         return fine_tune(
             self.backbone,
             head,
             Photos(pixels, self._train, self._weights),
-            Photos(seen, self._validation, self._weights),
+            Photos(validation, self._validation, self._weights),
             recipe,
             Checkpoint(out / CHECKPOINT, origin),
             resume=resume,
             distribution=distribution,
             logs=out / "logs",
             report=report,
-            passed=passed,
+            epoch_done=epoch_done,
         )
 
     def test_accuracy(self, chosen: _Candidate) -> float:
-        """Return the share of test photos that the chosen one is right about: the only look at them."""
+        """Return the accuracy of the chosen candidate on the test photos, which are used for nothing else."""
         embeddings = chosen.embeddings.embed(self.dataset.test, lambda _: None)
         hits = chosen.head.probabilities(embeddings).argmax(axis=1) == _labels(self.dataset.test)
         return float(hits.mean())
