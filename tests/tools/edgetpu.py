@@ -1,4 +1,4 @@
-"""A stand-in for `edgetpu_compiler`, which cannot be had everywhere: it says and writes what a test tells it to."""
+"""A fake `edgetpu_compiler`, because the real one is not available everywhere: a test sets its output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table(*rows: tuple[str, int, str]) -> str:
 
 
 def console(rows: str, *, subgraphs: int = 1, seconds: int = 180) -> str:
-    """Return what compiler 16.0 says of a success."""
+    """Return the console output of compiler 16.0 after a success."""
     return f"""Edge TPU Compiler version 16.0.384591198
 Started a compilation timeout timer of {seconds} seconds.
 
@@ -59,14 +59,14 @@ Compilation succeeded!
 
 
 def log(rows: str) -> str:
-    """Return what compiler 16.0 writes to its own log."""
+    """Return the log file of compiler 16.0."""
     return f"Edge TPU Compiler version 16.0.384591198\nInput: model.tflite\nOutput: model_edgetpu.tflite\n\n{rows}\n"
 
 
 def install(
     folder: Path, *, console: str, log: str = "", model: Path | None = None, code: int = 0, hangs: bool = False
 ) -> None:
-    """Put an `edgetpu_compiler` that does so into `folder`, which is made."""
+    """Create `folder` with an `edgetpu_compiler` that behaves like this."""
     folder.mkdir()
     recipe = {"console": console, "log": log, "model": str(model) if model else "", "code": code, "hangs": hangs}
     (folder / "recipe.json").write_text(json.dumps(recipe))
@@ -76,7 +76,7 @@ def install(
 
 
 def compiled(network: bytes, *left: int, operator: str = "edgetpu-custom-op") -> bytes:
-    """Return `network` as its compiled self looks: one operator for all, but for the operators at the places `left`."""
+    """Return `network` in compiled form: one operator replaces all except those at the indices `left`."""
     model = unpack(network, "the network")
     graph = model.subgraphs[0]
     kept = [graph.operators[index] for index in left]

@@ -1,4 +1,4 @@
-"""What an Edge TPU would compute is told operator by operator, and agrees with what its compiler published."""
+"""The check of a model for the Edge TPU, operator by operator; published compiled models confirm it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_compiled_models_are_recognised(shared: Path, name: str) -> None:
     assert (checked.compiled, checked.mapped, len(checked.verdicts), checked.passed) == (True, 1, 1, True)
 
 
-def test_what_a_compiler_left_on_the_cpu_is_told(tmp_path: Path) -> None:
+def test_operators_left_on_the_cpu_by_the_compiler_are_reported(tmp_path: Path) -> None:
     softmax = [operator.name for operator in operators(unpack(NETWORK, "tiny"))].index("SOFTMAX")
     (tmp_path / "m.tflite").write_bytes(compiled(NETWORK, softmax))
     checked = check(tmp_path / "m.tflite")
@@ -66,11 +66,11 @@ def test_what_a_compiler_left_on_the_cpu_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_of_a_float_model_nothing_maps(tmp_path: Path) -> None:
+def test_no_operator_of_a_float_model_maps(tmp_path: Path) -> None:
     checked = check(toy_model.write_classifier(tmp_path / "m.tflite"))
     assert (checked.mapped, len(checked.verdicts), checked.passed) == (0, 3, False)
     for verdict in checked.verdicts:
-        assert verdict.problems[0].why == "it computes with FLOAT32"
+        assert verdict.problems[0].why == "it uses FLOAT32 tensors instead of quantised int8 ones"
         assert verdict.problems[0].hint.startswith("quantise the whole model")
 
 
@@ -132,23 +132,23 @@ def unknown_kind(model: Any) -> None:
     code.builtinCode = code.deprecatedBuiltinCode = 50  # LOG_SOFTMAX
 
 
-FAULTS: dict[str, tuple[Callable[[Any], None], str, str]] = {
-    "version": (newer, "CONV_2D", "its version is 6, and the compiler knows up to 5"),
-    "computed": (computed_weights, "CONV_2D", "one of its parameters is computed and no constant"),
-    "batch": (batch_of_two, "MEAN", "it has a tensor of 2 x 7 x 7 x 16"),
-    "open": (open_size, "MEAN", "the size of a tensor is left open"),
-    "dilation": (uneven_dilation, "CONV_2D", "its dilation differs between x and y"),
-    "classes": (large_softmax, "SOFTMAX", "it has 16001 elements"),
+LIMITS: dict[str, tuple[Callable[[Any], None], str, str]] = {
+    "version": (newer, "CONV_2D", "its version is 6, but the compiler supports at most 5"),
+    "computed": (computed_weights, "CONV_2D", "one of its parameters is computed, not constant"),
+    "batch": (batch_of_two, "MEAN", "it has a tensor of shape 2 x 7 x 7 x 16"),
+    "open": (open_size, "MEAN", "the size of a tensor is not fixed"),
+    "dilation": (uneven_dilation, "CONV_2D", "its dilation differs between height and width"),
+    "classes": (large_softmax, "SOFTMAX", "its input has 16001 elements"),
     "softmax": (softmax_of_a_picture, "SOFTMAX", "its input has more than one dimension"),
-    "mean": (mean_of_the_batch, "MEAN", "it reduces the batch"),
+    "mean": (mean_of_the_batch, "MEAN", "it reduces the batch axis"),
     "channels": (mean_over_channels, "MEAN", "it takes the mean over 15 channels"),
-    "weights": (shuffled_weights, "FULLY_CONNECTED", "its weights are shuffled"),
-    "kind": (unknown_kind, "LOG_SOFTMAX", "the Edge TPU has no such operator"),
+    "weights": (shuffled_weights, "FULLY_CONNECTED", "its weights are in the shuffled format"),
+    "kind": (unknown_kind, "LOG_SOFTMAX", "the Edge TPU does not support this operator"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "operator", "why"), FAULTS.values(), ids=FAULTS)
-def test_each_limit_is_told_with_its_mend(
+@pytest.mark.parametrize(("spoil", "operator", "why"), LIMITS.values(), ids=LIMITS)
+def test_each_limit_is_reported_with_a_hint(
     tmp_path: Path, spoil: Callable[[Any], None], operator: str, why: str
 ) -> None:
     model = unpack(NETWORK, "tiny")
@@ -162,18 +162,20 @@ def test_each_limit_is_told_with_its_mend(
     assert problems[why]
 
 
-def test_what_comes_after_an_operator_on_the_cpu_stays_there_too(tmp_path: Path) -> None:
+def test_operators_after_one_on_the_cpu_stay_there_too(tmp_path: Path) -> None:
     model = unpack(NETWORK, "tiny")
     shuffled_weights(model)
     (tmp_path / "m.tflite").write_bytes(pack(model))
     verdicts = {verdict.operator: verdict for verdict in check(tmp_path / "m.tflite").verdicts}
     assert verdicts["CONV_2D"].maps
     assert verdicts["MEAN"].maps
-    assert [problem.why for problem in verdicts["FULLY_CONNECTED"].problems] == ["its weights are shuffled"]
-    assert "after an operator on the CPU" in verdicts["SOFTMAX"].problems[0].why
+    assert [problem.why for problem in verdicts["FULLY_CONNECTED"].problems] == [
+        "its weights are in the shuffled format"
+    ]
+    assert "follows an operator on the CPU" in verdicts["SOFTMAX"].problems[0].why
 
 
-def test_what_comes_before_the_first_part_costs_nothing(tmp_path: Path) -> None:
+def test_cpu_operators_before_the_first_mapped_part_do_not_matter(tmp_path: Path) -> None:
     """A model that takes float pixels is quantised on the CPU first, and maps from there on."""
     model = unpack(NETWORK, "tiny")
     tensor(model, "QUANTIZE", 0).type = 0
@@ -184,7 +186,9 @@ def test_what_comes_before_the_first_part_costs_nothing(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(NETWORK) - 1), st.integers(0, 255)), min_size=1, max_size=3))
-def test_a_damaged_model_ends_well(tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]) -> None:
+def test_a_damaged_model_raises_at_most_a_model_error(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
+) -> None:
     content = bytearray(NETWORK)
     for place, byte in changes:
         content[place] = byte
@@ -194,7 +198,7 @@ def test_a_damaged_model_ends_well(tmp_path_factory: pytest.TempPathFactory, cha
         check(path)
 
 
-def test_the_command_tells_people_and_programs(tmp_path: Path, edge_cls: EdgeCls) -> None:
+def test_the_command_prints_text_or_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     toy_model.write_classifier(tmp_path / "float.tflite")
     done = [
         edge_cls("edgetpu", "check", *arguments)
@@ -202,7 +206,10 @@ def test_the_command_tells_people_and_programs(tmp_path: Path, edge_cls: EdgeCls
     ]
     assert [(one.returncode, one.stderr) for one in done] == [(0, ""), (1, ""), (1, "")]
     assert done[0].stdout == f"{TINY}: 8 of 8 operators map to the Edge TPU\n"
-    assert "   1 SOFTMAX (operator 2): it computes with FLOAT32; quantise the whole model" in done[1].stdout
+    assert (
+        "   1 SOFTMAX (operator 2): it uses FLOAT32 tensors instead of quantised int8 ones; quantise the whole model"
+        in done[1].stdout
+    )
     document = json.loads(done[2].stdout)
     assert (document["mapped"], document["operators"], document["compiled"]) == (0, 3, False)
-    assert document["verdicts"][0]["problems"][0]["why"] == "it computes with FLOAT32"
+    assert document["verdicts"][0]["problems"][0]["why"] == "it uses FLOAT32 tensors instead of quantised int8 ones"

@@ -1,4 +1,4 @@
-"""The contract with `edgetpu_compiler`, on a stand-in that says what the real one says: its logs are public."""
+"""The contract with `edgetpu_compiler`, on a fake that prints what the real one prints: its logs are public."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
-from edge_cls_tools.edgetpu import compile as edgetpu_compile
 from edge_cls_tools.edgetpu.compile import compile_model
-from edge_cls_tools.edgetpu.log import Row, last_words, parse_log
+from edge_cls_tools.edgetpu.log import Row, failure_reason, parse_log
 from tests.commands import EdgeCls, good
 from tests.tools import edgetpu
 from tests.tools.edgetpu import console, log, table
@@ -30,7 +29,7 @@ HALF = table(
 
 @pytest.fixture
 def source(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model to compile in a folder of its own, and nothing on the PATH but what a test puts there."""
+    """A model to compile in a separate folder; the PATH contains only the fake compiler of the test."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tiny.tflite").write_bytes(tiny.read_bytes())
@@ -39,16 +38,16 @@ def source(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def compiled(tiny: Path, tmp_path: Path) -> Path:
-    """What the compiler makes of it."""
+    """The compiled model."""
     (tmp_path / "compiled.tflite").write_bytes(edgetpu.compiled(read_model(tiny).network))
     return tmp_path / "compiled.tflite"
 
 
-def test_what_comes_out_says_the_same_of_itself(source: Path, compiled: Path, tmp_path: Path) -> None:
+def test_the_compiled_model_keeps_labels_and_manifest(source: Path, compiled: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), log=log(ALL), model=compiled)
     done = compile_model(source, tmp_path / "out", timeout_sec=77)
-    assert (done.said.version, done.said.subgraphs, done.said.percent) == ("16.0.384591198", 1, 100.0)
-    assert (done.said.mapped, done.said.total) == (6, 6)
+    assert (done.summary.version, done.summary.subgraphs, done.summary.percent) == ("16.0.384591198", 1, 100.0)
+    assert (done.summary.mapped, done.summary.total) == (6, 6)
     before, after = read_model(source), read_model(done.model)
     assert done.model == tmp_path / "out" / "tiny_edgetpu.tflite"
     assert after.network == compiled.read_bytes()
@@ -67,7 +66,7 @@ def test_what_comes_out_says_the_same_of_itself(source: Path, compiled: Path, tm
 
 
 def failure(source: Path, **options: float) -> str:
-    """Return what is said of a compilation that fails, and see that it left the log alone."""
+    """Return the message of a compilation that fails, and assert that only the log was written."""
     folder = source.parent / "out"
     with pytest.raises(ConversionError) as caught:
         compile_model(source, folder, **options)  # type: ignore[arg-type]
@@ -79,21 +78,21 @@ def failure(source: Path, **options: float) -> str:
 def test_too_little_on_the_edge_tpu_is_a_failure(source: Path, compiled: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console=console(HALF), model=compiled)
     assert failure(source) == (
-        f"50.0 % of {source} is mapped to the Edge TPU, less than 95 %: left are "
+        f"50.0 % of the operators of {source} map to the Edge TPU, less than 95 %; on the CPU: "
         "1 SOFTMAX (Operation version not supported), 2 QUANTIZE (More than one subgraph is not supported)"
     )
-    assert compile_model(source, tmp_path / "more", min_mapped=50).said.percent == 50.0
+    assert compile_model(source, tmp_path / "more", min_mapped=50).summary.percent == 50.0
 
 
 def test_no_part_for_the_edge_tpu_is_a_failure_whatever_was_asked_for(source: Path, tiny: Path, tmp_path: Path) -> None:
     none = table(("CONV_2D", 2, "Operation is working on an unsupported data type"))
     edgetpu.install(tmp_path / "bin", console=console(none, subgraphs=0), model=tiny)
-    assert failure(source, min_mapped=0) == f"nothing of {source} was mapped to the Edge TPU"
+    assert failure(source, min_mapped=0) == f"no operator of {source} was mapped to the Edge TPU"
 
 
 def test_a_model_without_the_edge_tpus_operator_is_a_failure(source: Path, tiny: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), model=tiny)
-    assert "has no part for the Edge TPU" in failure(source)
+    assert "does not use the Edge TPU" in failure(source)
 
 
 def test_a_success_without_a_model_is_a_failure(source: Path, tmp_path: Path) -> None:
@@ -101,7 +100,7 @@ def test_a_success_without_a_model_is_a_failure(source: Path, tmp_path: Path) ->
     assert failure(source) == f"edgetpu_compiler wrote no model for {source}"
 
 
-SAID = {
+OUTPUTS = {
     "not quantised": (
         "Edge TPU Compiler version 15.0.340273435\nInvalid model: model.tflite\nModel not quantized\n",
         "Invalid model: model.tflite Model not quantized",
@@ -117,36 +116,35 @@ SAID = {
         "ERROR: Attempting to use a delegate that only supports static-sized tensors "
         "Compilation failed: Model failed in Tflite interpreter.",
     ),
-    "nothing": ("", "Compilation failed: it ended with 1"),
+    "nothing": ("", "Compilation failed: exit code 1"),
 }
 
 
-@pytest.mark.parametrize(("text", "reason"), SAID.values(), ids=SAID)
-def test_what_the_compiler_complains_of_is_told(source: Path, tmp_path: Path, text: str, reason: str) -> None:
+@pytest.mark.parametrize(("text", "reason"), OUTPUTS.values(), ids=OUTPUTS)
+def test_the_reason_given_by_the_compiler_is_reported(source: Path, tmp_path: Path, text: str, reason: str) -> None:
     edgetpu.install(tmp_path / "bin", console=text, code=1)
     assert failure(source).startswith(f"{source} was not compiled ({reason}")
 
 
 def test_a_crash_after_the_success_is_a_failure(source: Path, compiled: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), model=compiled, code=139)
-    assert failure(source) == f"{source} was not compiled (Compilation failed: it ended with 139)"
+    assert failure(source) == f"{source} was not compiled (Compilation failed: exit code 139)"
 
 
-def test_a_compiler_that_hangs_is_ended(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgetpu_compile, "_GRACE", -0.5)
+def test_a_compiler_that_hangs_is_killed(source: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console="Edge TPU Compiler version 16.0.384591198", hangs=True)
-    assert "it took longer than 1 seconds and was ended" in failure(source, timeout_sec=1)
+    assert "it took longer than 1 seconds and was killed" in failure(source, timeout_sec=1, grace_s=-0.5)
 
 
 @pytest.mark.parametrize(
-    "said", ["Model compiled successfully in 3 ms.", "Model compiled successfully\nNumber of Edge"]
+    "text", ["Model compiled successfully in 3 ms.", "Model compiled successfully\nNumber of Edge"]
 )
-def test_a_log_that_is_not_understood_is_told(source: Path, compiled: Path, tmp_path: Path, said: str) -> None:
-    edgetpu.install(tmp_path / "bin", console=said, model=compiled)
-    assert failure(source) == "edgetpu_compiler of an unknown version does not say what it mapped"
+def test_an_unknown_log_format_is_reported(source: Path, compiled: Path, tmp_path: Path, text: str) -> None:
+    edgetpu.install(tmp_path / "bin", console=text, model=compiled)
+    assert failure(source) == "the log of edgetpu_compiler (unknown version) does not say how much was mapped"
 
 
-def test_without_the_compiler_the_mend_is_told(source: Path) -> None:
+def test_a_missing_compiler_is_reported_with_a_hint(source: Path) -> None:
     with pytest.raises(MissingDependency) as caught:
         compile_model(source, source.parent)
     assert caught.value.message == "edgetpu_compiler is not installed"
@@ -157,36 +155,38 @@ def test_without_the_compiler_the_mend_is_told(source: Path) -> None:
 def test_a_compiled_model_is_not_compiled_again(source: Path, compiled: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console="")
     source.write_bytes(compiled.read_bytes())
-    with pytest.raises(ModelError, match="is compiled for the Edge TPU already; give the model that it was made from"):
+    with pytest.raises(ModelError, match="is compiled for the Edge TPU already; use the model before compilation"):
         compile_model(source, tmp_path / "out")
 
 
-def test_a_strangers_model_stays_a_strangers(source: Path, compiled: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_model_without_a_manifest_is_written_as_compiled(
+    source: Path, compiled: Path, tiny: Path, tmp_path: Path
+) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), model=compiled)
     source.write_bytes(read_model(tiny).network)
     done = compile_model(source, tmp_path / "out")
     assert done.model.read_bytes() == compiled.read_bytes()
 
 
-def test_a_console_without_a_table_still_gives_the_share() -> None:
+def test_a_console_without_a_table_still_gives_the_percentage() -> None:
     text = console("").replace("Total number of operations: 6", "Total number of operations: 267")
-    said = parse_log(
+    summary = parse_log(
         f"{text}\nModel successfully compiled but not all operations are supported by the Edge TPU.\n"
         "Number of operations that will run on Edge TPU: 261\nNumber of operations that will run on CPU: 6\n"
     )
-    assert (said.mapped, said.total, said.rows) == (261, 267, ())
-    assert said.percent == pytest.approx(97.75, abs=0.01)
+    assert (summary.mapped, summary.total, summary.rows) == (261, 267, ())
+    assert summary.percent == pytest.approx(97.75, abs=0.01)
 
 
 def test_a_second_table_is_not_counted_again() -> None:
-    said = parse_log(console(HALF) + log(HALF))
-    assert (said.mapped, said.total) == (3, 6)
-    assert said.rows[1] == Row("SOFTMAX", 1, "Operation version not supported")
+    summary = parse_log(console(HALF) + log(HALF))
+    assert (summary.mapped, summary.total) == (3, 6)
+    assert summary.rows[1] == Row("SOFTMAX", 1, "Operation version not supported")
 
 
-def test_the_last_words_of_a_silent_compiler_are_that() -> None:
-    assert last_words("\n \n") == "it said nothing"
-    assert last_words("Edge TPU Compiler\nsome new kind of trouble\n") == "some new kind of trouble"
+def test_the_failure_reason_is_the_last_line_or_no_output() -> None:
+    assert failure_reason("\n \n") == "no output"
+    assert failure_reason("Edge TPU Compiler\nsome new kind of trouble\n") == "some new kind of trouble"
 
 
 def test_the_command_prints_json_alone(source: Path, compiled: Path, tmp_path: Path, edge_cls: EdgeCls) -> None:

@@ -1,4 +1,4 @@
-"""`edge-cls edgetpu`: what of a model an Edge TPU computes, and compiling it."""
+"""`edge-cls edgetpu`: check a model for the Edge TPU, and compile it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from edge_cls_tools.edgetpu.check import Check
 
 edgetpu = typer.Typer(
-    help="Tell what of a model an Edge TPU would compute, and compile it.", no_args_is_help=True, rich_markup_mode=None
+    help="Check which operators of a model an Edge TPU supports, and compile it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 _Model = Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)]
 
 
 @edgetpu.command("check")
 def check_model(model: _Model, as_json: JsonOption = False) -> None:
-    """Tell which operators of a model map to an Edge TPU, and mend the others. Exit code 1 where one does not map."""
+    """List the operators of a model that do not map to an Edge TPU, with hints. Exit code 1 if there are any."""
     import json
     from dataclasses import asdict
 
@@ -43,17 +45,17 @@ def check_model(model: _Model, as_json: JsonOption = False) -> None:
 
 
 def _show(model: Path, checked: Check) -> None:
-    """Print the operators that do not map, together where the reason is the same, and how many do."""
-    alike: dict[tuple[str, str, str], list[int]] = {}
+    """Print the operators that do not map, grouped by reason, and the number of those that do."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
     for verdict in checked.verdicts:
         for problem in verdict.problems:
-            alike.setdefault((verdict.operator, problem.why, problem.hint), []).append(verdict.index)
-    for (operator, why, hint), places in alike.items():
+            groups.setdefault((verdict.operator, problem.why, problem.hint), []).append(verdict.index)
+    for (operator, why, hint), places in groups.items():
         where = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
         typer.echo(f"{len(places):4} {operator} (operator {where}): {why}; {hint}")
     if checked.compiled:
-        left = len(checked.verdicts) - checked.mapped
-        typer.echo(f"{model} is compiled for the Edge TPU already; {left} operators run on the CPU")
+        on_cpu = len(checked.verdicts) - checked.mapped
+        typer.echo(f"{model} is compiled for the Edge TPU already; {on_cpu} operators run on the CPU")
     else:
         typer.echo(f"{model}: {checked.mapped} of {len(checked.verdicts)} operators map to the Edge TPU")
 
@@ -63,15 +65,17 @@ def compile_for_edge_tpu(
     model: _Model,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", readable=False, help="The folder to write to.", show_default="the model's own"),
+        typer.Option("--out", "-o", readable=False, help="Folder to write to.", show_default="the model's folder"),
     ] = None,
     min_mapped: Annotated[
-        float, typer.Option(min=0, max=100, help="Fail where less than this percentage of the operators maps.")
+        float, typer.Option(min=0, max=100, help="Fail if fewer than this percentage of the operators map.")
     ] = 95.0,
-    timeout_sec: Annotated[int, typer.Option("--timeout_sec", min=1, help="Seconds to give the compiler.")] = 180,
+    timeout_sec: Annotated[
+        int, typer.Option("--timeout_sec", min=1, help="Time limit of the compiler, in seconds.")
+    ] = 180,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile a model with edgetpu_compiler, and put its labels and manifest back into what comes out."""
+    """Compile a model with edgetpu_compiler, and add its labels and manifest to the compiled file."""
     import json
     from dataclasses import asdict
 
@@ -82,12 +86,17 @@ def compile_for_edge_tpu(
     console = Console(stderr=True)
     with console.status("compiling") if console.is_terminal else console:
         compiled = compile_model(model, out or model.parent, min_mapped=min_mapped, timeout_sec=timeout_sec)
-    said = compiled.said
+    summary = compiled.summary
     if as_json:
-        document = {"file": str(compiled.model), "log": str(compiled.log), **asdict(said), "percent": said.percent}
+        document = {
+            "file": str(compiled.model),
+            "log": str(compiled.log),
+            **asdict(summary),
+            "percent": summary.percent,
+        }
         typer.echo(json.dumps(document, indent=2))
         return
     typer.echo(
-        f"{compiled.model}: {said.mapped} of {said.total} operators on the Edge TPU, in {said.subgraphs} parts "
-        f"({compiled.log})"
+        f"{compiled.model}: {summary.mapped} of {summary.total} operators on the Edge TPU, "
+        f"in {summary.subgraphs} subgraphs (log: {compiled.log})"
     )

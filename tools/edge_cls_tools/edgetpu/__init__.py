@@ -1,1 +1,1 @@
-"""The Edge TPU: what would map, and the compiler held to its word."""
+"""The Edge TPU: which operators of a model it supports, and compiling a model for it."""

@@ -1,4 +1,4 @@
-"""What `edgetpu_compiler` says, from its versions 2 to 16: the summary on its console, and the table of operators."""
+"""Parses the output of `edgetpu_compiler`, versions 2 to 16: the console summary and the table of operators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROW = re.compile(r"^(\S+)\s+(\d+)\s+(\S.*?)\s*$")
 
 @dataclass(frozen=True)
 class Row:
-    """How many operators of a kind share a status, in the compiler's own words."""
+    """A row of the table: the number of operators of a kind with the same status, in the compiler's own words."""
 
     operator: str
     count: int
@@ -20,8 +20,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Log:
-    """A compilation: `compiled` where it says so, `subgraphs` that came out, None where it does not say."""
+class LogSummary:
+    """The outcome of a compilation; `subgraphs`, `mapped` and `total` are None if the log does not contain them."""
 
     version: str
     compiled: bool
@@ -32,12 +32,12 @@ class Log:
 
     @property
     def percent(self) -> float | None:
-        """How many of 100 operators are mapped; None where the log does not tell."""
+        """Percentage of mapped operators, None if the log does not contain it."""
         return None if not self.total or self.mapped is None else 100 * self.mapped / self.total
 
 
-def parse_log(text: str) -> Log:
-    """Return what a log says. The first table of operators counts: with `-s` a second one stands in the file."""
+def parse_log(text: str) -> LogSummary:
+    """Return the summary of a log. Only the first table of operators is read: with `-s` the file contains a second."""
     rows = _first_table(text.splitlines())
     on_tpu, on_cpu = (_number(f"Number of operations that will run on {where}", text) for where in ("Edge TPU", "CPU"))
     total = _number("Total number of operations", text)
@@ -47,7 +47,7 @@ def parse_log(text: str) -> Log:
     elif on_tpu is not None and on_cpu is not None:
         total = on_tpu + on_cpu
     version = re.search(r"Edge TPU Compiler version (\S+)", text)
-    return Log(
+    return LogSummary(
         version=version[1] if version else "",
         compiled="Model compiled successfully" in text,
         subgraphs=_number("Number of Edge TPU subgraphs", text),
@@ -57,15 +57,15 @@ def parse_log(text: str) -> Log:
     )
 
 
-def last_words(text: str) -> str:
-    """Return the line that most likely says why a compilation failed: the first of the known kinds, else the last."""
+def failure_reason(text: str) -> str:
+    """Return the most likely reason of a failure: the first line of a known kind, otherwise the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [
+    reasons = [
         line for line in lines if re.match(r"(ERROR|Invalid model|Model not|Internal|Compilation failed:)", line)
     ]
-    # "Invalid model: NAME" is followed by the reason.
-    said = " ".join(telling[:2]) or (lines[-1] if lines else "it said nothing")
-    return said[:300]
+    # The reason follows on the line after "Invalid model: NAME".
+    reason = " ".join(reasons[:2]) or (lines[-1] if lines else "no output")
+    return reason[:300]
 
 
 def _number(message: str, text: str) -> int | None:
@@ -81,5 +81,5 @@ def _first_table(lines: list[str]) -> tuple[Row, ...]:
         if row:
             rows.append(Row(row[1], int(row[2]), row[3]))
         elif rows:
-            break  # blank lines stand between the header and the rows, and end them
+            break  # blank lines separate the header from the rows, and end the table
     return tuple(rows)

@@ -1,8 +1,9 @@
-"""What the Edge TPU can compute: its operators, and the limits of each, as data.
+"""The operators that the Edge TPU supports, and the limits of each, as data.
 
-The operators and limits are those that Google Coral's documentation gives for runtime 14 and compiler 16.0, the latest
-("TensorFlow models on the Edge TPU", supported operations). It gives no versions: those here are the latest of
-TensorFlow 2.5, which that compiler's runtime is built on (`tensorflow/lite/tools/versioning/runtime_version.cc`).
+The operators and limits are taken from Google Coral's documentation of runtime 14 and compiler 16.0, the latest
+("TensorFlow models on the Edge TPU", supported operations). It does not mention operator versions: those here are the
+latest of TensorFlow 2.5, which the runtime of that compiler is built on
+(`tensorflow/lite/tools/versioning/runtime_version.cc`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 
 from edge_cls.tflite.graph import Operator, TensorInfo
 
-SOFTMAX_MOST = 16_000
-"""Elements of a softmax, at most."""
+MAX_SOFTMAX = 16_000
+"""Maximum number of elements of a softmax."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an operator stays on the CPU, and what would change that."""
+    """The reason why an operator stays on the CPU, and a hint how to change that."""
 
     why: str
     hint: str
@@ -31,7 +32,7 @@ Limit = Callable[[Operator], Iterator[Problem]]
 
 @dataclass(frozen=True)
 class Supported:
-    """An operator of the Edge TPU: its latest version, its limits, and which of its inputs must be constants."""
+    """A supported operator: its latest version, its limits, and the indices of inputs that must be constant."""
 
     version: int
     limits: tuple[Limit, ...] = ()
@@ -40,19 +41,19 @@ class Supported:
 
 def _no_activation(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.fusedActivationFunction:
-        yield Problem("it has a fused activation", "put the activation into a layer of its own")
+        yield Problem("it has a fused activation", "move the activation to a separate layer")
 
 
 def _same_dilation(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.dilationWFactor != operator.options.dilationHFactor:
-        yield Problem("its dilation differs between x and y", "use the same dilation both ways")
+        yield Problem("its dilation differs between height and width", "use the same dilation for both")
 
 
 def _plain_dense(operator: Operator) -> Iterator[Problem]:
     if operator.options is not None and operator.options.weightsFormat:
-        yield Problem("its weights are shuffled", "convert with the default format of weights")
+        yield Problem("its weights are in the shuffled format", "convert with the default weights format")
     if operator.outputs[0].size != operator.outputs[0].shape[-1:][0]:
-        yield Problem("its output has more than one dimension", "flatten what goes into the dense layer")
+        yield Problem("its output has more than one dimension", "flatten the input of the dense layer")
 
 
 def _zero_padding_only(operator: Operator) -> Iterator[Problem]:
@@ -60,7 +61,7 @@ def _zero_padding_only(operator: Operator) -> Iterator[Problem]:
     zeros = [one.constant is not None and np.all(one.constant == (one.zero_point & 0xFF)) for one in constants]
     if constants and (len(operator.inputs) != 2 or not all(zeros)):
         yield Problem(
-            "it joins a constant that is no padding with zeros", "use two inputs, the constant of zeros alone"
+            "it concatenates a constant other than zero padding", "use two inputs, of which only zeros are constant"
         )
 
 
@@ -68,7 +69,7 @@ def _not_the_batch(operator: Operator) -> Iterator[Problem]:
     axes = _numbers(operator.inputs[1])
     rank = len(_first(operator).shape)
     if any(axis % rank == 0 for axis in axes) and rank > 3:
-        yield Problem("it reduces the batch", "leave the first axis alone")
+        yield Problem("it reduces the batch axis", "reduce only other axes")
 
 
 def _depth_in_fours(operator: Operator) -> Iterator[Problem]:
@@ -80,13 +81,13 @@ def _depth_in_fours(operator: Operator) -> Iterator[Problem]:
 def _no_batch_padding(operator: Operator) -> Iterator[Problem]:
     paddings = _numbers(operator.inputs[1])
     if len(paddings) >= 8 and any(paddings[:2]):
-        yield Problem("it pads the batch", "pad the other axes alone")
+        yield Problem("it pads the batch axis", "pad only other axes")
 
 
 def _no_batch_axis(operator: Operator) -> Iterator[Problem]:
     axis = operator.options.axis if operator.name == "PACK" else _numbers(operator.inputs[0])[0]
     if len(operator.outputs[0].shape) > 3 and axis % len(operator.outputs[0].shape) == 0:
-        yield Problem("it works along the batch", "use another axis")
+        yield Problem("it operates along the batch axis", "use another axis")
 
 
 def _alpha_by_channel(operator: Operator) -> Iterator[Problem]:
@@ -98,15 +99,15 @@ def _alpha_by_channel(operator: Operator) -> Iterator[Problem]:
 def _small_softmax(operator: Operator) -> Iterator[Problem]:
     tensor = _first(operator)
     if tensor.size != tensor.shape[-1]:
-        yield Problem("its input has more than one dimension", "take the softmax of one vector")
-    elif tensor.size > SOFTMAX_MOST:
-        yield Problem(f"it has {tensor.size} elements", f"use at most {SOFTMAX_MOST} classes")
+        yield Problem("its input has more than one dimension", "apply the softmax to one vector")
+    elif tensor.size > MAX_SOFTMAX:
+        yield Problem(f"its input has {tensor.size} elements", f"use at most {MAX_SOFTMAX} classes")
 
 
 def _plain_slices(operator: Operator) -> Iterator[Problem]:
     masks = operator.options is not None and (operator.options.ellipsisMask or operator.options.newAxisMask)
     if masks or any(stride != 1 for stride in _numbers(operator.inputs[3])):
-        yield Problem("it is no plain slice", "use strides of 1, and neither ellipsis nor new axes")
+        yield Problem("it uses strides, an ellipsis or new axes", "use strides of 1, without ellipsis or new axes")
 
 
 def _first(operator: Operator) -> TensorInfo:
@@ -114,7 +115,7 @@ def _first(operator: Operator) -> TensorInfo:
 
 
 def _numbers(tensor: TensorInfo | None) -> list[int]:
-    """Return the numbers of a constant of int32; none where it is computed, which is a fault of its own."""
+    """Return the values of an int32 constant, or an empty list if it is computed, which is reported separately."""
     if tensor is None or tensor.constant is None or tensor.type != "INT32":
         return []
     return [int(number) for number in np.frombuffer(tensor.constant.tobytes(), "<i4")]
