@@ -1,4 +1,4 @@
-# What a person and CI run alike. Needs python3 (3.11 to 3.13, with venv), make, and a package index.
+# The same commands for people and CI. Needs python3 (3.11 to 3.13, with venv), make, and a package index.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
   clean
 
-demo: $(VENV)/.ready  ## the main job, end to end; everything it makes lies in demo-out/
+demo: $(VENV)/.ready  ## the whole workflow on included images; all files are in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
@@ -20,16 +20,16 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-tensorflow: $(VENV)/.ready  ## the tests that train and convert
+test-tensorflow: $(VENV)/.ready  ## the tests that train and convert models
 	$(BIN)/pytest -m tensorflow
 
-test-slow: $(VENV)/.ready  ## the whole of what the fast tests take a sample of
+test-slow: $(VENV)/.ready  ## the exhaustive versions of tests that the fast tests sample
 	$(BIN)/pytest -m slow
 
-test-bad-input: $(VENV)/.ready  ## hundreds of damaged, hostile and impossible files through every command
+test-bad-input: $(VENV)/.ready  ## hundreds of damaged, malicious and invalid files through every command
 	$(BIN)/pytest -m bad_input
 
-test-systemd: $(VENV)/.ready  ## the service in a container with a real systemd; needs root, says why it skips elsewhere
+test-systemd: $(VENV)/.ready  ## the service in a container with a real systemd; needs root, otherwise skipped with a reason
 	$(BIN)/pytest -m systemd
 
 test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaPipe
@@ -38,20 +38,20 @@ test-mediapipe: $(VENV)/.ready $(VENV)-mediapipe/.ready  ## our models in MediaP
 test-camera: $(VENV)/.ready  ## the real Picamera2 on a virtual camera; needs root, a Debian mirror and ../shared/testbed
 	$(BIN)/pytest tests/lanes/test_camera.py -m camera -s
 
-# MediaPipe's OpenCV and ours cannot be in one environment.
+# MediaPipe's OpenCV and ours cannot be installed in the same environment.
 $(VENV)-mediapipe/.ready:
 	$(PYTHON) -m venv $(VENV)-mediapipe
 	$(VENV)-mediapipe/bin/pip install --quiet 'mediapipe>=1.2'
 	touch $@
 
-test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml admits
+test-lowest:  ## all tests with the lowest version of every dependency that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
 	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
 	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.136' 'jax>=0.7' 'gpiozero>=2.0.1' 'faiss-cpu>=1.9'
 	$(VENV)-lowest/bin/pytest
 
-table: $(VENV)/.ready  ## the table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...
+table: $(VENV)/.ready  ## the accuracy table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...
 	$(BIN)/python tools/benchmarks/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES)) $(OPTIONS)
 
 $(VENV)/.ready: pyproject.toml

@@ -1,4 +1,4 @@
-"""The demonstration does the whole job, and says honestly how well."""
+"""The demonstration runs the whole workflow and reports its figures."""
 
 from __future__ import annotations
 

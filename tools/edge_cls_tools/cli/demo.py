@@ -1,4 +1,4 @@
-"""`edge-cls demo`: the main job, to look at."""
+"""`edge-cls demo`: run the whole workflow on included images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def demo(
-    out: Annotated[Path, typer.Option(readable=False, help="The folder to keep everything in.")] = Path("demo-out"),
+    out: Annotated[Path, typer.Option(readable=False, help="Folder for all files of the demonstration.")] = Path(
+        "demo-out"
+    ),
 ) -> None:
-    """Train, quantise, evaluate, teach and stream, offline, on images that ship inside libraries."""
+    """Train, quantise, evaluate, teach and stream, offline, on images that ship with libraries."""
     import json
     from dataclasses import asdict
 
@@ -28,8 +30,8 @@ def demo(
     typer.echo("handwritten digits (train, quantize, evaluate):")
     typer.echo(f"  accuracy {summary.float_accuracy:.1%} float, {summary.int8_accuracy:.1%} int8")
     typer.echo(f"  agreement {summary.agreement:.1%}, model {summary.model_bytes / 1e6:.2f} MB")
-    typer.echo(f"a camera over photographs, taught {', '.join(summary.taught_classes)} with five frames each:")
-    typer.echo(f"  {summary.stream_accuracy:.1%} of the frames of taught things got the right name")
-    typer.echo(f"  {summary.unknown_rejected:.1%} of the frames of other things were called unknown")
-    typer.echo(f"  {summary.frames} frames, {summary.fps:.0f} a second with the virtual camera")
-    typer.echo(f"look at {out / 'contact-sheet.png'}; all figures are in {out / 'summary.json'}")
+    typer.echo(f"virtual camera over photographs, taught {', '.join(summary.taught_classes)} with five frames each:")
+    typer.echo(f"  accuracy on frames of taught classes {summary.stream_accuracy:.1%}")
+    typer.echo(f"  frames of other objects rejected as unknown {summary.unknown_rejected:.1%}")
+    typer.echo(f"  {summary.frames} frames at {summary.fps:.0f} frames per second")
+    typer.echo(f"see {out / 'contact-sheet.png'} for the frames, {out / 'summary.json'} for all figures")

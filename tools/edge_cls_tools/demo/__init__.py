@@ -1,1 +1,1 @@
-"""The main job, end to end, on drawn pictures."""
+"""The demonstration: the whole workflow, offline, on images that ship with libraries."""

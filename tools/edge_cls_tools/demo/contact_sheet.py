@@ -1,4 +1,4 @@
-"""Many frames with captions on one picture, for a person to look at."""
+"""A contact sheet: many frames with captions in one image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_cls.images.preprocess import Frame
 
 WIDTH, HEIGHT, CAPTION, MARGIN = 184, 138, 20, 4
+"""Size of a frame, height of its caption, and the space between frames, in pixels."""
 _COLORS = {True: (46, 125, 50), False: (198, 40, 40), None: (69, 90, 100)}
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A frame, what to write under it, and whether that is right (green), wrong (red) or neither (grey)."""
+    """A frame and its caption; `right` colours the caption green (True), red (False) or grey (None)."""
 
     frame: Frame
     caption: str
@@ -24,7 +25,7 @@ class Picture:
 
 
 def contact_sheet(pictures: Sequence[Picture], *, columns: int) -> bytes:
-    """Return a PNG file of `pictures`, row by row."""
+    """Return a PNG file that shows `pictures` row by row, `columns` in each row."""
     rows = -(-len(pictures) // columns)
     cell_width, cell_height = WIDTH + MARGIN, HEIGHT + CAPTION + MARGIN
     sheet = Image.new("RGB", (columns * cell_width + MARGIN, rows * cell_height + MARGIN), "white")

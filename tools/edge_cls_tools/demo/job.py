@@ -1,4 +1,4 @@
-"""The demonstration: the main job, end to end and offline, on images that ship inside scikit-learn and scikit-image."""
+"""The demonstration: the whole workflow, offline, on images that ship with scikit-learn and scikit-image."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ from edge_cls_tools.quantization.quantize import quantize
 from edge_cls_tools.training.train import train_classifier
 
 TAUGHT = ("astronaut", "cat", "coffee", "motorcycle")
+"""Photographs that are taught; all others should be classified as unknown."""
 EXAMPLES = 5
+"""Taught frames per class."""
 FRAMES_OF_TAUGHT, FRAMES_OF_UNTAUGHT = 60, 30
+"""Streamed frames of each taught and of each other photograph."""
 DIGIT_SIDE = 64
+"""Side of a digit, in pixels."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the demonstration measured; shares lie in [0, 1].
+    """The figures of the demonstration; accuracies and shares are in [0, 1].
 
-    The first four are of the digits: test accuracy of the float network and of the int8 model, how often they agree,
-    and the size of the model. `stream_accuracy` is the share of frames of taught things that got the right name;
-    `unknown_rejected` the share of frames of other things that were called unknown.
+    The first four are measured on the digits: test accuracy of the float network and of the int8 model, the share of
+    photos with the same prediction, and the size of the model in bytes. `stream_accuracy` is the share of frames of
+    taught photographs with the right label, `unknown_rejected` the share of other frames classified as unknown.
     """
 
     float_accuracy: float
@@ -53,7 +57,7 @@ class Summary:
 
 
 def run_demo(out: Path, display: Progress) -> Summary:
-    """Train, quantise and evaluate on digits; teach four photographs and stream twelve; keep all of it in `out`."""
+    """Train, quantise and evaluate on digits, teach four photographs and stream twelve; keep all files in `out`."""
     task = display.add_task("demo", total=6, note="writing the digits")
     digits = out / "digits"
     write_digits(digits)
@@ -66,18 +70,18 @@ def run_demo(out: Path, display: Progress) -> Summary:
     comparison = made.comparison
     display.update(task, advance=1, note="evaluating the int8 model")
     evaluation = evaluate(model, digits, advance=lambda _: None)
-    display.update(task, advance=1, note="teaching four things")
+    display.update(task, advance=1, note="teaching four classes")
     memory = out / "taught.db"
     memory.unlink(missing_ok=True)
     camera = VirtualCamera()
-    lessons = [(name, moment) for name in TAUGHT for moment in range(EXAMPLES)]
+    taught_frames = [(name, moment) for name in TAUGHT for moment in range(EXAMPLES)]
     with Classifier(memory=memory) as classifier:
-        for name, moment in lessons:
+        for name, moment in taught_frames:
             classifier.teach(name, camera.view(name, moment))
     display.update(task, advance=1, note="streaming")
     results, fps = _stream(camera, memory, display)
     known = [r for r in results if r.name in TAUGHT]
-    strange = [r for r in results if r.name not in TAUGHT]
+    unknown = [r for r in results if r.name not in TAUGHT]
     summary = Summary(
         float_accuracy=comparison.float_accuracy or 0.0,
         int8_accuracy=evaluation.accuracy,
@@ -85,18 +89,18 @@ def run_demo(out: Path, display: Progress) -> Summary:
         model_bytes=model.stat().st_size,
         taught_classes=TAUGHT,
         stream_accuracy=sum(map(_right, known)) / len(known),
-        unknown_rejected=sum(map(_right, strange)) / len(strange),
+        unknown_rejected=sum(map(_right, unknown)) / len(unknown),
         frames=len(results),
         fps=fps,
     )
-    lesson_pictures = [Picture(camera.view(name, moment), f"taught: {name}", None) for name, moment in lessons]
-    write_whole(out / "contact-sheet.png", contact_sheet([*lesson_pictures, *_pictures(camera, results)], columns=10))
+    taught_pictures = [Picture(camera.view(name, moment), f"taught: {name}", None) for name, moment in taught_frames]
+    write_whole(out / "contact-sheet.png", contact_sheet([*taught_pictures, *_pictures(camera, results)], columns=10))
     display.update(task, advance=1, note="")
     return summary
 
 
 def write_digits(folder: Path) -> None:
-    """Write scikit-learn's 1,797 handwritten digits of 8 x 8 pixels as photos of 64 x 64, a folder a digit."""
+    """Write scikit-learn's 1,797 handwritten digits of 8 x 8 pixels as 64 x 64 photos, one folder per digit."""
     digits = load_digits()
     for index, (grey, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         path = folder / str(label) / f"{index:04d}.png"
@@ -106,7 +110,7 @@ def write_digits(folder: Path) -> None:
 
 
 class _Tour:
-    """Unseen views of all photographs, in a shuffled order, each of them once."""
+    """A frame source of views that were not taught: all photographs in shuffled order, each view once."""
 
     live = False
 
@@ -122,7 +126,7 @@ class _Tour:
         self._next = 0
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
-        del into  # each view is drawn anew
+        del into  # each view is a new image
         if self._next == len(self.views):
             return None
         name, moment = self.views[self._next]
@@ -136,7 +140,7 @@ class _Tour:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was said of the view `moment` of photograph `name`."""
+    """The prediction for the view `moment` of the photograph `name`."""
 
     name: str
     moment: int
@@ -144,11 +148,11 @@ class _Seen:
 
 
 def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Sequence[_Seen], float]:
-    """Return what was seen, and how many frames a second the pipeline did, the drawing of the views included."""
+    """Return the predictions, and the frame rate of the pipeline in frames per second, including the drawing."""
     tour = _Tour(camera, time)
     task = display.add_task("frames", total=len(tour.views), note="")
     seen = []
-    # Opened anew: what is recognised comes from the file, as after a reboot.
+    # A new classifier reads the examples from the file, as after a reboot.
     with Classifier(memory=memory) as classifier:
         started = time.monotonic()
         with Pipeline(tour, classifier, clock=time) as pipeline:
@@ -161,17 +165,17 @@ def _stream(camera: VirtualCamera, memory: Path, display: Progress) -> tuple[Seq
 
 
 def _right(seen: _Seen) -> bool:
-    """Whether a taught thing got its name, and another none."""
+    """Whether a taught photograph was classified correctly, and any other one as unknown."""
     if seen.name in TAUGHT:
         return not seen.prediction.unknown and seen.prediction.label == seen.name
     return seen.prediction.unknown
 
 
 def _pictures(camera: VirtualCamera, results: Sequence[_Seen]) -> list[Picture]:
-    """Return five frames of each photograph with what was said of them, mistakes first."""
+    """Return EXAMPLES frames of each photograph with their predictions, wrong ones first."""
     pictures = []
     for name in (*TAUGHT, *(other for other in PHOTOGRAPHS if other not in TAUGHT)):
         for seen in sorted((one for one in results if one.name == name), key=_right)[:EXAMPLES]:
-            said = "unknown" if seen.prediction.unknown else f"{seen.prediction.label} {seen.prediction.score:.0%}"
-            pictures.append(Picture(camera.view(name, seen.moment), f"{name}: {said}", _right(seen)))
+            predicted = "unknown" if seen.prediction.unknown else f"{seen.prediction.label} {seen.prediction.score:.0%}"
+            pictures.append(Picture(camera.view(name, seen.moment), f"{name}: {predicted}", _right(seen)))
     return pictures
