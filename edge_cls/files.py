@@ -1,4 +1,4 @@
-"""Files that are safe to read whole, files that are written whole, and whose they are."""
+"""Files that are safe to read, files and folders that are written completely or not at all, and their owners."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import errno
 import io
 import os
+import shutil
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_cls.errors import OutputError
+from edge_cls.errors import EdgeClsError, OutputError
 
 ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
 """What `zipfile` raises for a member that is damaged, or packed in a way it does not know."""
@@ -57,6 +58,27 @@ def write_whole(path: Path, content: bytes) -> None:
         raise OutputError(
             f"{path} cannot be written ({error.strerror})", hint="free some space, or choose another place"
         ) from error
+
+
+@contextlib.contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `out` that is renamed to `out` at the end, or removed if anything fails.
+
+    Raises OutputError if `out` exists and is not an empty folder, or if it cannot be written.
+    """
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise OutputError(f"{out} already exists", hint="remove it, or choose a new folder")
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(out)
+    except EdgeClsError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error})", hint="check the disk and the permissions") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -267,7 +267,7 @@ def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_p
     ("arguments", "code", "says"),
     [
         (("photos", "photos/out"), 1, "lies inside"),
-        (("photos", "full"), 1, "exists already"),
+        (("photos", "full"), 1, "already exists"),
         (("missing", "out"), 1, "is no folder"),
         (("full", "out"), 1, "holds no usable photo"),
         (("photos", "out", "--test", "0.6", "--validation", "0.5"), 78, "leaves nothing to train on"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.quantization import QuantizedVector
+from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.learning.vectors import Metric, Vector, Vectors
 
 LIMIT = 1024
@@ -142,8 +143,7 @@ class Examples:
 
     def units(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors at `indices`, normalised to length 1, float32 (len(indices), dim); zeros stay zeros."""
-        rows = self.vectors.take(indices).rows()
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
+        return unit_rows(self.vectors.take(indices).rows())
 
     def chunks(self) -> list[NDArray[np.intp]]:
         """Return all indices in pieces of at most _CHUNK, small enough to convert the vectors to float32."""

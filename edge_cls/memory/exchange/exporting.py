@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Literal
 
-from edge_cls.errors import ConfigError, EdgeClsError, OutputError
+from edge_cls.errors import ConfigError, OutputError
+from edge_cls.files import new_folder
 from edge_cls.memory.exchange.folder import write_folder
 from edge_cls.memory.store import Memory
 
@@ -29,19 +28,8 @@ def export(memory: Memory, out: Path, form: Form) -> None:
     """
     if out.exists() or out.is_symlink():
         raise OutputError(f"{out} exists", hint="choose a new name, or remove it")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        if form == "db":
-            memory.backup(out)
-        else:
-            part.mkdir()
-            write_folder(memory.records(), part)
-            part.replace(out)
-    except EdgeClsError:
-        raise  # an error of the memory, not of `out`
-    except OSError as error:
-        raise OutputError(
-            f"{out} cannot be written ({error.strerror})", hint="check the free space and the permissions"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    if form == "db":
+        memory.backup(out)
+    else:
+        with new_folder(out) as folder:
+            write_folder(memory.records(), folder)

@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.progress import Progress
 
 from edge_cls.errors import ConfigError, DatasetError
+from edge_cls.files import new_folder
 from edge_cls_tools.dataset.check.diagnosis import examine_folder, group_photos
 from edge_cls_tools.dataset.check.scan import Examined
-from edge_cls_tools.io.new_folder import new_folder, place
+from edge_cls_tools.io.place import place
 
 Group = list[Examined]
 """Photos that look alike, and so stay together."""

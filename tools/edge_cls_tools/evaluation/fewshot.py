@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
+from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.learning.heads.table import AUTO, HEADS
 from edge_cls.learning.learner import LabeledEmbedding, Learner
@@ -209,11 +210,8 @@ def _majority(data: EmbeddedSet, trial: Trial) -> float:
     taught, queries = (
         np.stack([data.embeddings[photo].dequantize() for _, photo in part]) for part in (trial.taught, trial.queries)
     )
-    taught, queries = (
-        part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in (taught, queries)
-    )
     hits = 0
-    for cosines, (label, _) in zip(queries @ taught.T, trial.queries, strict=True):
+    for cosines, (label, _) in zip(unit_rows(queries) @ unit_rows(taught).T, trial.queries, strict=True):
         nearest = [trial.taught[index][0] for index in np.argsort(-cosines, kind="stable")[:3]]
         hits += max(nearest, key=nearest.count) == label  # on a tie the first, which is the nearest
     return hits / len(trial.queries)

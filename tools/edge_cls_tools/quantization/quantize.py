@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
+from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import ConfigError, DatasetError, ModelError
 from edge_cls.model.file import ModelFile, sha256, write_model
 from edge_cls.model.golden import with_golden
@@ -131,6 +132,6 @@ def _held_out(run: Run, folder: Path, advance: Advance) -> Iterator[Pixels]:
 def _stranger_distance(model: Model, images: Pixels) -> float:
     """Return the median cosine distance between the embeddings of two different images."""
     vectors = np.stack([embedding(model.infer(image)) for image in images])
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(vectors)
     distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
     return float(np.median(distances)) if len(distances) else 0.0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
+from edge_cls.core.unit_vectors import unit_rows
 from edge_cls_tools.backbones.embedding_cache import Embeddings
 
 FOLDS = 5
@@ -48,7 +49,7 @@ def suspected_labels(
     classes, given = np.unique(labels[judged], return_inverse=True)
     if len(classes) < 2:
         return []
-    vectors = _directions(embeddings)[judged]
+    vectors = unit_rows(embeddings)[judged]
     vectors = PCA(min(_DIMENSIONS, *vectors.shape), random_state=0).fit_transform(vectors)
     probability = np.zeros((len(judged), len(classes)))
     for fold in range(FOLDS):
@@ -91,7 +92,7 @@ def outliers(embeddings: Embeddings) -> list[tuple[int, float]]:
     """
     if len(embeddings) <= _NEIGHBOURS:
         return []
-    vectors = _directions(embeddings)
+    vectors = unit_rows(embeddings)
     distance = np.empty(len(vectors))
     for start in range(0, len(vectors), _BLOCK):
         cosine = vectors[start : start + _BLOCK] @ vectors.T
@@ -101,8 +102,3 @@ def outliers(embeddings: Embeddings) -> list[tuple[int, float]]:
     limit = median + _FAR * 1.4826 * np.median(np.abs(distance - median))
     far = np.flatnonzero(distance > max(limit, 1e-3))
     return [(int(i), float(distance[i])) for i in far[np.argsort(-distance[far])]]
-
-
-def _directions(embeddings: Embeddings) -> Embeddings:
-    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings / np.maximum(length, 1e-9), np.float32)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_cls.errors import DatasetError, DownloadError
-from edge_cls_tools.io.new_folder import new_folder
+from edge_cls.files import new_folder
 
 _MAX_BYTES = 1_000_000_000
 """More than any of the sets unpacks to: a bomb stops here."""

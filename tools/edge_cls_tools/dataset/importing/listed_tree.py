@@ -10,9 +10,9 @@ from pathlib import Path
 
 from edge_cls.core.labels import check_label, parse_labels
 from edge_cls.errors import DatasetError
-from edge_cls.files import open_regular
+from edge_cls.files import new_folder, open_regular
 from edge_cls.images.reading import SUFFIXES
-from edge_cls_tools.io.new_folder import new_folder, place
+from edge_cls_tools.io.place import place
 
 LISTS = ("labels.csv", "val_annotations.txt", "LOC_val_solution.csv", "places365_val.txt", "val.txt")
 """The names that such lists have: ours, Tiny ImageNet's, Kaggle's for ImageNet, Places365's, and Caffe's."""

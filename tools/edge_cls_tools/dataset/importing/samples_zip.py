@@ -12,9 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from edge_cls.core.labels import check_label
 from edge_cls.errors import DatasetError
-from edge_cls.files import open_regular
+from edge_cls.files import new_folder, open_regular
 from edge_cls.images.reading import SUFFIXES
-from edge_cls_tools.io.new_folder import new_folder
 
 MAX_FILES = 200_000
 MAX_FILE, MAX_ALL = 100_000_000, 10_000_000_000
