@@ -1,13 +1,14 @@
-"""The `edge-cls` command. Each command has a file of its own here; the workstation's join by entry point."""
+"""The `edge-cls` command. Each subcommand has its own file; the workstation's commands join by entry points."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,38 +20,70 @@ from edge_cls.cli.export_labels import export_labels
 from edge_cls.cli.import_model import import_model
 from edge_cls.cli.inspect import inspect
 from edge_cls.cli.memory import memory
+from edge_cls.cli.plain_help import PlainGroup, use_plain_help
+from edge_cls.cli.reported_errors import errors_reported
 from edge_cls.cli.run import run
 from edge_cls.cli.service import service
 from edge_cls.cli.teach import teach
-from edge_cls.errors import EdgeClsError, MissingDependency, one_line
+from edge_cls.cli.verbosity import verbosity
 from edge_cls.version import __version__
 
-_EXTRA_OF = dict.fromkeys(
-    ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
-) | {"skimage": "demo"}
+SECTIONS = {
+    "On the workstation": (
+        "demo", "dataset", "train", "quantize", "evaluate", "models", "fewshot", "distill", "import-model", "edgetpu",
+    ),
+    "On the device": ("classify", "teach", "run", "config", "service"),
+    "What was taught": ("memory",),
+    "Maintenance": ("doctor", "inspect", "export-labels", "bench"),
+}  # fmt: skip
+"""The commands in the order in which a newcomer needs them. A command that is not listed is shown below "More"."""
+_SECTION_OF = {name: title for title, names in SECTIONS.items() for name in names}
+
+_HELP = """
+Train, quantise and run image classifiers on small cameras, and teach them new
+classes on the device.
+
+Example:
+  edge-cls demo
+  edge-cls teach mug mug1.jpg mug2.jpg mug3.jpg --memory taught.db
+  edge-cls run --source picamera2 --memory taught.db
+"""
+
+
+class _Main(PlainGroup):
+    """Lists the commands in the order of their sections; Typer lists all groups behind all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        order = {name: number for number, name in enumerate(_SECTION_OF)}
+        return sorted(super().list_commands(ctx), key=lambda name: order.get(name, len(order)))
 
 
 def build_app() -> typer.Typer:
-    """Return the command with all its subcommands. Only their signatures are loaded, not what they need."""
+    """Return the command with all its subcommands. Only their signatures are loaded, not the libraries they use."""
     app = typer.Typer(
         name="edge-cls",
-        help="Train, quantise and run image classifiers on small cameras, and teach them new classes.",
+        cls=_Main,
+        help=_HELP,
         no_args_is_help=True,
-        add_completion=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     app.callback()(_options)
-    for command in (classify, teach, run, import_model, inspect, export_labels, doctor, bench):
-        app.command()(command)
-    for name, group in {"config": config, "memory": memory, "service": service}.items():
-        app.add_typer(group, name=name)
+    commands: dict[str, Callable[..., Any] | typer.Typer] = {
+        "classify": classify, "teach": teach, "run": run, "config": config, "service": service, "memory": memory,
+        "import-model": import_model, "inspect": inspect, "export-labels": export_labels, "doctor": doctor,
+        "bench": bench,
+    }  # fmt: skip
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
-        command = entry.load()
+        commands[entry.name] = entry.load()
+    for name, command in commands.items():
+        section = _SECTION_OF.get(name, "More")
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=entry.name)
+            app.add_typer(command, name=name, rich_help_panel=section)
         else:
-            app.command(entry.name)(command)
+            app.command(name, rich_help_panel=section)(command)
+    use_plain_help(app)
     return app
 
 
@@ -61,60 +94,27 @@ def _show_version(wanted: bool) -> None:
 
 
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback has done the work
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the debug log and the messages of native libraries, too.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show results and errors only: no notes, no progress.")
     ] = False,
 ) -> None:
-    """Train, quantise and run image classifiers on small cameras, and teach them new classes."""
+    context.with_resource(verbosity(verbose=verbose, quiet=quiet))
 
 
 def main() -> None:
-    """Run the command line. An error that a person can mend is one line on stderr, and the exit code of its class."""
+    """Run the command line. An error that a person can correct is one line on stderr and the exit code of its class."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # whoever started it has closed it
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it is for as long as the process lives
+        if getattr(sys, name) is None:  # the parent process has closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name that is no UTF-8 is printed escaped, as JSON escapes it too.
+        # A file name that is not valid UTF-8 is printed escaped, as JSON escapes it too.
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        try:
-            build_app()(prog_name="edge-cls")
-        except ModuleNotFoundError as error:
-            raise _missing(error) from error
-        finally:
-            # Here, where a failure can still be told, and not at the interpreter's end.
-            sys.stdout.flush()
-    except EdgeClsError as error:
-        _complain(str(error))
-        sys.exit(error.exit_code)
-    except MemoryError:
-        _complain("there is not enough memory for this; close other programs, or give smaller files")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        # Typer says the same where it is already at work: it is what a shell expects of a program that Ctrl-C ended.
-        sys.exit(130)
-    except OSError as error:
-        # What could not be written is dropped: otherwise Python would try, and complain, again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if not isinstance(error, BrokenPipeError):  # whoever read our output has had enough, as `head` does
-            # Disks fill up and folders lose their rights anywhere: that is the world's fault, not a bug to be traced.
-            message = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or str(error)
-            _complain(f"{one_line(message)}; check the disk, and the rights of the file")
-        sys.exit(1)
-
-
-def _complain(message: str) -> None:
-    # Inside, because hardly any run has an error.
-    from edge_cls.systemd.logs import error_prefix
-
-    typer.echo(f"{error_prefix(os.environ)}error: {message}", err=True)
-
-
-def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundError:
-    module = (error.name or "").partition(".")[0]
-    if module not in _EXTRA_OF:
-        return error
-    return MissingDependency(
-        f"this command needs {module}, which is not installed",
-        hint=f"run: pip install 'edge-cls[{_EXTRA_OF[module]}]'",
-    )
+    with errors_reported():
+        build_app()(prog_name="edge-cls")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_cls.cli.options import JsonOption, MemoryIfAnyOption
+from edge_cls.cli.options import JsonOption, LabelsOption, MemoryIfAnyOption, ModelArgument, ThreadsOption
 
 if TYPE_CHECKING:
     from edge_cls.bench.footprint import Footprint
@@ -16,32 +16,33 @@ if TYPE_CHECKING:
 
 
 def bench(
-    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    model: ModelArgument,
     source: Annotated[
         str | None,
         typer.Option(
+            metavar="SOURCE",
             help="A video, photos or a camera, read before the measurement starts.",
             show_default="synthetic, 640 x 480",
         ),
     ] = None,
     memory: MemoryIfAnyOption = None,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="Teach this many synthetic examples to a temporary memory.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Teach N synthetic examples to a temporary memory.", show_default="none"),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="Labels file, if the model contains no labels.", show_default=False),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Number of interpreter threads.", show_default=False)
-    ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Number of frames to measure.")] = 500,
+    labels: LabelsOption = None,
+    threads: ThreadsOption = None,
+    frames: Annotated[int, typer.Option(metavar="N", min=1, help="Number of frames to measure.")] = 500,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the pipeline of 'edge-cls run' stage by stage, and compare it with the interpreter alone.
+    """Measure speed and memory of 'edge-cls run' on this machine.
 
-    Frames are read from RAM as fast as the pipeline takes them; latency is measured at half that frame rate. Start-up
-    time and peak memory (RSS) are measured on 'edge-cls run' in a separate process.
+    The pipeline is timed stage by stage and compared with the interpreter alone. Frames are read from RAM as fast as
+    the pipeline takes them; latency is measured at half that frame rate. Start-up time and peak memory (RSS) are
+    measured on 'edge-cls run' in a separate process.
+
+    Example:
+      edge-cls bench model.tflite --frames 200
     """
     import tempfile
     import time

@@ -1,4 +1,4 @@
-"""`edge-cls classify`: what photos show."""
+"""`edge-cls classify`: photos to labels, with the classes of a model."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import JsonOption, LabelsOption, ModelArgument, PhotosArgument
 
 
 def classify(
-    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(readable=False, help="The photos.", show_default=False)],
-    labels: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, max=100, help="How many classes to show.")] = 5,
+    model: ModelArgument,
+    images: PhotosArgument,
+    labels: LabelsOption = None,
+    top: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Number of classes to show.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what photos show, with a model's own classes."""
+    """Classify photos with the classes of a model.
+
+    Example:
+      edge-cls classify model.tflite photo1.jpg photo2.jpg --top 3
+    """
     import json
 
     from edge_cls.classifier import Classifier, Prediction
     from edge_cls.errors import ImageError, ModelError, one_line
     from edge_cls.images.reading import read_image
 
-    answers: list[tuple[Path, Prediction]] = []
+    classified: list[tuple[Path, Prediction]] = []
     failed = False
     with quiet_native_libraries(), Classifier(model, labels=labels) as classifier:
         if not classifier.model.classifies:
@@ -38,9 +39,9 @@ def classify(
             )
         for image in images:
             try:
-                answers.append((image, classifier.classify(read_image(image))))
+                classified.append((image, classifier.classify(read_image(image))))
             except ImageError as error:
-                # One bad photo does not cost the others their answer.
+                # The other photos are still classified.
                 typer.echo(f"error: {error}", err=True)
                 failed = True
     if as_json:
@@ -52,11 +53,11 @@ def classify(
                 ],
                 "unknown": prediction.unknown,
             }
-            for image, prediction in answers
+            for image, prediction in classified
         ]
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        for image, prediction in answers:
+        for image, prediction in classified:
             typer.echo(f"{one_line(str(image))}{'  unknown, nearest:' if prediction.unknown else ''}")
             for one in prediction.predictions[:top]:
                 typer.echo(f"  {one.score:6.1%}  {one_line(one.label)}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.options import JsonOption
+from edge_cls.cli.verbosity import note
 
 config = typer.Typer(
     help="Write, check and show the configuration of a device.", no_args_is_help=True, rich_markup_mode=None
@@ -16,6 +17,7 @@ config = typer.Typer(
 _File = Annotated[
     Path | None,
     typer.Argument(
+        metavar="FILE",
         readable=False,
         envvar="EDGE_CLS_CONFIG",
         help="The configuration, a TOML file.",
@@ -27,9 +29,13 @@ _File = Annotated[
 @config.command()
 def init(
     file: _File = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file where there is one.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Write an example in which every setting is explained, and none is set."""
+    """Write an example that explains every setting and sets none.
+
+    Example:
+      edge-cls config init config.toml
+    """
     from edge_cls.config import DEFAULT_FILE, example
     from edge_cls.errors import OutputError, one_line
     from edge_cls.files import write_whole
@@ -49,7 +55,13 @@ def init(
 
 @config.command()
 def check(file: _File = None) -> None:
-    """Check the file and what it names. Each fault is a line; exits with 78 where there is any."""
+    """Check a configuration and the files, devices and users it names.
+
+    Each problem is one line on standard output. Exit code 78 if there is any.
+
+    Example:
+      edge-cls config check config.toml
+    """
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
@@ -64,21 +76,27 @@ def check(file: _File = None) -> None:
         if not error.problems:
             raise
         problems = list(error.problems)
-        typer.echo("mend these first; then what is named is looked for:", err=True)
+        note("correct these first; then the files and devices that it names are checked:")
     else:
         problems = list(map(str, missing(loaded)))
         for warning in warnings(loaded, path, shown=own_folders()):
-            typer.echo(f"warning: {warning}", err=True)
+            note(f"warning: {warning}")
     for problem in problems:
         typer.echo(problem)
     if problems:
         raise typer.Exit(ConfigError.exit_code)
-    typer.echo(f"{one_line(str(path))} is sound")
+    typer.echo(f"{one_line(str(path))}: no problems found")
 
 
 @config.command()
 def show(file: _File = None, as_json: JsonOption = False) -> None:
-    """Show all settings in force, and where each comes from. Of URLs with passwords the host is shown alone."""
+    """Show every setting in force and its origin.
+
+    A setting comes from the file, the environment or the defaults. Of a URL with a password only the host is shown.
+
+    Example:
+      edge-cls config show config.toml
+    """
     import json
     import os
 

@@ -1,4 +1,4 @@
-"""`edge-cls doctor`: is this device in order, and if not, which command mends it."""
+"""`edge-cls doctor`: is this device in order, and if not, which command fixes it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ _COLORS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 def doctor(
     config: ConfigOption = None,
     model: Annotated[
-        Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the configuration's")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="The .tflite model.", show_default="the configuration's"),
     ] = None,
     memory: MemoryIfAnyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look this device over: what is OK, what may become a trouble, what has to be mended, and how. Changes nothing."""
+    """Check this device and suggest fixes.
+
+    Each check is OK, WARN or FAIL. Nothing is changed. Exit code 1 if a check fails.
+
+    Example:
+      edge-cls doctor --config config.toml
+    """
     from edge_cls.doctor.machine import this_machine
     from edge_cls.doctor.scan import examine
 
@@ -43,7 +50,7 @@ def doctor(
 
 
 def _print(check: Check) -> None:
-    """Print what was found, and below it, on a line of its own that can be copied, what mends it."""
+    """Print the finding, and on a separate line, so that it can be copied, the command that fixes it."""
     from edge_cls.errors import one_line
 
     level = typer.style(f"{check.level:4}", fg=_COLORS[check.level], bold=check.level != "OK")

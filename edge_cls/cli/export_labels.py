@@ -1,4 +1,4 @@
-"""`edge-cls export-labels`: the labels inside a model, for programs that want them beside it."""
+"""`edge-cls export-labels`: the labels inside a model, for programs that need them in a file of their own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.options import ModelArgument
+
 
 def export_labels(
-    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    model: ModelArgument,
     indexed: Annotated[bool, typer.Option("--indexed", help="Write '0 label' instead of 'label'.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", readable=False, help="The file to write.", show_default="standard output"),
+        typer.Option(
+            "--out", "-o", metavar="FILE", readable=False, help="The file to write.", show_default="standard output"
+        ),
     ] = None,
 ) -> None:
-    """Write the labels inside a model, one a line."""
+    """Write the labels inside a model, one per line.
+
+    Example:
+      edge-cls export-labels model.tflite -o labels.txt
+    """
     from edge_cls.core.labels import format_labels
     from edge_cls.errors import ModelError
     from edge_cls.files import write_whole

@@ -1,4 +1,4 @@
-"""`edge-cls import-model`: a model of somebody else becomes one of ours."""
+"""`edge-cls import-model`: a model of another tool becomes one that edge-cls runs without further options."""
 
 from __future__ import annotations
 
@@ -8,42 +8,61 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import JsonOption, LabelsOption
 
 
 def import_model(
     source: Annotated[
         Path,
         typer.Argument(
+            metavar="SOURCE",
             readable=False,
-            help="A Teachable Machine ZIP, a Lobe folder (or what either unpacks to), or a .tflite file.",
+            help="A Teachable Machine ZIP or a Lobe folder, packed or unpacked, or a .tflite file.",
             show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="The .tflite file to write.", show_default=False)
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", readable=False, help="The .tflite file to write.", show_default=False
+        ),
     ],
-    labels: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="The labels file, where the model brings none.", show_default=False),
-    ] = None,
+    labels: LabelsOption = None,
     embedding: Annotated[
-        str, typer.Option(help="Make it teachable: auto (the pooled features), or the name of a tensor.")
+        str,
+        typer.Option(
+            metavar="TENSOR",
+            help="Make it teachable: auto for the pooled features, the name of a tensor, or none.",
+        ),
     ] = "none",
     mean: Annotated[
-        float | None, typer.Option(help="What is taken from a pixel's byte (0 to 255).", show_default=False)
+        float | None,
+        typer.Option(
+            metavar="NUMBER", help="Mean to subtract from each pixel value (0-255).", show_default="the model's own"
+        ),
     ] = None,
-    std: Annotated[float | None, typer.Option(help="What it is then divided by.", show_default=False)] = None,
+    std: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER", help="Standard deviation to divide the result by.", show_default="the model's own"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Turn another tool's model into one of ours: labels, colours and their scale are in the file from then on."""
+    """Import a model of another tool, such as Teachable Machine.
+
+    The written file contains the labels, the order of the colours and the scale of the pixels.
+
+    Example:
+      edge-cls import-model converted_tflite.zip -o model.tflite
+    """
     import json
 
     from edge_cls.errors import ConfigError
     from edge_cls.model.importing.importer import import_model as convert
 
     if (mean is None) != (std is None) or std == 0:
-        raise ConfigError("--mean and --std make sense together alone", hint="give both, and a std that is not 0")
+        raise ConfigError("--mean and --std must be given together", hint="give both, and a std that is not 0")
     with quiet_native_libraries():
         imported = convert(source, out, labels=labels, embedding=embedding, mean=mean, std=std)
     contract = imported.preprocessing
@@ -69,4 +88,4 @@ def import_model(
     typer.echo(f"  classes    {len(imported.file.labels)}{f' ({labels_shown})' if labels_shown else ''}")
     typer.echo(f"  embedding  {f'{imported.embedding} numbers' if imported.embedding else 'none'}")
     if imported.edge_tpu:
-        typer.echo("  runs on an Edge TPU alone")
+        typer.echo("  runs only on an Edge TPU")

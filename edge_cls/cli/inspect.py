@@ -1,14 +1,13 @@
-"""`edge-cls inspect`: what a model file says of itself, and whether it holds."""
+"""`edge-cls inspect`: the contents of a model file, checked against its golden frames."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,10 +20,17 @@ _LONGEST = 1000
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    model: ModelArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is in any .tflite model, and replay the golden frames of one of ours."""
+    """Show the contents of a .tflite model; replay golden frames.
+
+    Any .tflite file can be shown. Golden frames are in the models that edge-cls writes: exit code 1 if one of them has
+    another result here than on the machine that wrote the model.
+
+    Example:
+      edge-cls inspect model.tflite
+    """
     import json
 
     from edge_cls.errors import ModelError

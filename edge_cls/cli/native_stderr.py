@@ -1,4 +1,4 @@
-"""What native libraries write to stderr behind Python's back."""
+"""Messages that native libraries write to stderr without Python."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ import os
 import sys
 from collections.abc import Iterator
 
+from edge_cls.cli.verbosity import is_verbose
+
 
 @contextlib.contextmanager
 def quiet_native_libraries() -> Iterator[None]:
-    """Show only what Python writes to stderr: TensorFlow and LiteRT greet everyone with lines that look like errors.
+    """Show only the lines that Python writes to stderr: TensorFlow and LiteRT start with lines that look like errors.
 
-    EDGE_CLS_DEBUG=1 shows them, and so does the journal: nothing else tells what libcamera says of a camera that is not
-    found, nor where the process was when the watchdog aborted it.
+    --verbose and EDGE_CLS_DEBUG=1 show the native lines. In the journal they are always shown: only they say why
+    libcamera did not find a camera, and where the process was when the watchdog aborted it.
     """
     from edge_cls.systemd.logs import is_journal
 
-    if os.environ.get("EDGE_CLS_DEBUG") or is_journal(os.environ):
+    if is_verbose() or is_journal(os.environ):
         yield
         return
     original, python_stderr = os.dup(2), sys.stderr
     try:
         ours = python_stderr.fileno() == 2
-    except OSError:  # stderr was replaced by something that is no file, as tests do
+    except OSError:  # stderr was replaced by an object that is not a file, as tests do
         ours = False
     python_stderr.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)

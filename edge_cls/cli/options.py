@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""The options and arguments that several commands share: one definition each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,120 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.learning.heads.names import HEAD_NAMES
+
+CLASSES = ("both", "model", "memory")
+"""Values of --classes."""
+DELEGATES = ("none", "auto", "edgetpu", "edgetpu:usb", "edgetpu:pci", "edgetpu:usb:0")
+"""Values of --delegate to complete; any number of a device may follow."""
+
+
+def _complete_head(incomplete: str) -> list[str]:
+    return [name for name in HEAD_NAMES if name.startswith(incomplete)]
+
+
+def _complete_classes(incomplete: str) -> list[str]:
+    return [name for name in CLASSES if name.startswith(incomplete)]
+
+
+def _complete_delegate(incomplete: str) -> list[str]:
+    return [name for name in DELEGATES if name.startswith(incomplete)]
+
+
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", readable=False, help="The .tflite model.", show_default=False)
+]
+PhotosArgument = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO", readable=False, help="The photos.", show_default=False)
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="FILE",
+        readable=False,
+        help="The .tflite model; it needs an embedding to be taught.",
+        show_default="the built-in backbone",
+    ),
+]
 _MEMORY = typer.Option(
-    "--memory", readable=False, envvar="EDGE_CLS_MEMORY", help="The file of taught examples.", show_default=False
+    "--memory",
+    metavar="FILE",
+    readable=False,
+    envvar="EDGE_CLS_MEMORY",
+    help="The file of taught examples.",
+    show_default=False,
 )
 MemoryOption = Annotated[Path, _MEMORY]
 MemoryIfAnyOption = Annotated[Path | None, _MEMORY]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        readable=False,
+        help="Labels file, if the model contains no labels.",
+        show_default=False,
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=64,
+        help="Threads of the interpreter.",
+        show_default="chosen by the interpreter",
+    ),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help=f"How taught classes are recognised: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
+        show_default="auto",
+        autocompletion=_complete_head,
+    ),
+]
+FalseAcceptOption = Annotated[
+    float | None,
+    typer.Option(
+        "--false-accept",
+        metavar="RATE",
+        min=0.001,
+        max=0.5,
+        help="Accepted rate of unknown objects classified as a taught class.",
+        show_default="0.05",
+    ),
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        metavar="WHOSE",
+        help="Classes to report: those of the model, of the memory, or both.",
+        show_default="both",
+        autocompletion=_complete_classes,
+    ),
+]
+DelegateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delegate",
+        metavar="NAME",
+        help="Accelerator: none, auto, edgetpu, or one of several Edge TPUs, such as edgetpu:usb:0.",
+        show_default="none",
+        autocompletion=_complete_delegate,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
+        metavar="FILE",
         readable=False,
         envvar="EDGE_CLS_CONFIG",
         help="The configuration, a TOML file.",

@@ -1,4 +1,4 @@
-"""`edge-cls run`: a stream of frames to labels, events and lessons."""
+"""`edge-cls run`: a stream of frames to labels, events and taught examples."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_cls.cli.memory.opened import warn_of_recovery
-from edge_cls.cli.options import ConfigOption, MemoryIfAnyOption
+from edge_cls.cli.options import (
+    ClassesOption,
+    ConfigOption,
+    DelegateOption,
+    FalseAcceptOption,
+    HeadOption,
+    LabelsOption,
+    MemoryIfAnyOption,
+    ModelOption,
+    ThreadsOption,
+)
+from edge_cls.cli.verbosity import note, set_up_log
 
 if TYPE_CHECKING:
     from edge_cls.app.application import Application
@@ -23,59 +33,45 @@ def run(
     source: Annotated[
         str | None,
         typer.Option(
-            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or pattern of images, demo.",
-            show_default=False,
+            metavar="SOURCE",
+            help="picamera2, v4l2:0, rtsp://..., http://..., a video, an image, a folder or a pattern of images, or "
+            "demo.",
+            show_default="the configuration's",
         ),
     ] = None,
     config: ConfigOption = None,
-    model: Annotated[
-        Path | None, typer.Option(readable=False, help="The .tflite model.", show_default="the built-in backbone")
-    ] = None,
+    model: ModelOption = None,
     memory: MemoryIfAnyOption = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="The labels file of a model that has none inside.", show_default=False),
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Whose classes count: model, memory or both.", show_default="both")
-    ] = None,
-    head: Annotated[
-        str | None,
-        typer.Option(
-            help="How taught classes are told apart: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan or "
-            "knn-regression.",
-            show_default="auto",
-        ),
-    ] = None,
-    false_accept: Annotated[
-        float | None,
-        typer.Option(
-            min=0.001, max=0.5, help="Which share of strangers may be taken for a taught class.", show_default="0.05"
-        ),
-    ] = None,
-    delegate: Annotated[
-        str | None, typer.Option(help="none, auto, edgetpu or edgetpu:usb:0.", show_default="none")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Threads of the interpreter.", show_default=False)
-    ] = None,
+    labels: LabelsOption = None,
+    classes: ClassesOption = None,
+    head: HeadOption = None,
+    false_accept: FalseAcceptOption = None,
+    delegate: DelegateOption = None,
+    threads: ThreadsOption = None,
     max_fps: Annotated[
-        float | None, typer.Option(min=0.1, help="At most so many frames a second.", show_default=False)
+        float | None,
+        typer.Option(metavar="FPS", min=0.1, help="Maximum frame rate.", show_default="as fast as possible"),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only JSON, one object per frame, or per command of a button or key.")
     ] = False,
     events: Annotated[
-        bool, typer.Option("--events", help="Print what changes, not each frame: stable states, and the camera.")
+        bool,
+        typer.Option("--events", help="Print changes of the stable state and of the camera instead of every frame."),
     ] = False,
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many frames.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="Stop after N frames.", show_default="never")
     ] = None,
 ) -> None:
-    """Classify a stream of frames, until it ends or Ctrl-C. In a terminal a camera is shown live.
+    """Classify the frames of a camera, a video or photos.
 
-    Without --source, the settings are those of --config, or of /etc/edge-cls/config.toml. A camera that fails is opened
-    again, for ever. SIGHUP reads the configuration again.
+    It runs until the source ends or Ctrl-C is pressed. In a terminal, a camera has a live view. Without --source the
+    settings come from --config, or from /etc/edge-cls/config.toml. A camera that fails is reopened until it works.
+    SIGHUP reloads the configuration.
+
+    Example:
+      edge-cls run --source picamera2 --memory taught.db
+      edge-cls run --source video.mp4 --model model.tflite --json
     """
     import time
 
@@ -85,7 +81,6 @@ def run(
     from edge_cls.app.application import Application
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.systemd import logs
     from edge_cls.systemd.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
@@ -105,7 +100,7 @@ def run(
         "limits": {"max_fps": max_fps},
     }
     with quiet_native_libraries():
-        logs.set_up(os.environ)
+        set_up_log()
         application = Application(
             lambda: load(file, environ=os.environ, given=given),
             open_output=lambda live: choose_output(live=live, as_json=as_json, events=events, quiet=file is not None),
@@ -146,7 +141,7 @@ def _introduce(application: Application) -> None:
     if classifier.memory is not None:
         warn_of_recovery(classifier.memory)
     if not classifier.model.labels and not classifier.taught():
-        typer.echo("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'", err=True)
+        note("no class is known yet, every frame will be unknown; teach some with 'edge-cls teach'")
 
 
 @contextlib.contextmanager

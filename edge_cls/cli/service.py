@@ -1,4 +1,4 @@
-"""`edge-cls service`: the appliance as a service of systemd."""
+"""`edge-cls service`: edge-cls as a service of systemd."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.options import JsonOption
+from edge_cls.cli.verbosity import note
 
-service = typer.Typer(help="Run the appliance as a service of systemd.", no_args_is_help=True, rich_markup_mode=None)
+service = typer.Typer(
+    help="Run edge-cls as a service of systemd, from every boot on.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @service.command()
 def install(
     now: Annotated[bool, typer.Option("--now", help="Start it at once.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the unit.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the unit file.")] = False,
 ) -> None:
-    """Install the service, to be started at every boot. What it lacks is made: a user, a configuration."""
+    """Install the service, which starts at every boot.
+
+    Its user and an example of a configuration are created if they are missing.
+
+    Example:
+      sudo edge-cls service install --now
+    """
     import grp
 
     from edge_cls.config import example
@@ -39,22 +48,36 @@ def install(
 @service.command()
 def uninstall(
     purge: Annotated[
-        bool, typer.Option("--purge", help="Remove configuration, user, and all that was taught, as well.")
+        bool, typer.Option("--purge", help="Also remove the configuration, the user and the taught examples.")
     ] = False,
 ) -> None:
-    """Stop the service and remove it. Its configuration and its state stay."""
+    """Stop and remove the service; its configuration and state stay.
+
+    Example:
+      sudo edge-cls service uninstall
+    """
     from edge_cls.systemd import installation
 
     _require_root("uninstall --purge" if purge else "uninstall")
     left = installation.uninstall(purge=purge)
-    typer.echo("removed, with all it had" if purge else "removed; /etc/edge-cls and /var/lib/edge-cls are still there")
+    typer.echo(
+        "removed, with its configuration, its user and its state"
+        if purge
+        else "removed; /etc/edge-cls and /var/lib/edge-cls are still there"
+    )
     for folder in left:
-        typer.echo(f"{folder}, which a link led to, is still there", err=True)
+        note(f"{folder}, the target of a link, is still there")
 
 
 @service.command()
 def status(as_json: JsonOption = False) -> None:
-    """Tell how the service is. Exits with 0 where it works, and with 3 where it does not."""
+    """Show whether the service runs.
+
+    Exit code 0 if it does, and 3 if it does not.
+
+    Example:
+      edge-cls service status
+    """
     import dataclasses
     import json
 
@@ -79,10 +102,14 @@ def status(as_json: JsonOption = False) -> None:
 
 @service.command()
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on, until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to show.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="Number of lines to show.")] = 100,
 ) -> None:
-    """Show the log of the service."""
+    """Show the log of the service.
+
+    Example:
+      edge-cls service logs --follow
+    """
     from edge_cls.systemd import installation
 
     installation.require_systemd()
@@ -90,7 +117,7 @@ def logs(
 
 
 def _require_root(words: str) -> None:
-    """Raise ServiceError with the line to type, where this is not root or there is no systemd."""
+    """Raise ServiceError with the line to type if this is not root or there is no systemd."""
     import os
 
     from edge_cls.errors import ServiceError

@@ -11,17 +11,21 @@ from typing import TextIO
 from edge_cls.errors import one_line
 
 
-def set_up(environ: Mapping[str, str]) -> None:
+def set_up(environ: Mapping[str, str], *, level: int | None = None) -> None:
     """Log this process to stderr: our messages from WARNING on, or from INFO on if stderr is the journal.
 
-    EDGE_CLS_DEBUG=1 in `environ` adds our DEBUG messages. Libraries log from WARNING on.
+    EDGE_CLS_DEBUG=1 in `environ` adds our DEBUG messages; `level`, if given, overrides all of this. Libraries log from
+    WARNING on.
     """
     journal = is_journal(environ)
     handler = _Stderr()
     handler.setFormatter(_JournalLines() if journal else _TerminalLine())
-    level = logging.INFO if journal else logging.WARNING
+    if level is None and environ.get("EDGE_CLS_DEBUG") == "1":
+        level = logging.DEBUG
+    elif level is None:
+        level = logging.INFO if journal else logging.WARNING
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("edge_cls").setLevel(logging.DEBUG if environ.get("EDGE_CLS_DEBUG") == "1" else level)
+    logging.getLogger("edge_cls").setLevel(level)
 
 
 def is_journal(environ: Mapping[str, str]) -> bool:

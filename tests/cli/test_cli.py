@@ -213,4 +213,4 @@ def test_an_imported_model_is_told_and_classifies_without_more_words(edge_cls: E
 def test_half_a_normalisation_is_a_bad_setting(edge_cls: EdgeCls, options: list[str]) -> None:
     done = edge_cls("import-model", "mean.tflite", "-o", "half.tflite", *options)
     assert done.returncode == 78
-    assert done.stderr.startswith("error: --mean and --std make sense together alone; ")
+    assert done.stderr.startswith("error: --mean and --std must be given together; ")

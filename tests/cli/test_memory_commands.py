@@ -84,7 +84,7 @@ def test_each_change_says_what_it_did_and_can_be_undone(
     assert listed(edge_cls) == after
     assert good(edge_cls("memory", "undo")).startswith("undone: ")
     assert listed(edge_cls) == {"red": 2, "green": 2}
-    assert good(edge_cls("memory", "redo")).startswith("done again: ")
+    assert good(edge_cls("memory", "redo")).startswith("redone: ")
     assert listed(edge_cls) == after
 
 
@@ -94,16 +94,16 @@ def test_undo_goes_back_to_the_beginning_and_then_says_so(edge_cls: EdgeCls, tau
         assert sum(listed(edge_cls).values()) == left
     done = edge_cls("memory", "undo")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "nothing was done in" in done.stderr
+    assert "has no change to undo" in done.stderr
     assert taught.exists()
 
 
 def test_vacuum_ends_what_can_be_undone(edge_cls: EdgeCls, taught: Path) -> None:
     good(edge_cls("memory", "forget", "red"))
-    assert "erased 2 examples for good" in good(edge_cls("memory", "vacuum"))
+    assert "erased 2 examples permanently" in good(edge_cls("memory", "vacuum"))
     assert edge_cls("memory", "undo").returncode == 1
     assert listed(edge_cls) == {"green": 2}
-    assert good(edge_cls("memory", "check")) == f"{taught} is sound (2 examples)\n"
+    assert good(edge_cls("memory", "check")) == f"{taught}: no problems found (2 examples)\n"
 
 
 def test_a_backup_brings_everything_back(edge_cls: EdgeCls, taught: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_backup_brings_everything_back(edge_cls: EdgeCls, taught: Path, tmp_pa
     good(edge_cls("memory", "forget", "red"))
     said = good(edge_cls("memory", "restore", copy))
     assert listed(edge_cls) == {"red": 2, "green": 2}
-    before = said.strip().partition("what there was before is in ")[2]
+    before = said.strip().partition("the previous examples are in ")[2]
     assert listed(edge_cls, "--memory", before) == {"green": 2}
     assert edge_cls("memory", "backup", copy).returncode == 1
     assert taught.exists()
@@ -122,7 +122,7 @@ def test_reembedding_makes_the_memory_one_of_the_new_model(edge_cls: EdgeCls, ta
     done = edge_cls("teach", "red", "red.png", "--model", "mean.tflite")
     assert done.returncode == 1
     assert "reembed" in done.stderr
-    assert "4 examples embedded anew" in good(edge_cls("memory", "reembed", "--model", "mean.tflite"))
+    assert "4 examples embedded again" in good(edge_cls("memory", "reembed", "--model", "mean.tflite"))
     good(edge_cls("teach", "red", "red.png", "--model", "mean.tflite"))
     with Memory(taught) as memory:
         assert {len(example.embedding.values) for example in memory.examples()} == {3}
@@ -158,7 +158,7 @@ def test_photos_that_are_gone_are_told_and_not_deleted(edge_cls: EdgeCls, taught
     next((out / "red").iterdir()).unlink()
     done = edge_cls("memory", "import", str(out))
     assert done.returncode == 0
-    assert done.stderr.startswith("photos of the export that are gone: 1;")
+    assert done.stderr.startswith("1 photos are missing from the export;")
     assert listed(edge_cls) == {"red": 2, "green": 2}
     assert taught.exists()
 
@@ -172,7 +172,10 @@ def test_damage_is_told_by_check_and_by_whoever_comes_first(edge_cls: EdgeCls, t
     content[place] ^= 1
     taught.write_bytes(content)
     done = edge_cls("memory", "check")
-    assert (done.returncode, done.stderr) == (1, "to save what can be read: edge-cls memory check --repair\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "to save the examples that can be read: edge-cls memory check --repair\n",
+    )
     assert "has changed by itself" in done.stdout
 
     taught.write_bytes(bytes(content[:6000]) + b"\xaa" * (len(content) - 6000))
@@ -186,7 +189,7 @@ BAD = {
     "undo --memory missing.db": (1, "missing.db does not exist"),
     "export out --memory missing.db": (1, "missing.db does not exist"),
     "list --memory text.db": (1, "text.db is no memory of edge-cls"),
-    "show purple": (1, "has no class 'purple'; choose one that it has (red, green)"),
+    "show purple": (1, "has no class 'purple'; choose one of its classes (red, green)"),
     "show ffffffffffff": (1, "no example ffffffffffff"),
     "forget purple": (1, "has no class 'purple'"),
     "relabel purple red": (1, "has no class 'purple'"),
@@ -214,7 +217,7 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
     assert message in done.stderr
     assert listed(edge_cls) == {"red": 2, "green": 2}
     assert not Path("missing.db").exists()
-    assert good(edge_cls("memory", "check")) == f"{taught} is sound (4 examples)\n"
+    assert good(edge_cls("memory", "check")) == f"{taught}: no problems found (4 examples)\n"
 
 
 @pytest.mark.usefixtures("taught")
@@ -238,7 +241,7 @@ def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
     done = edge_cls("memory", "check", "--repair")
     assert (done.returncode, done.stdout) == (1, "")
     assert "warning: the memory was damaged: 4 examples were recovered, none is known to be lost" in done.stderr
-    assert "is sound (4 examples)" in good(edge_cls("memory", "check"))
+    assert "no problems found (4 examples)" in good(edge_cls("memory", "check"))
 
 
 def test_an_example_that_lost_all_but_its_label_can_be_seen_and_removed(edge_cls: EdgeCls, taught: Path) -> None:
@@ -250,7 +253,7 @@ def test_an_example_that_lost_all_but_its_label_can_be_seen_and_removed(edge_cls
     done = edge_cls("memory", "reembed", "--model", "mean.tflite")
     (hint,) = re.findall("edge-cls (memory remove [0-9a-f]{8})", done.stderr)
     good(edge_cls(*hint.split()))
-    assert "is sound (3 examples)" in good(edge_cls("memory", "check"))
+    assert "no problems found (3 examples)" in good(edge_cls("memory", "check"))
 
 
 def test_an_import_that_fails_leaves_no_memory_behind(edge_cls: EdgeCls, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-LATER = "mend these first; then what is named is looked for:"
+LATER = "correct these first; then the files and devices that it names are checked:"
 
 
 def checked(done: tuple[int, str, str]) -> tuple[int, list[str], list[str]]:
@@ -38,7 +38,7 @@ def test_what_init_writes_is_sound_and_everybody_can_read_it(edge_cls: EdgeCls, 
     assert [path.name for path in here.iterdir()] == ["config.toml"]
     assert checked(edge_cls("config", "check", "config.toml")) == (
         0,
-        ["config.toml is sound"],
+        ["config.toml: no problems found"],
         ["warning: source.name: no source is named; name one here, or with --source"],
     )
 
@@ -169,7 +169,7 @@ def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
         kind = "state_file"
         """
     )
-    assert good(edge_cls("config", "check", "config.toml")) == "config.toml is sound\n"
+    assert good(edge_cls("config", "check", "config.toml")) == "config.toml: no problems found\n"
 
 
 DOUBTS = {
@@ -191,7 +191,11 @@ DOUBTS = {
 def test_what_is_probably_not_meant_is_a_warning(edge_cls: EdgeCls, here: Path, text: str, told: str) -> None:
     (here / "config.toml").write_text(text)
     (here / "config.toml").chmod(0o644)
-    assert checked(edge_cls("config", "check", "config.toml")) == (0, ["config.toml is sound"], [f"warning: {told}"])
+    assert checked(edge_cls("config", "check", "config.toml")) == (
+        0,
+        ["config.toml: no problems found"],
+        [f"warning: {told}"],
+    )
 
 
 def test_a_file_with_a_password_stays_readable_for_who_needs_it(
@@ -321,7 +325,7 @@ def test_the_environment_may_name_the_file(edge_cls: EdgeCls, here: Path, monkey
     monkeypatch.setenv("EDGE_CLS_CONFIG", "my.toml")
     good(edge_cls("config", "init"))
     assert (here / "my.toml").exists()
-    assert edge_cls("config", "check").stdout == "my.toml is sound\n"
+    assert edge_cls("config", "check").stdout == "my.toml: no problems found\n"
     assert json.loads(good(edge_cls("config", "show", "--json")))["file"] == "my.toml"
 
 

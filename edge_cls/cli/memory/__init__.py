@@ -1,6 +1,8 @@
-"""`edge-cls memory`: see, mend, keep and exchange what was taught. Each file here holds a few related commands."""
+"""`edge-cls memory`: look at, change, keep and exchange the taught examples. Each file has one kind of command."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import typer
 
@@ -11,10 +13,15 @@ from edge_cls.cli.memory.keeping import backup, check, reembed, restore, vacuum
 from edge_cls.cli.memory.looking import list_classes, show
 
 memory = typer.Typer(
-    help="See, change, keep and exchange what was taught.", no_args_is_help=True, rich_markup_mode=None
+    help="Look at, change, keep and exchange the taught examples.", no_args_is_help=True, rich_markup_mode=None
 )
-memory.command("list")(list_classes)
-for _command in (show, coach, undo, redo, forget, relabel, move, remove, vacuum, check, backup, restore, reembed):
-    memory.command()(_command)
-memory.command("export")(export_memory)
-memory.command("import")(import_examples)
+_SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
+    "Look": {"list": list_classes, "show": show, "coach": coach},
+    "Change": {"relabel": relabel, "move": move, "remove": remove, "forget": forget},
+    "Undo": {"undo": undo, "redo": redo},
+    "Keep": {"check": check, "backup": backup, "restore": restore, "vacuum": vacuum, "reembed": reembed},
+    "Exchange": {"export": export_memory, "import": import_examples},
+}
+for _section, _commands in _SECTIONS.items():
+    for _name, _command in _commands.items():
+        memory.command(_name, rich_help_panel=_section)(_command)

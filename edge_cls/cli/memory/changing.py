@@ -1,4 +1,4 @@
-"""The `edge-cls memory` commands that change what was taught. Each can be undone."""
+"""The `edge-cls memory` commands that change the taught examples. Each change can be undone."""
 
 from __future__ import annotations
 
@@ -12,33 +12,53 @@ from edge_cls.cli.options import MemoryOption
 if TYPE_CHECKING:
     from edge_cls.memory.store import Operation
 
-Label = Annotated[str, typer.Argument(help="The label of a class.", show_default=False)]
-NewLabel = Annotated[str, typer.Argument(help="A label, of a class that exists or of a new one.", show_default=False)]
-Id = Annotated[str, typer.Argument(help="The id of an example, or its beginning.", show_default=False)]
+Label = Annotated[str, typer.Argument(metavar="LABEL", help="The label of a taught class.", show_default=False)]
+NewLabel = Annotated[
+    str, typer.Argument(metavar="NEW_LABEL", help="The label of a taught class or of a new one.", show_default=False)
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of an example, or its beginning.", show_default=False)]
 _UNDO = "undo: edge-cls memory undo"
 
 
 def undo(memory: MemoryOption) -> None:
-    """Take back the last change, whatever it was; again, the one before."""
+    """Undo the last change; repeat it to undo the one before.
+
+    Teaching is a change, too.
+
+    Example:
+      edge-cls memory undo --memory taught.db
+    """
     with opened(memory) as taught:
-        _tell("undone", taught.undo(), f"nothing was done in {memory} that could be undone", "edge-cls memory redo")
+        _report("undone", taught.undo(), f"{memory} has no change to undo", "edge-cls memory redo")
 
 
 def redo(memory: MemoryOption) -> None:
-    """Do again what was taken back last."""
+    """Redo the change that was undone last.
+
+    Example:
+      edge-cls memory redo --memory taught.db
+    """
     with opened(memory) as taught:
-        _tell("done again", taught.redo(), f"nothing in {memory} was undone last", "edge-cls memory undo")
+        _report("redone", taught.redo(), f"{memory} has no undone change to redo", "edge-cls memory undo")
 
 
 def forget(label: Label, memory: MemoryOption) -> None:
-    """Delete a class with all its examples."""
+    """Delete a class with all its examples.
+
+    Example:
+      edge-cls memory forget mug --memory taught.db
+    """
     with opened(memory) as taught:
         label = existing_class(taught, label)
         typer.echo(f"forgot {label} ({count(taught.forget(label))}); {_UNDO}")
 
 
 def relabel(label: Label, new: NewLabel, memory: MemoryOption) -> None:
-    """Rename a class, or join it to another one."""
+    """Rename a class, or merge it into another one.
+
+    Example:
+      edge-cls memory relabel mug cup --memory taught.db
+    """
     from edge_cls.core.labels import check_label
 
     new = check_label(new)
@@ -50,7 +70,13 @@ def relabel(label: Label, new: NewLabel, memory: MemoryOption) -> None:
 
 
 def move(identity: Id, label: NewLabel, memory: MemoryOption) -> None:
-    """Let an example be of another class."""
+    """Move an example to another class.
+
+    'edge-cls memory show' prints the ids of examples.
+
+    Example:
+      edge-cls memory move 1f0c9a3e cup --memory taught.db
+    """
     from edge_cls.core.labels import check_label
 
     label = check_label(label)
@@ -61,10 +87,14 @@ def move(identity: Id, label: NewLabel, memory: MemoryOption) -> None:
 
 
 def remove(
-    identities: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of examples, or their beginnings.")],
+    identities: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of examples, or their beginnings.")],
     memory: MemoryOption,
 ) -> None:
-    """Delete single examples."""
+    """Delete single examples.
+
+    Example:
+      edge-cls memory remove 1f0c9a3e --memory taught.db
+    """
     with opened(memory) as taught:
         found = [taught.find(identity) for identity in identities]
         removed = taught.remove([example.id for example in found])
@@ -72,9 +102,9 @@ def remove(
         typer.echo(f"removed {count(removed)} of {labels}; {_UNDO}")
 
 
-def _tell(what: str, operation: Operation | None, nothing: str, back: str) -> None:
+def _report(done: str, operation: Operation | None, nothing: str, back: str) -> None:
     from edge_cls.errors import MemoryFileError, one_line
 
     if operation is None:
-        raise MemoryFileError(nothing, hint="see what it holds: 'edge-cls memory list'")
-    typer.echo(f"{what}: {one_line(str(operation))}; take that back: {back}")
+        raise MemoryFileError(nothing, hint="see its classes: 'edge-cls memory list'")
+    typer.echo(f"{done}: {one_line(str(operation))}; to reverse this: {back}")

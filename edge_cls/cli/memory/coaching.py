@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 
 def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
-    """Say what each class still needs, and how the classes are told apart, by leaving out one example at a time."""
+    """Show which classes need more or better examples.
+
+    Each example is classified by the others, without itself (leave-one-out). The last line names the head that
+    recognises the classes, and why it was chosen.
+
+    Example:
+      edge-cls memory coach --memory taught.db
+    """
     import json
 
     from edge_cls.errors import one_line

@@ -9,24 +9,35 @@ import typer
 
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import MemoryOption
+from edge_cls.cli.verbosity import note
 
 if TYPE_CHECKING:
     from edge_cls.memory.exchange.importing import Imported
 
+_FORMS = ("dataset", "db")
+
 
 def export_memory(
-    out: Annotated[Path, typer.Argument(readable=False, help="The folder or file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", readable=False, help="The folder or file to write.", show_default=False)
+    ],
     memory: MemoryOption,
     form: Annotated[
         str | None,
         typer.Option(
             "--as",
-            help="dataset (one folder per class, for train) or db (another memory).",
-            show_default="what the suffix of OUT says, or dataset",
+            metavar="FORM",
+            help="dataset (one folder per class, as 'edge-cls train' reads it) or db (a memory for another device).",
+            show_default="by the suffix of OUT, otherwise dataset",
+            autocompletion=lambda incomplete: [form for form in _FORMS if form.startswith(incomplete)],
         ),
     ] = None,
 ) -> None:
-    """Export the memory as a data set or as a memory for another device."""
+    """Export the examples as a data set or as a memory for another device.
+
+    Example:
+      edge-cls memory export photos --memory taught.db
+    """
     from edge_cls.errors import one_line
     from edge_cls.memory.exchange.exporting import export, form_of
 
@@ -41,19 +52,31 @@ def import_examples(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             readable=False,
-            help="What 'memory export' wrote, or folders with a folder of photos a class.",
+            help="Results of 'memory export', or folders with one folder of photos per class.",
             show_default=False,
         ),
     ],
     memory: MemoryOption,
     model: Annotated[
         Path | None,
-        typer.Option(readable=False, help="The model to embed photos with.", show_default="the built-in backbone"),
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="The .tflite model that embeds the photos.",
+            show_default="the built-in backbone",
+        ),
     ] = None,
 ) -> None:
-    """Merge examples from elsewhere. Neither the order nor repetition matters; deletions come along."""
+    """Merge examples from another device or from photos.
+
+    The result does not depend on the order, and importing twice changes nothing. Deletions of the other device are
+    merged, too.
+
+    Example:
+      edge-cls memory import other.db photos --memory taught.db
+    """
     import functools
 
     from edge_cls.cli.native_stderr import quiet_native_libraries
@@ -75,15 +98,15 @@ def import_examples(
         for source in sources:
             imported = import_into(taught, source, network, chosen=model is not None)
             for problem in imported.problems:
-                # One bad photo does not cost the others their place.
+                # The other photos are still imported.
                 typer.echo(f"error: {problem}", err=True)
                 failed = True
-            _tell(source, imported)
+            _report(source, imported)
     if failed:
         raise typer.Exit(EdgeClsError.exit_code)
 
 
-def _tell(source: Path, imported: Imported) -> None:
+def _report(source: Path, imported: Imported) -> None:
     from edge_cls.errors import one_line
 
     merged = imported.merged
@@ -93,8 +116,7 @@ def _tell(source: Path, imported: Imported) -> None:
         f"{merged.unchanged} known{'; undo: edge-cls memory undo' if new else ''}"
     )
     if imported.missing:
-        typer.echo(
-            f"photos of the export that are gone: {imported.missing}; their examples are left as they are "
-            "(to delete them: edge-cls memory remove ID)",
-            err=True,
+        note(
+            f"{imported.missing} photos are missing from the export; their examples are kept "
+            "(to delete them: edge-cls memory remove ID)"
         )

@@ -1,4 +1,4 @@
-"""The `edge-cls memory` commands that look after the file."""
+"""The `edge-cls memory` commands that maintain the file."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ import typer
 
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import MemoryOption
+from edge_cls.cli.verbosity import is_quiet, note
 
 
 def vacuum(memory: MemoryOption) -> None:
-    """Erase for good what was deleted, and with it what could be undone."""
+    """Permanently erase deleted examples and the undo history.
+
+    Example:
+      edge-cls memory vacuum --memory taught.db
+    """
     with opened(memory) as taught:
         erased = taught.vacuum()
-    typer.echo(f"erased {count(erased)} for good; nothing done before can be undone any more")
+    typer.echo(f"erased {count(erased)} permanently; earlier changes can no longer be undone")
 
 
 def check(
     memory: MemoryOption,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Put a damaged file aside, and save what can be read of it.")
+        bool, typer.Option("--repair", help="Move a damaged file aside and save the examples that can be read.")
     ] = False,
 ) -> None:
-    """Check the whole file: its structure, each photo and each vector. Exits with 1 where anything is wrong."""
+    """Check the structure, every photo and every vector of the file.
+
+    Exit code 1 if there is a problem.
+
+    Example:
+      edge-cls memory check --memory taught.db
+    """
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
@@ -37,45 +48,66 @@ def check(
     for problem in problems:
         typer.echo(one_line(problem))
     if problems and not recovered and not repair:
-        typer.echo("to save what can be read: edge-cls memory check --repair", err=True)
+        note("to save the examples that can be read: edge-cls memory check --repair")
     if problems or recovered:
         raise typer.Exit(1)
-    typer.echo(f"{one_line(str(memory))} is sound ({count(examples)})")
+    typer.echo(f"{one_line(str(memory))}: no problems found ({count(examples)})")
 
 
 def backup(
-    out: Annotated[Path, typer.Argument(readable=False, help="The file to write, a new one.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", readable=False, help="The new file to write.", show_default=False)
+    ],
     memory: MemoryOption,
 ) -> None:
-    """Write a copy of the memory, while others may use it."""
+    """Write a copy of the memory, even while it is in use.
+
+    Example:
+      edge-cls memory backup backup.db --memory taught.db
+    """
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
         taught.backup(out)
         examples = sum(taught.classes().values())
-    typer.echo(f"{one_line(str(out))}: {count(examples)}; to bring it back: edge-cls memory restore")
+    typer.echo(f"{one_line(str(out))}: {count(examples)}; to use it again: edge-cls memory restore")
 
 
 def restore(
-    copy: Annotated[Path, typer.Argument(readable=False, help="A file of 'memory backup'.", show_default=False)],
+    copy: Annotated[
+        Path, typer.Argument(metavar="COPY", readable=False, help="A file of 'memory backup'.", show_default=False)
+    ],
     memory: MemoryOption,
 ) -> None:
-    """Replace what was taught by a copy. What there is now is kept in a file beside it."""
+    """Replace the taught examples by those of a backup.
+
+    The present examples are kept in a file next to the memory.
+
+    Example:
+      edge-cls memory restore backup.db --memory taught.db
+    """
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
         before = taught.restore(copy)
         examples = sum(taught.classes().values())
-    typer.echo(f"restored {count(examples)}; what there was before is in {one_line(str(before))}")
+    typer.echo(f"restored {count(examples)}; the previous examples are in {one_line(str(before))}")
 
 
 def reembed(
     model: Annotated[
-        Path, typer.Option(readable=False, help="The .tflite model to use from now on.", show_default=False)
+        Path,
+        typer.Option(metavar="FILE", readable=False, help="The .tflite model to use from now on.", show_default=False),
     ],
     memory: MemoryOption,
 ) -> None:
-    """Make every vector anew, for another backbone. A run that was killed goes on where it was."""
+    """Recompute every vector for another backbone.
+
+    If it is interrupted, the next call continues where it stopped.
+
+    Example:
+      edge-cls memory reembed --model model.tflite --memory taught.db
+    """
     from rich.console import Console
     from rich.progress import Progress
 
@@ -87,7 +119,7 @@ def reembed(
     with quiet_native_libraries(), opened(memory) as taught:
         network = Model(read_model(model))
         examples = sum(taught.classes().values())
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as display:
+        with Progress(console=console, transient=True, disable=is_quiet() or not console.is_terminal) as display:
             task = display.add_task("embedding", total=examples)
             made = taught.reembed(network.space, network.embed, advance=lambda done: display.advance(task, done))
-    typer.echo(f"{count(made)} embedded anew; use it with --model {model}" if made else "nothing had to be done")
+    typer.echo(f"{count(made)} embedded again; use the memory with --model {model}" if made else "nothing to do")

@@ -10,10 +10,15 @@ import typer
 
 from edge_cls.cli.memory.opened import existing_class, opened, short
 from edge_cls.cli.options import JsonOption, MemoryOption
+from edge_cls.cli.verbosity import note
 
 
 def list_classes(memory: MemoryOption, as_json: JsonOption = False) -> None:
-    """List the classes, and how many examples each has."""
+    """List the classes and how many examples each has.
+
+    Example:
+      edge-cls memory list --memory taught.db
+    """
     import json
 
     from edge_cls.errors import one_line
@@ -27,31 +32,42 @@ def list_classes(memory: MemoryOption, as_json: JsonOption = False) -> None:
     for label, examples in classes.items():
         typer.echo(f"{examples:7}  {one_line(label)}")
     if not classes:
-        typer.echo(f"{one_line(str(memory))} is empty; teach with 'edge-cls teach'", err=True)
+        note(f"{one_line(str(memory))} is empty; teach with 'edge-cls teach'")
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="A label, or the beginning of an example's id.", show_default=False)],
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="LABEL|ID", help="A label, or the id of an example or its beginning.", show_default=False
+        ),
+    ],
     memory: MemoryOption,
     save: Annotated[
         Path | None,
-        typer.Option(help="A folder to write the crops to, as ID.jpg.", readable=False, show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Write the crops to this folder, as ID.jpg.", readable=False, show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the examples of a class, or one example."""
+    """Show the examples of a class, or one example.
+
+    Example:
+      edge-cls memory show mug --memory taught.db --save crops
+    """
     import json
 
     from edge_cls.errors import one_line
     from edge_cls.files import write_whole
 
     with opened(memory) as taught:
-        if what.strip() in taught.classes():
-            examples = taught.entries(what.strip())
+        if which.strip() in taught.classes():
+            examples = taught.entries(which.strip())
         else:
-            if not _could_be_id(what):
-                existing_class(taught, what)
-            examples = [taught.find(what)]
+            if not _could_be_id(which):
+                existing_class(taught, which)
+            examples = [taught.find(which)]
         if save is not None:
             for example in examples:
                 if crop := taught.crop(example.id):

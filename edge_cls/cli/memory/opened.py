@@ -1,4 +1,4 @@
-"""The memory that a command works on, and how the commands speak of what is in it."""
+"""The memory that a command works on, and the words for its examples."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
-    """Give the memory at `path`; where it was damaged, say at the end what could be saved.
+    """Open the memory at `path`. If it was damaged, report on stderr at the end how much was recovered.
 
-    Raises MemoryFileError where there is none, unless it is to be made.
+    Raises MemoryFileError if it does not exist, unless `make` is set.
     """
     from edge_cls.errors import EdgeClsError, MemoryFileError
     from edge_cls.memory.store import Memory
@@ -33,13 +33,13 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
                 warn_of_recovery(memory)
                 empty = not memory.classes()
     except EdgeClsError:
-        if new and empty:  # what was to come into it did not
+        if new and empty:  # nothing was written to the new file
             path.unlink(missing_ok=True)
         raise
 
 
 def warn_of_recovery(memory: Memory) -> None:
-    """Say on stderr what became of a memory that was found damaged, if it was."""
+    """Report on stderr how much was recovered, if the memory was damaged. Also if the command is quiet."""
     from edge_cls.errors import one_line
 
     if memory.recovered is not None:
@@ -52,16 +52,16 @@ def count(number: int) -> str:
 
 
 def short(identity: str) -> str:
-    """Return as much of an id as tells it from others, usually."""
+    """Return the first 8 characters of an id: usually they are unique."""
     return identity[:8]
 
 
 def existing_class(memory: Memory, label: str) -> str:
-    """Return `label` as the memory has it. Raises MemoryFileError where it has no such class."""
+    """Return `label` as the memory spells it. Raises MemoryFileError if there is no such class."""
     from edge_cls.errors import MemoryFileError
 
     classes = memory.classes()
     if label.strip() not in classes:
         known = ", ".join(list(classes)[:10]) or "none"
-        raise MemoryFileError(f"{memory.path} has no class {label!r}", hint=f"choose one that it has ({known})")
+        raise MemoryFileError(f"{memory.path} has no class {label!r}", hint=f"choose one of its classes ({known})")
     return label.strip()

@@ -19,6 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from edge_cls.cli.verbosity import is_quiet
+
 INTERVAL_S = 10.0
 """Shortest time between two plain lines, in seconds: a command that is done earlier prints none."""
 STEP_PERCENT = 10
@@ -45,6 +47,8 @@ def _display(
     columns: tuple[ProgressColumn, ...], console: Console | None, get_time: Callable[[], float] | None
 ) -> Progress:
     console = console or Console(stderr=True)
+    if is_quiet():
+        return Progress(console=console, disable=True)
     if not console.is_terminal:
         return PlainProgress(console, get_time)
     description = TextColumn("{task.description}")
