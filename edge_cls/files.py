@@ -8,15 +8,10 @@ import io
 import os
 import shutil
 import stat
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_cls.errors import EdgeClsError, OutputError
-
-ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
-"""What `zipfile` raises for a member that is damaged, or packed in a way it does not know."""
 
 
 def open_regular(path: Path, *, limit: int) -> io.BufferedReader:

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from edge_cls.archive import Archive, Limits
 from edge_cls.core.labels import format_labels, parse_labels
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import LabelError, ModelError
-from edge_cls.files import ZIP_FAULTS, open_regular, write_whole
+from edge_cls.files import open_regular, write_whole
 from edge_cls.model.golden_frames import GoldenFrame
 from edge_cls.tflite.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
@@ -29,9 +30,7 @@ TRAINED_ON = "trained-on.sha256"
 GOLDEN = "golden.json"
 _MAX_FILE = 128 * 2**20
 """Several times the largest image classifiers in int8. It lies in memory up to three times."""
-_MAX_MEMBER = 16 * 2**20
-_EMPTY_ARCHIVE = b"PK\x05\x06" + bytes(18)
-_MAX_MEMBERS = 1000
+_LIMITS = Limits(members=1000, member_size=16 * 2**20)
 _manifests = TypeAdapter(Manifest)
 _goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 
@@ -59,22 +58,22 @@ def read_model(path: Path) -> ModelFile:
     return model_of(path, *read_parts(path))
 
 
-def model_of(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
+def model_of(path: Path, stored: bytes, archive: Archive) -> ModelFile:
     """Return the model whose parts `read_parts` has read. Raises ModelError where they are damaged."""
-    return _ours(path, stored, archive) if MANIFEST in archive.namelist() else _foreign(path, stored, archive)
+    return _ours(path, stored, archive) if MANIFEST in archive else _foreign(path, stored, archive)
 
 
-def read_parts(path: Path) -> tuple[bytes, zipfile.ZipFile]:
+def read_parts(path: Path) -> tuple[bytes, Archive]:
     """Return the network as it lies in the file at `path`, metadata included, and the archive of files behind it.
 
     Raises ModelError where the file is missing, cut off, or no TFLite model.
     """
     content = _read(path)
-    archive = _open_archive(path, content)
+    archive = Archive(content, str(path), error=ModelError, limits=_LIMITS, appended=True)
     # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
-    if MANIFEST not in archive.namelist() and b"PK\x03\x04" in content and MANIFEST.encode() in content:
+    if MANIFEST not in archive and b"PK\x03\x04" in content and MANIFEST.encode() in content:
         raise ModelError(f"{path} is damaged or cut off", hint="copy it again from where it was made")
-    return content[: min((info.header_offset for info in archive.infolist()), default=len(content))], archive
+    return content[: min((info.header_offset for info in archive.members), default=len(content))], archive
 
 
 def _read(path: Path) -> bytes:
@@ -92,11 +91,11 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
+def _ours(path: Path, stored: bytes, archive: Archive) -> ModelFile:
     try:
-        manifest = _manifests.validate_json(_member(path, archive, MANIFEST))
-        labels = tuple(_member(path, archive, LABELS).decode().splitlines())
-        golden = _goldens.validate_json(_member(path, archive, GOLDEN) or b"[]")
+        manifest = _manifests.validate_json(archive.read(MANIFEST))
+        labels = tuple(_optional(archive, LABELS).decode().splitlines())
+        golden = _goldens.validate_json(_optional(archive, GOLDEN) or b"[]")
     except (ValidationError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{path} has a manifest this version cannot read ({_first(error)})",
@@ -106,7 +105,7 @@ def _ours(path: Path, stored: bytes, archive: zipfile.ZipFile) -> ModelFile:
         raise ModelError(
             f"{path} is damaged: its network does not match its hash", hint="copy it again from where it was made"
         )
-    digests = _member(path, archive, TRAINED_ON)
+    digests = _optional(archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
     return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
 
@@ -120,42 +119,18 @@ def _first(error: ValidationError | UnicodeDecodeError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def _foreign(path: Path, network: bytes, archive: zipfile.ZipFile) -> ModelFile:
+def _foreign(path: Path, network: bytes, archive: Archive) -> ModelFile:
     try:
         name = labels_file(read_metadata(network) or {})
-        labels = parse_labels(_member(path, archive, name).decode()) if name else ()
+        labels = parse_labels(_optional(archive, name).decode()) if name else ()
     except (ModelError, LabelError, UnicodeDecodeError):
         labels = ()
     return ModelFile(path, network, labels=labels)
 
 
-def _open_archive(path: Path, content: bytes) -> zipfile.ZipFile:
-    """Return the archive behind a network: an empty one where there is none."""
-    if content.count(b"PK\x01\x02") > _MAX_MEMBERS:
-        raise ModelError(f"{path} holds over {_MAX_MEMBERS} files", hint="make the model again")
-    try:
-        return zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        # Opened to be read: one to be written would write its end when it is collected, into what is closed by then.
-        return zipfile.ZipFile(io.BytesIO(_EMPTY_ARCHIVE))
-
-
-def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return an associated file, empty where there is none."""
-    found = [info for info in archive.infolist() if info.filename == name]
-    if not found:
-        return b""
-    if len(found) > 1:
-        raise ModelError(f"{path} holds two files of one name", hint="make the model again")
-    if found[0].file_size > _MAX_MEMBER:
-        raise ModelError(f"{path} holds a file of over {_MAX_MEMBER // 2**20} MiB", hint="make the model again")
-    # Not LZMA, whose header alone can ask for gigabytes.
-    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelError(f"{path} holds a file in an odd compression", hint="make the model again")
-    try:
-        return archive.read(name)
-    except ZIP_FAULTS as error:
-        raise ModelError(f"{path} is damaged ({error})", hint="copy it again from where it was made") from error
+def _optional(archive: Archive, name: str) -> bytes:
+    """Return an associated file, b"" if there is none."""
+    return archive.read(name) if name in archive else b""
 
 
 def write_model(model: ModelFile) -> None:

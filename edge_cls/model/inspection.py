@@ -94,7 +94,7 @@ def inspect_model(path: Path) -> Inspection:
         metadata_problem=metadata_problem,
         manifest=file.manifest,
         labels=file.labels,
-        files={info.filename: info.file_size for info in archive.infolist()},
+        files={info.filename: info.file_size for info in archive.members},
         trained_on=len(file.trained_on),
         golden=len(file.golden),
         golden_problem=golden_problem,

@@ -16,7 +16,6 @@ from edge_cls.tflite.graph import operators, tensor_info, unpack
 from tests import toy_model
 from tests.networks import converted
 
-TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
 NETWORK = converted()
 
 

@@ -225,8 +225,8 @@ def damaged(path: Path, photo: bytes) -> None:
         (named("x" * 101 + "/2.jpg"), "is no label"),
         (link, "holds a link"),
         (bomb, "unpacks to 1 files of 20 MB"),
-        (damaged, "cannot be unpacked"),
-        (lambda path, _: path.write_bytes(b"no zip"), "cannot be unpacked"),
+        (damaged, "is damaged"),
+        (lambda path, _: path.write_bytes(b"no zip"), "is a damaged ZIP"),
         (lambda path, _: write_zip(path, {"cat/notes.txt": b"x"}), "holds no photo"),
         (lambda path, _: nothing(path), "does not exist"),
         (lambda path, _: os.mkfifo(path), "Not a regular file"),
@@ -247,7 +247,7 @@ def test_an_archive_that_is_a_trap_or_damaged_leaves_nothing(
 def test_too_many_files_are_refused(tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples_zip, "MAX_FILES", 2)
     write_zip(tmp_path / "samples.zip", {f"cat/{i}.jpg": photo for i in range(3)})
-    with pytest.raises(DatasetError, match="unpacks to 3 files"):
+    with pytest.raises(DatasetError, match="holds over 2 files"):
         samples_zip.import_samples(tmp_path / "samples.zip", tmp_path / "out", lambda _: None)
 
 

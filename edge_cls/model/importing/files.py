@@ -5,22 +5,18 @@ A ZIP comes from anywhere, so nothing that it says of itself is trusted: neither
 
 from __future__ import annotations
 
-import io
 import itertools
-import stat
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from edge_cls.archive import Archive, Limits
 from edge_cls.errors import ModelError
-from edge_cls.files import ZIP_FAULTS, open_regular
+from edge_cls.files import open_regular
 
 MAX_SIZE = 128 * 2**20
 """Bytes of a model, and of the ZIP around it. The largest MobileNet has 25 MB as a float model."""
 _MAX_FILES = 1000
-_CENTRAL_ENTRY = b"PK\x01\x02"
-_AGAIN = "export the model again"
 
 
 @dataclass(frozen=True)
@@ -61,48 +57,16 @@ def _folder(path: Path) -> Files:
 
 
 def zip_files(place: str, content: bytes) -> Files:
-    """Return the files of a ZIP. Raises ModelError for an unsafe one."""
-    # Each entry becomes an object of Python, so they are counted before zipfile reads them.
-    if content.count(_CENTRAL_ENTRY) > _MAX_FILES:
-        raise ModelError(f"{place} holds over {_MAX_FILES} files, which is no export", hint=_AGAIN)
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise ModelError(f"{place} is a damaged ZIP ({error})", hint="download or copy it again") from error
-    members: dict[str, zipfile.ZipInfo] = {}
-    for member in archive.infolist():
-        _refuse_unsafe(place, member)
+    """Return the files of a ZIP. Raises ModelError if it is damaged, or unsafe."""
+    archive = Archive(content, place, error=ModelError, limits=Limits(_MAX_FILES, MAX_SIZE))
+    archive.check_safe(archive.members)
+    members: dict[str, str] = {}
+    for member in archive.members:
         path = PurePosixPath(member.filename)
-        # What macOS adds beside each file has the same name as the file.
+        # macOS adds a file of the same name beside each file.
         if member.is_dir() or "__MACOSX" in path.parts or path.name.startswith("."):
             continue
         if path.name in members:
             raise ModelError(f"{place} holds {path.name} twice", hint="unpack it, and give the folder of one model")
-        members[path.name] = member
-
-    def read(name: str) -> bytes:
-        if members[name].file_size > MAX_SIZE:
-            raise _too_large(f"{name} in {place}")
-        try:
-            return archive.read(members[name])
-        except ZIP_FAULTS as error:
-            raise ModelError(f"{name} in {place} is damaged ({error})", hint="download or copy it again") from error
-
-    return Files(place, frozenset(members), read)
-
-
-def _refuse_unsafe(place: str, member: zipfile.ZipInfo) -> None:
-    path = PurePosixPath(member.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or (path.parts[:1] and path.parts[0].endswith(":")):
-        raise ModelError(f"{place} holds a path that leads out of it: {member.filename[:100]!r}", hint=_AGAIN)
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise ModelError(f"{place} holds a link: {member.filename[:100]!r}", hint="pack the files themselves")
-    if member.flag_bits & 1:
-        raise ModelError(f"{place} is encrypted", hint="unpack it, and give the folder")
-    # The other methods let a small file ask for gigabytes of memory to unpack it with.
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelError(f"{place} is packed in an unusual way", hint="unpack it, and give the folder")
-
-
-def _too_large(what: str) -> ModelError:
-    return ModelError(f"{what} has over {MAX_SIZE // 2**20} MB", hint="give a model for small devices")
+        members[path.name] = member.filename
+    return Files(place, frozenset(members), lambda name: archive.read(members[name]))

@@ -73,7 +73,7 @@ def test_the_same_name_twice_is_told(tmp_path: Path) -> None:
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_SIZE", 2**20)
     bomb = open_files(write_zip(tmp_path / "bomb.zip", {"model.tflite": bytes(2**20 + 1)}))
-    with pytest.raises(ModelError, match=r"model\.tflite in .*bomb\.zip has over 1 MB"):
+    with pytest.raises(ModelError, match=r"model\.tflite in .*bomb\.zip has over 1 MiB"):
         bomb.read("model.tflite")
 
 

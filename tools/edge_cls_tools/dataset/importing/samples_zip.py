@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import shutil
-import stat
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from edge_cls.archive import Archive, Limits
 from edge_cls.core.labels import check_label
 from edge_cls.errors import DatasetError
 from edge_cls.files import new_folder, open_regular
@@ -28,22 +26,24 @@ def import_samples(path: Path, out: Path, advance: Callable[[int], None]) -> int
     nothing, for an archive that is damaged, has no folders, or holds a name that leads out of the folder, a link, or
     more than the limits allow; OutputError where `out` cannot be written.
     """
-    try:
-        with _opened(path) as whole, zipfile.ZipFile(whole) as archive:
-            members = [(info, _place(info)) for info in archive.infolist() if _is_photo(info)]
-            _check_sizes(path, [info for info, _ in members])
-            with new_folder(out) as folder:
-                for info, (label, name) in members:
-                    target = folder / label / name
-                    target.parent.mkdir(exist_ok=True)
-                    with archive.open(info) as source, target.open("xb") as file:
-                        shutil.copyfileobj(source, file)
-                    advance(1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path} cannot be unpacked ({error})", hint="download it again") from error
-    return len(members)
+    limits = Limits(MAX_FILES, MAX_FILE, total=MAX_ALL, ratio=MAX_RATIO)
+    with _opened(path) as whole, Archive(whole, str(path), error=DatasetError, limits=limits) as archive:
+        photos = [member for member in archive.members if _is_photo(member)]
+        if not photos:
+            raise DatasetError(
+                f"{path} holds no photo", hint=f"pack a folder a class, of {', '.join(sorted(SUFFIXES))} files"
+            )
+        archive.check_safe(photos)
+        archive.check_total(photos)
+        places = [_place(path, photo) for photo in photos]
+        with new_folder(out) as folder:
+            for photo, (label, name) in zip(photos, places, strict=True):
+                target = folder / label / name
+                target.parent.mkdir(exist_ok=True)
+                with target.open("xb") as file:
+                    file.write(archive.read(photo.filename))
+                advance(1)
+    return len(photos)
 
 
 def _opened(path: Path) -> io.BufferedReader:
@@ -63,29 +63,12 @@ def _is_photo(info: zipfile.ZipInfo) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and "__MACOSX" not in path.parts
 
 
-def _place(info: zipfile.ZipInfo) -> tuple[str, str]:
-    """Return class and file name of a photo. Raises DatasetError for a name that could lead elsewhere."""
-    path = PurePosixPath(info.filename)
-    if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in info.filename:
-        raise DatasetError(f"the archive holds {info.filename!r}, which leads out of it", hint="do not trust it")
-    if stat.S_ISLNK(info.external_attr >> 16):
-        raise DatasetError(f"the archive holds a link, {info.filename!r}", hint="do not trust it")
-    if len(path.parts) < 2 or path.parts[-2].startswith("."):
-        raise DatasetError(f"{info.filename!r} lies in no folder of the archive", hint="pack a folder a class")
-    # The whole path is the name, so that two folders of one class do not overwrite each other.
-    return check_label(path.parts[-2]), "-".join((*path.parts[:-2], path.name))
-
-
-def _check_sizes(path: Path, infos: list[zipfile.ZipInfo]) -> None:
-    if not infos:
-        raise DatasetError(
-            f"{path} holds no photo", hint=f"pack a folder a class, of {', '.join(sorted(SUFFIXES))} files"
-        )
-    size, packed = sum(info.file_size for info in infos), sum(info.compress_size for info in infos)
-    # `zipfile` never unpacks more of a file than its header says.
-    too_large = len(infos) > MAX_FILES or size > MAX_ALL or max(info.file_size for info in infos) > MAX_FILE
-    if too_large or size > MAX_RATIO * max(packed, 1):
-        raise DatasetError(
-            f"{path} unpacks to {len(infos)} files of {size / 1e6:,.0f} MB from {packed / 1e6:,.1f} MB",
-            hint="if it is no bomb, unpack it yourself",
-        )
+def _place(path: Path, photo: zipfile.ZipInfo) -> tuple[str, str]:
+    """Return class and file name of a photo. Raises DatasetError if it has none, or one that is not portable."""
+    inside = PurePosixPath(photo.filename)
+    if "\\" in photo.filename or ":" in photo.filename:
+        raise DatasetError(f"{path} holds {photo.filename!r}, a path of Windows", hint="pack it with another program")
+    if len(inside.parts) < 2 or inside.parts[-2].startswith("."):
+        raise DatasetError(f"{photo.filename!r} lies in no folder of {path}", hint="pack a folder a class")
+    # The whole path becomes the name, so that two folders of one class do not overwrite each other.
+    return check_label(inside.parts[-2]), "-".join((*inside.parts[:-2], inside.name))
