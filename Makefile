@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
+.PHONY: demo test check lint docs test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
   clean
 
 demo: $(VENV)/.ready  ## the whole workflow on included images; all files are in demo-out/
@@ -19,6 +19,9 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready  ## the documentation, into build/docs; a broken link or an unknown reference is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet docs build/docs
 
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert models
 	$(BIN)/pytest -m tensorflow

@@ -1,0 +1,50 @@
+"""The reference of the commands, made from the commands themselves: what `--help` shows, for all of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from _ext.markdown import code, plain, table
+from edge_cls.cli import build_app
+
+
+def as_markdown() -> str:
+    """Return a section for each command, with its usage, its description and a table of its arguments and options."""
+    return "\n".join(_section(command, context) for command, context in walk())
+
+
+def walk() -> Iterator[tuple[Any, Any]]:
+    """Give each command, groups included, in the order of `--help`, with the context that knows its full name.
+
+    Typer brings a Click of its own or not, depending on its version: the types of the two have no one name.
+    """
+    yield from _below(typer.main.get_command(build_app()), name="edge-cls", parent=None)
+
+
+def _below(command: Any, *, name: str, parent: Any) -> Iterator[tuple[Any, Any]]:
+    context = command.context_class(command, info_name=name, parent=parent)
+    yield command, context
+    for one in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        child = command.get_command(context, one)
+        if not child.hidden:
+            yield from _below(child, name=one, parent=context)
+
+
+def _section(command: Any, context: Any) -> str:
+    name = context.command_path
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    help_text = inspect.cleandoc(command.help or "").replace("\b\n", "").split("\n\n")
+    paragraphs = "\n\n".join(plain(paragraph) for paragraph in help_text)
+    rows = [row for parameter in command.get_params(context) if (row := _row(parameter, context))]
+    return f"## {name}\n\n{paragraphs}\n\n```text\n{usage}\n```\n\n{table(('argument or option', 'meaning'), rows)}"
+
+
+def _row(parameter: Any, context: Any) -> tuple[str, str] | None:
+    record = parameter.get_help_record(context)
+    if record is None or parameter.name == "help":
+        return None
+    return code(record[0]), plain(record[1])

@@ -1,0 +1,118 @@
+"""The reference of the JSON documents: their shape in words, and the fields of the dataclasses in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from _ext import fields
+
+
+class Document(NamedTuple):
+    """What a command prints: its shape in Markdown, and the dataclasses (`package:Class`) whose fields are in it."""
+
+    command: str
+    shape: str
+    parts: tuple[str, ...] = ()
+
+
+DOCUMENTS = (
+    Document(
+        "dataset check",
+        "`root`, `sound`, `photos`, `classes` (label: photos) and `findings`: a list of objects with "
+        "`kind`, `what`, `files` and `suggested_label`.",
+    ),
+    Document(
+        "quantize",
+        "The fields of `Comparison`, `remedies` (the fields of `Remedy` and `kept`) and `layers`.",
+        (
+            "edge_cls_tools.quantization:Comparison",
+            "edge_cls_tools.quantization:ClassComparison",
+            "edge_cls_tools.quantization:Remedy",
+            "edge_cls_tools.quantization:LayerNoise",
+        ),
+    ),
+    Document(
+        "evaluate",
+        "The fields of `Evaluation`, `robustness` (with `--robustness`) and `comparison` (with `--compare`). "
+        "`--report` writes the same as `evaluation.json`.",
+        (
+            "edge_cls_tools.evaluation:Evaluation",
+            "edge_cls_tools.evaluation:ClassMetrics",
+            "edge_cls_tools.evaluation:CoveragePoint",
+            "edge_cls_tools.evaluation:Robustness",
+            "edge_cls_tools.evaluation:CorruptionResult",
+            "edge_cls_tools.evaluation:PairedComparison",
+        ),
+    ),
+    Document(
+        "fewshot",
+        "A list of `FewShot`; with `--unknown` of `OpenSetResult`.",
+        ("edge_cls_tools.evaluation:FewShot", "edge_cls_tools.evaluation:OpenSetResult"),
+    ),
+    Document(
+        "models list",
+        "A list of the entries of `models/registry.toml`, each with `here` (`shipped`, `fetched` or null) and `path`.",
+    ),
+    Document(
+        "edgetpu check",
+        "`file`, `compiled`, `operators`, `mapped` and `verdicts`: a list of `Verdict`, each with `maps`.",
+        ("edge_cls_tools.edgetpu:Verdict",),
+    ),
+    Document(
+        "edgetpu compile",
+        "`file`, `log`, `percent` and the fields of `Log`.",
+        ("edge_cls_tools.edgetpu:Log", "edge_cls_tools.edgetpu:Row"),
+    ),
+    Document(
+        "inspect",
+        "The fields of `Inspection`. The manifest is described in [The model file](model-file.md).",
+        ("edge_cls.model:Inspection", "edge_cls.model:TensorFacts"),
+    ),
+    Document(
+        "import-model",
+        "`file`, `maker`, `labels`, `width`, `height`, `color`, `mean`, `std`, `embedding` (its width, or "
+        "null) and `edge_tpu`.",
+    ),
+    Document(
+        "classify",
+        "A list with an object per photo: `file`, `predictions` (a list of `label` and `score`, the best "
+        "first) and `unknown`.",
+    ),
+    Document("memory list", "A list with an object per class: `label` and `examples`."),
+    Document("memory show", "A list with an object per example: `id`, `label`, `taught_at` and `device`."),
+    Document(
+        "memory coach",
+        "`head` (which head is used, and why) and `classes`: a list of `Progress`.",
+        ("edge_cls.learning:Progress",),
+    ),
+    Document("run", "One object per line: see [Messages of a run](#messages-of-a-run)."),
+    Document("config show", "`file`, `settings` (as in the file) and `from` (where each setting comes from)."),
+    Document("doctor", "A list of `Check`. `level` is `OK`, `WARN` or `FAIL`.", ("edge_cls.doctor:Check",)),
+    Document("service status", "The fields of `ServiceStatus`.", ("edge_cls.systemd:ServiceStatus",)),
+    Document(
+        "bench",
+        "The fields of `Speed` and of `Footprint`, `examples` and `temperature_c`.",
+        (
+            "edge_cls.bench:Speed",
+            "edge_cls.bench:Durations",
+            "edge_cls.bench:Footprint",
+        ),
+    ),
+)
+
+
+def as_markdown() -> str:
+    """Return a section for each document."""
+    return "\n".join(
+        f"## {document.command}\n\n{document.shape}\n\n{''.join(map(_part, document.parts))}" for document in DOCUMENTS
+    )
+
+
+def manifest() -> str:
+    """Return the fields of `manifest.json`."""
+    names = ("Manifest", "Preprocessing", "Calibration", "Training", "Quantized")
+    return "".join(_part(f"edge_cls.core:{name}") for name in names)
+
+
+def _part(name: str) -> str:
+    return f"**{name.partition(':')[2]}.** {fields.as_markdown(name)}\n"

@@ -1,0 +1,86 @@
+"""The reference names everything: it is made from the commands, the configuration and the JSON documents."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from _ext import command_reference, configuration_reference, json_reference
+from _ext.fields import as_markdown, fields
+from _ext.markdown import plain
+from edge_cls.config.loading import example, variable_names
+from tests.commands import EdgeCls
+
+DOCS = Path(__file__).parents[2] / "docs"
+COMMANDS = command_reference.as_markdown()
+CONFIGURATION = configuration_reference.as_markdown()
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the text below each heading of the second level."""
+    return {heading: text for heading, _, text in (part.partition("\n") for part in page.split("\n## ")[0:])}
+
+
+def below(page: str, heading: str) -> str:
+    return sections(f"\n{page}")[heading]
+
+
+@pytest.mark.parametrize("path", [context.command_path for _, context in command_reference.walk()])
+def test_every_command_has_a_section_with_all_its_options(edge_cls: EdgeCls, path: str) -> None:
+    section = below(COMMANDS, path)
+    shown = edge_cls(*path.split()[1:], "--help").stdout
+    options = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", shown.partition("\nOptions:")[2])) - {"--help"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section))
+    assert {option for option in options if re.search(rf"^\s+(-\w, )?{option}\b", shown, re.MULTILINE)} <= named
+
+
+def test_the_reference_has_more_than_forty_commands_with_their_arguments_and_help() -> None:
+    commands = [context.command_path for _, context in command_reference.walk()]
+    assert len(commands) > 40
+    assert {"edge-cls run", "edge-cls memory undo", "edge-cls train", "edge-cls service install"} <= set(commands)
+    for command, context in command_reference.walk():
+        for parameter in command.get_params(context):
+            if parameter.name != "help":
+                record = parameter.get_help_record(context)
+                assert record is None or plain(record[1]) in below(COMMANDS, context.command_path), parameter.name
+
+
+def test_every_key_of_the_configuration_is_in_the_section_of_its_table() -> None:
+    for section in configuration_reference.sections():
+        text = below(CONFIGURATION, section.name)
+        for name, field in section.model.model_fields.items():
+            if not configuration_reference.is_table(field):
+                assert f"| `{name}` |" in text
+
+
+def test_every_variable_and_every_key_of_the_example_is_in_the_reference() -> None:
+    assert all(f"`{variable}`" in CONFIGURATION for variable in variable_names())
+    keys = set(re.findall(r"^#(\w+) = ", example(), re.MULTILINE))
+    assert len(keys) > 30
+    assert all(f"`{key}`" in CONFIGURATION for key in keys)
+
+
+def test_every_command_with_json_is_in_the_reference_of_json() -> None:
+    documented = {f"edge-cls {document.command}" for document in json_reference.DOCUMENTS}
+    able = {
+        context.command_path
+        for command, context in command_reference.walk()
+        if any("--json" in parameter.opts for parameter in command.get_params(context))
+    }
+    assert able == documented
+
+
+def test_the_fields_of_a_dataclass_are_read_without_importing_it() -> None:
+    assert [field.name for field in fields("edge_cls.core:Calibration")] == ["images", "sha256"]
+    assert "| `images` | `integer` |" in as_markdown("edge_cls.core:Calibration")
+
+
+def test_every_generated_page_has_its_place() -> None:
+    text = "".join(page.read_text() for page in DOCS.rglob("*.md"))
+    assert {"commands", "configuration", "json", "manifest"} == set(re.findall(r"<!-- generated: (\w+) -->", text))
+
+
+def test_text_is_shown_as_it_is() -> None:
+    assert plain("1<=x, [default: *], a|b\n  c_d") == r"1\<=x, \[default: \*\], a\|b c\_d"
