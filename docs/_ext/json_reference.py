@@ -60,8 +60,8 @@ DOCUMENTS = (
     ),
     Document(
         "edgetpu compile",
-        "`file`, `log`, `percent` and the fields of `Log`.",
-        ("edge_cls_tools.edgetpu:Log", "edge_cls_tools.edgetpu:Row"),
+        "`file`, `log`, `percent` and the fields of `LogSummary`.",
+        ("edge_cls_tools.edgetpu:LogSummary", "edge_cls_tools.edgetpu:Row"),
     ),
     Document(
         "inspect",

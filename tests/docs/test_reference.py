@@ -84,3 +84,9 @@ def test_every_generated_page_has_its_place() -> None:
 
 def test_text_is_shown_as_it_is() -> None:
     assert plain("1<=x, [default: *], a|b\n  c_d") == r"1\<=x, \[default: \*\], a\|b c\_d"
+
+
+def test_every_document_and_the_manifest_can_be_made() -> None:
+    page = json_reference.as_markdown()
+    assert all(f"## {document.command}\n" in page for document in json_reference.DOCUMENTS)
+    assert "| `flatbuffer_sha256` |" in json_reference.manifest()
