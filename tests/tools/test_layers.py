@@ -1,4 +1,4 @@
-"""The numerics of the quantisation, on networks small enough to be understood."""
+"""The numerics of the quantisation, on small networks with known results."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edge_cls.model.file import read_model
 from edge_cls_tools.io.batches import Pixels, normalize
 from edge_cls_tools.quantization.bias_correction import correct_biases
 from edge_cls_tools.quantization.layer_noise import MAX_SQNR_DB, layer_noise, sqnr, worst_layers
-from edge_cls_tools.quantization.layers import Layers, Walk
-from edge_cls_tools.quantization.ranges import Seen, closest_ranges, extreme_ranges, observe, rounding_error
+from edge_cls_tools.quantization.layers import Layers, LayerwiseRun
+from edge_cls_tools.quantization.ranges import Observed, min_error_ranges, min_max_ranges, observe, rounding_error
 from tests.toy_model import BIAS, MIX, convolution
 
 
@@ -31,25 +31,25 @@ def test_layers_one_by_one_give_what_the_whole_network_gives(tiny: Path) -> None
     network = read_model(tiny).network
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     layers = Layers(network)
-    walk = Walk(layers, list(images[:, None]))
-    outputs = {layer.name: walk.step(layer) for layer in layers.layers}
+    run = LayerwiseRun(layers, list(images[:, None]))
+    outputs = {layer.name: run.step(layer) for layer in layers.layers}
     interpreter = Interpreter(network)
     for index, image in enumerate(images):
         for tensor, expected in zip(interpreter.outputs, interpreter.invoke(image), strict=True):
             np.testing.assert_array_equal(outputs[tensor.name][index][0], expected)
 
 
-def test_a_walk_may_skip_layers_and_forgets_what_is_not_needed_any_more(tiny: Path) -> None:
+def test_a_run_may_skip_layers_and_releases_activations_after_their_last_use(tiny: Path) -> None:
     layers = Layers(read_model(tiny).network)
-    walk = Walk(layers, [np.zeros((1, 32, 32, 3), np.uint8)])
+    run = LayerwiseRun(layers, [np.zeros((1, 32, 32, 3), np.uint8)])
     last = layers.layers[-1]
-    walk.step(last)
-    assert set(walk.values) <= {*last.inputs, *last.outputs}
+    run.step(last)
+    assert set(run.values) <= {*last.inputs, *last.outputs}
 
 
 def test_a_float_layer_computes_the_convolution(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=False))
-    (given,) = Walk(layers, [normalize(pixels[:1])]).step(layers.layers[0])
+    (given,) = LayerwiseRun(layers, [normalize(pixels[:1])]).step(layers.layers[0])
     np.testing.assert_allclose(given, normalize(pixels[:1]) @ MIX.T + BIAS, atol=1e-5)
 
 
@@ -76,15 +76,15 @@ def test_an_int8_layer_has_the_noise_of_its_steps_and_a_wrong_bias_shows(pixels:
 
 
 @pytest.mark.parametrize("error", [0.3, -0.15])
-def test_bias_correction_puts_a_shift_back(pixels: Pixels, error: float) -> None:
+def test_bias_correction_removes_a_shift(pixels: Pixels, error: float) -> None:
     exact = convolution(quantized=False)
-    mended = correct_biases(exact, convolution(quantized=True, bias_error=error), pixels)
-    wanted = (normalize(pixels) @ MIX.T + BIAS).mean(axis=(0, 1, 2))
-    interpreter = Interpreter(mended)
+    corrected = correct_biases(exact, convolution(quantized=True, bias_error=error), pixels)
+    expected = (normalize(pixels) @ MIX.T + BIAS).mean(axis=(0, 1, 2))
+    interpreter = Interpreter(corrected)
     means = np.mean([interpreter.invoke(image)[0] for image in pixels], axis=(0, 1, 2)) * interpreter.outputs[0].scale
-    # Half a step of the output: rounding is all that is left.
-    np.testing.assert_allclose(means, wanted, atol=2 / 255)
-    (noise,) = layer_noise(exact, mended, pixels)
+    # At most the rounding of the output is left.
+    np.testing.assert_allclose(means, expected, atol=2 / 255)
+    (noise,) = layer_noise(exact, corrected, pixels)
     assert noise.sqnr > 30
 
 
@@ -104,26 +104,26 @@ def test_inside_the_range_the_rounding_error_is_at_most_half_a_step(values: NDAr
     assert rounding_error(values, -1.0, 1.0) <= (0.5 * 2 / 255) ** 2 * (1 + 1e-3)
 
 
-def test_extreme_ranges_hold_all_that_was_seen(pixels: Pixels) -> None:
+def test_min_max_ranges_hold_all_that_was_seen(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=False))
     values = normalize(pixels) @ MIX.T + BIAS
-    given = extreme_ranges(layers, observe(layers, pixels))[layers.layers[0].output]
+    given = min_max_ranges(layers, observe(layers, pixels))[layers.layers[0].output]
     assert given == pytest.approx((values.min(), values.max()), abs=1e-5)
 
 
-def test_closest_ranges_clip_an_outlier_that_would_cost_all_others(pixels: Pixels) -> None:
+def test_min_error_ranges_clip_an_outlier_that_would_cost_all_others(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=False))
     mix = layers.layers[0].output
     calm = observe(layers, pixels)[mix]
-    # The ranges of the calm are nearly its extremes.
-    assert closest_ranges(layers, {mix: calm})[mix] == pytest.approx((calm.low, calm.high), rel=0.1)
-    wild = Seen(calm.low, 4 * calm.high, np.append(np.tile(calm.sample, 1000), np.float32(4 * calm.high)))
-    low, high = closest_ranges(layers, {mix: wild})[mix]
+    # Without outliers the range is nearly from minimum to maximum.
+    assert min_error_ranges(layers, {mix: calm})[mix] == pytest.approx((calm.low, calm.high), rel=0.1)
+    wild = Observed(calm.low, 4 * calm.high, np.append(np.tile(calm.sample, 1000), np.float32(4 * calm.high)))
+    low, high = min_error_ranges(layers, {mix: wild})[mix]
     assert high < 4 * calm.high
     assert rounding_error(wild.sample, low, high) < rounding_error(wild.sample, wild.low, wild.high)
 
 
-def test_the_input_is_the_byte_of_a_pixel_however_dark_the_photos_are(pixels: Pixels) -> None:
+def test_the_quantised_input_is_the_byte_of_a_pixel_even_for_dark_photos(pixels: Pixels) -> None:
     layers = Layers(convolution(quantized=False))
-    for choose in (extreme_ranges, closest_ranges):
+    for choose in (min_max_ranges, min_error_ranges):
         assert choose(layers, observe(layers, pixels // 4))[layers.input] == (-1.0, 1.0)

@@ -1,4 +1,4 @@
-"""The parts that make a distillation fast: they must do what Keras's own do."""
+"""The faster replacements of Keras parts in a distillation give the same results as Keras."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_fused_batch_normalization_trains_as_the_one_of_keras() -> None:
         network.fit(pixels, targets, batch_size=8, epochs=5, shuffle=False, verbose=0)
         weights.append(network.get_weights())
         outputs.append(network.predict(pixels, verbose=0))
-    # The moving variance alone differs: it is of the unbiased estimate, n / (n - 1).
+    # Only the moving variance differs: it follows the unbiased estimate, n / (n - 1).
     np.testing.assert_allclose(outputs[0], outputs[1], rtol=0.01, atol=1e-3)
     for name, expected, given in zip(("gamma", "beta", "mean", "variance"), *weights, strict=True):
         unbiased = 512 / 511 if name == "variance" else 1.0
@@ -45,13 +45,13 @@ def test_muon_moves_a_pointwise_kernel_as_it_moves_the_same_matrix() -> None:
             optimizer.apply([keras.ops.convert_to_tensor(gradient.reshape(shape))], [variable])
         moved.append(keras.ops.convert_to_numpy(variable).reshape(24, 6))
     np.testing.assert_allclose(moved[0], moved[1], rtol=1e-5)
-    # A step of Muon: every direction of the gradient counts the same.
+    # In a step of Muon all directions of the gradient have the same weight.
     lengths = np.linalg.svd(moved[1] - matrix, compute_uv=False)
     assert lengths.min() > 0.4 * lengths.max()
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 24, 1), (3, 3, 3, 16), (16,)])
-def test_muon_leaves_all_other_variables_to_adamw(shape: tuple[int, ...]) -> None:
+def test_muon_uses_adamw_for_all_other_variables(shape: tuple[int, ...]) -> None:
     import keras
 
     from edge_cls_tools.distillation.muon import PointwiseMuon

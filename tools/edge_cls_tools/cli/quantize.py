@@ -1,4 +1,4 @@
-"""`edge-cls quantize`: from a training to an int8 model."""
+"""`edge-cls quantize`: convert a trained network to an int8 model."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
 
 def quantize(
     run: Annotated[
-        Path, typer.Argument(readable=False, help="The folder that 'train' or 'distill' wrote.", show_default=False)
+        Path, typer.Argument(readable=False, help="Run directory written by 'train' or 'distill'.", show_default=False)
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", readable=False, help="The .tflite file to write.", show_default=False)
     ],
     max_drop: Annotated[
         float,
-        typer.Option(min=0, help="Points of accuracy that int8 may cost; of a backbone alone, 100 * (1 - cosine)."),
+        typer.Option(min=0, help="Maximum loss of accuracy in percentage points; for a backbone, of 100 * cosine."),
     ] = 1.0,
     calibration: Annotated[
-        int | None, typer.Option(min=1, help="How many of the run's calibration images to use; without it, all.")
+        int | None, typer.Option(min=1, help="Number of calibration images to use.", show_default="all")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write the model whatever int8 costs.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the model even if the loss exceeds --max-drop.")
+    ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(readable=False, help="An HTML file to write, with every class and layer.", show_default=False),
+        typer.Option(readable=False, help="HTML report to write, with all classes and layers.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Convert a training to a full int8 model, compare the two on held-out photos, and refuse what costs too much."""
+    """Convert a trained network to full int8, compare both on held-out photos, and refuse too large a loss."""
     import json
 
     with quiet_native_libraries():
@@ -44,7 +46,7 @@ def quantize(
         from edge_cls_tools.quantization.quantize import quantize as convert
 
         with progress_display() as display:
-            task = display.add_task("converting, then comparing", total=None, note="")
+            task = display.add_task("quantising and comparing", total=None, note="")
             made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
     if as_json:
         typer.echo(json.dumps(_as_json(made), indent=2, ensure_ascii=False))
@@ -81,11 +83,11 @@ def _show(made: Quantization) -> None:
     for label, row in comparison.classes.items():
         if row.float_accuracy != row.int8_accuracy:
             typer.echo(f"  {label}: {row.float_accuracy:.1%} float, {row.int8_accuracy:.1%} int8 ({row.photos} photos)")
-    typer.echo(f"embeddings: cosine {comparison.embedding_cosine:.4f} between float and int8")
+    typer.echo(f"mean cosine between float and int8 embeddings: {comparison.embedding_cosine:.4f}")
     for remedy in made.remedies:
         typer.echo(
-            f"{remedy.name}: {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with it"
-            f"{'' if remedy.kept else ' (left out)'}"
+            f"{remedy.name}: SQNR of the embedding {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with"
+            f"{'' if remedy.kept else ' (not applied)'}"
         )
     worst = ", ".join(f"{layer.name} {layer.own_sqnr:.1f} dB" for layer in worst_layers(made.layers, count=3))
-    typer.echo(f"layers that add most noise: {worst}")
+    typer.echo(f"noisiest layers (SQNR): {worst}")

@@ -1,4 +1,4 @@
-"""Bias correction: what int8 shifts on the average is put back into the biases, where it costs nothing."""
+"""Bias correction: the mean shift that quantisation causes in each channel is compensated in the int32 biases."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls_tools.io.batches import Pixels, normalize
-from edge_cls_tools.quantization.layers import Activations, Layers, Walk, pairs
+from edge_cls_tools.quantization.layers import Activations, Layers, LayerwiseRun, matched_layers
 
 IMAGES = 32
-"""Means over all positions of this many images are exact enough; on the built-in backbone twice as many gave 0.0002
-more of the embedding's cosine."""
+"""Images that the channel means are taken over. On the built-in backbone, twice as many raised the cosine of the
+embedding by only 0.0002."""
 ROUNDS = 2
-"""A shift does not wholly reach the output behind a ReLU6; the second round gets most of the rest."""
+"""Corrections per layer: a ReLU6 passes a shift on only in part, and the second round corrects most of the rest."""
 
 
 def correct_biases(float_network: bytes, int8_network: bytes, pixels: Pixels) -> bytes:
-    """Return `int8_network` with each channel of each layer as great on the average as in `float_network`.
+    """Return `int8_network` with biases that restore the mean of each output channel in `float_network`.
 
-    Layer by layer, in order, the mean difference of the two outputs on the first IMAGES of `pixels` is added to the
-    int32 bias, so that a layer also makes up for what those before it left (Nagel et al., 2019, section 4.2, with the
-    means of images instead of those that batch normalisation tells).
+    The layers are corrected in order: the mean difference of the two outputs on the first IMAGES of `pixels`, uint8, is
+    added to the int32 bias. A layer thus also compensates for the remaining errors of the layers before it (Nagel et
+    al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.2, with means over
+    images instead of those estimated from batch normalisation).
     """
     exact, int8 = Layers(float_network), Layers(int8_network)
     chosen = pixels[:IMAGES]
-    exact_walk, int8_walk = Walk(exact, list(normalize(chosen)[:, None])), Walk(int8, list(chosen[:, None]))
-    for ours, theirs in pairs(int8, exact):
-        given = int8_walk.step(ours)
-        if theirs is None:
+    exact_run = LayerwiseRun(exact, list(normalize(chosen)[:, None]))
+    int8_run = LayerwiseRun(int8, list(chosen[:, None]))
+    for int8_layer, float_layer in matched_layers(int8, exact):
+        outputs = int8_run.step(int8_layer)
+        if float_layer is None:
             continue
-        wanted = _channel_means(exact_walk.step(theirs))
-        if ours.bias is None:
+        expected = _channel_means(exact_run.step(float_layer))
+        if int8_layer.bias is None:
             continue
         for _ in range(ROUNDS):
-            means = int8.real(ours.output, _channel_means(given))
-            int8.shift_bias(ours.bias, np.asarray(wanted - means, np.float32))
-            given = int8_walk.step(ours)
+            means = int8.real(int8_layer.output, _channel_means(outputs))
+            int8.shift_bias(int8_layer.bias, np.asarray(expected - means, np.float32))
+            outputs = int8_run.step(int8_layer)
     return int8.pack()
 
 

@@ -1,4 +1,4 @@
-"""A float network to a full int8 one that is as near to it as can be, or an error."""
+"""Converts a float network to full int8, with the corrections that bring the embedding closer to the float one."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from edge_cls_tools.quantization.bias_correction import correct_biases
 from edge_cls_tools.quantization.converter import to_float, to_int8
 from edge_cls_tools.quantization.layer_noise import sqnr
 from edge_cls_tools.quantization.layers import Layers
-from edge_cls_tools.quantization.ranges import closest_ranges, extreme_ranges, observe
+from edge_cls_tools.quantization.ranges import min_error_ranges, min_max_ranges, observe
 
-BYTE = 2 / 255
-"""The step of an input in [-1, 1] whose int8 values are the bytes of pixels."""
+PIXEL_SCALE = 2 / 255
+"""Scale of an input in [-1, 1] whose quantised values equal the bytes of the pixels."""
 METHOD = 2
-"""Counts the ways in which `convert` has worked: with another one, what was converted before is of no use."""
-JUDGES = 5
-"""Every fifth calibration image sets no range, and judges instead what each remedy gives."""
+"""Version of the conversion method; cached results of another version are not used."""
+HOLD_OUT_EVERY = 5
+"""Every fifth calibration image is held out of the ranges and measures the effect of each correction."""
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """Something done against the loss of int8: the signal-to-noise ratio of the embedding, in dB, without and with it.
+    """A correction of the quantisation error: the SQNR of the embedding, in dB, `without` it and `with_it`.
 
-    It is kept where it brings the embedding nearer to the float one.
+    It is kept if it increases the SQNR.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Remedy:
 
     @property
     def kept(self) -> bool:
-        """Whether the model has it."""
+        """Whether the correction is part of the model."""
         return self.with_it > self.without
 
 
 @dataclass(frozen=True, eq=False)
 class Converted:
-    """The int8 model, the float TFLite model that it was made of, and what was done against the loss between them."""
+    """The int8 TFLite model, the float TFLite model it was converted from, and the corrections that were tried."""
 
     int8: bytes
     float32: bytes
@@ -54,49 +54,51 @@ class Converted:
 
 
 def convert(network: keras.Model, calibration: Pixels) -> Converted:
-    """Return `network`, pixels in [-1, 1] to named outputs, as a TFLite model, uint8 in and int8 all through.
+    """Return `network`, from pixels in [-1, 1] to named outputs, as a full int8 TFLite model with a uint8 input.
 
-    The ranges are those that the images of `calibration` reach. Remedies are tried in turn, each on top of those that
-    were kept, and judged by the embedding (without one, by the first output) of images of `calibration` that set no
-    range. Raises ConversionError where an operator stayed in floating point, or where the input is not the plain byte
-    of a pixel.
+    The quantisation ranges are determined on `calibration`, uint8 (n, height, width, 3). The corrections are tried one
+    after the other, each on top of those that were kept. Their effect is measured on held-out images of `calibration`,
+    as the SQNR of the embedding, or of the first output if there is no embedding. Raises ConversionError if the network
+    cannot be converted, if an operator stays in floating point, or if the quantised input is not the byte of a pixel.
     """
     try:
         exact = name_tensors(to_float(network), ["image"])
-        int8, remedies = _remedied(exact, calibration)
-    except Exception as error:  # the converter raises kinds of its own, and bare ones
+        int8, remedies = _corrected(exact, calibration)
+    except Exception as error:  # the converter raises its own kinds of exceptions, and plain ones
         raise ConversionError(
             f"the network cannot be converted to int8 ({error})", hint="use a backbone of standard layers"
         ) from error
     floats = float_operators(int8)
     if floats:
         raise ConversionError(
-            f"{len(floats)} operators stayed in floating point: {', '.join(floats[:5])}",
-            hint="use layers that TFLite has int8 kernels for",
+            f"{len(floats)} operators have no int8 version and stay in floating point: {', '.join(floats[:5])}",
+            hint="replace their layers by ones that TFLite supports in int8",
         )
     pixels = Interpreter(int8).input
-    if abs(pixels.scale - BYTE) > 0.01 * BYTE or pixels.zero_point not in (127, 128):
+    if abs(pixels.scale - PIXEL_SCALE) > 0.01 * PIXEL_SCALE or pixels.zero_point not in (127, 128):
         raise ConversionError(
-            f"the int8 input is {pixels.scale} * (q - {pixels.zero_point}), not the byte of a pixel",
-            hint="use a backbone whose input is in [-1, 1]",
+            f"the input is quantised as {pixels.scale} * (q - {pixels.zero_point}), expected 2 / 255 * (q - 127)",
+            hint="use a backbone with an input in [-1, 1]",
         )
     return Converted(int8, exact, remedies)
 
 
-def _remedied(exact: bytes, calibration: Pixels) -> tuple[bytes, tuple[Remedy, ...]]:
-    judging = np.arange(len(calibration)) % JUDGES == JUDGES - 1
-    judges, calibration = calibration[judging] if judging.any() else calibration, calibration[~judging]
+def _corrected(exact: bytes, calibration: Pixels) -> tuple[bytes, tuple[Remedy, ...]]:
+    """Return the int8 network with the corrections that were kept, and all that were tried."""
+    is_held_out = np.arange(len(calibration)) % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1
+    held_out = calibration[is_held_out] if is_held_out.any() else calibration
+    calibration = calibration[~is_held_out]
     layers = Layers(exact)
-    seen = observe(layers, calibration)
-    plain = _with_ranges(layers, extreme_ranges(layers, seen))
+    observed = observe(layers, calibration)
+    plain = _with_ranges(layers, min_max_ranges(layers, observed))
     corrected = correct_biases(exact, plain, calibration)
-    bias = Remedy("bias correction", _nearness(exact, plain, judges), _nearness(exact, corrected, judges))
-    best, nearness = (corrected, bias.with_it) if bias.kept else (plain, bias.without)
-    # Clipping shifts means, which the correction then puts right: it is judged with it.
-    clipped = _with_ranges(layers, closest_ranges(layers, seen))
+    bias = Remedy("bias correction", _output_sqnr(exact, plain, held_out), _output_sqnr(exact, corrected, held_out))
+    best, best_sqnr = (corrected, bias.with_it) if bias.kept else (plain, bias.without)
+    # Clipping shifts the means, which bias correction compensates, so the two are measured together.
+    clipped = _with_ranges(layers, min_error_ranges(layers, observed))
     if bias.kept:
         clipped = correct_biases(exact, clipped, calibration)
-    ranges = Remedy("clipped ranges", nearness, _nearness(exact, clipped, judges))
+    ranges = Remedy("clipped ranges", best_sqnr, _output_sqnr(exact, clipped, held_out))
     return (clipped if ranges.kept else best), (bias, ranges)
 
 
@@ -106,17 +108,17 @@ def _with_ranges(layers: Layers, ranges: dict[int, tuple[float, float]]) -> byte
     return name_tensors(to_int8(layers.pack()), ["image"])
 
 
-def _nearness(exact: bytes, int8: bytes, judges: Pixels) -> float:
-    """Return the signal-to-noise ratio of the embedding, or else of the first output, in dB."""
+def _output_sqnr(exact: bytes, int8: bytes, images: Pixels) -> float:
+    """Return the SQNR of the embedding, or of the first output if there is none, in dB."""
     reference, model = Interpreter(exact), Interpreter(int8)
     names = [output.name for output in reference.outputs]
     place = names.index("embedding") if "embedding" in names else 0
     name = names[place]
     output = next(output for output in model.outputs if output.name == name)
     signal = noise = 0.0
-    for pixels, normalized in zip(judges, normalize(judges), strict=True):
-        wanted = reference.invoke(normalized)[place].astype(np.float64)
-        given = model.invoke(pixels)[model.outputs.index(output)]
-        signal += float(np.sum(wanted**2))
-        noise += float(np.sum((dequantize(given, output.scale, output.zero_point) - wanted) ** 2))
+    for pixels, normalized in zip(images, normalize(images), strict=True):
+        expected = reference.invoke(normalized)[place].astype(np.float64)
+        output_values = model.invoke(pixels)[model.outputs.index(output)]
+        signal += float(np.sum(expected**2))
+        noise += float(np.sum((dequantize(output_values, output.scale, output.zero_point) - expected) ** 2))
     return sqnr(signal, noise)

@@ -1,4 +1,4 @@
-"""What int8 costs: the float network and the int8 model on the same images, and the gate before a bad model."""
+"""Compares the float network and the int8 model on the same images, and refuses a model that loses too much."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edge_cls.errors import ConversionError
 from edge_cls.model.model import Inference, Model
 from edge_cls_tools.io.batches import Pixels, normalize
 
-_MEND = "nothing was written: see the layers that add most noise (--report), or accept it with --max-drop or --force"
+_HINT = "no model was written: find the noisiest layers with --report, or accept the loss with --max-drop or --force"
 
 
 @dataclass(frozen=True)
 class ClassComparison:
-    """The share of the photos of one class that each network gets right."""
+    """The accuracy of each network on the photos of one class (its recall), in [0, 1]."""
 
     photos: int
     float_accuracy: float
@@ -27,11 +27,12 @@ class ClassComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both networks on the same held-out images. What concerns classes is None, or empty, for a backbone alone.
+    """Metrics of both networks on the same held-out images. Those of classes are None or empty for a backbone.
 
-    `agreement` is the share of images that both give the same class; `lost` counts those that float alone gets right,
-    `gained` those that int8 alone does; `embedding_cosine` is the mean cosine between the two embeddings. `drop` is
-    what int8 costs, in points: of accuracy, or, for a backbone alone, 100 * (1 - embedding_cosine). Sizes are in bytes.
+    `agreement` is the share of images with the same predicted class. `lost` counts the images that only the float
+    network classifies correctly, `gained` those that only the int8 model does. `embedding_cosine` is the mean cosine
+    between the two embeddings. `drop` is the loss in percentage points: of accuracy, or, for a backbone,
+    100 * (1 - embedding_cosine). Sizes are in bytes.
     """
 
     images: int
@@ -48,35 +49,35 @@ class Comparison:
 
 
 def compare(float_network: bytes, model: Model, source: Iterable[Pixels], truth: NDArray[np.int64]) -> Comparison:
-    """Compare the two on the batches of `source`; `truth` is the class of each image, empty for a backbone alone."""
+    """Compare the two on the batches of `source`; `truth` holds the true labels, and is empty for a backbone."""
     reference = Interpreter(float_network, name="the float network")
     names = [output.name for output in reference.outputs]
     cosines: list[float] = []
-    answers: list[tuple[int, int]] = []
+    predictions: list[tuple[int, int]] = []
     for pixels in source:
         for frame, normalized in zip(pixels, normalize(pixels), strict=True):
             expected = dict(zip(names, reference.invoke(normalized), strict=True))
             inference = model.infer(frame)
             cosines.append(_cosine(expected["embedding"], embedding(inference)))
             if inference.probability is not None:
-                answers.append((int(expected["probability"].argmax()), int(inference.probability.argmax())))
+                predictions.append((int(expected["probability"].argmax()), int(inference.probability.argmax())))
     cosine = float(np.mean(cosines))
     sizes = {"float_bytes": len(float_network), "int8_bytes": len(model.file.network)}
-    if not answers:
+    if not predictions:
         return Comparison(len(cosines), 100 * (1 - cosine), cosine, None, None, None, None, None, {}, **sizes)
-    theirs, ours = np.array(answers).T
-    right, still_right = theirs == truth, ours == truth
+    float_labels, int8_labels = np.array(predictions).T
+    float_correct, int8_correct = float_labels == truth, int8_labels == truth
     return Comparison(
         images=len(truth),
-        drop=100 * float(right.mean() - still_right.mean()),
+        drop=100 * float(float_correct.mean() - int8_correct.mean()),
         embedding_cosine=cosine,
-        float_accuracy=float(right.mean()),
-        int8_accuracy=float(still_right.mean()),
-        agreement=float((theirs == ours).mean()),
-        lost=int((right & ~still_right).sum()),
-        gained=int((still_right & ~right).sum()),
+        float_accuracy=float(float_correct.mean()),
+        int8_accuracy=float(int8_correct.mean()),
+        agreement=float((float_labels == int8_labels).mean()),
+        lost=int((float_correct & ~int8_correct).sum()),
+        gained=int((int8_correct & ~float_correct).sum()),
         classes={
-            label: ClassComparison(int(of.sum()), float(right[of].mean()), float(still_right[of].mean()))
+            label: ClassComparison(int(of.sum()), float(float_correct[of].mean()), float(int8_correct[of].mean()))
             for index, label in enumerate(model.labels)
             if (of := truth == index).any()
         },
@@ -85,29 +86,29 @@ def compare(float_network: bytes, model: Model, source: Iterable[Pixels], truth:
 
 
 def check_gate(comparison: Comparison, max_drop: float) -> None:
-    """Raise ConversionError where int8 costs more than `max_drop` points.
+    """Raise ConversionError if int8 loses more than `max_drop` percentage points.
 
-    Both networks saw the same photos, so what counts is the difference of those that only one of them gets right. One
-    photo is no evidence, however few there are: a difference of one passes.
+    Both networks are tested on the same photos, so the comparison is paired: it counts the photos that only one of them
+    classifies correctly. A difference of a single photo is not significant and passes, however few photos there are.
     """
     if comparison.drop <= max_drop:
         return
     if comparison.lost is None or comparison.gained is None:
         raise ConversionError(
-            f"the int8 embeddings have a mean cosine of {comparison.embedding_cosine:.4f} to the float ones on "
-            f"{comparison.images} images, which is {comparison.drop:.1f} points from 1 and more than {max_drop:g}",
-            hint=_MEND,
+            f"the mean cosine between int8 and float embeddings is {comparison.embedding_cosine:.4f} on "
+            f"{comparison.images} images, a drop of {comparison.drop:.1f} points from 1; allowed are {max_drop:g}",
+            hint=_HINT,
         )
     if comparison.lost - comparison.gained > 1:
         raise ConversionError(
-            f"int8 loses {comparison.drop:.1f} points of accuracy, more than {max_drop:g}: of {comparison.images} test "
-            f"photos float alone gets {comparison.lost} right, and int8 alone {comparison.gained}",
-            hint=_MEND,
+            f"int8 loses {comparison.drop:.1f} points of accuracy, allowed are {max_drop:g}: of {comparison.images} "
+            f"test photos, {comparison.lost} are correct only in float, and {comparison.gained} only in int8",
+            hint=_HINT,
         )
 
 
 def embedding(inference: Inference) -> NDArray[np.float32]:
-    """Return the embedding of an inference. Raises ConversionError where the model has none."""
+    """Return the embedding of an inference, float32 (dim,). Raises ConversionError if the model has none."""
     if inference.embedding is None:
         raise ConversionError("the network has no output called embedding", hint="train again")
     return inference.embedding.dequantize()

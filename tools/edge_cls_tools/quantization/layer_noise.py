@@ -1,4 +1,4 @@
-"""Signal-to-noise ratio of the layers of an int8 network: where its error comes from."""
+"""Signal-to-quantisation-noise ratio (SQNR) of each layer of an int8 network, which shows where its error arises."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_cls_tools.io.batches import Pixels, normalize
-from edge_cls_tools.quantization.layers import Activations, Layers, Walk, pairs
+from edge_cls_tools.quantization.layers import Activations, Layers, LayerwiseRun, matched_layers
 
 MAX_SQNR_DB = 120.0
-"""What is reported, in dB, where there is no error at all."""
+"""Upper limit of a reported SQNR, in dB, if there is hardly any error or none."""
 
 
 @dataclass(frozen=True)
 class LayerNoise:
-    """How near the output of an int8 layer is to that of the float layer, in dB: 20 is an error of a tenth.
+    """The SQNR of the output of an int8 layer against the float layer, in dB; 20 dB is a relative error of one tenth.
 
-    `sqnr` is that of the network as it runs, with all that the layers before have added; `own_sqnr` that of the layer
-    alone, which is given the exact inputs of the float layer, rounded to int8: what this layer adds.
+    `sqnr` is measured in the running network, so it includes the noise of all layers before. `own_sqnr` is measured on
+    the layer alone: its inputs are the exact ones of the float layer, rounded to int8.
     """
 
     name: str
@@ -29,46 +29,47 @@ class LayerNoise:
 
 
 def layer_noise(float_network: bytes, int8_network: bytes, pixels: Pixels) -> tuple[LayerNoise, ...]:
-    """Return the noise of each layer that both networks have, in order, measured on `pixels`."""
+    """Return the SQNR of each layer that both networks have, in order, measured on `pixels`, uint8."""
     exact, int8 = Layers(float_network), Layers(int8_network)
-    exact_walk, int8_walk = Walk(exact, list(normalize(pixels)[:, None])), Walk(int8, list(pixels[:, None]))
-    found = []
-    for ours, theirs in pairs(int8, exact):
-        given = int8_walk.step(ours)
-        if theirs is None:
+    exact_run = LayerwiseRun(exact, list(normalize(pixels)[:, None]))
+    int8_run = LayerwiseRun(int8, list(pixels[:, None]))
+    noise = []
+    for int8_layer, float_layer in matched_layers(int8, exact):
+        outputs = int8_run.step(int8_layer)
+        if float_layer is None:
             continue
-        wanted = exact_walk.step(theirs)
+        expected = exact_run.step(float_layer)
         inputs = {
-            mine: [int8.quantized(mine, value) for value in exact_walk.values[other]]
-            for mine, other in zip(ours.inputs, theirs.inputs, strict=True)
+            int8_input: [int8.quantized(int8_input, value) for value in exact_run.values[float_input]]
+            for int8_input, float_input in zip(int8_layer.inputs, float_layer.inputs, strict=True)
         }
-        alone = int8.run(ours, inputs)[ours.output]
-        found.append(
+        alone = int8.run(int8_layer, inputs)[int8_layer.output]
+        noise.append(
             LayerNoise(
-                name=ours.name.split(";")[0],  # the converter joins the names of all that it fused
-                kind=ours.kind,
-                sqnr=_sqnr(int8, ours.output, wanted, given),
-                own_sqnr=_sqnr(int8, ours.output, wanted, alone),
+                name=int8_layer.name.split(";")[0],  # the converter joins the names of fused layers
+                kind=int8_layer.kind,
+                sqnr=_sqnr(int8, int8_layer.output, expected, outputs),
+                own_sqnr=_sqnr(int8, int8_layer.output, expected, alone),
             )
         )
-    return tuple(found)
+    return tuple(noise)
 
 
 def worst_layers(layers: Sequence[LayerNoise], *, count: int) -> list[LayerNoise]:
-    """Return the `count` layers that add most noise of their own, the worst first."""
+    """Return the `count` layers that add the most noise themselves, the noisiest first."""
     return sorted(layers, key=lambda layer: layer.own_sqnr)[:count]
 
 
 def sqnr(signal: float, noise: float) -> float:
-    """Return the ratio of two sums of squares in dB, 10 * log10(signal / noise), at most MOST."""
+    """Return the ratio of two sums of squares in dB, 10 * log10(signal / noise), at most MAX_SQNR_DB."""
     if noise <= signal * 10 ** (-MAX_SQNR_DB / 10):
         return MAX_SQNR_DB
     return float(10 * np.log10(max(signal, np.finfo(np.float64).tiny) / noise))
 
 
-def _sqnr(int8: Layers, tensor: int, wanted: Activations, given: Activations) -> float:
+def _sqnr(int8: Layers, tensor: int, expected: Activations, outputs: Activations) -> float:
     signal = noise = 0.0
-    for exact, value in zip(wanted, given, strict=True):
+    for exact, value in zip(expected, outputs, strict=True):
         signal += float(np.sum(np.square(exact, dtype=np.float64)))
         noise += float(np.sum(np.square(int8.real(tensor, value) - exact, dtype=np.float64)))
     return sqnr(signal, noise)

@@ -1,6 +1,6 @@
-"""A TFLite network layer by layer: run one operator alone, look at its numbers, change its bias or its range.
+"""A TFLite network layer by layer: run a single operator, read its tensors, change its bias or its range.
 
-Tensors are called by their index in the graph.
+Tensors are identified by their index in the graph.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_cls.tflite.edit import pack
 from edge_cls.tflite.graph import operators, text, unpack
 
 Activations = Sequence[NDArray[Any]]
-"""One tensor of the network for each of several images, each with its batch axis of one."""
+"""The values of one tensor for several images, each with a batch axis of one."""
 
 _BIASED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 _INT8 = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
@@ -28,9 +28,9 @@ _INT8 = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator: what it is in TFLite's words, its name (that of its output), and its tensors.
+    """One operator: its index, its kind in TFLite's terms, its name (that of its output), and its tensors.
 
-    `inputs` are the activations among its inputs, without weights; `bias` is None where it has no int32 one.
+    `inputs` are the activations among its inputs, without constants; `bias` is None if it has no int32 bias.
     """
 
     index: int
@@ -42,12 +42,12 @@ class Layer:
 
     @property
     def output(self) -> int:
-        """Its first output, and mostly the only one."""
+        """The first output, and usually the only one."""
         return self.outputs[0]
 
 
 class Layers:
-    """The network in `content`, operator by operator, in the order in which they run."""
+    """The operators of the network in `content`, in the order of execution."""
 
     def __init__(self, content: bytes) -> None:
         self._model = unpack(content, "the network")
@@ -57,24 +57,24 @@ class Layers:
         self.layers = tuple(self._layer(index, kind) for index, kind in enumerate(kinds))
 
     def pack(self) -> bytes:
-        """Return the FlatBuffer, with all changes."""
+        """Return the FlatBuffer with all changes."""
         return pack(self._model)
 
     def run(self, layer: Layer, values: Mapping[int, Activations]) -> dict[int, Activations]:
-        """Return the outputs of `layer`, given its inputs in `values`."""
+        """Return the outputs of `layer` by tensor, given its inputs in `values`."""
         network = Interpreter(self._alone(layer), name=layer.name, threads=1)
-        given = [values[tensor] for tensor in layer.inputs]
-        results = [network.run(*inputs) for inputs in zip(*given, strict=True)]
+        values_by_input = [values[tensor] for tensor in layer.inputs]
+        results = [network.run(*inputs) for inputs in zip(*values_by_input, strict=True)]
         return dict(zip(layer.outputs, zip(*results, strict=True), strict=True))
 
     def real(self, tensor: int, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the real numbers that `values` of `tensor` stand for."""
+        """Return the dequantised `values` of `tensor`."""
         if self._graph.tensors[tensor].type not in _INT8:
             return np.asarray(values, np.float32)
         return dequantize(values, *self._affine(tensor))
 
     def quantized(self, tensor: int, values: NDArray[np.float32]) -> NDArray[Any]:
-        """Return real `values` as the device would hold them in `tensor`."""
+        """Return real `values` quantised and clipped to the type of `tensor`; unchanged if it is a float tensor."""
         dtype = _INT8.get(self._graph.tensors[tensor].type)
         if dtype is None:
             return values
@@ -83,21 +83,21 @@ class Layers:
         return np.asarray(np.clip(np.rint(values / scale) + zero_point, info.min, info.max), dtype)
 
     def set_range(self, tensor: int, low: float, high: float) -> None:
-        """Say which numbers a float tensor takes: what the converter chooses its int8 scale by."""
+        """Set the range of a float tensor, from which the converter computes its int8 scale."""
         quantization = schema.QuantizationParametersT()
         quantization.min, quantization.max = [low], [high]
         self._graph.tensors[tensor].quantization = quantization
 
     def shift_bias(self, tensor: int, shift: NDArray[np.float32]) -> None:
-        """Add `shift`, in real numbers, one for each channel, to an int32 bias; rounded to its steps."""
+        """Add `shift`, real values (channels,), to an int32 bias, rounded to the steps of its scale."""
         bias = self._graph.tensors[tensor]
         buffer = self._model.buffers[bias.buffer]
         steps = np.frombuffer(bytes(buffer.data), np.int32) + np.rint(shift / np.asarray(bias.quantization.scale))
         shifted = np.clip(steps, np.iinfo(np.int32).min, np.iinfo(np.int32).max).astype(np.int32)
-        # A buffer of its own: the converter lets equal constants share one.
-        own = schema.BufferT()
-        own.data = shifted.view(np.uint8)
-        self._model.buffers.append(own)
+        # A new buffer, because the converter lets equal constants share one.
+        buffer = schema.BufferT()
+        buffer.data = shifted.view(np.uint8)
+        self._model.buffers.append(buffer)
         bias.buffer = len(self._model.buffers) - 1
 
     def _layer(self, index: int, kind: str) -> Layer:
@@ -122,7 +122,7 @@ class Layers:
         return float(quantization.scale[0]), int(quantization.zeroPoint[0])
 
     def _alone(self, layer: Layer) -> bytes:
-        """Return a network of this one operator, whose inputs are the layer's."""
+        """Return a network of this operator only, with the inputs of the layer."""
         operator = copy.copy(self._graph.operators[layer.index])
         model, graph = schema.ModelT(), schema.SubGraphT()
         model.version, model.subgraphs, graph.operators = 3, [graph], [operator]
@@ -140,8 +140,8 @@ class Layers:
         return pack(model)
 
 
-class Walk:
-    """Several images on their way through a network, one layer after the other; what nobody needs again is let go."""
+class LayerwiseRun:
+    """Runs several images through a network, one layer at a time; activations are released after their last use."""
 
     def __init__(self, layers: Layers, images: Activations) -> None:
         self._layers = layers
@@ -150,9 +150,9 @@ class Walk:
         self._next = 0
 
     def step(self, layer: Layer) -> Activations:
-        """Go on to `layer`, and return its output; its inputs are in `values` until the next step.
+        """Run all layers up to `layer` and return its output; its inputs stay in `values` until the next step.
 
-        The layer of the last step may be run again, after a change.
+        The layer of the last step can be run again after a change.
         """
         for index in range(min(self._next, layer.index), layer.index + 1):
             self.values = {t: v for t, v in self.values.items() if self._last_use.get(t, -1) >= index}
@@ -161,10 +161,10 @@ class Walk:
         return self.values[layer.output]
 
 
-def pairs(int8: Layers, exact: Layers) -> Iterator[tuple[Layer, Layer | None]]:
-    """Yield each layer of an int8 network with the layer of its float network that it stands for.
+def matched_layers(int8: Layers, exact: Layers) -> Iterator[tuple[Layer, Layer | None]]:
+    """Yield each layer of an int8 network with the layer of the same kind and name in the float network.
 
-    They are matched by name. What quantisation has added (QUANTIZE) has no counterpart, and yields None.
+    Layers added by the quantisation (QUANTIZE) have no counterpart and are paired with None.
     """
     by_name = {(layer.kind, layer.name): layer for layer in exact.layers}
     for layer in int8.layers:

@@ -1,4 +1,4 @@
-"""From a training to the int8 model that ships."""
+"""Quantisation of a training: from a run directory to the int8 model file."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from edge_cls_tools.quantization.temperature import fit_temperature
 from edge_cls_tools.run_directory import Run, load_network, load_run
 
 KNOWN_SHARE = 0.95
-"""The share of validation photos that the threshold of `unknown` keeps known."""
+"""Share of the validation photos whose confidence is above the threshold of `unknown`."""
 MAX_DROP = 1.0
-"""The points that int8 may cost."""
+"""Default for the accuracy that int8 may lose, in percentage points."""
 NOISE_IMAGES = 8
-"""Held-out images that the noise of the layers is measured on: it is that of millions of numbers."""
+"""Held-out images that the SQNR of the layers is measured on; they already give millions of values."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
-    """An int8 model that is made and measured, and not yet in its place."""
+    """An int8 model with its measurements, not yet written to its file."""
 
     file: ModelFile
     comparison: Comparison
@@ -42,26 +42,30 @@ class Quantization:
     layers: tuple[LayerNoise, ...]
 
     def check(self, max_drop: float) -> None:
-        """Raise ConversionError where int8 costs more than `max_drop` points."""
+        """Raise ConversionError if int8 loses more than `max_drop` percentage points."""
         check_gate(self.comparison, max_drop)
 
     def save(self, *, max_drop: float = MAX_DROP, force: bool = False) -> None:
-        """Put the model in its place. Raises ConversionError, and writes nothing, where int8 costs over `max_drop`."""
+        """Write the model file. Raises ConversionError, and writes nothing, if int8 loses too much and not `force`."""
         if not force:
             self.check(max_drop)
         write_model(self.file)
 
 
 def quantize(folder: Path, target: Path, *, calibration: int | None = None, advance: Advance) -> Quantization:
-    """Convert the training in `folder` to a full int8 model that belongs at `target`, and compare the two.
+    """Convert the training in `folder` to a full int8 model for the file `target`, and compare it with the float one.
 
-    The ranges are those of the first `calibration` of the run's calibration images, or of all. Raises ModelError where
-    there is no training, ConversionError where it does not convert, and ConfigError where there are fewer images.
+    The quantisation ranges are determined on the first `calibration` images of the run's calibration set, or on all.
+    Raises ModelError if there is no finished training, DatasetError if photos are missing, ConversionError if the
+    network cannot be converted, and ConfigError if the calibration set has fewer images.
     """
     run = load_run(folder)
-    gone = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
-    if gone:
-        raise DatasetError(f"{len(gone)} photos are gone, the first is {gone[0]}", hint="put them back, or train again")
+    missing = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} photos of the run are missing, the first is {missing[0]}",
+            hint="restore them, or train again",
+        )
     network = load_network(folder)
     chosen = _calibration(folder, calibration)
     manifest = Manifest(
@@ -80,7 +84,7 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
     comparison = compare(converted.float32, model, _held_out(run, folder, advance), truth)
     manifest = replace(
         manifest,
-        stranger_distance=_stranger_distance(model, chosen),
+        stranger_distance=_median_distance(model, chosen),
         quantized=Quantized(
             images=comparison.images,
             embedding_cosine=comparison.embedding_cosine,
@@ -92,13 +96,13 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
     )
     if run.labels:
         manifest = _calibrated(manifest, model, run)
-    few = next(_held_out(run, folder, lambda _: None))[:NOISE_IMAGES]
-    noise = layer_noise(converted.float32, converted.int8, few)
+    images = next(_held_out(run, folder, lambda _: None))[:NOISE_IMAGES]
+    noise = layer_noise(converted.float32, converted.int8, images)
     return Quantization(with_golden(replace(file, manifest=manifest)), comparison, converted.remedies, noise)
 
 
 def _calibrated(manifest: Manifest, model: Model, run: Run) -> Manifest:
-    """Return `manifest` with the temperature and the threshold of unknown that the validation photos ask for."""
+    """Return `manifest` with the temperature and the threshold of unknown, fitted on the validation photos."""
     paths = [photo.path for photo in run.validation]
     outputs = [model.infer(p).probability for batch in batches(paths, run.preprocessing, lambda _: None) for p in batch]
     probabilities = np.stack([output for output in outputs if output is not None])
@@ -111,7 +115,8 @@ def _calibration(folder: Path, count: int | None) -> Pixels:
     stored = _load_pixels(folder / "calibration.npy")
     if count is not None and count > len(stored):
         raise ConfigError(
-            f"{folder} holds {len(stored)} calibration images, not {count}", hint=f"use --calibration {len(stored)}"
+            f"{folder} contains {len(stored)} calibration images, {count} were requested",
+            hint=f"use --calibration {len(stored)}",
         )
     return stored[:count]
 
@@ -129,8 +134,8 @@ def _held_out(run: Run, folder: Path, advance: Advance) -> Iterator[Pixels]:
     return iter([_load_pixels(folder / "held-out.npy")])
 
 
-def _stranger_distance(model: Model, images: Pixels) -> float:
-    """Return the median cosine distance between the embeddings of two different images."""
+def _median_distance(model: Model, images: Pixels) -> float:
+    """Return the median cosine distance between the embeddings of two different images, 0.0 if there is only one."""
     vectors = np.stack([embedding(model.infer(image)) for image in images])
     unit = unit_rows(vectors)
     distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]

@@ -1,4 +1,4 @@
-"""The report of a quantisation: what int8 cost, what was done about it, and which layers it comes from."""
+"""The report of a quantisation: the loss of int8, the corrections, and the noise of each layer."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _problem(made: Quantization, max_drop: float) -> str:
 def _noise_figure(layers: tuple[LayerNoise, ...]) -> Figure:
     figure = Figure(figsize=(10, 3.5))
     axes = figure.subplots()
-    axes.plot([layer.own_sqnr for layer in layers], ".-", color="#9aa7b4", label="the layer alone")
-    axes.plot([layer.sqnr for layer in layers], ".-", color="#b3261e", label="as it runs")
-    axes.set(xlabel="layer, from input to output", ylabel="dB")
+    axes.plot([layer.own_sqnr for layer in layers], ".-", color="#9aa7b4", label="layer alone")
+    axes.plot([layer.sqnr for layer in layers], ".-", color="#b3261e", label="in the network")
+    axes.set(xlabel="layer, from input to output", ylabel="SQNR in dB")
     axes.legend(frameon=False)
     return figure
