@@ -8,10 +8,9 @@ from pathlib import Path
 
 from edge_cls.doctor.machine import Machine, text
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
-from edge_cls.hardware.thermal import Limit, temperature, throttled
+from edge_cls.hardware.thermal import HOT_C, Limit, temperature, throttled
 
 _STATE = Path("/var/lib/edge-cls")
-_HOT_C = 80.0
 _LITTLE, _NOTHING = 500 * 2**20, 50 * 2**20
 _WORN, _DEAD = 9, 11
 """In tenths of a life, as eMMC tells it, plus 1: 9 is 80 to 90 %, 11 is over."""
@@ -25,7 +24,7 @@ def check_temperature(machine: Machine, _: Needs) -> Check | None:
     degrees = temperature(machine.root / "sys")
     if degrees is None:
         return None
-    if degrees >= _HOT_C:
+    if degrees >= HOT_C:
         return warn("temperature", f"{degrees:.0f} °C: the board slows itself down", _AIR)
     return ok("temperature", f"{degrees:.0f} °C")
 

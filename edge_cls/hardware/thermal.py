@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYS = Path("/sys")
+HOT_C = 80.0
+"""Temperature in °C from which on a Raspberry Pi's firmware slows its processor down."""
 
 _PROCESSOR = re.compile(r"cpu|soc|core|pkg|bcm2\d|imx", re.IGNORECASE)
 """In the types of zones that are the processor's; others are of a battery, the radio or the Edge TPU."""

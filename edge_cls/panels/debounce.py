@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+DEBOUNCE_S, HOLD_S, REPEAT_S = 0.02, 0.8, 0.3
+"""Default times of a contact, in seconds; see `Debouncer`."""
+
 
 @dataclass(frozen=True)
 class Press:

@@ -10,6 +10,7 @@ from functools import partial
 
 from edge_cls.hardware.gpio import claim_input
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
+from edge_cls.panels.debounce import DEBOUNCE_S, HOLD_S, REPEAT_S
 from edge_cls.runtime.ports import CapturedFrame, Clock, Command
 
 
@@ -26,9 +27,9 @@ class GpioButtons:
         buttons: Sequence[Button],
         *,
         pull_up: bool = True,
-        debounce_s: float = 0.02,
-        hold_s: float = 0.8,
-        repeat_s: float = 0.3,
+        debounce_s: float = DEBOUNCE_S,
+        hold_s: float = HOLD_S,
+        repeat_s: float = REPEAT_S,
         clock: Clock,
     ) -> None:
         check_contacts(buttons)

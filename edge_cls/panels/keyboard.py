@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from edge_cls.errors import ConfigError
 from edge_cls.panels.buttons import Button, Buttons, check_contacts
+from edge_cls.panels.debounce import HOLD_S, REPEAT_S
 from edge_cls.panels.key_names import check_key
 from edge_cls.panels.keys import Keys
 from edge_cls.runtime.ports import CapturedFrame, Clock, Command
@@ -29,8 +30,8 @@ class KeyboardButtons:
         buttons: Sequence[Button],
         keys: Keys,
         *,
-        hold_s: float = 0.8,
-        repeat_s: float = 0.3,
+        hold_s: float = HOLD_S,
+        repeat_s: float = REPEAT_S,
         clock: Clock,
     ) -> None:
         try:

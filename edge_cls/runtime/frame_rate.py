@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge_cls.hardware.thermal import HOT_C
 from edge_cls.runtime.ports import Clock
 
 _CHECK_S = 5.0
@@ -29,7 +30,7 @@ class FrameRateGovernor:
         self,
         *,
         max_fps: float | None,
-        hot_c: float = 80.0,
+        hot_c: float = HOT_C,
         clock: Clock,
         temperature: Callable[[], float | None],
         undervoltage: Callable[[], bool],

@@ -13,6 +13,8 @@ Kind = Literal["picamera2", "v4l2", "stream", "demo", "files"]
 SCHEMES = ("rtsp", "http", "https")
 OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
 """What may be chosen of the frames of a kind; of the other kinds nothing."""
+STALL_S = 10.0
+"""Seconds without a frame after which a camera counts as failed, unless the configuration sets another number."""
 
 
 def parse_source(name: str) -> tuple[Kind, str]:

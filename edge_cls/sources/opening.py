@@ -13,9 +13,10 @@ from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images.reading import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
 from edge_cls.sources.images import ImagesSource
-from edge_cls.sources.names import OPTIONS, SCHEMES, check_source, parse_source
-from edge_cls.sources.oriented import WHOLE, Oriented, Region
+from edge_cls.sources.names import OPTIONS, SCHEMES, STALL_S, check_source, parse_source
+from edge_cls.sources.oriented import Oriented
 from edge_cls.sources.picamera2 import Picamera2Source
+from edge_cls.sources.region import WHOLE, Region
 from edge_cls.sources.stream import StreamSource
 from edge_cls.sources.v4l2 import V4l2Source
 from edge_cls.sources.video import VideoSource
@@ -35,7 +36,7 @@ def open_source(
     rotation: int = 0,
     mirror: bool = False,
     roi: Region | None = None,
-    stall_s: float = 10.0,
+    stall_s: float = STALL_S,
 ) -> FrameSource:
     """Return the source that `spec` names.
 

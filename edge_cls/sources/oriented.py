@@ -13,11 +13,8 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import MIN_SIDE
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.sources.pixels import frame_buffer
+from edge_cls.sources.region import WHOLE, Region, check_region
 
-Region = tuple[float, float, float, float]
-"""Left, top, width and height, as fractions of the upright frame."""
-
-WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
 _TURNS: Mapping[int, int] = {
     90: cv2.ROTATE_90_CLOCKWISE,
     180: cv2.ROTATE_180,
@@ -37,17 +34,10 @@ class Oriented:
     ) -> None:
         if rotation not in (0, *_TURNS):
             raise ConfigError(f"a rotation of {rotation} makes no sense", hint="use 0, 90, 180 or 270, clockwise")
-        left, top, width, height = roi = roi or WHOLE
-        # Decimal fractions such as 0.7 + 0.3 may add up to a little more than 1.
-        if not all(start >= 0 < part and start + part <= 1 + 1e-9 for start, part in ((left, width), (top, height))):
-            raise ConfigError(
-                f"the region of interest {', '.join(f'{value:g}' for value in roi)} is not inside the frame",
-                hint="use left, top, width and height as fractions of it, for example 0.25, 0.25, 0.5, 0.5",
-            )
         self._source = source
         self._rotation = rotation
         self._mirror = mirror
-        self._roi = roi
+        self._roi = check_region(roi or WHOLE)
         self._raw: Frame | None = None
 
     @property

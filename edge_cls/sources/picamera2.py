@@ -19,6 +19,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time
+from edge_cls.sources.names import STALL_S
 from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size, to_rgb
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Picamera2Source:
         lores: tuple[int, int] | None = None,
         fps: float | None = None,
         controls: Mapping[str, Any] | None = None,
-        stall_s: float = 10.0,
+        stall_s: float = STALL_S,
         library: Any = None,
     ) -> None:
         gc.collect()  # What an opening that failed left behind: until now its exception held it.

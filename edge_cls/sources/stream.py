@@ -10,6 +10,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder
+from edge_cls.sources.names import STALL_S
 
 
 class StreamSource:
@@ -21,7 +22,7 @@ class StreamSource:
 
     live = True
 
-    def __init__(self, url: str, *, clock: Clock, stall_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, clock: Clock, stall_s: float = STALL_S) -> None:
         self._name = public_name(url)
         self._clock = clock
         self._stall_s = stall_s

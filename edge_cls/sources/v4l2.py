@@ -13,7 +13,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import Decoder, capture_time
-from edge_cls.sources.names import device_file
+from edge_cls.sources.names import STALL_S, device_file
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class V4l2Source:
         clock: Clock,
         size: tuple[int, int] | None = None,
         fps: float | None = None,
-        stall_s: float = 10.0,
+        stall_s: float = STALL_S,
     ) -> None:
         self._name = device_file(device)
         self._clock = clock

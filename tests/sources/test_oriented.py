@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from edge_cls.errors import ConfigError
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.ports import CapturedFrame
-from edge_cls.sources.oriented import WHOLE, Oriented, Region
+from edge_cls.sources.oriented import Oriented
+from edge_cls.sources.region import WHOLE, Region
 from edge_cls.testing import FakeSource
 
 SIDES = st.integers(16, 60)
