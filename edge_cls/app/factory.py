@@ -79,7 +79,7 @@ def source_name(config: Config) -> str:
     """Return the name of the source. Raises ConfigError if the configuration has none."""
     if config.source.name is None:
         raise ConfigError("no source is named", hint="name one: --source, or name in [source] of the configuration")
-    return config.source.name
+    return config.source.name.get_secret_value()
 
 
 def states_of(config: Config, *, continue_from: States | None = None) -> States:

@@ -42,13 +42,13 @@ def init(
 
     path = file or DEFAULT_FILE
     if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist", hint=f"make it: mkdir -p {path.parent}")
+        raise OutputError(f"the folder {path.parent} does not exist", hint=f"create it: mkdir -p {path.parent}")
     if path.is_dir():
         raise OutputError(f"{path} is a folder", hint=f"name a file: {path / DEFAULT_FILE.name}")
     if not force and (path.exists() or path.is_symlink()):
         raise OutputError(f"{path} exists", hint=f"replace it with --force, or check it: edge-cls config check {path}")
     write_whole(path, example().encode())
-    # The service has a user of its own, who must be able to read it whatever root's umask is.
+    # The service has a user of its own, which must be able to read the file whatever root's umask is.
     path.chmod(0o644)
     typer.echo(f"wrote {one_line(str(path))}; edit it, then: edge-cls config check {one_line(str(path))}")
 
@@ -101,15 +101,15 @@ def show(file: _File = None, as_json: JsonOption = False) -> None:
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.config.display import as_toml, settings, without_secrets
+    from edge_cls.config.display import as_toml, settings
 
     path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-    loaded = without_secrets(load(path, environ=os.environ))
+    loaded = load(path, environ=os.environ)
     listed = settings(loaded, environ=os.environ)
     if as_json:
         document = {
             "file": None if path is None else str(path),
-            "settings": loaded.model_dump(),
+            "settings": loaded.model_dump(),  # passwords are hidden by `default=str` below
             "from": {".".join(one.path): one.origin for one in listed},
         }
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))

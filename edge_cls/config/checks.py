@@ -1,4 +1,4 @@
-"""Whether what a configuration names is there, as far as that can be seen without opening a camera or moving a pin."""
+"""Checks of the files and programs that a configuration names. No camera is opened and no pin is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_cls.config.errors import ConfigProblem
 from edge_cls.config.loading import DEFAULT_FILE
-from edge_cls.config.schema import CommandSink, Config, JsonLinesSink, StateFileSink
+from edge_cls.config.schema import Config
+from edge_cls.config.sinks import CommandSink, JsonLinesSink, StateFileSink
 from edge_cls.core.urls import showable
 from edge_cls.files import open_regular
 from edge_cls.sources.names import parse_source
@@ -18,71 +19,73 @@ from edge_cls.sources.names import parse_source
 _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
 OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
-"""Folders that systemd makes when it starts the service."""
-# What ProtectHome and PrivateTmp of the unit put empty folders in the place of ...
+"""Folders that systemd creates when it starts the service."""
+# The unit hides these (ProtectHome, PrivateTmp): the service sees empty folders in their place ...
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
-# ... and what ProtectSystem=strict leaves to be written.
+# ... and it can write only to these (ProtectSystem=strict).
 _WRITABLE = (*OF_THE_SERVICE, Path("/dev"))
 _FLEETING = (Path("/run"), Path("/dev"))
 
 
 def missing(config: Config) -> Iterator[ConfigProblem]:
-    """Yield what must be there before the service starts, and is not: files that somebody else has to bring."""
+    """Yield a problem for each file or program that must exist before the service starts, and does not."""
     for where, path in _read(config):
         if problem := _unreadable(path):
-            yield ConfigProblem(where, problem, "check the path and its rights")
+            yield ConfigProblem(where, problem, "check the path and its permissions")
     for where, path in _written(config):
         if path.is_dir():
             yield ConfigProblem(where, f"{path} is a folder", "name a file in it")
-    name = config.source.name
-    if name is not None and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
+    name = _source(config)
+    if name and parse_source(name)[0] == "files" and not Path(name).exists() and not _matches(name):
         hint = "name a camera (picamera2, v4l2:0, rtsp://...), demo, or a file or folder that exists"
         yield ConfigProblem("source.name", f"{showable(name)} does not exist", hint)
     for where, program in _started(config):
         if not _is_program(program):
-            yield ConfigProblem(where, f"{program} is no program", "check the path, or chmod +x it")
+            hint = f"check the path, or make it executable: chmod +x {program}"
+            yield ConfigProblem(where, f"{program} is not an executable program", hint)
 
 
 def warnings(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[ConfigProblem]:
-    """Yield what may be meant so, and probably is not.
+    """Yield a problem for each setting that is valid, but probably a mistake.
 
-    `file` is where the configuration was read. `shown`: the folders of a home that the unit shows to the service.
+    `file` is the file that the configuration was read from; `shown` are the folders below /home that the unit lets the
+    service see.
     """
-    name = config.source.name
-    if name is None:
-        yield ConfigProblem("source.name", "no source is named", "name one here, or with --source")
+    name = _source(config)
+    if not name:
+        yield ConfigProblem("source.name", "no source is set", "set it here, or use --source")
     elif "://" in name and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
-        yield ConfigProblem("source.name", "everybody may read the password in it", _closing(file))
+        yield ConfigProblem("source.name", "every user can read the password in this file", _protecting(file))
     if config.memory is None and config.panel is not None and config.panel.button:
-        yield ConfigProblem("panel.button", "nothing can be taught without a memory", "set memory")
+        yield ConfigProblem("panel.button", "without a memory nothing can be taught", "set memory")
     if config.memory is None and config.classes == "memory":
-        yield ConfigProblem("classes", "no class can be known without a memory", "set memory, or other classes")
+        yield ConfigProblem("classes", "without a memory there are no taught classes", "set memory, or change classes")
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
         if is_set and config.model is None:
-            yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or leave it out")
+            yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or remove it")
     out_of_reach = list(_out_of_reach(config, shown)) if _of_service(file) else []
     yield from out_of_reach
-    told = {problem.where for problem in out_of_reach}
+    reported = {problem.where for problem in out_of_reach}
     for where, path in _written(config):
-        if where not in told and path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
-            # What root made the service could not write into.
+        if where not in reported and path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
+            # The service could not write into a folder that root owns.
             make = "install -d -o edge-cls -g edge-cls" if _of_service(file) else "mkdir -p"
-            yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"make it: {make} {path.parent}")
+            yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"create it: {make} {path.parent}")
 
 
 def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[ConfigProblem]:
-    """Yield what a person has and the service has not, as its unit shuts it off."""
+    """Yield a problem for each setting that works in a terminal, but not in the service, which its unit confines."""
     written = dict(_written(config))
-    writable = [folder.resolve() for folder in _WRITABLE]  # one may be a link to a larger card
+    writable = [folder.resolve() for folder in _WRITABLE]  # a folder may be a link to a larger card
     for where, path in (dict(_named(config)) | written).items():
         real = Path(os.path.realpath(path))
-        # A link is of no use where it leads out of sight, nor where it lies there itself.
+        # Neither a link nor its target may be hidden.
         if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
             yield ConfigProblem(
-                where, f"the service does not see {showable(str(path))}", "put it below /var/lib/edge-cls"
+                where, f"the service cannot see {showable(str(path))}", "put it below /var/lib/edge-cls"
             )
         elif where in written and not _is_below(real, writable):
-            yield ConfigProblem(where, f"the service may not write {path}", "choose a place below /var/lib/edge-cls")
+            yield ConfigProblem(where, f"the service cannot write {path}", "choose a place below /var/lib/edge-cls")
         elif where == "memory" and _is_below(real, _FLEETING):
             yield ConfigProblem(
                 where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls"
@@ -92,15 +95,20 @@ def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[ConfigPro
         yield ConfigProblem("panel.device", "the service has no terminal to read keys from", hint)
 
 
+def _source(config: Config) -> str:
+    """Return the name of the source with its password, "" if none is set."""
+    return "" if config.source.name is None else config.source.name.get_secret_value()
+
+
 def _is_below(path: Path, folders: Collection[Path]) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _named(config: Config) -> Iterator[tuple[str, Path]]:
-    """Yield the files that the service must see."""
+    """Yield the paths that the service must be able to see."""
     yield from _read(config)
-    name = config.source.name
-    if name is not None and parse_source(name)[0] == "files" and "://" not in name:
+    name = _source(config)
+    if name and parse_source(name)[0] == "files" and "://" not in name:
         yield "source.name", Path(name)
     for where, program in _started(config):
         yield where, Path(program)
@@ -130,10 +138,10 @@ def _of_service(file: Path) -> bool:
     return file.resolve() == DEFAULT_FILE.resolve()
 
 
-def _closing(file: Path) -> str:
-    """Return the command that lets none but its user read `file`: the service, or the person whose it is."""
+def _protecting(file: Path) -> str:
+    """Return the command after which only the user of `file` can read it: its owner, or the service."""
     theirs = file.stat().st_uid != 0 and not _of_service(file)
-    # Of root's group the service's user is none.
+    # The service's user is not in the group root.
     return f"chmod 640 {file}" if theirs else f"chown root:edge-cls {file} && chmod 640 {file}"
 
 

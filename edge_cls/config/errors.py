@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in a TOML file, in the words of somebody who wrote one."""
+"""Turns the errors of pydantic into messages for the author of a TOML file."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _Model = type[BaseModel]
 _LONGEST = 60
 
 _WANTED = {
-    "string_type": ("a text", 'write it in quotes: "..."'),
-    "path_type": ("a text", 'write it in quotes: "..."'),
+    "string_type": ("text", 'write it in quotes: "..."'),
+    "path_type": ("text", 'write it in quotes: "..."'),
     "int_type": ("a whole number", "write a whole number, without quotes"),
     "float_type": ("a number", "write a number, without quotes"),
     "finite_number": ("a finite number", "write a finite number"),
     "bool_type": ("true or false", "write true or false, without quotes"),
     "tuple_type": ("a list", "write it in brackets: [...]"),
     "dict_type": ("a table", "write it in braces: { name = 1 }"),
-    "model_type": ("a table", "write its keys below a line with its name in brackets"),
-    "model_attributes_type": ("a table", "write its keys below a line with its name in double brackets"),
+    "model_type": ("a table", "write its name in brackets on a line, and its keys below"),
+    "model_attributes_type": ("a table", "write its name in double brackets on a line, and its keys below"),
 }
 _GIVEN: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "true or false"),
     (int, "a whole number"),
     (float, "a number"),
-    (str, "a text"),
+    (str, "text"),
     (list, "a list"),
     (dict, "a table"),
     ((datetime.date, datetime.time), "a date or time"),
@@ -51,36 +51,39 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class ConfigProblem:
-    """Something wrong with a setting: where, what, and how to mend it."""
+    """A problem with a setting: `where` names the key, `message` says what is wrong, and `hint` how to fix it."""
 
     where: str
     message: str
     hint: str
 
     @property
-    def found(self) -> str:
-        """Where and what."""
+    def text(self) -> str:
+        """The key and the message, without the hint."""
         return f"{self.where}: {self.message}"
 
     def __str__(self) -> str:
-        """All in one line."""
-        return one_line(f"{self.found}; {self.hint}")
+        """All three on one line."""
+        return one_line(f"{self.text}; {self.hint}")
 
 
 def problems_of(error: ValidationError, model: _Model, set_by: Mapping[Key, str]) -> list[ConfigProblem]:
-    """Return what was found. `set_by` names who gave the value of a key, where that was not the file."""
+    """Return the problems in `error`, each once.
+
+    `set_by` names the environment variable or the option that set a key, if the file did not.
+    """
     problems = []
     for details in error.errors(include_url=False):
         owners, models, path = _walk(model, details["loc"])
-        message, hint = _told(details, model, owners, models)
+        message, hint = _explained(details, model, owners, models)
         if details["type"] == "missing" and isinstance(path[-1], int):
-            path = path[:-1]  # It is the list that is too short.
+            path = path[:-1]  # The list is too short, and is the key to name.
         problems.append(ConfigProblem(_where(path, set_by), message, hint))
     return list(dict.fromkeys(problems))
 
 
 def models_in(annotation: Any) -> Iterator[_Model]:
-    """Yield the models that values of a type are made of."""
+    """Yield the models that a type consists of: itself, or those in a union, a tuple or the like."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     else:
@@ -89,12 +92,12 @@ def models_in(annotation: Any) -> Iterator[_Model]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `name` was meant to be, None where none is like it."""
+    """Return the name in `known` that is most similar to `name`; None if none is similar."""
     return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
 
 
 def _walk(model: _Model, loc: Key) -> tuple[list[_Model], list[_Model], Key]:
-    """Return the models that the last key of `loc` is in, those that its value may be, and `loc` without tags."""
+    """Return the models that contain the last key of `loc`, those that its value may be, and `loc` without tags."""
     owners: list[_Model] = []
     models = [model]
     path: list[str | int] = []
@@ -132,7 +135,7 @@ def _joined(path: Key) -> str:
     return text
 
 
-def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: list[_Model]) -> tuple[str, str]:
+def _explained(details: ErrorDetails, model: _Model, owners: list[_Model], models: list[_Model]) -> tuple[str, str]:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "value_error":
         error = context["error"]
@@ -141,45 +144,45 @@ def _told(details: ErrorDetails, model: _Model, owners: list[_Model], models: li
         return _unknown(str(details["loc"][-1]), owners[0], model)
     if kind == "missing":
         if isinstance(details["loc"][-1], int):
-            return "it has too few values", "write all of them"
-        return "it is missing", "add it"
+            return "too few values", "write all of them"
+        return "this key is required", "add it"
     if kind == "too_long":
-        return "it has too many values", f"write {context['max_length']} of them"
+        return "too many values", f"write {context['max_length']} of them"
     if kind == "union_tag_not_found":
-        return "its kind is missing", f"add kind = one of {', '.join(_kinds(models))}"
+        return "the kind is missing", f"set kind to one of {', '.join(_kinds(models))}"
     if kind == "union_tag_invalid":
         return _no_choice(context["tag"], context["expected_tags"])
     if kind == "literal_error":
         return _no_choice(value, context["expected"])
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"{_shown(value)} is not {words} {context[key]:g}", f"write a number that is {words} {context[key]:g}"
+        return f"{_shown(value)} is out of range", f"write a number that is {words} {context[key]:g}"
     if kind in _WANTED:
         noun, hint = _WANTED[kind]
         if kind == "tuple_type" and isinstance(value, dict):
-            hint = "write it in brackets; a table that may come several times has its name in double ones: [[name]]"
+            hint = "write it in brackets; the name of a table that can be repeated is in double brackets: [[name]]"
         return f"{_shown(value)} is {_given(value)}, not {noun}", hint
     return details["msg"], "write another value"
 
 
 def _no_choice(value: object, expected: str) -> tuple[str, str]:
     near = nearest(str(value), re.findall("'([^']*)'", expected)) if isinstance(value, str) else None
-    return f"{_shown(value)} is none of {expected}", f"did you mean {near!r}?" if near else "write one of these"
+    return f"{_shown(value)} is not one of {expected}", f"did you mean {near!r}?" if near else "write one of these"
 
 
 def _unknown(key: str, owner: _Model, model: _Model) -> tuple[str, str]:
-    message = "there is no such key"
+    message = "unknown key"
     if near := nearest(key.lower().replace("-", "_"), owner.model_fields):
         return message, f"did you mean {near}?"
     if key in model.model_fields:
         return message, f"{key} belongs to the top of the file, above the first line in brackets"
     if tables := [name for name, table in _tables(model) if key in table.model_fields]:
         return message, f"{key} belongs to {tables[0]}"
-    return message, f"the keys here are {', '.join(owner.model_fields)}"
+    return message, f"the known keys are {', '.join(owner.model_fields)}"
 
 
 def _tables(model: _Model, above: str = "") -> Iterator[tuple[str, _Model]]:
-    """Yield all tables of the file below `model`, each with its name as it stands there."""
+    """Yield all tables of the file below `model`, each with its name as the file has it."""
     for name, field in model.model_fields.items():
         tables = list(models_in(field.annotation))
         shown = f"[[{above}{name}]]" if get_origin(field.annotation) is tuple else f"[{above}{name}]"
@@ -193,12 +196,12 @@ def _given(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return what was written, or the beginning of it, without the passwords of URLs: faults are logged."""
+    """Return the value, or the beginning of it, without passwords of URLs, because problems are logged."""
     if isinstance(value, bool | datetime.date | datetime.time):
         return str(value).lower()
     try:
         return _cut(repr(_showable(value)))
-    except (ValueError, RecursionError):  # an integer of thousands of digits, or tables in tables in tables
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or deeply nested tables
         return "this"
 
 

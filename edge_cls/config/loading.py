@@ -1,4 +1,4 @@
-"""From a file, the environment and the command line to one `Config`."""
+"""Reads a file, the environment and the command line into one `Config`."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from edge_cls.sources.names import parse_source
 DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
 PREFIX = "EDGE_CLS_"
 NO_SETTINGS = frozenset({"EDGE_CLS_CONFIG", "EDGE_CLS_DEBUG"})
-"""Variables with our prefix that are no settings: which file to read, and whether native libraries may speak."""
+"""Variables with our prefix that set no key: the file to read, and whether details are logged."""
 OF_HOOKS = "EDGE_CLS_EVENT_"
-"""What the programs are given that are run for an event; they may well run edge-cls themselves."""
+"""Prefix of the variables that a program run for an event receives; it may run edge-cls itself."""
 
 _LIMIT = 2**20
 _LISTS = tuple(PREFIX + name for name in ("SINK", "PANEL__BUTTON", "PANEL__LED"))
 
 
 def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Config:
-    """Return the settings of the file at `path`, if any, with those of `environ` and of `given` above them.
+    """Return the settings of the file at `path`, if any. Those of `environ` override them, those of `given` both.
 
-    `EDGE_CLS_SOURCE__NAME` sets `source.name`; its value is read as TOML where it is some, and as a text otherwise. An
-    empty variable counts as unset. Lists of tables (buttons, lights, sinks) can be set in the file alone. `given` is
-    what the command line says, in tables as those of the file, with None for what it leaves open. Relative paths in the
-    file are relative to its folder, others to the working directory. Raises ConfigError with all faults at once.
+    `EDGE_CLS_SOURCE__NAME` sets `source.name`; its value is read as TOML if it is valid TOML, otherwise as text. An
+    empty variable counts as unset. Lists of sections (buttons, lights, sinks) can only be set in the file. `given` is
+    the options of the command line, in tables like those of the file; None stands for an option that was not used.
+    Relative paths in the file are relative to its folder, all others to the working directory. Raises ConfigError with
+    all problems at once.
     """
     content = {} if path is None else _anchored(_read(path), path.parent)
     variables = variable_names()
@@ -43,7 +44,7 @@ def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, A
             set_by[variables[name]] = name
             _put(content, variables[name], _parsed(environ[name]))
         elif _is_unknown(name, variables):
-            problems.append(ConfigProblem(name, "there is no such setting", _meant(name, variables)))
+            problems.append(ConfigProblem(name, "unknown setting", _meant(name, variables)))
     for key, value in _given(given or {}):
         set_by[key] = "--" + (key[0] if key[-1] == "name" else key[-1]).replace("_", "-")
         _put(content, key, value)
@@ -53,20 +54,15 @@ def load(path: Path | None, *, environ: Mapping[str, str], given: Mapping[str, A
         problems += problems_of(error, Config, set_by)
     if problems:
         *others, last = problems
-        message = "; ".join([*map(str, others), last.found])
+        message = "; ".join([*map(str, others), last.text])
         raise ConfigError(
             message if path is None else f"{path}: {message}", hint=last.hint, problems=tuple(map(str, problems))
         )
     return config
 
 
-def example() -> str:
-    """Return the text of a configuration in which every setting is explained, and none is set."""
-    return Path(__file__).with_name("example.toml").read_text(encoding="utf-8")
-
-
 def variable_names() -> dict[str, tuple[str, ...]]:
-    """Return all variables that set something, each with the tables and the key that it sets."""
+    """Return all variables that set a key, each with the path of the key."""
     return {PREFIX + "__".join(path).upper(): path for path in _leaves(Config)}
 
 
@@ -85,16 +81,16 @@ def _is_unknown(name: str, variables: Mapping[str, object]) -> bool:
 
 def _meant(name: str, variables: Iterable[str]) -> str:
     if name.upper().startswith(_LISTS):
-        return "lists of tables are written into the file"
+        return "lists of sections can only be set in the file"
     key = name[len(PREFIX) :].upper()
     keys = [known[len(PREFIX) :] for known in variables]
-    # The first key of a table is what it is about: EDGE_CLS_SOURCE was to name one.
+    # A variable with the name of a section probably means its first key: EDGE_CLS_SOURCE is to name a source.
     near = next((known for known in keys if known.startswith(f"{key}__")), None) or nearest(key, keys)
     return f"did you mean {PREFIX}{near}?" if near else "unset it"
 
 
 def _parsed(text: str) -> object:
-    """Return `text` as the TOML value that it is, or as it is."""
+    """Return the value of `text` if it is TOML, otherwise `text`."""
     try:
         document = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
@@ -107,7 +103,7 @@ def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
     for table in tables:
         content = content.setdefault(table, {})
         if not isinstance(content, dict):
-            return  # The file has something else where a table should be, which will be told.
+            return  # The file has another type in the place of the table, which validation reports.
     content[key] = value
 
 
@@ -128,17 +124,21 @@ def _read(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder", hint=f"name a file, such as {path / DEFAULT_FILE.name}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror})", hint="check its rights, or use sudo") from None
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror})", hint="check its permissions, or run it with sudo"
+        ) from None
     except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply", hint="write it anew: edge-cls config init") from None
+        raise ConfigError(f"{path} is nested too deeply", hint="write a new one: edge-cls config init") from None
     except ValueError as error:  # with line and column
-        raise ConfigError(f"{path} is no TOML: {error}", hint="mend this line; strings stand in quotes") from None
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint="correct this line; text is written in quotes"
+        ) from None
 
 
 def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return `content` with its relative paths relative to `folder`."""
+    """Return `content` with its relative paths resolved against `folder`."""
     source = content.get("source")
     places = [(content, key) for key in ("model", "labels", "memory")]
     if isinstance(source, dict):

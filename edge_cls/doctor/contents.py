@@ -43,7 +43,8 @@ def check_configuration(machine: Machine, path: Path | None) -> tuple[Check, Nee
 
 
 def _needs(config: Config) -> Needs:
-    kind, which = parse_source(config.source.name or "")
+    name = config.source.name
+    kind, which = parse_source("" if name is None else name.get_secret_value())
     panel = config.panel is not None and config.panel.kind == "gpio"
     return Needs(
         picamera2=kind == "picamera2",

@@ -68,7 +68,7 @@ def test_a_misspelt_variable_of_the_source_is_told_where_nothing_else_names_one(
 ) -> None:
     monkeypatch.setenv("EDGE_CLS_SOURCE", "demo")
     done = edge_cls("run")
-    told = "error: EDGE_CLS_SOURCE: there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?\n"
+    told = "error: EDGE_CLS_SOURCE: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?\n"
     assert (done.returncode, done.stderr) == (78, told)
 
 

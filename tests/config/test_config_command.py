@@ -39,7 +39,7 @@ def test_what_init_writes_is_sound_and_everybody_can_read_it(edge_cls: EdgeCls, 
     assert checked(edge_cls("config", "check", "config.toml")) == (
         0,
         ["config.toml: no problems found"],
-        ["warning: source.name: no source is named; name one here, or with --source"],
+        ["warning: source.name: no source is set; set it here, or use --source"],
     )
 
 
@@ -65,7 +65,7 @@ def test_init_does_not_take_a_broken_link_for_nothing(edge_cls: EdgeCls, here: P
 @pytest.mark.parametrize(
     ("file", "told"),
     [
-        ("no/config.toml", "error: the folder no does not exist; make it: mkdir -p no\n"),
+        ("no/config.toml", "error: the folder no does not exist; create it: mkdir -p no\n"),
         (".", "error: . is a folder; name a file: config.toml\n"),
     ],
 )
@@ -86,9 +86,9 @@ def test_check_tells_each_fault_on_a_line_of_its_own(edge_cls: EdgeCls, here: Pa
     assert checked(edge_cls("config", "check", "bad.toml")) == (
         78,
         [
-            "threads: 0 is not at least 1; write a number that is at least 1",
-            "sink #1, label: it is missing; add it",
-            "memry: there is no such key; did you mean memory?",
+            "threads: 0 is out of range; write a number that is at least 1",
+            "sink #1, label: this key is required; add it",
+            "memry: unknown key; did you mean memory?",
         ],
         [LATER],
     )
@@ -118,15 +118,16 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
     code, problems, _ = checked(edge_cls("config", "check", str(here / "config.toml")))
     assert code == 78
     assert problems == [
-        f"model: {here}/no.tflite does not exist; check the path and its rights",
-        f"labels: {here}/folder cannot be read (Is a directory); check the path and its rights",
+        f"model: {here}/no.tflite does not exist; check the path and its permissions",
+        f"labels: {here}/folder cannot be read (Is a directory); check the path and its permissions",
         f"memory: {here}/folder is a folder; name a file in it",
         "sink #2, path: / is a folder; name a file in it",
         "sink #3, path: /usr is a folder; name a file in it",
         f"source.name: {here}/picamera does not exist; name a camera (picamera2, v4l2:0, rtsp://...), demo, or a "
         "file or "
         "folder that exists",
-        "sink #1, argv: /nowhere is no program; check the path, or chmod +x it",
+        "sink #1, argv: /nowhere is not an executable program; check the path, or make it executable: chmod +x "
+        "/nowhere",
     ]
 
 
@@ -174,16 +175,16 @@ def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
 
 DOUBTS = {
     "source.name = 'demo'\nclasses = 'model'": "classes: the built-in backbone has no classes of its own; set model, "
-    "or leave it out",
-    "source.name = 'demo'\nmemory = 'no/a.db'": "memory: the folder no does not exist; make it: mkdir -p no",
+    "or remove it",
+    "source.name = 'demo'\nmemory = 'no/a.db'": "memory: the folder no does not exist; create it: mkdir -p no",
     "source.name = 'demo'\nlabels = 'config.toml'": "labels: the built-in backbone has no classes of its own; set "
-    "model, or leave it out",
-    "source.name = 'demo'\nclasses = 'memory'": "classes: no class can be known without a memory; set memory, or "
-    "other classes",
+    "model, or remove it",
+    "source.name = 'demo'\nclasses = 'memory'": "classes: without a memory there are no taught classes; set memory, "
+    "or change classes",
     "source.name = 'demo'\npanel = { kind = 'keyboard', button = [{ key = 'a', label = 'a' }] }": "panel.button: "
-    "nothing can be taught without a memory; set memory",
+    "without a memory nothing can be taught; set memory",
     "source.name = 'demo'\nsink = [{ kind = 'state_file', path = '/no/x' }]": "sink #1, path: the folder /no does not "
-    "exist; make it: mkdir -p /no",
+    "exist; create it: mkdir -p /no",
 }
 
 
@@ -206,7 +207,7 @@ def test_a_file_with_a_password_stays_readable_for_who_needs_it(
     file.chmod(0o644)
     if os.geteuid() == 0:
         os.chown(file, 1000, 1000)
-    told = "warning: source.name: everybody may read the password in it; "
+    told = "warning: source.name: every user can read the password in this file; "
     assert edge_cls("config", "check", "config.toml").stderr == f"{told}chmod 640 config.toml\n"
     monkeypatch.setattr(checks, "DEFAULT_FILE", file)
     hint = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
@@ -214,20 +215,20 @@ def test_a_file_with_a_password_stays_readable_for_who_needs_it(
 
 
 OUT_OF_REACH = {
-    "model = '/home/me/a.tflite'": "model: the service does not see /home/me/a.tflite; put it below /var/lib/edge-cls",
-    "labels = '/root/a.txt'\nmodel = '/opt/a.tflite'": "labels: the service does not see /root/a.txt; put it below "
+    "model = '/home/me/a.tflite'": "model: the service cannot see /home/me/a.tflite; put it below /var/lib/edge-cls",
+    "labels = '/root/a.txt'\nmodel = '/opt/a.tflite'": "labels: the service cannot see /root/a.txt; put it below "
     "/var/lib/edge-cls",
-    "source.name = '/var/tmp/*.png'": "source.name: the service does not see /var/tmp/*.png; put it below "
+    "source.name = '/var/tmp/*.png'": "source.name: the service cannot see /var/tmp/*.png; put it below "
     "/var/lib/edge-cls",
-    "memory = '/home/me/a.db'": "memory: the service does not see /home/me/a.db; put it below /var/lib/edge-cls",
+    "memory = '/home/me/a.db'": "memory: the service cannot see /home/me/a.db; put it below /var/lib/edge-cls",
     "memory = '/run/edge-cls/a.db'": "memory: /run/edge-cls/a.db is lost when the machine is switched off; put it "
     "below /var/lib/edge-cls",
-    "memory = '/var/lib/edge-cls/no/a.db'": "memory: the folder /var/lib/edge-cls/no does not exist; make it: "
+    "memory = '/var/lib/edge-cls/no/a.db'": "memory: the folder /var/lib/edge-cls/no does not exist; create it: "
     "install -d -o edge-cls -g edge-cls /var/lib/edge-cls/no",
-    "memory = '/opt/a.db'": "memory: the service may not write /opt/a.db; choose a place below /var/lib/edge-cls",
-    "sink = [{ kind = 'command', argv = ['/home/me/a'] }]": "sink #1, argv: the service does not see /home/me/a; put "
+    "memory = '/opt/a.db'": "memory: the service cannot write /opt/a.db; choose a place below /var/lib/edge-cls",
+    "sink = [{ kind = 'command', argv = ['/home/me/a'] }]": "sink #1, argv: the service cannot see /home/me/a; put "
     "it below /var/lib/edge-cls",
-    "sink = [{ kind = 'json_lines', path = '/var/log/a' }]": "sink #1, path: the service may not write /var/log/a; "
+    "sink = [{ kind = 'json_lines', path = '/var/log/a' }]": "sink #1, path: the service cannot write /var/log/a; "
     "choose a place below /var/lib/edge-cls",
     "panel.kind = 'keyboard'": "panel.device: the service has no terminal to read keys from; name a keypad: device = "
     '"/dev/input/by-id/usb-NAME-event-kbd"',
@@ -254,7 +255,7 @@ def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
     (here / "a.tflite").symlink_to("/home/me/a.tflite")
     (here / "config.toml").write_text("source.name = 'demo'\nmodel = 'a.tflite'")
     (told,) = checked(edge_cls("config", "check", "config.toml"))[2]
-    assert told.startswith("warning: model: the service does not see ")
+    assert told.startswith("warning: model: the service cannot see ")
 
 
 def test_a_configuration_and_a_folder_of_the_service_that_are_links(
@@ -387,7 +388,7 @@ def test_show_prints_json_alone(edge_cls: EdgeCls, here: Path, monkeypatch: pyte
 def test_a_bad_variable_is_refused_here_too(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "config.toml").write_text("")
     monkeypatch.setenv("EDGE_CLS_SOURCE_NAME", "demo")
-    told = "EDGE_CLS_SOURCE_NAME: there is no such setting; did you mean EDGE_CLS_SOURCE__NAME?"
+    told = "EDGE_CLS_SOURCE_NAME: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?"
     assert checked(edge_cls("config", "check", "config.toml")) == (78, [told], [LATER])
     done = edge_cls("config", "show", "config.toml")
     assert (done.returncode, done.stdout, done.stderr) == (78, "", f"error: config.toml: {told}\n")
