@@ -10,7 +10,8 @@ import pytest
 from _ext import command_reference, configuration_reference, json_reference
 from _ext.fields import as_markdown, fields
 from _ext.markdown import plain
-from edge_cls.config.loading import example, variable_names
+from edge_cls.config import example
+from edge_cls.config.loading import variable_names
 from tests.commands import EdgeCls
 
 DOCS = Path(__file__).parents[2] / "docs"
