@@ -106,3 +106,14 @@ def _become(owner: os.stat_result, back: contextlib.ExitStack) -> None:
         os.seteuid(owner.st_uid)
         half_way.callback(os.seteuid, 0)
         back.push(half_way.pop_all())
+
+
+def shipped_file(name: str, *, wheel: str, checkout: str) -> Path | None:
+    """Return the path of a file that ships with edge-cls; None if this installation lacks it.
+
+    `wheel` is its folder inside the installed package, and `checkout` its folder in a checkout: a wheel carries some
+    folders of a checkout inside the package.
+    """
+    package = Path(__file__).resolve().parent
+    places = (package / wheel / name, package.parent / checkout / name)
+    return next((place for place in places if place.is_file()), None)

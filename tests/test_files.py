@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_cls.errors import OutputError
-from edge_cls.files import as_owner_of, write_whole
+from edge_cls.files import as_owner_of, shipped_file, write_whole
 
 
 def test_writing_makes_the_folders_on_the_way(tmp_path: Path) -> None:
@@ -140,3 +140,10 @@ def test_in_a_folder_of_ones_own_and_in_none_nobody_changes(tmp_path: Path) -> N
     for folder in (tmp_path, tmp_path / "absent"):
         with as_owner_of(folder):
             assert identity() == before
+
+
+def test_a_shipped_file_is_found_in_the_checkout_and_a_missing_one_is_none() -> None:
+    found = shipped_file("edge-embed.tflite", wheel="model/data", checkout="models")
+    assert found is not None
+    assert found.is_file()
+    assert shipped_file("absent.tflite", wheel="model/data", checkout="models") is None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_cls.backends.backend import Engine, Tensor
 from edge_cls.backends.names import BACKENDS, CPU, compiled_for
 from edge_cls.errors import MissingDependency, ModelError
+from edge_cls.installed import install_hint
 
 try:
     from ai_edge_litert.interpreter import Interpreter as Runtime
@@ -23,7 +24,7 @@ except ImportError:
         from tflite_runtime.interpreter import Interpreter as Runtime
         from tflite_runtime.interpreter import load_delegate
     except ImportError:
-        raise MissingDependency("no TFLite interpreter is installed", hint="run: pip install ai-edge-litert") from None
+        raise MissingDependency("no TFLite interpreter is installed", hint=install_hint("ai-edge-litert")) from None
 
 __all__ = ["Interpreter", "LiteRt", "load_delegate"]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import typer
 
 from edge_cls.errors import EdgeClsError, MissingDependency, one_line
+from edge_cls.installed import extra_hint
 
 _EXTRA_OF = dict.fromkeys(
     ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
@@ -62,5 +63,5 @@ def _missing(error: ModuleNotFoundError) -> MissingDependency | ModuleNotFoundEr
         return error
     return MissingDependency(
         f"this command needs {module}, which is not installed",
-        hint=f"run: pip install 'edge-cls[{_EXTRA_OF[module]}]'",
+        hint=extra_hint(_EXTRA_OF[module]),
     )

@@ -6,21 +6,26 @@ Without `GPIOZERO_PIN_FACTORY` in the environment the pins are lgpio's, and no o
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_cls.errors import ConfigError, MissingDependency, PanelError
+from edge_cls.installed import extra_hint
 
-_INSTALL = (
-    "run 'sudo apt install python3-gpiozero python3-lgpio' and make the venv with --system-site-packages, "
-    "or, up to Python 3.12, 'pip install \"edge-cls[gpio]\"'"
-)
+
+def _install_hint() -> str:
+    packages = "sudo apt install python3-gpiozero python3-lgpio"
+    hint = f"run: {packages}; then make the venv with python3 -m venv --system-site-packages"
+    # From 3.13 on there is no wheel of lgpio.
+    return hint if sys.version_info >= (3, 13) else f"{hint}; or, without apt, {extra_hint('gpio')}"
+
 
 try:
     import gpiozero
 except ImportError as error:
-    raise MissingDependency("gpiozero is not installed", hint=_INSTALL) from error
+    raise MissingDependency("gpiozero is not installed", hint=_install_hint()) from error
 
 
 def claim_input(pin: int | str, *, pull_up: bool) -> gpiozero.DigitalInputDevice:
@@ -52,7 +57,7 @@ def _choose_pins() -> None:
     except gpiozero.BadPinFactory as error:
         raise ConfigError(str(error), hint="unset GPIOZERO_PIN_FACTORY, or give a name that gpiozero knows") from error
     except (ImportError, AttributeError) as error:  # the lgpio 0.0.0.2 that pip takes where there is no wheel is empty
-        raise MissingDependency(f"the pins cannot be had: {error}", hint=_INSTALL) from error
+        raise MissingDependency(f"the pins cannot be had: {error}", hint=_install_hint()) from error
 
 
 @contextmanager

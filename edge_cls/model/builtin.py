@@ -1,17 +1,16 @@
-"""The backbone that ships with edge-cls."""
+"""The model files that ship with edge-cls: the backbone, and the registry of backbones."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edge_cls.errors import ModelError
+from edge_cls.files import shipped_file
 
 
 def builtin_file(name: str) -> Path:
-    """Return the path of a file of `models/`. Raises ModelError where this installation lacks it."""
-    here = Path(__file__).resolve().parent
-    # A wheel carries the folder `models` of a checkout as `data`.
-    for folder in (here / "data", here.parents[1] / "models"):
-        if (folder / name).is_file():
-            return folder / name
-    raise ModelError(f"this installation lacks the built-in {name}", hint="install edge-cls again")
+    """Return the path of a file of `models/`. Raises ModelError if this installation lacks it."""
+    path = shipped_file(name, wheel="model/data", checkout="models")
+    if path is None:
+        raise ModelError(f"this installation lacks the built-in {name}", hint="install edge-cls again")
+    return path

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_cls.errors import MissingDependency, SourceError
 from edge_cls.images.preprocess import Frame
+from edge_cls.installed import install_hint
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time
@@ -296,6 +297,6 @@ def _import_picamera2() -> Any:
     except ValueError as error:
         # How modules tell that were compiled for numpy 1: "numpy.dtype size changed".
         raise MissingDependency(
-            f"Picamera2 and this numpy do not go together ({error})", hint="run: pip install 'numpy<2'"
+            f"Picamera2 and this numpy do not go together ({error})", hint=install_hint("numpy<2")
         ) from error
     return picamera2
