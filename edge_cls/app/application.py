@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from edge_cls.app.factory import (
-    CLASSIFIER_KEYS,
     command_sources_of,
     governor_of,
     name_of,
@@ -118,7 +117,7 @@ class Application:
         if new.source != old.source and not (self._live and is_live(source_name(new))):
             ours, theirs = showable(source_name(old)), showable(source_name(new))
             raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", hint="start it again")
-        renewed = new.model_dump(include=CLASSIFIER_KEYS) != old.model_dump(include=CLASSIFIER_KEYS)
+        renewed = new.classifier_options() != old.classifier_options()
         if renewed and all(open_backend(config.delegate).exclusive for config in (old, new)):
             raise ConfigError(
                 f"the backend in use ({old.delegate}) serves one model at a time",

@@ -26,8 +26,6 @@ from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sources.opening import open_source
 
-CLASSIFIER_KEYS = {"model", "labels", "memory", "classes", "head", "false_accept", "threads", "delegate"}
-"""The top-level keys of the configuration that are arguments of `Classifier`."""
 _BUSY_TIMEOUT_S = 0.5
 """Seconds that a command waits for another process that writes into the memory; frames wait too. Then it is refused."""
 
@@ -52,7 +50,7 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
         raise MemoryFileError(
             f"{config.memory} does not exist", hint="teach first: edge-cls teach LABEL IMAGE --memory FILE"
         )
-    classifier = Classifier(**config.model_dump(include=CLASSIFIER_KEYS), learn_in_background=True)
+    classifier = Classifier(**config.classifier_options(), learn_in_background=True)
     if classifier.memory is not None:
         classifier.memory.wait_at_most(_BUSY_TIMEOUT_S)
     try:
@@ -78,7 +76,7 @@ def governor_of(config: Config, clock: Clock) -> FrameRateGovernor:
 def source_name(config: Config) -> str:
     """Return the name of the source. Raises ConfigError if the configuration has none."""
     if config.source.name is None:
-        raise ConfigError("no source is named", hint="name one: --source, or name in [source] of the configuration")
+        raise ConfigError("no source is set", hint="use --source, or set name in [source] of the configuration")
     return config.source.name.get_secret_value()
 
 

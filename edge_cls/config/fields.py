@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret
 
@@ -14,17 +13,13 @@ from edge_cls.errors import ConfigError
 
 
 class Section(BaseModel):
-    """A section of the file: frozen, without unknown keys, and without conversion of types."""
+    """A section of the file: frozen, without unknown keys, and without conversion of types.
+
+    Its keys are the keyword arguments of the object that it configures: `States(**config.states.model_dump())`.
+    """
 
     # Errors that pydantic prints by itself must not show passwords either; ours are made in `errors`.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-    def arguments(self, *, without: Collection[str] = ()) -> dict[str, Any]:
-        """Return the keys as keyword arguments of the object that the section configures.
-
-        Left out are `kind`, which chooses the object, and the keys in `without`.
-        """
-        return {key: value for key, value in self if key != "kind" and key not in without}
 
 
 class SourceName(Secret[str]):

@@ -129,7 +129,7 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, 
 @pytest.mark.parametrize(
     ("config", "error", "said"),
     [
-        ({}, ConfigError, "no source is named"),
+        ({}, ConfigError, "no source is set"),
         ({"source": {"name": "nowhere.mp4"}}, SourceError, "nowhere.mp4 does not exist"),
         ({"source": {"name": "demo"}, "model": "nowhere.tflite"}, ModelError, "does not exist"),
         ({"source": {"name": "demo"}, "classes": "model"}, ConfigError, "has none"),

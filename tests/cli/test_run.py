@@ -60,7 +60,7 @@ def test_without_a_source_it_says_how_to_name_one(edge_cls: EdgeCls, folder: Pat
     config.write_text("")
     done = edge_cls("run", "--config", str(config))
     assert done.returncode == 78
-    assert "no source is named" in done.stderr
+    assert "no source is set" in done.stderr
 
 
 def test_a_misspelt_variable_of_the_source_is_told_where_nothing_else_names_one(

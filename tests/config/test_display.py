@@ -52,7 +52,7 @@ def test_no_password_is_in_what_python_or_pydantic_show(url: str, caplog: pytest
     assert source_name(config) == url
     logging.getLogger("test").warning("%s %r %s", config, config.source, config.source.name)
     shown = [repr(config), str(config), str(config.model_dump()), config.model_dump_json(), caplog.text]
-    shown += [f"{config.source.name}", json.dumps(config.source.arguments(), default=str)]
+    shown += [f"{config.source.name}", json.dumps(config.source.model_dump(), default=str)]
     assert not any("secret" in text for text in shown)
 
 

@@ -34,7 +34,7 @@ from edge_cls.sources.opening import open_source
 from edge_cls.sources.region import WHOLE
 from tests.config.files import write
 
-_OF_PINS = {"button", "led", "device", "feedback_led", "pull_up", "debounce_s"}
+_OF_PINS = {"kind", "button", "led", "device", "feedback_led", "pull_up", "debounce_s"}
 
 
 def uncommented() -> str:
@@ -115,12 +115,12 @@ def test_every_description_is_whole_sentences() -> None:
     ("section", "made"),
     [
         (Config().classifier_options(), Classifier),
-        (Config().source.arguments(without={"name"}), open_source),
-        (Config().states.arguments(), States),
-        (Config().limits.arguments(), FrameRateGovernor),
-        (Panel(kind="gpio").arguments(without={"button", "led", "device", "feedback_led"}), GpioButtons),
-        (Panel(kind="keyboard").arguments(without=_OF_PINS), KeyboardButtons),
-        (GpioSink(kind="gpio", pin=1, label="mug").arguments(without={"pin", "label"}), GpioOutput),
+        (Config().source.model_dump(exclude={"name"}), open_source),
+        (Config().states.model_dump(), States),
+        (Config().limits.model_dump(), FrameRateGovernor),
+        (Panel(kind="gpio").model_dump(exclude={"kind", "button", "led", "device", "feedback_led"}), GpioButtons),
+        (Panel(kind="keyboard").model_dump(exclude=_OF_PINS), KeyboardButtons),
+        (GpioSink(kind="gpio", pin=1, label="mug").model_dump(exclude={"kind", "pin", "label"}), GpioOutput),
     ],
     ids=["classifier", "source", "states", "limits", "gpio", "keyboard", "output"],
 )
