@@ -26,7 +26,7 @@ GIGABYTE = 1024
 
 @pytest.fixture(scope="session")
 def device() -> Iterator[ForkServer]:
-    with ForkServer("edge_cls_tools.dataset.check.diagnosis", "edge_cls_tools.cli.progress", "rich.table") as server:
+    with ForkServer("edge_cls_tools.dataset.check.diagnosis", "edge_cls_tools.cli.progress") as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""The doctor finds what is the matter, and does not see ghosts."""
+"""The dataset check finds the problems of a data set, and raises no false alarms."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rich.progress import Progress
 
 from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import encode_jpeg, read_image
-from edge_cls_tools.dataset.check import similarity as likeness_module
+from edge_cls_tools.dataset.check import similarity
 from edge_cls_tools.dataset.check.checks import class_findings
 from edge_cls_tools.dataset.check.diagnosis import diagnose
 from edge_cls_tools.dataset.check.findings import ClassCount, Diagnosis
-from edge_cls_tools.dataset.check.label_issues import outliers, suspected_labels
-from edge_cls_tools.dataset.check.similarity import Likeness, groups_alike, likeness, small_look
+from edge_cls_tools.dataset.check.label_issues import find_label_issues, find_outliers
+from edge_cls_tools.dataset.check.similarity import Fingerprint, fingerprint, similar_groups, thumbnail
 from tests.scenes import scene, write_scenes
 
 
-def look(frame: Frame) -> Likeness:
-    return likeness(small_look(frame))
+def fingerprint_of(frame: Frame) -> Fingerprint:
+    return fingerprint(thumbnail(frame))
 
 
 def diagnosis_of(root: Path) -> Diagnosis:
@@ -58,7 +58,7 @@ def test_a_photo_that_was_scaled_compressed_or_slightly_cropped_looks_alike_and_
         copies.append(np.asarray(image.resize((90, 90))))
         copies.append(read_image(encode_jpeg(frame, quality=30)))
         copies.append(frame[3:-3, 3:-3])
-    groups = groups_alike([look(frame) for frame in (*originals, *copies)])
+    groups = similar_groups([fingerprint_of(frame) for frame in (*originals, *copies)])
     assert len(set(groups[:40])) == 40
     found = groups[40:].reshape(40, 3) == groups[:40, None]
     assert found[:, :2].all()
@@ -69,30 +69,30 @@ def test_a_photo_that_was_scaled_compressed_or_slightly_cropped_looks_alike_and_
 
 def test_plain_photos_of_other_colours_do_not_look_alike() -> None:
     plain = [np.full((50, 50, 3), color, np.uint8) for color in ((0, 0, 0), (250, 0, 0), (0, 90, 0), (255, 255, 255))]
-    assert len(set(groups_alike([look(frame) for frame in plain]))) == 4
+    assert len(set(similar_groups([fingerprint_of(frame) for frame in plain]))) == 4
 
 
 def test_groups_are_those_of_comparing_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likeness_module, "_BLOCK", 16)
+    monkeypatch.setattr(similarity, "_BLOCK", 16)
     rng = np.random.default_rng(0)
     base = rng.integers(0, 2, (12, 128)).astype(bool)
     photos = [
-        Likeness(base[i % 12] ^ (rng.random(128) < 0.08), np.full((16, 16, 3), 10 * (i % 7), np.uint8))
+        Fingerprint(base[i % 12] ^ (rng.random(128) < 0.08), np.full((16, 16, 3), 10 * (i % 7), np.uint8))
         for i in range(100)
     ]
 
-    def alike(a: Likeness, b: Likeness) -> bool:
+    def alike(a: Fingerprint, b: Fingerprint) -> bool:
         differ = a.bits != b.bits
-        near = differ[:64].sum() <= likeness_module.MAX_BITS and differ[64:].sum() <= likeness_module.MAX_BITS
+        near = differ[:64].sum() <= similarity.MAX_BITS and differ[64:].sum() <= similarity.MAX_BITS
         colours = np.abs(a.colours.astype(int) - b.colours.astype(int)).mean()
-        return bool(near and colours <= likeness_module.MAX_COLOUR)
+        return bool(near and colours <= similarity.MAX_COLOUR)
 
     groups = list(range(100))
     for i in range(100):
         for j in range(i):
             if alike(photos[i], photos[j]):
                 groups = [groups[j] if group == groups[i] else group for group in groups]
-    ours = groups_alike(photos)
+    ours = similar_groups(photos)
     assert 12 < len(set(groups)) < 100
     assert len(set(zip(groups, ours, strict=True))) == len(set(groups)) == len(set(ours))
 
@@ -198,7 +198,7 @@ def test_where_many_photos_are_grey_or_all_are_small_that_is_not_strange(tmp_pat
         ([("cat", 500), ("dog", 99)], ["dog has 99 photos, and cat 500"]),
         ([("cat", 500), ("dog", 100)], []),
         ([("cat", 30), ("dog", 0)], ["dog has 0 photos; training needs 3, better 20"]),
-        ([("cat", 30)], ["1 class, not two or more"]),
+        ([("cat", 30)], ["1 class; at least two are needed"]),
         ([("cat", 30), ("x" * 101, 30)], [f"{'x' * 100!r} is no label"]),
     ],
 )
@@ -225,9 +225,9 @@ def test_swapped_labels_are_found_with_the_right_class_and_no_other_is_suspected
     given = truth.copy()
     swapped = [3, 50, 70, 100, 130, 170]
     given[swapped] = (truth[swapped] + 1) % 3
-    suspicions = suspected_labels(embeddings, given, np.arange(len(given)), lambda _: None)
-    assert {suspicion.index: suspicion.suggested for suspicion in suspicions} == {i: truth[i] for i in swapped}
-    assert all(s.given_probability < s.suggested_probability <= 1 for s in suspicions)
+    issues = find_label_issues(embeddings, given, np.arange(len(given)), lambda _: None)
+    assert {issue.index: issue.suggested for issue in issues} == {i: truth[i] for i in swapped}
+    assert all(s.given_probability < s.suggested_probability <= 1 for s in issues)
 
 
 def test_copies_of_a_photo_do_not_vouch_for_its_wrong_label() -> None:
@@ -239,7 +239,7 @@ def test_copies_of_a_photo_do_not_vouch_for_its_wrong_label() -> None:
     everything = np.concatenate([embeddings, odd])
 
     def suspected(groups: NDArray[np.intp]) -> set[int]:
-        return {one.index for one in suspected_labels(everything, labels, groups, lambda _: None)}
+        return {one.index for one in find_label_issues(everything, labels, groups, lambda _: None)}
 
     assert suspected(together) >= set(range(180, 192))
     assert not suspected(alone) & set(range(180, 192))
@@ -247,14 +247,14 @@ def test_copies_of_a_photo_do_not_vouch_for_its_wrong_label() -> None:
 
 def test_classes_too_small_to_judge_are_left_in_peace() -> None:
     embeddings, labels = clusters(4)
-    assert suspected_labels(embeddings, labels, np.arange(12), lambda _: None) == []
+    assert find_label_issues(embeddings, labels, np.arange(12), lambda _: None) == []
     many, truth = clusters(20)
     few = np.concatenate([truth[:-1], [9]])
-    assert 59 not in {one.index for one in suspected_labels(many, few, np.arange(60), lambda _: None)}
+    assert 59 not in {one.index for one in find_label_issues(many, few, np.arange(60), lambda _: None)}
 
 
 def test_what_is_unlike_all_others_is_an_outlier() -> None:
     embeddings, _ = clusters(40)
     strange = np.random.default_rng(9).normal(0, 1, (1, 40)).astype(np.float32)
-    assert [index for index, _ in outliers(np.concatenate([embeddings, strange]))] == [120]
-    assert outliers(embeddings[:3]) == []
+    assert [index for index, _ in find_outliers(np.concatenate([embeddings, strange]))] == [120]
+    assert find_outliers(embeddings[:3]) == []

@@ -13,8 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge_cls.errors import ImageError
+from edge_cls.images.reading import read_image
+from edge_cls_tools.dataset.check.findings import Finding
 from edge_cls_tools.dataset.check.photo_files import PhotoFile
-from edge_cls_tools.dataset.check.scan import Examined
+from edge_cls_tools.dataset.check.quarantine import quarantine, restore
+from edge_cls_tools.dataset.check.scan import ScannedPhoto
 from edge_cls_tools.dataset.loading import load_dataset
 from edge_cls_tools.dataset.split import deal
 from tests.commands import EdgeCls
@@ -59,19 +63,73 @@ def spoil(photos: Path) -> None:
 def test_a_sound_data_set_ends_with_0(photos: Path, edge_cls: EdgeCls) -> None:
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
     assert (code, err) == (0, "")
-    assert out == "40 usable photos of 2 classes\nnothing is the matter\n"
+    lines = out.splitlines()
+    assert lines[0] == "OK    photos          40 usable photos in 2 classes"
+    assert "OK    unusable        unusable files: 0" in lines
+    assert all(line.startswith("OK    ") for line in lines[:-1])
+    assert lines[-1] == "no problems found"
+    assert not any(line.startswith(("OK    label", "OK    outlier")) for line in lines)  # these were not looked for
 
 
-def test_what_is_found_is_a_table_and_ends_with_1(photos: Path, edge_cls: EdgeCls) -> None:
+def test_findings_are_blocks_with_a_path_on_each_line_and_end_with_1(
+    photos: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
     spoil(photos)
-    (photos / "cat" / "[bold]copy.png").write_bytes((photos / "cat" / "000.png").read_bytes())
+    copy = f"[bold]{'very long name ' * 10}.png"
+    (photos / "cat" / copy).write_bytes((photos / "cat" / "000.png").read_bytes())
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
     assert (code, err) == (1, "")
-    words = " ".join(out.split())
-    assert "unusable files 3" in words
-    assert "cat/caf\\xe9.jpg" in words
-    assert "[bold]copy.png" in words
+    assert block(out, "unusable") == [
+        "FAIL  unusable        unusable files: 3",
+        f"      {reason(b'no photo')}",
+        "        cat/caf\\xe9.jpg",
+        f"      {reason((photos / 'dog' / '2024' / 'cut.png').read_bytes())}",
+        "        dog/2024/cut.png",
+        "      is a broken link, or not a regular file",
+        "        dog/link.png",
+        "      fix:            move them away with --quarantine DIR, or replace them",
+    ]
+    assert block(out, "duplicate") == [
+        "WARN  duplicate       exact duplicates: 1",
+        "      2 copies",
+        "        cat/000.png",
+        f"        cat/{copy}",
+        "      fix:            keep one of each; until then, they count more than other photos",
+    ]
     assert out.endswith("unusable files: 3, leaks between splits: 0\n")
+
+
+def reason(content: bytes) -> str:
+    """Return the message for bytes that are not a photo."""
+    with pytest.raises(ImageError) as caught:
+        read_image(content, "it")
+    return caught.value.message
+
+
+def block(text: str, kind: str) -> list[str]:
+    """Return the lines of a kind of problem."""
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line[6:].startswith(f"{kind} "))
+    return lines[start : next(number for number in range(start + 1, len(lines)) if lines[number][0] != " ")]
+
+
+def test_equal_messages_are_joined_and_long_lists_are_counted(photos: Path, edge_cls: EdgeCls) -> None:
+    for number in range(7):
+        (photos / "cat" / f"empty{number}.jpg").touch()
+    for number in range(4):
+        (photos / "dog" / f"copy{number}.png").write_bytes((photos / "dog" / "100.png").read_bytes())
+    _, out, _ = edge_cls("dataset", "check", str(photos), "--no-labels")
+    assert block(out, "unusable")[1:-1] == [
+        "      is empty",
+        *(f"        cat/empty{number}.jpg" for number in range(5)),
+        "      and 2 more; --json lists all",
+    ]
+    assert block(out, "duplicate")[1:-1] == [
+        "      5 copies",
+        *(f"        dog/{name}.png" for name in ("100", "copy0", "copy1")),
+        "        and 2 more",
+    ]
 
 
 def test_json_tells_everything_and_nothing_else(photos: Path, edge_cls: EdgeCls) -> None:
@@ -83,7 +141,7 @@ def test_json_tells_everything_and_nothing_else(photos: Path, edge_cls: EdgeCls)
     assert (told["photos"], told["sound"], told["classes"]) == (41, False, {"cat": 20, "dog": 21})
     conflict = {
         "kind": "conflict",
-        "what": "the same as cat and dog",
+        "message": "the same as cat and dog",
         "files": ["cat/000.png", "dog/swapped.png"],
         "suggested_label": None,
     }
@@ -118,82 +176,109 @@ def test_the_report_shows_duplicates_side_by_side_and_escapes_names(photos: Path
 
 def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -> None:
     spoil(photos)
-    before, ward = tree(photos), photos.parent / "ward"
-    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    before, folder = tree(photos), photos.parent / "quarantine"
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
     assert code == 1
     assert "unusable files: 3" in out
-    assert err.startswith("moved to ")
+    assert err == f"3 files moved to {folder}; 'edge-cls dataset restore {folder}' moves them back\n"
     assert set(before) - set(tree(photos)) == {"cat/caf\xe9.jpg", "dog/2024/cut.png", "dog/link.png"}
-    journal = [json.loads(line) for line in (ward / "journal.jsonl").read_text().splitlines()]
-    assert journal[0] == {
-        "name": "cat/caf\xe9.jpg",
-        "came_from": str(photos / "cat" / "caf\xe9.jpg"),
-        "why": "it is no image of a known kind",
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["files"][0] == {
+        "file": "cat/caf\xe9.jpg",
+        "original": str(photos / "cat" / "caf\xe9.jpg"),
+        "reason": reason(b"no photo"),
     }
     assert edge_cls("dataset", "check", str(photos), "--no-labels")[0] == 0
-    assert edge_cls("dataset", "restore", str(ward)) == (0, "moved back: 3\n", "")
+    assert edge_cls("dataset", "restore", str(folder)) == (0, "moved back: 3\n", "")
     assert tree(photos) == before
-    assert not ward.exists()
+    assert not folder.exists()
 
 
 def test_what_cannot_go_back_stays_and_is_told(photos: Path, edge_cls: EdgeCls) -> None:
     spoil(photos)
-    ward = photos.parent / "ward"
-    edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    folder = photos.parent / "quarantine"
+    edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
     (photos / "dog" / "2024" / "cut.png").write_bytes(b"a new photo")
-    code, out, err = edge_cls("dataset", "restore", str(ward))
+    code, out, err = edge_cls("dataset", "restore", str(folder))
     assert (code, out) == (1, "moved back: 2\n")
-    assert err == f"{ward}/dog/2024/cut.png stays; {photos}/dog/2024/cut.png exists\n"
+    assert err == f"{folder}/dog/2024/cut.png stays; {photos}/dog/2024/cut.png exists\n"
     assert (photos / "dog" / "2024" / "cut.png").read_bytes() == b"a new photo"
     (photos / "dog" / "2024" / "cut.png").unlink()
-    assert edge_cls("dataset", "restore", str(ward))[:2] == (0, "moved back: 1\n")
+    assert edge_cls("dataset", "restore", str(folder))[:2] == (0, "moved back: 1\n")
 
 
 def test_two_quarantines_in_one_folder_both_come_back(photos: Path, edge_cls: EdgeCls) -> None:
-    ward, bad = photos.parent / "ward", photos / "cat" / "bad.jpg"
+    folder, bad = photos.parent / "quarantine", photos / "cat" / "bad.jpg"
     for content in (b"one", b"two"):
         bad.write_bytes(content)
-        edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+        edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
         assert not bad.exists()
-    assert sorted(path.read_bytes() for path in (ward / "cat").iterdir()) == [b"one", b"two"]
+    assert sorted(path.read_bytes() for path in (folder / "cat").iterdir()) == [b"one", b"two"]
 
 
 @pytest.mark.parametrize(
-    ("journal", "says"),
+    ("manifest", "says"),
     [
-        (None, "holds no journal.jsonl"),
-        ("nonsense\n", "is damaged"),
-        ('{"name": 3}\n', "is damaged"),
+        (None, "holds no manifest.json"),
+        ("nonsense", "is damaged"),
+        ('{"files": [{"file": 3}]}', "is damaged"),
     ],
 )
-def test_a_folder_that_is_no_quarantine_is_refused(
-    tmp_path: Path, edge_cls: EdgeCls, journal: str | None, says: str
+def test_a_folder_that_is_not_a_quarantine_is_refused(
+    tmp_path: Path, edge_cls: EdgeCls, manifest: str | None, says: str
 ) -> None:
-    if journal:
-        (tmp_path / "journal.jsonl").write_text(journal)
+    if manifest:
+        (tmp_path / "manifest.json").write_text(manifest)
     code, out, err = edge_cls("dataset", "restore", str(tmp_path))
     assert (code, out) == (1, "")
     assert says in err
     assert err.count("\n") == 1
 
 
-def test_a_journal_cannot_move_files_from_elsewhere(tmp_path: Path, edge_cls: EdgeCls) -> None:
+def test_a_manifest_cannot_move_files_from_elsewhere(tmp_path: Path, edge_cls: EdgeCls) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    (tmp_path / "ward").mkdir()
-    entry = {"name": "../mine.txt", "came_from": str(tmp_path / "theirs.txt"), "why": ""}
-    (tmp_path / "ward" / "journal.jsonl").write_text(json.dumps(entry) + "\n")
-    assert edge_cls("dataset", "restore", str(tmp_path / "ward"))[0] == 1
+    (tmp_path / "quarantine").mkdir()
+    entry = {"file": "../mine.txt", "original": str(tmp_path / "theirs.txt"), "reason": ""}
+    (tmp_path / "quarantine" / "manifest.json").write_text(json.dumps({"files": [entry]}))
+    assert edge_cls("dataset", "restore", str(tmp_path / "quarantine"))[0] == 1
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_every_original_path_is_written_before_a_file_is_moved(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut at the first move loses nothing, and the next quarantine mixes nothing up."""
+    bad = [photos / "cat" / f"{name}.jpg" for name in ("one", "two")]
+    for path in bad:
+        path.write_bytes(path.name.encode())
+    findings, folder = [Finding("unusable", "bad", tuple(bad))], tmp_path / "quarantine"
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            quarantine(findings, photos, folder)
+    assert [entry["file"] for entry in json.loads((folder / "manifest.json").read_text())["files"]] == [
+        "cat/one.jpg",
+        "cat/two.jpg",
+    ]
+    before = tree(photos)
+    assert [path.name for path in quarantine(findings, photos, folder)] == ["one~2.jpg", "two~2.jpg"]
+    assert restore(folder) == (bad, [])
+    assert tree(photos) == before
+    assert not folder.exists()
 
 
 def test_a_file_that_cannot_be_moved_is_told_after_the_summary(photos: Path, edge_cls: EdgeCls) -> None:
     spoil(photos)
-    before, ward = tree(photos), photos.parent / "ward"
-    ward.write_text("a file where the folder should be")
-    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(ward))
+    before, folder = tree(photos), photos.parent / "quarantine"
+    folder.write_text("a file where the folder should be")
+    code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
     assert code == 1
     assert out.endswith("unusable files: 3, leaks between splits: 0\n")
-    assert err.startswith(f"error: {ward} cannot be written")
+    assert err.startswith(f"error: {folder}/manifest.json cannot be written")
     assert tree(photos) == before
 
 
@@ -203,7 +288,7 @@ def test_a_folder_without_photos_is_one_line(tmp_path: Path, edge_cls: EdgeCls, 
         (tmp_path / make).mkdir(parents=True)
     code, out, err = edge_cls("dataset", "check", str(tmp_path / make.partition("/")[0]))
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "is no folder" in err or "holds no photo" in err
+    assert "is not a folder" in err or "holds no photo" in err
 
 
 def test_a_quarantine_inside_the_data_set_is_refused(photos: Path, edge_cls: EdgeCls) -> None:
@@ -258,7 +343,7 @@ def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_p
     code, out, err = edge_cls("dataset", "split", str(tmp_path / "data"), str(tmp_path / "out"), "--validation", "0")
     assert code == 0
     assert out.endswith("out: 33 train, 8 test\n")
-    assert err.startswith("unusable and left out: 1;")
+    assert err.startswith("1 unusable files left out;")
     assert len({path.parts[-3] for path in (tmp_path / "out").rglob("000*.png")}) == 1
     assert len(list((tmp_path / "out").rglob("000*.png"))) == 2
 
@@ -268,7 +353,7 @@ def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_p
     [
         (("photos", "photos/out"), 1, "lies inside"),
         (("photos", "full"), 1, "already exists"),
-        (("missing", "out"), 1, "is no folder"),
+        (("missing", "out"), 1, "is not a folder"),
         (("full", "out"), 1, "holds no usable photo"),
         (("photos", "out", "--test", "0.6", "--validation", "0.5"), 78, "leaves nothing to train on"),
     ],
@@ -287,8 +372,8 @@ def test_a_split_that_makes_no_sense_is_refused(
     assert tree(photos.parent) == before
 
 
-def group(number: int, size: int) -> list[Examined]:
-    return [Examined(PhotoFile(Path(f"{number}-{i}.png"), "", "cat"), bytes([number, i] * 16)) for i in range(size)]
+def group(number: int, size: int) -> list[ScannedPhoto]:
+    return [ScannedPhoto(PhotoFile(Path(f"{number}-{i}.png"), "", "cat"), bytes([number, i] * 16)) for i in range(size)]
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=40), st.integers(0, 5))

@@ -221,7 +221,7 @@ def damaged(path: Path, photo: bytes) -> None:
         (named("/cat/2.jpg"), "leads out of it"),
         (named("C:/cat/2.jpg"), "leads out of it"),
         (named("cat\\..\\..\\2.jpg"), "leads out of it"),
-        (named("2.jpg"), "lies in no folder"),
+        (named("2.jpg"), "is not in a folder"),
         (named("x" * 101 + "/2.jpg"), "is no label"),
         (link, "holds a link"),
         (bomb, "unpacks to 1 files of 20 MB"),
@@ -283,7 +283,7 @@ def test_numbers_get_their_names_and_photos_of_one_name_are_told_apart(tmp_path:
     (tmp_path / "names.txt").write_text("/a/airfield 0\n/b/bar/indoor 1\n")
     arguments = ("--labels", str(tmp_path / "train.txt"), "--names", str(tmp_path / "names.txt"), "--link")
     code, _, err = edge_cls("dataset", "import", str(tmp_path / "data"), str(tmp_path / "out"), *arguments)
-    assert (code, err) == (0, "1 photos of the list are not there\n")
+    assert (code, err) == (0, "1 photos of the list were not found\n")
     assert (tmp_path / "out/airfield/000.png").samefile(tmp_path / "data/a/airfield/000.png")
     assert (tmp_path / "out/bar-indoor/000.png").samefile(tmp_path / "data/b/bar/indoor/000.png")
 

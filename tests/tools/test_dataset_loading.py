@@ -152,7 +152,7 @@ def only_a_test_folder(root: Path, write: WriteClass) -> Path:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (no_folder, "is no folder"),
+        (no_folder, "is not a folder"),
         (no_photos, "holds no folder with photos"),
         (photos_without_classes, "holds no folder with photos"),
         (one_class, "holds 1 class with photos"),
@@ -170,7 +170,7 @@ def test_what_cannot_be_trained_on_is_said(
 def test_a_class_that_the_model_does_not_know_is_said(tmp_path: Path, write_class: WriteClass) -> None:
     write_class(tmp_path / "cat", 3)
     write_class(tmp_path / "horse", 3, first=3)
-    with pytest.raises(DatasetError, match="horse is a class that the model does not know"):
+    with pytest.raises(DatasetError, match="horse is not a class of the model"):
         photos_of(tmp_path, ("cat", "dog"))
 
 

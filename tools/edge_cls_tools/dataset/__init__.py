@@ -1,1 +1,1 @@
-"""Folders of photos: loading, splitting, checking and importing."""
+"""Data sets, which are folders of photos: loading, splitting, checking and importing."""

@@ -1,4 +1,4 @@
-"""A folder of photos as a data set: classes, labels, and a split without leaks."""
+"""Loading a folder of photos as a data set: classes, labels, and a split without leaks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ SPLITS = {
     "validation": "validation",
     "test": "test",
 }
-"""The folder names that split a data set, and the split each stands for."""
+"""The names of split folders, in lower case, and the split that each contains."""
 VALIDATION_SHARE, TEST_SHARE = 0.15, 0.2
+"""Shares of all photos that are taken for a split without a folder of its own."""
 MIN_PHOTOS = 3
-"""A class needs one photo each to train, validate and test."""
+"""Fewest photos of a class: one each to train, validate and test."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Classes by index, and the photos of each split. No content is in two splits."""
+    """The labels by class index, and the photos of each split. No file content is in two splits."""
 
     root: Path
     labels: tuple[str, ...]
@@ -47,26 +48,27 @@ class Dataset:
     validation: tuple[Photo, ...]
     test: tuple[Photo, ...]
     moved: int = 0
-    """How many photos of given split folders were left out because a later split has the same content."""
+    """The number of photos left out of a split folder because a later split has the same content."""
 
 
 def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
-    """Return the data set at `root`: a folder a class, or train, val and test folders of those.
+    """Return the data set at `root`, which has a folder per class, or train, val and test folders of those.
 
-    Where the folder has no test or validation split, one is taken from the training photos: stratified, by content, so
-    that it depends on the seed and the photos alone, and copies of one photo stay together. Raises DatasetError where
-    there is nothing to train on.
+    If the test or validation folder is missing, that split is taken from the training photos. It is stratified and
+    drawn by content, so that it depends on the seed and the photos only, and copies of one photo stay together. Raises
+    DatasetError if there are fewer than two classes, or a class has too few photos.
     """
     folders = split_folders(root)
     if "train" not in folders:
         raise DatasetError(
-            f"{root} has {' and '.join(sorted(folders))} but no train folder", hint="add one, or name a folder a class"
+            f"{root} has {' and '.join(sorted(folders))} but no train folder",
+            hint="add one, or name a folder with a folder per class",
         )
     labels = tuple(sorted(check_label(folder.name) for folder in _class_folders(folders["train"])))
     if len(labels) < 2:
         raise DatasetError(
-            f"{folders['train']} holds {len(labels)} class{'es' if not labels else ''} with photos, not two or more",
-            hint="make a folder a class, with photos in it",
+            f"{folders['train']} holds {len(labels)} class{'es' if not labels else ''} with photos; two are needed",
+            hint="make a folder per class, with photos in it",
         )
     splits = {name: photos_of(folder, labels) for name, folder in folders.items()}
     kept, moved = _without_leaks(splits)
@@ -79,19 +81,19 @@ def load_dataset(root: Path, *, seed: int = 0) -> Dataset:
     counts = [sum(photo.label == index for photo in train) for index in range(len(labels))]
     if 0 in counts:
         raise DatasetError(
-            f"class {labels[counts.index(0)]} has too few different photos to train, validate and test with",
+            f"class {labels[counts.index(0)]} has too few different photos to train, validate and test",
             hint=f"add photos (at least {MIN_PHOTOS}, better 20), or remove its folder",
         )
     return Dataset(root, labels, tuple(train), tuple(kept["validation"]), tuple(kept["test"]), moved)
 
 
 def test_folder(root: Path) -> Path:
-    """Return the folder to measure with: the test split of a split data set, otherwise `root` itself."""
+    """Return the folder to measure with: the test folder if `root` has split folders, otherwise `root` itself."""
     return split_folders(root).get("test", root)
 
 
 def all_photos(root: Path) -> list[Photo]:
-    """Return the photos of all splits at `root`, each content once; a label is an index of the sorted class names."""
+    """Return the photos of all splits at `root`, each content once; labels are indices of the sorted class names."""
     folders = split_folders(root).values()
     labels = sorted({folder.name.strip() for split in folders for folder in _class_folders(split)})
     photos = [photo for split in folders for photo in photos_of(split, labels)]
@@ -99,12 +101,15 @@ def all_photos(root: Path) -> list[Photo]:
 
 
 def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
-    """Return the photos in a folder a class, by path. Raises DatasetError for a class that is not among `labels`."""
+    """Return the photos of the class folders in `root`, sorted by path.
+
+    Raises DatasetError if a class is not among `labels`, or if a file cannot be read.
+    """
     photos = []
     for folder in _class_folders(root):
         if folder.name.strip() not in labels:
             raise DatasetError(
-                f"{folder} is a class that the model does not know (it knows {', '.join(labels[:10])})",
+                f"{folder} is not a class of the model (its classes are {', '.join(labels[:10])})",
                 hint="rename or remove the folder, or train again",
             )
         label = labels.index(folder.name.strip())
@@ -113,15 +118,15 @@ def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """Return the folder of each split; {'train': root} where the data set has none.
+    """Return the folder of each split, or {'train': root} if the data set has no splits.
 
-    Raises DatasetError where `root` is no folder.
+    Raises DatasetError if `root` is not a folder.
     """
     if not root.is_dir():
-        raise DatasetError(f"{root} is no folder", hint="name a folder that holds a folder of photos for each class")
+        raise DatasetError(f"{root} is not a folder", hint="name a folder with a folder of photos per class")
     folders = [folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
     named = {SPLITS[folder.name.lower()]: folder for folder in folders if folder.name.lower() in SPLITS}
-    # A class may well be called "test": only a folder of nothing but splits is split.
+    # A class may be called "test", so the data set is split only if all of its folders have names of splits.
     if named and len(named) == len(folders):
         return named
     return {"train": root}
@@ -135,7 +140,8 @@ def _class_folders(root: Path) -> list[Path]:
     )
     if not folders:
         raise DatasetError(
-            f"{root} holds no folder with photos", hint=f"make a folder a class, of {', '.join(sorted(SUFFIXES))} files"
+            f"{root} holds no folder with photos",
+            hint=f"make a folder per class, with {', '.join(sorted(SUFFIXES))} files",
         )
     return folders
 
@@ -149,14 +155,14 @@ def _photos_below(folder: Path) -> Iterable[Path]:
 
 
 def _paths_below(folder: Path) -> Iterator[Path]:
-    # Unlike Path.rglob it does not pass over folders that may not be read, as if they were empty.
+    # Path.rglob would treat folders that may not be read as if they were empty.
     for parent, _, names in os.walk(folder, onerror=_unreadable):
         yield from (Path(parent, name) for name in names)
 
 
 def _unreadable(error: OSError) -> None:
     raise DatasetError(
-        f"{error.filename} cannot be read ({error.strerror})", hint="mend its rights, or remove it"
+        f"{error.filename} cannot be read ({error.strerror})", hint="change its permissions, or remove it"
     ) from error
 
 
@@ -166,14 +172,17 @@ def _digest(path: Path) -> bytes:
         with open_regular(path, limit=MAX_FILE) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except UnicodeEncodeError:
-        raise DatasetError(f"the name of {path} is no text in UTF-8", hint="rename the file") from None
+        raise DatasetError(f"the name of {path} is not valid UTF-8", hint="rename the file") from None
     except OSError as error:
         _unreadable(error)
         raise
 
 
 def _without_leaks(splits: dict[str, list[Photo]]) -> tuple[dict[str, list[Photo]], int]:
-    """Leave out of train what validation or test has too, and out of validation what test has."""
+    """Return the splits without photos that a later split has too, and the number of photos left out.
+
+    Photos of the test split are removed from validation and train, those of the validation split from train.
+    """
     kept: dict[str, list[Photo]] = {}
     seen: set[bytes] = set()
     for name in ("test", "validation", "train"):
@@ -184,7 +193,7 @@ def _without_leaks(splits: dict[str, list[Photo]]) -> tuple[dict[str, list[Photo
 
 
 def _take(photos: list[Photo], share: float, salt: str) -> tuple[list[Photo], list[Photo]]:
-    """Return a stratified sample of about `share` of `photos`, and the rest; copies of one photo stay together."""
+    """Return a stratified sample of about `share` of `photos`, and the others; copies of one photo stay together."""
     groups: dict[bytes, list[Photo]] = defaultdict(list)
     for photo in photos:
         groups[photo.digest].append(photo)
@@ -193,7 +202,7 @@ def _take(photos: list[Photo], share: float, salt: str) -> tuple[list[Photo], li
         by_label[group[0].label].append(digest)
     taken: set[bytes] = set()
     for digests in by_label.values():
-        # By the hash of the content: neither names nor the order of files matter.
+        # Sorted by a hash of the content, so that neither names nor the order of files matter.
         digests.sort(key=lambda digest: hashlib.sha256(salt.encode() + digest).digest())
         taken.update(digests[: max(1, round(len(digests) * share))])
     return [p for p in photos if p.digest in taken], [p for p in photos if p.digest not in taken]

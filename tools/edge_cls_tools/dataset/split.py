@@ -1,4 +1,4 @@
-"""Train, val and test folders that share no photo, nor two that look alike."""
+"""Splitting a data set into train, val and test folders that share no photo and no near duplicates."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rich.progress import Progress
 
 from edge_cls.errors import ConfigError, DatasetError
 from edge_cls.files import new_folder
-from edge_cls_tools.dataset.check.diagnosis import examine_folder, group_photos
-from edge_cls_tools.dataset.check.scan import Examined
+from edge_cls_tools.dataset.check.diagnosis import group_similar, scan_folder
+from edge_cls_tools.dataset.check.scan import ScannedPhoto
 from edge_cls_tools.io.place import place
 
-Group = list[Examined]
-"""Photos that look alike, and so stay together."""
+Group = list[ScannedPhoto]
+"""Near duplicates, which stay in one split."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """How many photos each folder got, how many unusable files were left out, and which classes are in train alone."""
+    """The number of photos per folder, the number of unusable files left out, and the classes in train only."""
 
     photos: dict[str, int]
     left_out: int
@@ -32,22 +32,23 @@ class Split:
 def write_split(
     root: Path, out: Path, *, seed: int, validation: float, test: float, link: bool, display: Progress
 ) -> Split:
-    """Write the photos of `root`, of all its splits together, to `out`/train, val and test; nothing in `root` changes.
+    """Write the photos of all splits of `root` to `out`/train, val and test; nothing in `root` changes.
 
-    Near duplicates stay together; apart from that each class gives the shares `validation` and `test`, in [0, 1), by
-    the content of the photos and `seed` alone. A class with too few different photos goes to train. With `link` the
-    files are hard links, otherwise copies. Raises ConfigError, DatasetError and OutputError.
+    Near duplicates stay together. Otherwise each class gives the shares `validation` and `test`, in [0, 1), of its
+    photos, chosen by their content and `seed` only. A class with too few different photos goes to train. With `link`
+    the files are hard links, otherwise copies. Raises ConfigError if the shares leave nothing to train on, DatasetError
+    if `root` has no usable photo or contains `out`, and OutputError if `out` exists or cannot be written.
     """
     if validation + test >= 1:
         raise ConfigError(f"--validation {validation} --test {test} leaves nothing to train on", hint="lower them")
     if out.resolve().is_relative_to(root.resolve()):
         raise DatasetError(f"{out} lies inside {root}", hint="name a folder beside it")
-    _, examined = examine_folder(root, display)
-    photos = [one for one in examined if one.sight is not None]
+    _, scanned = scan_folder(root, display)
+    photos = [one for one in scanned if one.appearance is not None]
     if not photos:
-        raise DatasetError(f"{root} holds no usable photo in a class folder", hint="make a folder a class")
+        raise DatasetError(f"{root} holds no usable photo in a class folder", hint="make a folder per class")
     by_number: dict[int, Group] = defaultdict(list)
-    for photo, number in zip(photos, group_photos(photos, display), strict=True):
+    for photo, number in zip(photos, group_similar(photos, display), strict=True):
         by_number[int(number)].append(photo)
     by_label: dict[str, list[Group]] = defaultdict(list)
     for group in by_number.values():
@@ -63,12 +64,12 @@ def write_split(
                     place(photo.file.path, folder / split / _below_split(photo, root), link=link)
                     counts[split] += 1
                     display.advance(task)
-    alone = tuple(label for label, splits in dealt.items() if splits.keys() == {"train"} and validation + test > 0)
-    return Split(dict(counts), len(examined) - len(photos), alone)
+    train_only = tuple(label for label, splits in dealt.items() if splits.keys() == {"train"} and validation + test > 0)
+    return Split(dict(counts), len(scanned) - len(photos), train_only)
 
 
 def deal(groups: Sequence[Group], shares: Mapping[str, float], seed: int) -> dict[str, list[Group]]:
-    """Return the groups of one class for each split of `shares`, and for train what is left, which is never nothing."""
+    """Return the groups of one class for each split in `shares`; the remaining ones, at least one, go to train."""
     wanted = {split: share for split, share in shares.items() if share > 0}
     if len(groups) <= len(wanted):
         return {"train": list(groups)}
@@ -77,7 +78,7 @@ def deal(groups: Sequence[Group], shares: Mapping[str, float], seed: int) -> dic
     dealt: dict[str, list[Group]] = {}
     for still, split in zip(range(len(wanted), 0, -1), wanted, strict=True):
         room = max(1, round(total * wanted[split]))
-        # Where each group is too large for its share, the smallest goes over it by the least.
+        # If every group is larger than the share, the smallest exceeds it by the least.
         taken = [] if any(len(group) <= room for group in rest) else [min(rest, key=len)]
         for group in rest:
             if len(group) <= room and len(rest) - len(taken) > still:
@@ -90,11 +91,11 @@ def deal(groups: Sequence[Group], shares: Mapping[str, float], seed: int) -> dic
 
 
 def _rank(group: Group, seed: int) -> bytes:
-    """Return what groups are sorted by: chance, but by content, so that names and the order of files do not matter."""
+    """Return the sort key of a group: a hash of its content, so that names and the order of files do not matter."""
     return hashlib.sha256(f"split {seed}".encode() + min(photo.digest for photo in group)).digest()
 
 
-def _below_split(photo: Examined, root: Path) -> Path:
-    """Return class folder and name of a photo, without the split folder that it lies in."""
+def _below_split(photo: ScannedPhoto, root: Path) -> Path:
+    """Return the path of a photo below its split folder: the class, then subfolders and name."""
     parts = photo.file.path.relative_to(root).parts
     return Path(photo.file.label, *parts[2 if photo.file.split else 1 :])

@@ -1,4 +1,4 @@
-"""Photos to the pixels that a network sees, in batches."""
+"""Photos as batches of preprocessed pixels, the input of a network."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from edge_cls.images.preprocess import preprocess
 from edge_cls.images.reading import read_image
 
 BATCH = 32
+"""Photos in a batch."""
 Pixels = NDArray[np.uint8]
 Advance = Callable[[int], None]
 """Called with the number of photos done since the last call."""
@@ -25,7 +26,7 @@ Advance = Callable[[int], None]
 def batches(paths: Sequence[Path], contract: Preprocessing, advance: Advance) -> Iterator[Pixels]:
     """Yield the preprocessed photos, uint8 (at most BATCH, height, width, 3), in order.
 
-    Raises DatasetError, which names them all, where photos cannot be read.
+    Raises DatasetError if photos cannot be read, with the number of all such photos and the first of them.
     """
     for start in range(0, len(paths), BATCH):
         batch = paths[start : start + BATCH]
@@ -38,14 +39,15 @@ def batches(paths: Sequence[Path], contract: Preprocessing, advance: Advance) ->
 
 
 def stored(paths: Sequence[Path], contract: Preprocessing, folder: Path, advance: Advance) -> Pixels:
-    """Return what `batches` yields in one array, uint8 (n, height, width, 3), that lies in `folder` and not in memory.
+    """Return the photos of `batches` as one array, uint8 (n, height, width, 3), in a file in `folder`, not in memory.
 
-    The file has no name: it goes with the process, however that ends. Raises OutputError where the disk is too small.
+    The file has no name, so that it disappears with the process, even after a crash. Raises OutputError if the disk is
+    full, and DatasetError if photos cannot be read.
     """
     shape = (len(paths), contract.height, contract.width, 3)
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            # Reserved: a write into a mapped file of a full disk would kill the process.
+            # The space is reserved, because a write to a mapped file on a full disk would kill the process.
             os.posix_fallocate(file.fileno(), 0, math.prod(shape))
         except OSError as error:
             raise OutputError(
@@ -69,11 +71,11 @@ def _unreadable(paths: Sequence[Path]) -> DatasetError:
             problems.append(error.message)
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     return DatasetError(
-        f"{len(problems)} of {len(paths)} photos cannot be used: {', '.join(problems[:5])}{more}",
-        hint="remove or replace them; 'edge-cls dataset check' finds all such files",
+        f"{len(problems)} of {len(paths)} photos cannot be read: {', '.join(problems[:5])}{more}",
+        hint="remove or replace them; 'edge-cls dataset check' lists all such files",
     )
 
 
 def normalize(pixels: Pixels) -> NDArray[np.float32]:
-    """Return what a float backbone takes: bytes 0..255 as numbers in [-1, 1]."""
+    """Return the input of a float backbone: pixel values 0 to 255 as float32 in [-1, 1]."""
     return np.asarray(pixels.astype(np.float32) / np.float32(127.5) - np.float32(1.0), np.float32)

@@ -1,4 +1,4 @@
-"""Where the workstation keeps what it can compute or fetch again."""
+"""The folder for files that can be computed or fetched again."""
 
 from __future__ import annotations
 

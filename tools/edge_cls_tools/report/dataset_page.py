@@ -1,4 +1,4 @@
-"""The diagnosis of a data set as a page: the photos themselves, duplicates side by side."""
+"""The diagnosis of a data set as a page that shows the photos, duplicates side by side."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from edge_cls_tools.dataset.check.findings import KINDS, Diagnosis, Finding, Kin
 from edge_cls_tools.report.page import page, picture, plot
 
 _FINDINGS, _PICTURES = 40, 6
-"""So many findings of a kind, and photos of a finding, have their pictures in the page."""
+"""Most findings of a kind, and most photos of a finding, that are shown."""
 _SIDE = 128
+"""Longest side of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
 class _Case:
     finding: Finding
     photos: tuple[tuple[str, Markup], ...]
-    """The names of the photos, with their pictures; without where there is nothing to see."""
+    """The names of the photos, with their pictures; a picture is empty if the file cannot be shown."""
     more: int
 
 
@@ -33,7 +34,7 @@ class _Section:
 
 
 def dataset_page(diagnosis: Diagnosis) -> bytes:
-    """Return the diagnosis as a self-contained HTML page, UTF-8; what is left out of a kind is counted."""
+    """Return the diagnosis as a self-contained HTML page, UTF-8; findings that are left out are counted."""
     sections = []
     for kind in KINDS.values():
         if findings := diagnosis.of_kind(kind.name):
@@ -53,13 +54,13 @@ def _case(finding: Finding, diagnosis: Diagnosis) -> _Case:
             try:
                 image = picture(read_image(path), side=_SIDE)
             except ImageError:
-                image = Markup("(gone)")
+                image = Markup("(missing)")
         photos.append((shown(path, diagnosis.root), image))
     return _Case(finding, tuple(photos), max(0, len(finding.paths) - _PICTURES))
 
 
 def _class_balance(diagnosis: Diagnosis) -> Figure:
-    """Draw the photos of each class as a bar, with the splits in it."""
+    """Return a bar chart of the photos per class, each bar divided into the splits."""
     counts = diagnosis.classes
     figure = Figure(figsize=(7, 0.6 + 0.22 * max(1, len(counts))))
     axes = figure.subplots()

@@ -1,1 +1,1 @@
-"""The dataset doctor: what is the matter with a folder of photos, and how to mend it. It loads no TensorFlow."""
+"""The dataset check: problems of a folder of photos, with hints to fix them. It loads no TensorFlow."""

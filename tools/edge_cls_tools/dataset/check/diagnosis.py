@@ -1,4 +1,4 @@
-"""The whole examination of a data set, from a folder to a diagnosis."""
+"""The whole check of a data set, from a folder to a diagnosis."""
 
 from __future__ import annotations
 
@@ -16,67 +16,74 @@ from edge_cls.model.file import read_model
 from edge_cls_tools.backbones.embedding_cache import EmbeddingCache
 from edge_cls_tools.dataset.check import checks
 from edge_cls_tools.dataset.check.findings import KINDS, Diagnosis, Finding
-from edge_cls_tools.dataset.check.label_issues import FOLDS, outliers, suspected_labels
+from edge_cls_tools.dataset.check.label_issues import FOLDS, find_label_issues, find_outliers
 from edge_cls_tools.dataset.check.photo_files import Files, find_files
-from edge_cls_tools.dataset.check.scan import Examined, examine_all
-from edge_cls_tools.dataset.check.similarity import groups_alike
+from edge_cls_tools.dataset.check.scan import ScannedPhoto, scan_photos
+from edge_cls_tools.dataset.check.similarity import similar_groups
 from edge_cls_tools.dataset.loading import Photo
+
+_BY_EMBEDDING = ("label", "outlier")
+"""The kinds that are looked for in the embeddings of the photos."""
 
 
 def diagnose(root: Path, display: Progress, *, check_labels: bool = True) -> Diagnosis:
-    """Return all that is found at `root`. Without `check_labels` no photo is embedded, and no label doubted.
+    """Return the problems of the data set at `root`. Without `check_labels` no photo is embedded.
 
-    Raises DatasetError where `root` is no folder, or holds nothing that is called a photo.
+    Raises DatasetError if `root` is not a folder, or contains no file with the suffix of a photo.
     """
-    files, examined = examine_folder(root, display)
+    files, scanned = scan_folder(root, display)
     if not files.photos:
-        raise DatasetError(f"{root} holds no photo in a class folder", hint="make a folder a class, with photos in it")
-    photos = [one for one in examined if one.sight is not None]
-    groups = group_photos(photos, display)
+        raise DatasetError(f"{root} holds no photo in a class folder", hint="make a folder per class")
+    photos = [one for one in scanned if one.appearance is not None]
+    groups = group_similar(photos, display)
     counts = checks.count_classes(files, photos)
     findings = [
-        *checks.file_findings(files, examined),
+        *checks.file_findings(files, scanned),
         *checks.duplicate_findings(photos, groups),
         *checks.class_findings(counts),
-        *checks.sight_findings(photos),
-        *(_judged(photos, groups, display) if check_labels and photos else ()),
+        *checks.appearance_findings(photos),
+        *(_embedding_findings(photos, groups, display) if check_labels and photos else ()),
     ]
     rank = {kind: index for index, kind in enumerate(KINDS)}
-    return Diagnosis(root, len(photos), counts, tuple(sorted(findings, key=lambda finding: rank[finding.kind])))
+    findings.sort(key=lambda finding: rank[finding.kind])
+    checked = tuple(kind for kind in KINDS if check_labels or kind not in _BY_EMBEDDING)
+    return Diagnosis(root, len(photos), counts, tuple(findings), checked)
 
 
-def examine_folder(root: Path, display: Progress) -> tuple[Files, list[Examined]]:
-    """Return the files at `root`, and what is seen of each photo."""
+def scan_folder(root: Path, display: Progress) -> tuple[Files, list[ScannedPhoto]]:
+    """Return the files at `root`, and the scan of each photo. Raises DatasetError if `root` is not a folder."""
     files = find_files(root)
     task = display.add_task("reading", total=len(files.photos), note="")
-    examined = []
-    for one in examine_all(files.photos):
-        examined.append(one)
+    scanned = []
+    for one in scan_photos(files.photos):
+        scanned.append(one)
         display.advance(task)
-    return files, examined
+    return files, scanned
 
 
-def group_photos(photos: Sequence[Examined], display: Progress) -> NDArray[np.intp]:
-    """Return the number of the group of each usable photo: the same and nearly the same ones share one."""
+def group_similar(photos: Sequence[ScannedPhoto], display: Progress) -> NDArray[np.intp]:
+    """Return the group number of each usable photo, (n,): duplicates and near duplicates share a group."""
     task = display.add_task("comparing", total=len(photos), note="")
-    likenesses = [one.sight.likeness for one in photos if one.sight is not None]
-    return groups_alike(likenesses, lambda count: display.advance(task, count))
+    fingerprints = [one.appearance.fingerprint for one in photos if one.appearance is not None]
+    return similar_groups(fingerprints, lambda count: display.advance(task, count))
 
 
-def _judged(photos: Sequence[Examined], groups: NDArray[np.intp], display: Progress) -> Iterator[Finding]:
-    """Yield suspected labels and outliers, judged on the embeddings of the built-in backbone."""
+def _embedding_findings(
+    photos: Sequence[ScannedPhoto], groups: NDArray[np.intp], display: Progress
+) -> Iterator[Finding]:
+    """Yield suspected wrong labels and outliers, found in the embeddings of the built-in backbone."""
     names = sorted({photo.file.label for photo in photos})
     backbone = read_model(builtin_file("edge-embed.tflite"))
     contract = backbone.manifest.preprocessing if backbone.manifest else Preprocessing(128, 128)
     cache = EmbeddingCache(backbone.network, contract)
-    wanted = [Photo(photo.file.path, names.index(photo.file.label), photo.digest) for photo in photos]
-    task = display.add_task("embedding", total=len(cache.missing(wanted)), note="")
-    embeddings = cache.embed(wanted, lambda count: display.advance(task, count))
-    labels = np.array([photo.label for photo in wanted])
-    task = display.add_task("doubting", total=FOLDS, note="")
-    for suspicion in suspected_labels(embeddings, labels, groups, lambda count: display.advance(task, count)):
-        given, suggested = names[labels[suspicion.index]], names[suspicion.suggested]
-        chances = f"{given} {suspicion.given_probability:.1%}, {suggested} {suspicion.suggested_probability:.1%}"
-        yield Finding("label", chances, (photos[suspicion.index].file.path,), suggested)
-    for index, distance in outliers(embeddings):
+    labeled = [Photo(photo.file.path, names.index(photo.file.label), photo.digest) for photo in photos]
+    task = display.add_task("embedding", total=len(cache.missing(labeled)), note="")
+    embeddings = cache.embed(labeled, lambda count: display.advance(task, count))
+    labels = np.array([photo.label for photo in labeled])
+    task = display.add_task("checking labels", total=FOLDS, note="")
+    for issue in find_label_issues(embeddings, labels, groups, lambda count: display.advance(task, count)):
+        given, suggested = names[labels[issue.index]], names[issue.suggested]
+        message = f"{given} {issue.given_probability:.1%}, {suggested} {issue.suggested_probability:.1%}"
+        yield Finding("label", message, (photos[issue.index].file.path,), suggested)
+    for index, distance in find_outliers(embeddings):
         yield Finding("outlier", f"cosine distance {distance:.2f} to its neighbours", (photos[index].file.path,))

@@ -1,4 +1,4 @@
-"""What the doctor can find, and how each is mended."""
+"""The kinds of problems that the dataset check can find, and the hint for each."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding. `spoils` says that a training would stop at it, or its test tell lies."""
+    """A kind of problem. `fails`: training would stop at it, or the test accuracy would be wrong."""
 
     name: str
     title: str
     hint: str
-    spoils: bool = False
+    fails: bool = False
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("unusable", "unusable files", "move them away with --quarantine DIR, or replace them", spoils=True),
-        Kind("leak", "duplicates across splits", "write new splits with 'edge-cls dataset split DIR OUT'", spoils=True),
-        Kind("class", "classes", "add photos, or remove or merge the class"),
+        Kind("unusable", "unusable files", "move them away with --quarantine DIR, or replace them", fails=True),
+        Kind("leak", "duplicates across splits", "write new splits with 'edge-cls dataset split DIR OUT'", fails=True),
+        Kind("class", "problems of classes", "add photos, or remove or merge the class"),
         Kind("conflict", "duplicates with different labels", "keep the copy with the right label"),
-        Kind("label", "suspected wrong labels", "look at them, and move those that are wrong to the right folder"),
+        Kind("label", "suspected wrong labels", "look at them, and move wrong ones to the right folder"),
         Kind("duplicate", "exact duplicates", "keep one of each; until then, they count more than other photos"),
         Kind("near-duplicate", "near duplicates", "keep the best of each, or split with 'edge-cls dataset split'"),
-        Kind("outlier", "unlike all others", "look whether they belong to the set"),
-        Kind("flat", "nearly one colour", "remove them if there is nothing to see"),
-        Kind("grey", "grey among colour photos", "add grey photos to all classes, or none, or the colour is learnt"),
-        Kind("small", "far smaller than the others", "replace them by larger photos"),
-        Kind("narrow", "very long or high", "crop them: only the square in the middle is seen"),
-        Kind("suffix", "wrong suffix", "rename them"),
-        Kind("ignored", "not seen by training", "move, convert or remove them"),
+        Kind("outlier", "photos unlike all others", "check whether they belong to the data set"),
+        Kind("flat", "photos of nearly one colour", "remove them if they show nothing"),
+        Kind("grey", "grey photos among coloured ones", "add grey photos to all classes, or to none: colour is learnt"),
+        Kind("small", "photos far smaller than the others", "replace them with larger photos"),
+        Kind("narrow", "very wide or very high photos", "crop them: only the square in the middle is used"),
+        Kind("suffix", "files with the wrong suffix", "rename them"),
+        Kind("ignored", "files that training ignores", "move, convert or remove them"),
     )
 }
-"""All kinds by name, the gravest first."""
+"""All kinds by name, the most severe first."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found: its kind, what it is in words, and the files it is about, alike ones together."""
+    """One problem: the name of its kind, a message, and the files concerned; duplicates are one finding together."""
 
     kind: str
     message: str
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class, and how many usable photos each split has of it ('' where the data set has no splits)."""
+    """A class, and the number of its usable photos by split ('' if the data set has no splits)."""
 
     label: str
     photos: dict[str, int]
@@ -64,12 +64,17 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was found at `root`: findings by kind, the gravest kind first, and within a kind the worst first."""
+    """The result of a check of `root`.
+
+    `photos` is the number of usable photos. `findings` are sorted by severity of the kind, and within a kind the worst
+    come first. `checked` has the names of the kinds that were looked for.
+    """
 
     root: Path
     photos: int
     classes: tuple[ClassCount, ...]
     findings: tuple[Finding, ...]
+    checked: tuple[str, ...] = tuple(KINDS)
 
     def of_kind(self, kind: str) -> list[Finding]:
         """Return the findings of one kind."""
@@ -78,10 +83,10 @@ class Diagnosis:
     @property
     def sound(self) -> bool:
         """Whether every file can be used, and no photo is in two splits."""
-        return not any(KINDS[finding.kind].spoils for finding in self.findings)
+        return not any(KINDS[finding.kind].fails for finding in self.findings)
 
 
 def shown(path: Path, root: Path) -> str:
-    """Return `path`, seen from `root`, as one line of text, whatever bytes its name is made of."""
+    """Return `path` relative to `root` as one line of printable text; other bytes and characters are escaped."""
     text = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

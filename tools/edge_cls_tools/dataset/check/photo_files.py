@@ -1,4 +1,4 @@
-"""All files of a data set, the ones that training would pass over too."""
+"""All files of a data set, including those that training ignores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_cls_tools.dataset.loading import SPLITS, split_folders
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A file that is called a photo; `split` is train, validation or test, or empty where the data set has none."""
+    """A file with the suffix of a photo; `split` is train, validation or test, or empty if the data set has none."""
 
     path: Path
     split: str
@@ -21,9 +21,9 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class Files:
-    """The photos of a data set by path, its class folders as (split, label), and what is no photo of a class.
+    """The photos of a data set by path, its class folders as (split, label), and all other files.
 
-    `ignored` says of each other file or folder why training does not see it.
+    `ignored` has each other file or folder with the reason why training ignores it.
     """
 
     photos: tuple[PhotoFile, ...]
@@ -32,10 +32,10 @@ class Files:
 
 
 def find_files(root: Path) -> Files:
-    """Return the files at `root`, a folder a class, or train, val and test folders of those.
+    """Return the files at `root`, which has a folder per class, or train, val and test folders of those.
 
-    Links to folders are followed where they stand for a class and not below, as `load_dataset` does it, so that no loop
-    of links is walked. Hidden files are passed over. Raises DatasetError where `root` is no folder.
+    A link to a folder is followed if it is a class folder, but not below, as in `load_dataset`, so that a loop of links
+    is not walked. Hidden files are left out. Raises DatasetError if `root` is not a folder.
     """
     folders = split_folders(root)
     photos: list[PhotoFile] = []
@@ -45,14 +45,14 @@ def find_files(root: Path) -> Files:
         split = name if folder.name.lower() in SPLITS and folder != root else ""
         for entry in _entries(folder, ignored):
             if not _is_folder(entry):
-                ignored.append((entry, "in no class folder"))
+                ignored.append((entry, "not in a class folder"))
                 continue
             classes.append((split, entry.name.strip()))
             for path in _files_below(entry, ignored):
                 if path.suffix.lower() in SUFFIXES:
                     photos.append(PhotoFile(path, split, entry.name.strip()))
                 else:
-                    ignored.append((path, f"{path.suffix or 'no suffix'} is none of {', '.join(sorted(SUFFIXES))}"))
+                    ignored.append((path, f"{path.suffix or 'no suffix'} is not one of {', '.join(sorted(SUFFIXES))}"))
     return Files(tuple(photos), tuple(classes), tuple(ignored))
 
 
@@ -77,5 +77,5 @@ def _entries(folder: Path, ignored: list[tuple[Path, str]]) -> list[Path]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # in a folder that may be listed but not entered
+    except OSError:  # it is in a folder that may be listed but not entered
         return False

@@ -1,10 +1,9 @@
-"""Unusable files out of the way, and back: a journal in the quarantine folder tells where each came from, and why."""
+"""Moving unusable files away, and back: a manifest in the quarantine folder has the original path of each file."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -16,55 +15,73 @@ from edge_cls.errors import DatasetError, OutputError
 from edge_cls.files import write_whole
 from edge_cls_tools.dataset.check.findings import Finding
 
-JOURNAL = "journal.jsonl"
+MANIFEST = "manifest.json"
+"""The name of the manifest in the quarantine folder."""
 
 
 class Entry(BaseModel):
-    """One file: its name in the quarantine folder, the path that it had, and why it was moved."""
+    """One file: its path relative to the quarantine folder, its original path, and the reason for the move.
+
+    Paths are text in Latin-1, so that they can have any bytes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    came_from: str
-    why: str
+    file: str
+    original: str
+    reason: str
+
+
+class Manifest(BaseModel):
+    """The contents of manifest.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[Entry, ...] = ()
 
 
 def quarantine(findings: Sequence[Finding], root: Path, folder: Path) -> list[Path]:
-    """Move the files of `findings` out of the data set `root` into `folder`, and return where each lies now.
+    """Move the files of `findings` out of the data set `root` into `folder`, and return their new paths.
 
-    Each move is in the journal, on the disk, before it is done, so that a power cut loses no way back. Raises
-    DatasetError where `folder` lies in the data set, and OutputError where a file cannot be moved.
+    The manifest is on the disk before the first file is moved, so that a power cut loses no original path. Raises
+    DatasetError if `folder` is inside the data set or has a damaged manifest, and OutputError if a file cannot be
+    moved.
     """
     if folder.resolve().is_relative_to(root.resolve()):
         raise DatasetError(f"{folder} lies inside {root}", hint="name a folder beside the data set")
-    moved = []
+    entries = list(_read(folder).files) if os.path.lexists(folder / MANIFEST) else []
+    taken = {folder / _path(entry.file) for entry in entries}
+    moves = []
     for finding in findings:
         for path in finding.paths:
-            target = _free(folder / path.relative_to(root))
-            came_from = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow a link that is to be moved itself
-            _append(
-                folder, Entry(name=_text(target.relative_to(folder)), came_from=_text(came_from), why=finding.message)
-            )
-            _move(path, target)
-            moved.append(target)
-    return moved
+            target = _free(folder / path.relative_to(root), taken)
+            taken.add(target)
+            original = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow a link, which is moved itself
+            file = _text(target.relative_to(folder))
+            entries.append(Entry(file=file, original=_text(original), reason=finding.message))
+            moves.append((path, target))
+    if moves:
+        _write(folder, entries)
+    for path, target in moves:
+        _move(path, target)
+    return [target for _, target in moves]
 
 
 def restore(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Move the files in quarantine back; return their paths, and those that had to stay with the reason.
+    """Move the files in quarantine back; return their original paths, and the files that had to stay with the reason.
 
-    What stays is still in the journal. Raises DatasetError where `folder` has no journal, or a damaged one.
+    Files that stay are kept in the manifest. Raises DatasetError if `folder` has no manifest, or a damaged one.
     """
     restored: list[Path] = []
     kept: list[tuple[Path, str]] = []
     left: list[Entry] = []
-    for entry in _read(folder):
-        source, target = folder / _path(entry.name), _path(entry.came_from)
-        if ".." in source.parts[len(folder.parts) :] or _path(entry.name).is_absolute():
-            kept.append((source, "the journal names a file outside the quarantine"))
+    for entry in _read(folder).files:
+        source, target = folder / _path(entry.file), _path(entry.original)
+        if ".." in source.parts[len(folder.parts) :] or _path(entry.file).is_absolute():
+            kept.append((source, f"{MANIFEST} names a file outside the quarantine folder"))
             left.append(entry)
         elif not os.path.lexists(source):
-            continue  # the power was cut before it was moved, or somebody has taken it
+            continue  # it was never moved, because of a power cut or an error, or a person has moved it
         elif os.path.lexists(target):
             kept.append((source, f"{target} exists"))
             left.append(entry)
@@ -72,51 +89,38 @@ def restore(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
             _move(source, target)
             restored.append(target)
     if left:
-        write_whole(folder / JOURNAL, b"".join(_line(entry) for entry in left))
+        _write(folder, left)
     else:
-        (folder / JOURNAL).unlink()
+        (folder / MANIFEST).unlink()
         _remove_empty(folder)
     return restored, kept
 
 
-def _read(folder: Path) -> list[Entry]:
+def _read(folder: Path) -> Manifest:
     try:
-        lines = (folder / JOURNAL).read_bytes().splitlines()
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(
-            f"{folder} holds no {JOURNAL}", hint="name the folder given to 'edge-cls dataset check --quarantine'"
+            f"{folder} holds no {MANIFEST}", hint="name the folder given to 'edge-cls dataset check --quarantine'"
         ) from None
-    try:
-        return [Entry.model_validate(json.loads(line)) for line in lines]
-    except (ValueError, ValidationError):
-        raise DatasetError(f"{folder / JOURNAL} is damaged", hint="move the files back by hand") from None
-
-
-def _append(folder: Path, entry: Entry) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / JOURNAL).open("ab") as file:
-            file.write(_line(entry))
-            file.flush()
-            os.fsync(file.fileno())
+    except ValidationError:
+        raise DatasetError(f"{folder / MANIFEST} is damaged", hint="move the files back by hand") from None
     except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror})", hint="check the disk and its rights"
-        ) from error
+        raise DatasetError(f"{folder / MANIFEST} cannot be read ({error.strerror})", hint="check its rights") from error
 
 
-def _line(entry: Entry) -> bytes:
-    return json.dumps(entry.model_dump()).encode() + b"\n"
+def _write(folder: Path, entries: Sequence[Entry]) -> None:
+    write_whole(folder / MANIFEST, Manifest(files=tuple(entries)).model_dump_json(indent=2).encode() + b"\n")
 
 
 def _remove_empty(folder: Path) -> None:
     for path, _, _ in os.walk(folder, topdown=False):
-        with contextlib.suppress(OSError):  # somebody keeps something of his own there
+        with contextlib.suppress(OSError):  # the folder holds other files of the user
             Path(path).rmdir()
 
 
 def _text(path: Path | str) -> str:
-    """Return a path as text that JSON and pydantic take, whatever bytes it holds."""
+    """Return a path as text that JSON and pydantic accept, whatever bytes it has."""
     return os.fsencode(path).decode("latin-1")
 
 
@@ -124,10 +128,10 @@ def _path(text: str) -> Path:
     return Path(os.fsdecode(text.encode("latin-1")))
 
 
-def _free(path: Path) -> Path:
-    """Return `path`, or one like it that is still free."""
+def _free(path: Path, taken: set[Path]) -> Path:
+    """Return `path`, or a similar path if it exists or is in `taken`."""
     number, free = 1, path
-    while os.path.lexists(free) or free.name == JOURNAL:
+    while os.path.lexists(free) or free in taken or free.name == MANIFEST:
         number += 1
         free = path.with_name(f"{path.stem}~{number}{path.suffix}")
     return free
@@ -139,7 +143,7 @@ def _move(source: Path, target: Path) -> None:
         try:
             source.rename(target)
         except OSError as error:
-            if error.errno != errno.EXDEV:  # what may not be moved must not be copied either
+            if error.errno != errno.EXDEV:  # a file without permission to move must not be copied either
                 raise
             shutil.move(source, target)
     except OSError as error:

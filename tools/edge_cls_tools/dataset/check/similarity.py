@@ -1,10 +1,11 @@
-"""Which photos look alike: perceptual hashes, and the groups that they make. The door to ImageHash.
+"""Near duplicates: perceptual hashes of photos, and the groups of similar ones. The door to ImageHash.
 
-Two photos are near duplicates when two hashes of their shapes (the signs of the lowest frequencies, and those of the
-slopes) and their colours all agree. One hash alone is not enough: dark photos, and things on a plain ground, share it.
-The limits were chosen on photos of flowers, rubbish, groceries and clothes, and on CIFAR-10. At these, a copy that was
-scaled or compressed again was nearly always found; one that lost 2 % of each side in 9 cases of 10, 3 % in 7 or 8, 5 %
-in 1 to 4. What is found besides is nearly always one scene; clothes on the same ground are the exception.
+Two photos are near duplicates if two hashes of their shapes (the signs of the lowest frequencies, and those of the
+gradients) and their colours all agree. One hash alone is not enough: dark photos, and objects on a plain background,
+share it. The limits were chosen on photos of flowers, rubbish, groceries and clothes, and on CIFAR-10. With them, a
+copy that was scaled or compressed again was nearly always found; a copy that lost 2 % of each side was found in 9 cases
+of 10, 3 % in 7 or 8, 5 % in 1 to 4. The other pairs found nearly always show one scene; clothes on the same background
+are the exception.
 """
 
 from __future__ import annotations
@@ -23,44 +24,50 @@ from scipy.sparse.csgraph import connected_components
 from edge_cls.images.preprocess import Frame
 
 HASH_BITS = 64
+"""Bits of one hash."""
 MAX_BITS = 10
-"""How many of the 64 bits of either hash two near duplicates may differ in."""
+"""Most bits, of the 64 of either hash, in which two near duplicates differ."""
 MAX_COLOUR = 24.0
-"""How far the colours of two near duplicates may differ, in levels of 255, on average over 16 x 16 places."""
-_LOOK_SIDE, _THUMBNAIL_SIDE = 128, 16
+"""Largest mean difference of the colours of two near duplicates, in levels of 255, over 16 x 16 places."""
+_THUMBNAIL_SIDE, _COLOURS_SIDE = 128, 16
+"""Sides in pixels of the thumbnail that is hashed, and of the colours that are compared."""
 _BLOCK = 1024
+"""Photos that are compared with all others in one matrix product, which bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class Likeness:
-    """What photos are compared by: bool (128,), the phash and the dhash; and the colours, uint8 (16, 16, 3)."""
+class Fingerprint:
+    """The features by which photos are compared: `bits`, bool (128,), the phash and the dhash, and the mean colours.
+
+    `colours` is uint8 (16, 16, 3).
+    """
 
     bits: NDArray[np.bool_]
     colours: NDArray[np.uint8]
 
 
-def small_look(frame: Frame) -> Frame:
-    """Return `frame` as 128 x 128 pixels, each the mean of what it covers: enough to hash and to judge it."""
-    # By OpenCV, for Pillow would copy a large photo first.
-    return np.asarray(cv2.resize(frame, (_LOOK_SIDE, _LOOK_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+def thumbnail(frame: Frame) -> Frame:
+    """Return `frame` as 128 x 128 pixels, each the mean of the area that it covers."""
+    # OpenCV is used because Pillow would copy a large photo first.
+    return np.asarray(cv2.resize(frame, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def likeness(look: Frame) -> Likeness:
-    """Return what a photo is compared by, from its `small_look`."""
-    image = Image.fromarray(look)
+def fingerprint(small: Frame) -> Fingerprint:
+    """Return the fingerprint of a photo, from its `thumbnail`."""
+    image = Image.fromarray(small)
     hashes = imagehash.phash(image), imagehash.dhash(image)
-    colours = image.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.BOX)
-    return Likeness(np.concatenate([one.hash.ravel() for one in hashes]), np.asarray(colours, np.uint8))
+    colours = image.resize((_COLOURS_SIDE, _COLOURS_SIDE), Image.Resampling.BOX)
+    return Fingerprint(np.concatenate([one.hash.ravel() for one in hashes]), np.asarray(colours, np.uint8))
 
 
-def groups_alike(photos: Sequence[Likeness], advance: Callable[[int], None] = lambda _: None) -> NDArray[np.intp]:
-    """Return the number of the group of each photo, (n,): near duplicates, and theirs in turn, share one.
+def similar_groups(photos: Sequence[Fingerprint], advance: Callable[[int], None] = lambda _: None) -> NDArray[np.intp]:
+    """Return the group number of each photo, (n,): the connected components of all pairs of near duplicates.
 
-    All pairs are compared, in blocks of matrix products: a hash of -1 and 1 times another is 64 minus twice the bits
-    that differ. `advance` counts the photos done.
+    All pairs are compared, in blocks of matrix products: the product of two hashes of -1 and 1 is 64 minus twice the
+    number of bits that differ. `advance` is called with the number of photos done.
     """
     first, second = [], []
-    for left, right in _pairs_alike(photos, advance):
+    for left, right in _similar_pairs(photos, advance):
         first.append(left)
         second.append(right)
     edges = (np.concatenate(first), np.concatenate(second)) if first else (np.zeros(0, int), np.zeros(0, int))
@@ -69,8 +76,8 @@ def groups_alike(photos: Sequence[Likeness], advance: Callable[[int], None] = la
     return groups
 
 
-def _pairs_alike(
-    photos: Sequence[Likeness], advance: Callable[[int], None]
+def _similar_pairs(
+    photos: Sequence[Fingerprint], advance: Callable[[int], None]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     if not photos:
         return
@@ -79,10 +86,10 @@ def _pairs_alike(
     least = HASH_BITS - 2 * MAX_BITS
     for start in range(0, len(photos), _BLOCK):
         block = slice(start, start + _BLOCK)
-        alike = np.ones((len(signs[block]), len(photos) - start), np.bool_)
+        similar = np.ones((len(signs[block]), len(photos) - start), np.bool_)
         for bits in (slice(0, HASH_BITS), slice(HASH_BITS, None)):
-            alike &= signs[block, bits] @ signs[start:, bits].T >= least
-        left, right = np.nonzero(np.triu(alike, 1))
+            similar &= signs[block, bits] @ signs[start:, bits].T >= least
+        left, right = np.nonzero(np.triu(similar, 1))
         same = [
             np.abs(colours[start + i].astype(np.int16) - colours[start + j]).mean() <= MAX_COLOUR
             for i, j in zip(left, right, strict=True)

@@ -1,1 +1,1 @@
-"""What others publish, and what users have, as a folder a class."""
+"""Converting published data sets and exports of other tools to a folder per class."""

@@ -1,7 +1,8 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 as folders of PNG files: from Keras' cache, or from files.
 
-What Keras has in its cache, or downloads, it reads itself. Files that a user has are read here, as their publishers
-describe them: IDX (yann.lecun.com's MNIST page) and pickled batches (the CIFAR page of the University of Toronto).
+Keras reads the files in its cache, or downloads them. Files given by the user are read here, in the formats that their
+publishers describe: IDX (yann.lecun.com's MNIST page) and pickled batches (the CIFAR page of the University of
+Toronto).
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from edge_cls.errors import DatasetError, DownloadError
 from edge_cls.files import new_folder
 
 _MAX_BYTES = 1_000_000_000
-"""More than any of the sets unpacks to: a bomb stops here."""
+"""Most bytes that a file may unpack to, more than any of the sets has: it stops decompression bombs."""
 Arrays = dict[str, tuple[NDArray[np.uint8], NDArray[np.intp]]]
-"""By split: images, (n, height, width) or (n, height, width, 3), and class numbers, (n,)."""
+"""By split: images, uint8 (n, height, width) or (n, height, width, 3), and class numbers, (n,)."""
 
 
 @dataclass(frozen=True)
 class KerasSet:
-    """A data set that Keras knows: its classes by number, and the files that its publisher gives."""
+    """A data set of `keras.datasets`: its classes by number, and the names of the published files."""
 
     labels: tuple[str, ...]
     files: tuple[str, ...]
@@ -63,17 +64,18 @@ SETS = {
 
 
 def import_keras_set(name: str, files: Sequence[Path], out: Path, advance: Callable[[int], None]) -> int:
-    """Write the set `name` to `out`/train and test, a folder a class, and return the number of photos.
+    """Write the set `name` to `out`/train and `out`/test, with a folder per class, and return the number of photos.
 
-    Without `files` the set is what `keras.datasets` has in its cache, or downloads. Raises DatasetError for files that
-    are not of this set, DownloadError where Keras cannot have it, and OutputError.
+    Without `files` the set comes from `keras.datasets`, which has it in its cache or downloads it. `advance` is called
+    with the number of photos written. Raises DatasetError if the files are not those of this set, DownloadError if
+    Keras cannot get it, and OutputError if `out` exists or cannot be written.
     """
     known = SETS[name]
     arrays = _from_files(files, known) if files else _from_keras(name, known)
     for images, numbers in arrays.values():
-        right = images.dtype == np.uint8 and images.ndim in (3, 4) and len(images) == len(numbers) > 0
-        if not right or numbers.min() < 0 or numbers.max() >= len(known.labels):
-            raise DatasetError(f"the files hold no images and labels of {name}", hint=f"give {', '.join(known.files)}")
+        valid = images.dtype == np.uint8 and images.ndim in (3, 4) and len(images) == len(numbers) > 0
+        if not valid or numbers.min() < 0 or numbers.max() >= len(known.labels):
+            raise DatasetError(f"the files are not images and labels of {name}", hint=f"give {', '.join(known.files)}")
     with new_folder(out) as folder:
         for split, (images, numbers) in arrays.items():
             for label in known.labels:
@@ -85,14 +87,14 @@ def import_keras_set(name: str, files: Sequence[Path], out: Path, advance: Calla
 
 
 def _from_keras(name: str, known: KerasSet) -> Arrays:
-    import keras  # not needed for a user's own files
+    import keras  # it takes seconds, and is not needed for files given by the user
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # where Keras tells of the download
+        with contextlib.redirect_stdout(sys.stderr):  # Keras prints the progress of the download on stdout
             train, test = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # whatever its own download, hash and unpacking raise
+    except Exception as error:  # Keras' download, hashing and unpacking raise errors of many kinds
         raise DownloadError(
-            f"keras.datasets cannot have {name} ({error})",
+            f"keras.datasets cannot get {name} ({error})",
             hint=f"fetch {', '.join(known.files)} on another machine, and give them with --files",
         ) from error
     return {split: (x, y.reshape(-1).astype(np.intp)) for split, (x, y) in (("train", train), ("test", test))}
@@ -116,15 +118,15 @@ def _from_files(files: Sequence[Path], known: KerasSet) -> Arrays:
         tarfile.TarError,
         zipfile.BadZipFile,
         pickle.UnpicklingError,
-    ) as error:  # all that damaged files of these kinds raise
+    ) as error:  # all errors that damaged files of these formats raise
         raise DatasetError(
-            f"{files[0].parent} has not all of {', '.join(known.files)}, or one is damaged ({error})",
-            hint="give them all, as they were published",
+            f"a file of {', '.join(known.files)} in {files[0].parent} is missing or damaged ({error})",
+            hint="give all files, as they were published",
         ) from error
 
 
 def _npz(path: Path) -> Arrays:
-    """Read what Keras publishes of MNIST."""
+    """Read the archive of MNIST that Keras publishes."""
     with np.load(path, allow_pickle=False) as stored:
         return {split: (stored[f"x_{split}"], stored[f"y_{split}"].astype(np.intp)) for split in ("train", "test")}
 
@@ -141,13 +143,16 @@ def _idx_files(files: Sequence[Path]) -> Arrays:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of bytes in an IDX file, packed with gzip or not. Raises ValueError for anything else."""
+    """Return the bytes in an IDX file, compressed with gzip or not, as uint8 in their shape.
+
+    Raises ValueError if it is not an IDX file of bytes, or cut off, and OSError if it cannot be read.
+    """
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES or content[:3] != b"\0\0\x08" or len(content) < 4:
-        raise ValueError(f"{path.name} is no IDX file of bytes")
+        raise ValueError(f"{path.name} is not an IDX file of bytes")
     shape = np.frombuffer(content, ">u4", count=content[3], offset=4).tolist()
     if len(content) != 4 + 4 * len(shape) + math.prod(shape):
         raise ValueError(f"{path.name} is cut off")
@@ -173,11 +178,11 @@ def _images_and_labels(batches: Sequence[Mapping[bytes, Any]]) -> tuple[NDArray[
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Unpickles arrays and plain values: a pickle of any other kind can run what it likes."""
+    """Unpickles arrays and plain values only: any other pickle could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode") or (
             module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "_frombuffer")
         ):
             return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CIFAR file does")
+        raise pickle.UnpicklingError(f"it needs {module}.{name}, which no CIFAR file does")

@@ -1,4 +1,4 @@
-"""Photos in one folder and a list of their classes, as ImageNet, Places365 and many others publish theirs."""
+"""Importing photos in one folder with a list of their classes, as of ImageNet, Places365 and many others."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from edge_cls.images.reading import SUFFIXES
 from edge_cls_tools.io.place import place
 
 LISTS = ("labels.csv", "val_annotations.txt", "LOC_val_solution.csv", "places365_val.txt", "val.txt")
-"""The names that such lists have: ours, Tiny ImageNet's, Kaggle's for ImageNet, Places365's, and Caffe's."""
+"""Names of lists that are found: ours, Tiny ImageNet's, Kaggle's for ImageNet, Places365's, and Caffe's."""
 _MAX_LIST = 256 * 2**20
-"""Bytes: a list of two million photos."""
+"""Largest list in bytes: about two million photos."""
 _CLASS_COLUMNS = ("wnid", "class", "label", "category", "predictionstring", "name")
-"""The first of these is the class: WordNet's ids before names, of which ImageNet has some twice."""
+"""Column names of the class, the preferred first: WordNet's ids before names, because ImageNet has some names twice."""
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "imageid", "image_id", "path")
+"""Column names of the file."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """How many photos there are now, and how many of the list were not found."""
+    """The number of photos imported, and the number of those in the list that were not found."""
 
     photos: int
     missing: int
@@ -34,12 +35,14 @@ class Imported:
 def import_listed(
     folder: Path, out: Path, *, labels: Path | None, names: Path | None, link: bool, advance: Callable[[int], None]
 ) -> Imported:
-    """Write the photos below `folder` to `out`, a folder a class, as the list `labels` says.
+    """Write the photos below `folder` to `out`, with a folder per class, according to the list `labels`.
 
-    The list is CSV, with or without a header, or has a file and its class on a line, parted by a tab or spaces; without
-    `labels` it is sought in `folder` and beside it by the names of LISTS. Where the classes are numbers, `names` is a
-    labels file for them. With `link` the files are hard links, otherwise copies; nothing in `folder` changes. Raises
-    DatasetError and OutputError.
+    The list is CSV, with or without a header, or has a file and its class per line, separated by a tab or spaces.
+    Without `labels` a list with a name in LISTS is looked for in `folder` and beside it. If the classes are numbers,
+    `names` is a labels file for them. With `link` the files are hard links, otherwise copies; nothing in `folder`
+    changes. `advance` is called with the number of photos written. Raises DatasetError if the list or the names cannot
+    be read or match no photo, LabelError if a class is not a valid label, and OutputError if `out` exists or cannot be
+    written.
     """
     path = labels or _find_list(folder)
     by_number = _names(names) if names else {}
@@ -47,7 +50,7 @@ def import_listed(
     task = [(photos.get(file.lstrip("/")), by_number.get(label, label)) for file, label in read_list(path)]
     found = [(photo, _label(label)) for photo, label in task if photo]
     if not found:
-        raise DatasetError(f"no photo below {folder} is in {path}", hint="name the folder that the list belongs to")
+        raise DatasetError(f"no photo below {folder} is in {path}", hint="name the folder that belongs to the list")
     with new_folder(out) as temporary:
         for photo, label in found:
             place(photo, temporary / label / photo.name, link=link)
@@ -56,7 +59,7 @@ def import_listed(
 
 
 def read_list(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield file and class of each line of a list. Raises DatasetError where it cannot be read."""
+    """Yield the file and the class in each line of a list. Raises DatasetError if it cannot be read."""
     try:
         lines = _text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -86,33 +89,36 @@ def _find_list(folder: Path) -> Path:
             return path
     raise DatasetError(
         f"neither {folder} nor the folder around it holds {', '.join(LISTS)}",
-        hint="name the list of files and classes with --labels; a folder a class needs no import",
+        hint="name the list of files and classes with --labels; a folder per class needs no import",
     )
 
 
 def _by_name(folder: Path) -> dict[str, Path]:
-    """Return the photos below `folder` by all that a list may call them: path, name, and name without suffix."""
+    """Return the photos below `folder` by every name that a list may use: path, name, and name without suffix."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder", hint="name the folder with the photos")
+        raise DatasetError(f"{folder} is not a folder", hint="name the folder with the photos")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     by_stem = {path.stem: path for path in paths} | {path.name: path for path in paths}
     return by_stem | {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def _names(path: Path) -> dict[str, str]:
-    """Return class names by number: a labels file, or one with the number after the name, as Places365 has it."""
+    """Return class names by number, from a labels file, or a file with the number after the name, as of Places365."""
     try:
         text = _text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read ({error})", hint="give a labels file with --names") from error
-    behind = [re.fullmatch(r"(\S.*)\s(\d+)", line.strip()) for line in text.splitlines() if line.strip()]
-    if behind and all(behind):
-        return {match[2]: match[1] for match in behind if match}
+    numbered = [re.fullmatch(r"(\S.*)\s(\d+)", line.strip()) for line in text.splitlines() if line.strip()]
+    if numbered and all(numbered):
+        return {match[2]: match[1] for match in numbered if match}
     return {str(number): label for number, label in enumerate(parse_labels(text))}
 
 
 def _label(text: str) -> str:
-    """Return a class as the name of a folder: /a/airport_terminal/indoor of Places365 is airport_terminal-indoor."""
+    """Return a class as the name of a folder: /a/airport_terminal/indoor of Places365 is airport_terminal-indoor.
+
+    Raises LabelError or DatasetError if it cannot be one.
+    """
     label = check_label(re.sub(r"^/\w/", "", text).replace("/", "-"))
     if label.startswith(".") or "\0" in label:
         raise DatasetError(f"{text!r} cannot be the name of a class folder", hint="change it in the list")

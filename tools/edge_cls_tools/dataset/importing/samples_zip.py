@@ -1,4 +1,4 @@
-"""A ZIP of a folder a class, as Teachable Machine exports its samples; taken as a stranger's file, for what it is."""
+"""Importing a ZIP with a folder per class, as Teachable Machine exports samples. The archive is not trusted."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from edge_cls.files import new_folder, open_regular
 from edge_cls.images.reading import SUFFIXES
 
 MAX_FILES = 200_000
+"""Most photos in an archive."""
 MAX_FILE, MAX_ALL = 100_000_000, 10_000_000_000
+"""Most bytes of one unpacked file, and of all of them."""
 MAX_RATIO = 100
-"""Photos are packed already: what unpacks to so much more than it takes is a bomb."""
+"""Largest ratio of unpacked to packed size: photos are compressed already, so more means a decompression bomb."""
 
 
 def import_samples(path: Path, out: Path, advance: Callable[[int], None]) -> int:
-    """Unpack the photos of the ZIP at `path` to `out`, a folder a class, and return their number.
+    """Unpack the photos of the ZIP at `path` to `out`, with a folder per class, and return their number.
 
-    The folder that a photo lies in is its class; what is no photo is passed over. Raises DatasetError, and unpacks
-    nothing, for an archive that is damaged, has no folders, or holds a name that leads out of the folder, a link, or
-    more than the limits allow; OutputError where `out` cannot be written.
+    The class of a photo is the folder that it is in; other files are ignored. `advance` is called with the number of
+    photos written. Raises DatasetError, and unpacks nothing, if the archive is damaged, has no folders, exceeds the
+    limits, or has a link or a name that leads out of the folder; OutputError if `out` exists or cannot be written.
     """
     limits = Limits(MAX_FILES, MAX_FILE, total=MAX_ALL, ratio=MAX_RATIO)
     with _opened(path) as whole, Archive(whole, str(path), error=DatasetError, limits=limits) as archive:
         photos = [member for member in archive.members if _is_photo(member)]
         if not photos:
             raise DatasetError(
-                f"{path} holds no photo", hint=f"pack a folder a class, of {', '.join(sorted(SUFFIXES))} files"
+                f"{path} holds no photo", hint=f"pack a folder per class, with {', '.join(sorted(SUFFIXES))} files"
             )
         archive.check_safe(photos)
         archive.check_total(photos)
@@ -59,16 +61,16 @@ def _opened(path: Path) -> io.BufferedReader:
 
 def _is_photo(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename)
-    # What a Mac adds to an archive is called like the photos.
+    # macOS adds files with the names of the photos to an archive.
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and "__MACOSX" not in path.parts
 
 
 def _place(path: Path, photo: zipfile.ZipInfo) -> tuple[str, str]:
-    """Return class and file name of a photo. Raises DatasetError if it has none, or one that is not portable."""
+    """Return the class and the file name of a photo. Raises DatasetError if it has none, or it is not portable."""
     inside = PurePosixPath(photo.filename)
     if "\\" in photo.filename or ":" in photo.filename:
-        raise DatasetError(f"{path} holds {photo.filename!r}, a path of Windows", hint="pack it with another program")
+        raise DatasetError(f"{path} holds {photo.filename!r}, a Windows path", hint="pack it with another program")
     if len(inside.parts) < 2 or inside.parts[-2].startswith("."):
-        raise DatasetError(f"{photo.filename!r} lies in no folder of {path}", hint="pack a folder a class")
+        raise DatasetError(f"{photo.filename!r} is not in a folder of {path}", hint="pack a folder per class")
     # The whole path becomes the name, so that two folders of one class do not overwrite each other.
     return check_label(inside.parts[-2]), "-".join((*inside.parts[:-2], inside.name))
