@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,15 +37,22 @@ def _below(command: Any, *, name: str, parent: Any) -> Iterator[tuple[Any, Any]]
 
 def _section(command: Any, context: Any) -> str:
     name = context.command_path
-    usage = " ".join([name, *command.collect_usage_pieces(context)])
-    help_text = inspect.cleandoc(command.help or "").replace("\b\n", "").split("\n\n")
-    paragraphs = "\n\n".join(plain(paragraph) for paragraph in help_text)
-    rows = [row for parameter in command.get_params(context) if (row := _row(parameter, context))]
-    return f"## {name}\n\n{paragraphs}\n\n```text\n{usage}\n```\n\n{table(('argument or option', 'meaning'), rows)}"
+    text, *examples = re.split(r"\n\n+Examples?:\n", inspect.cleandoc(command.help or ""))
+    parts = [f"## {name}", *map(plain, text.split("\n\n"))]
+    parts.append(_block("text", " ".join([name, *command.collect_usage_pieces(context)])))
+    if rows := [row for parameter in command.get_params(context) if (row := _row(parameter, context))]:
+        parts.append(table(("argument or option", "meaning"), rows))
+    parts += [_block("sh", inspect.cleandoc(example)) for example in examples]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
 
 
 def _row(parameter: Any, context: Any) -> tuple[str, str] | None:
     record = parameter.get_help_record(context)
     if record is None or parameter.name == "help":
         return None
-    return code(record[0]), plain(record[1])
+    # Typer puts the type behind the name of an argument: "MODEL <path>".
+    return code(re.sub(r" <[^>]*>$", "", record[0])), plain(record[1])
