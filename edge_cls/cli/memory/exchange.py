@@ -33,7 +33,7 @@ def export_memory(
         ),
     ] = None,
 ) -> None:
-    """Export the examples as a data set or as a memory for another device.
+    """Export the examples as a data set or as another memory.
 
     Example:
       edge-cls memory export photos --memory taught.db

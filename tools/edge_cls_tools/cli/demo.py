@@ -11,11 +11,17 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 
 def demo(
-    out: Annotated[Path, typer.Option(readable=False, help="Folder for all files of the demonstration.")] = Path(
-        "demo-out"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", readable=False, help="Folder for all files of the demonstration.")
+    ] = Path("demo-out"),
 ) -> None:
-    """Train, quantise, evaluate, teach and stream, offline, on images that ship with libraries."""
+    """Train, quantise, evaluate, teach and stream, all offline.
+
+    The images ship with libraries, so nothing is downloaded.
+
+    Example:
+      edge-cls demo --out demo-out
+    """
     import json
     from dataclasses import asdict
 

@@ -14,28 +14,47 @@ def distill(
     images: Annotated[
         list[Path],
         typer.Option(
-            readable=False, help="Folder of photos, or of tar archives of photos; may be repeated.", show_default=False
+            metavar="FOLDER",
+            readable=False,
+            help="Folder of photos, or of tar archives of photos; may be repeated.",
+            show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="Run directory to write.", show_default=False)
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", readable=False, help="Run directory to write.", show_default=False
+        ),
     ],
     teacher: Annotated[
-        str, typer.Option(help="Teacher backbone: a name from 'edge-cls models list', a .keras or a .weights.h5 file.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Teacher backbone: a name from 'edge-cls models list', a .keras or a .weights.h5 file."
+        ),
     ] = "mobilenet_v2_1.0_224",
-    teacher_size: Annotated[int, typer.Option(min=96, help="Input size of the teacher, in pixels.")] = 160,
+    teacher_size: Annotated[
+        int, typer.Option(metavar="PIXELS", min=96, help="Input size of the teacher, in pixels.")
+    ] = 160,
     alpha: Annotated[
-        float, typer.Option(help="Width multiplier of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")
+        float, typer.Option(metavar="WIDTH", help="Width multiplier of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")
     ] = 0.35,
-    size: Annotated[int, typer.Option(min=32, help="Input size of the student, in pixels; a multiple of 32.")] = 128,
-    views: Annotated[int, typer.Option(min=1, help="Random views (augmentations) of each photo.")] = 8,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs over all views.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the views and the training.")] = 0,
+    size: Annotated[
+        int, typer.Option(metavar="PIXELS", min=32, help="Input size of the student, in pixels; a multiple of 32.")
+    ] = 128,
+    views: Annotated[int, typer.Option(metavar="N", min=1, help="Random views (augmentations) of each photo.")] = 8,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Epochs over all views.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of the views and the training.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the training in the run directory from its last checkpoint.")
     ] = False,
 ) -> None:
-    """Distill a large backbone into a small one, trained from random weights. No labels are needed."""
+    """Distill a large backbone into a small one, without labels.
+
+    The small one is trained from random weights.
+
+    Example:
+      edge-cls distill --images photos -o student --alpha 0.35 --size 128
+    """
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.distillation.job import distill_backbone

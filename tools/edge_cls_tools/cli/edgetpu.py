@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
     from edge_cls_tools.edgetpu.check import Check
 
 edgetpu = typer.Typer(
-    help="Check which operators of a model an Edge TPU supports, and compile it.",
+    help="Check a model for the Edge TPU, and compile it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_Model = Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)]
 
 
 @edgetpu.command("check")
-def check_model(model: _Model, as_json: JsonOption = False) -> None:
-    """List the operators of a model that do not map to an Edge TPU, with hints. Exit code 1 if there are any."""
+def check_model(model: ModelArgument, as_json: JsonOption = False) -> None:
+    """List the operators that do not map to an Edge TPU, with hints.
+
+    Exit code 1 if there are any.
+
+    Example:
+      edge-cls edgetpu check model.tflite
+    """
     import json
     from dataclasses import asdict
 
@@ -62,20 +67,36 @@ def _show(model: Path, checked: Check) -> None:
 
 @edgetpu.command("compile")
 def compile_for_edge_tpu(
-    model: _Model,
+    model: ModelArgument,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", readable=False, help="Folder to write to.", show_default="the model's folder"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            readable=False,
+            help="Folder to write to.",
+            show_default="the model's folder",
+        ),
     ] = None,
     min_mapped: Annotated[
-        float, typer.Option(min=0, max=100, help="Fail if fewer than this percentage of the operators map.")
+        float,
+        typer.Option(
+            metavar="PERCENT", min=0, max=100, help="Fail if fewer than this percentage of the operators map."
+        ),
     ] = 95.0,
     timeout_sec: Annotated[
-        int, typer.Option("--timeout_sec", min=1, help="Time limit of the compiler, in seconds.")
+        int, typer.Option("--timeout_sec", metavar="SECONDS", min=1, help="Time limit of the compiler, in seconds.")
     ] = 180,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile a model with edgetpu_compiler, and add its labels and manifest to the compiled file."""
+    """Compile a model with edgetpu_compiler.
+
+    The labels and the manifest of the model are added to the compiled file.
+
+    Example:
+      edge-cls edgetpu compile model.tflite -o compiled
+    """
     import json
     from dataclasses import asdict
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import JsonOption, LabelsOption, ModelArgument
 
 if TYPE_CHECKING:
     from edge_cls_tools.evaluation.comparison import PairedComparison
@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(readable=False, help="The .tflite model.", show_default=False)],
+    model: ModelArgument,
     data: Annotated[
         Path,
         typer.Argument(
-            readable=False, help="A folder per class; if it has a test folder, only that is used.", show_default=False
+            metavar="FOLDER",
+            readable=False,
+            help="A folder per class; if it has a test folder, only that is used.",
+            show_default=False,
         ),
     ],
     report: Annotated[
         Path | None,
         typer.Option(
             readable=False,
-            metavar="DIR",
+            metavar="FOLDER",
             help="Write index.html, evaluation.json and predictions.csv to this folder.",
             show_default=False,
         ),
@@ -48,13 +51,14 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="Labels file, if the model contains no labels.", show_default=False),
-    ] = None,
+    labels: LabelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure an int8 model on photos that it was not trained on."""
+    """Measure an int8 model on photos that it was not trained on.
+
+    Example:
+      edge-cls evaluate model.tflite photos --report report
+    """
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.evaluation.comparison import compare as compare_pair

@@ -18,29 +18,42 @@ if TYPE_CHECKING:
 def fewshot(
     model: Annotated[
         str,
-        typer.Argument(help="A .tflite model with an embedding, or a backbone as train takes it.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="A .tflite model with an embedding, or a backbone as 'edge-cls train' takes it.",
+            show_default=False,
+        ),
     ],
     data: Annotated[
         list[Path],
-        typer.Argument(readable=False, help="Data sets: each a folder with a folder per class.", show_default=False),
+        typer.Argument(
+            metavar="FOLDER",
+            readable=False,
+            help="Data sets: each a folder with a folder per class.",
+            show_default=False,
+        ),
     ],
-    ways: Annotated[int, typer.Option(min=2, help="Classes in a trial.")] = 10,
-    shots: Annotated[str, typer.Option(help="Examples of each class to teach, separated by commas.")] = "1,5,20",
-    trials: Annotated[int, typer.Option(min=1, help="Number of trials.")] = 200,
+    ways: Annotated[int, typer.Option(metavar="N", min=2, help="Classes in a trial.")] = 10,
+    shots: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Examples of each class to teach, separated by commas.")
+    ] = "1,5,20",
+    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Number of trials.")] = 200,
     head: Annotated[
         str,
         typer.Option(
+            metavar="NAME,NAME,...",
             help="The heads to measure, separated by commas: auto, ridge, centroid, knn, knn-euclidean, knn-manhattan; "
-            "knn3, the majority of the 3 nearest, is the usual baseline."
+            "knn3, the majority of the 3 nearest, is the usual baseline.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random trials.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random trials.")] = 0,
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Measure the open-set rejection of photos of other classes instead.")
     ] = False,
     false_accept: Annotated[
         float,
         typer.Option(
+            metavar="RATE",
             min=0.001,
             max=0.5,
             help="With --unknown: accepted rate of unknown objects classified as a taught class.",
@@ -48,7 +61,11 @@ def fewshot(
     ] = 0.05,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how accurately a model can be taught with a few photos per class."""
+    """Measure how well a model can be taught with a few photos.
+
+    Example:
+      edge-cls fewshot model.tflite photos --ways 5 --shots 1,5
+    """
     import json
     from dataclasses import asdict
 

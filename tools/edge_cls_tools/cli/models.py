@@ -14,7 +14,11 @@ models = typer.Typer(help="List the known backbones, and fetch them.", no_args_i
 
 @models.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """List the known backbones, and show which of them are on this machine."""
+    """List the known backbones and which of them are on this machine.
+
+    Example:
+      edge-cls models list
+    """
     import json
 
     from edge_cls_tools.backbones.registry import Shipped, known_models
@@ -42,9 +46,15 @@ def list_models(as_json: JsonOption = False) -> None:
 
 @models.command("fetch")
 def fetch_model(
-    name: Annotated[str, typer.Argument(help="A name as in 'edge-cls models list'.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name as in 'edge-cls models list'.", show_default=False)
+    ],
 ) -> None:
-    """Fetch a backbone, check it, and print the path of its file."""
+    """Fetch a backbone, check it, and print the path of its file.
+
+    Example:
+      edge-cls models fetch mobilenet_v2_1.0_224
+    """
     with quiet_native_libraries():
         from edge_cls_tools.backbones.registry import Shipped, find_model
         from edge_cls_tools.backbones.store import fetch

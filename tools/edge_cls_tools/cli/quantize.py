@@ -16,28 +16,49 @@ if TYPE_CHECKING:
 
 def quantize(
     run: Annotated[
-        Path, typer.Argument(readable=False, help="Run directory written by 'train' or 'distill'.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="RUN", readable=False, help="Run directory written by 'train' or 'distill'.", show_default=False
+        ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="The .tflite file to write.", show_default=False)
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", readable=False, help="The .tflite file to write.", show_default=False
+        ),
     ],
     max_drop: Annotated[
         float,
-        typer.Option(min=0, help="Maximum loss of accuracy in percentage points; for a backbone, of 100 * cosine."),
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="Maximum loss of accuracy in percentage points; for a backbone, of 100 * cosine.",
+        ),
     ] = 1.0,
     calibration: Annotated[
-        int | None, typer.Option(min=1, help="Number of calibration images to use.", show_default="all")
+        int | None, typer.Option(metavar="N", min=1, help="Number of calibration images to use.", show_default="all")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write the model even if the loss exceeds --max-drop.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(readable=False, help="HTML report to write, with all classes and layers.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="HTML report to write, with all classes and layers.",
+            show_default=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Convert a trained network to full int8, compare both on held-out photos, and refuse too large a loss."""
+    """Convert a trained model to int8 and compare the two.
+
+    They are compared on held-out photos; a model that loses more accuracy than --max-drop is not written.
+
+    Example:
+      edge-cls quantize run -o model.tflite
+    """
     import json
 
     with quiet_native_libraries():

@@ -17,23 +17,33 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
+            metavar="FOLDER",
             readable=False,
             help="Photos in one folder per class, or the same below train, val and test.",
             show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", readable=False, help="Run directory to write.", show_default=False)
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", readable=False, help="Run directory to write.", show_default=False
+        ),
     ],
     backbone: Annotated[
-        str, typer.Option(help="Name from 'edge-cls models list', or a .keras or .weights.h5 file.")
+        str,
+        typer.Option(metavar="NAME", help="Name from 'edge-cls models list', or a .keras or .weights.h5 file."),
     ] = "builtin",
     fine_tune: Annotated[
         Literal["none", "last", "all"],
-        typer.Option(help="Layers of the backbone to fine-tune: none, those of the coarsest resolution, or all."),
+        typer.Option(
+            metavar="LAYERS",
+            help="Layers of the backbone to fine-tune: none, those of the coarsest resolution, or all.",
+        ),
     ] = "none",
-    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs of fine-tuning.")] = 10,
-    rate: Annotated[float, typer.Option(min=1e-7, max=1.0, help="Peak learning rate of fine-tuning.")] = 5e-4,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of epochs of fine-tuning.")] = 10,
+    rate: Annotated[
+        float, typer.Option(metavar="RATE", min=1e-7, max=1.0, help="Peak learning rate of fine-tuning.")
+    ] = 5e-4,
     flip: Annotated[
         bool, typer.Option(help="Mirror photos at random in fine-tuning; unsuitable for text or arrows.")
     ] = True,
@@ -45,14 +55,25 @@ def train(
     ] = False,
     strategy: Annotated[
         Literal["none", "mirrored", "multiworker"],
-        typer.Option(help="Fine-tune on all accelerators of this machine, or on the machines listed in TF_CONFIG."),
+        typer.Option(
+            metavar="NAME",
+            help="Devices of fine-tuning: none for one, mirrored for all accelerators of this machine, or multiworker "
+            "for the machines listed in TF_CONFIG.",
+        ),
     ] = "none",
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split and the training.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of the split and the training.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the fine-tuning in the run directory after its last epoch.")
     ] = False,
 ) -> None:
-    """Train a classifier on a folder of photos, with a frozen or fine-tuned backbone."""
+    """Train a classifier on a folder of photos.
+
+    The backbone is frozen or fine-tuned.
+
+    Example:
+      edge-cls train photos -o run
+      edge-cls train photos -o run --fine-tune last --epochs 5
+    """
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
