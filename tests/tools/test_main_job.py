@@ -1,4 +1,4 @@
-"""From a folder of pictures to an int8 model, with TensorFlow: the commands as a user types them."""
+"""From a folder of photos to an int8 model with TensorFlow, through the commands as a user types them."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def trained(edge_cls: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_model_is_int8_all_through_and_takes_the_bytes_of_pixels(trained: Path) -> None:
+def test_the_model_is_full_int8_and_its_input_is_the_bytes_of_pixels(trained: Path) -> None:
     file = read_model(trained / "model.tflite")
     assert float_operators(file.network) == []
     interpreter = Interpreter(file.network)
     assert (interpreter.input.name, interpreter.input.shape) == ("image", (1, 32, 32, 3))
     assert interpreter.input.dtype == np.uint8
     assert interpreter.input.scale == pytest.approx(2 / 255, rel=1e-4)
-    # What MediaPipe asks for: uint8, and the classes first.
+    # MediaPipe requires uint8 outputs, with the probabilities first.
     assert [(output.name, output.shape) for output in interpreter.outputs] == [
         ("probability", (1, 3)),
         ("embedding", (1, 16)),
@@ -70,7 +70,7 @@ def test_the_model_is_int8_all_through_and_takes_the_bytes_of_pixels(trained: Pa
     assert all(output.dtype == np.uint8 for output in interpreter.outputs)
 
 
-def test_the_model_file_says_what_it_is(trained: Path) -> None:
+def test_the_model_file_contains_labels_and_manifest(trained: Path) -> None:
     file = read_model(trained / "model.tflite")
     assert file.labels == ("blue", "green", "red")
     assert len(file.golden) == 3
@@ -83,7 +83,7 @@ def test_the_model_file_says_what_it_is(trained: Path) -> None:
     assert len(file.trained_on) == 48
 
 
-def test_evaluate_measures_the_test_photos_alone(edge_cls: Run, trained: Path) -> None:
+def test_evaluate_uses_only_the_test_photos(edge_cls: Run, trained: Path) -> None:
     done = edge_cls("evaluate", trained / "model.tflite", trained / "colors", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_model_to_the_byte(edge_cls: Run, trained: 
 def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
     edge_cls: Run, trained: Path, tmp_path: Path
 ) -> None:
-    """Faint stripes under noise are more than the random backbone can tell; a fine-tuned one sees them."""
+    """A random backbone cannot recognise faint stripes under noise; a fine-tuned one can."""
     rng = np.random.default_rng(0)
     for name in ("across", "down", "plain"):
         (tmp_path / "stripes" / name).mkdir(parents=True)
@@ -126,7 +126,7 @@ def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
 
 
 def test_dark_photos_do_not_shift_the_input(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
-    """The calibration never sees a bright pixel, and yet the int8 input is the byte of the pixel."""
+    """The calibration set has no bright pixels, but the quantised input still equals the byte of the pixel."""
     for photo in (trained / "colors").rglob("*.png"):
         target = tmp_path / "dark" / photo.parent.name / photo.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ def test_a_backbone_with_an_operator_that_stays_float_is_refused_and_nothing_wri
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: the network cannot be converted to int8")
-    # The same network, as a run that an older version left behind.
+    # The same network, as a run directory of an older version.
     (tmp_path / "run").mkdir(exist_ok=True)
     for name in ("run.json", "calibration.npy"):
         (tmp_path / "run" / name).write_bytes((trained / "run" / name).read_bytes())
@@ -185,7 +185,7 @@ def test_photos_that_cannot_be_read_are_all_named(edge_cls: Run, trained: Path, 
         ("coral_mobilenet_v1_1.0_224_embedding", "cannot be trained on"),
     ],
 )
-def test_a_backbone_that_cannot_be_had_is_said(
+def test_a_backbone_that_is_not_available_is_reported(
     edge_cls: Run, trained: Path, tmp_path: Path, backbone: str, says: str
 ) -> None:
     done = edge_cls("train", trained / "colors", "-o", tmp_path / "run", "--backbone", backbone)
@@ -195,7 +195,7 @@ def test_a_backbone_that_cannot_be_had_is_said(
     assert says in done.stderr
 
 
-def test_quantize_wants_a_finished_training(edge_cls: Run, tmp_path: Path) -> None:
+def test_quantize_needs_a_finished_training(edge_cls: Run, tmp_path: Path) -> None:
     done = edge_cls("quantize", tmp_path, "-o", tmp_path / "model.tflite")
     assert (done.returncode, done.stderr) == (
         1,
@@ -204,7 +204,7 @@ def test_quantize_wants_a_finished_training(edge_cls: Run, tmp_path: Path) -> No
 
 
 def test_a_small_pool_is_distilled_resumed_and_quantised(edge_cls: Run, trained: Path, tmp_path: Path) -> None:
-    """The student becomes an int8 backbone, and one that 'train' takes; a finished training has nothing to resume."""
+    """The student becomes an int8 backbone and works with 'train'; resuming a finished training changes nothing."""
     base = ["distill", "--images", trained / "colors", "--teacher", trained / "tiny.keras", "--teacher-size", 96]
     base += ["--size", 32, "--views", 5, "-o", tmp_path / "student"]
     done = edge_cls(*base, "--epochs", 2)
