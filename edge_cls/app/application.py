@@ -1,19 +1,16 @@
-"""The composition root: the appliance on what the configuration names, and from one configuration to the next."""
+"""The composition root: the main loop with everything that a configuration names, and the way to the next one."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
+from edge_cls.app.adapters import Adapters
 from edge_cls.app.factory import (
-    command_sources_of,
     governor_of,
-    name_of,
     open_classifier,
-    open_command_source,
-    open_sink,
-    sinks_of,
     source_name,
     source_opener,
     states_of,
@@ -23,24 +20,20 @@ from edge_cls.config import Config
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, EdgeClsError
 from edge_cls.runtime.main_loop import MainLoop
-from edge_cls.runtime.pipeline import Pipeline
-from edge_cls.runtime.ports import Clock, CommandSource, FrameSource, Sink, Supervisor
+from edge_cls.runtime.parts import Parts
+from edge_cls.runtime.ports import Clock, FrameSource, Sink, Supervisor
 from edge_cls.runtime.reconnect import Camera
-from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.sources.opening import is_live
 
 log = logging.getLogger(__name__)
 
-_CLOSE_TIMEOUT_S = 1.0
-"""Seconds that all sinks together have to deliver what is queued when they are closed."""
-
 
 class Application:
-    """The appliance as the configuration describes it, which `reading` reads: now, and again at each reload.
+    """A main loop as the configuration describes it, which `reading` reads at first and again at each reload.
 
-    `show` makes what is shown of it, told whether the source is live. A memory that does not exist is made, where
-    `make_memory`. Raises ConfigError, and whatever keeps the appliance from beginning: a source that does not exist, a
-    model that fails its golden frames, a memory of another backbone.
+    `open_output` returns the sink for the terminal or pipe, or None; its argument is whether the source is live. If
+    the memory does not exist, `make_memory` creates it. Raises ConfigError, and every error that prevents a start: a
+    source that does not exist, a model that fails its golden frames, a memory of another backbone.
     """
 
     def __init__(
@@ -57,113 +50,100 @@ class Application:
         self._make_memory = make_memory
         self.config = reading()
         self._live = is_live(source_name(self.config))
-        self._adapters: dict[object, SinkQueue | CommandSource] = {}
-        self._source: FrameSource | None = None
         self.classifier = open_classifier(self.config, make_memory=make_memory)
+        self._adapters = Adapters(can_wait=self._can_wait, clock=clock)
+        source: FrameSource | None = None
         try:
-            if self._live:
-                self._source = Camera(source_opener(self.config, clock), clock=clock)
-            else:
-                self._source = source_opener(self.config, clock)()
-            self.pipeline = Pipeline(
-                self._source, self.classifier, clock=clock, governor=governor_of(self.config, clock)
+            open_camera = source_opener(self.config, clock)
+            source = Camera(open_camera, clock=clock) if self._live else open_camera()
+            parts = Parts(
+                self.classifier,
+                states_of(self.config),
+                frame_rate=governor_of(self.config, clock),
+                open_camera=open_camera if self._live else None,
             )
-            self.main_loop = MainLoop(
-                self._source, self.pipeline, states_of(self.config), clock=clock, supervisor=supervisor,
-                reload=self.reload,
-            )  # fmt: skip
-            self._output = open_output(self._live)
-            if self._output is not None:
-                self._adapters[self._output] = SinkQueue(self._output, essential=True, name="output")
-            self._adapt(self.config)
+            self.main_loop = MainLoop(source, parts, clock=clock, supervisor=supervisor, reload=self.reload)
+            if (output := open_output(self._live)) is not None:
+                self._adapters.add_output(output)
+            self._adapters.open(self.config)
+            self._hand_over(parts)
         except BaseException:
             self.close()
-            if self._source is not None:
-                self._source.close()
+            if source is not None:
+                source.close()
             raise
 
     def run(self, max_frames: int | None = None) -> int:
-        """Work until the source ends, `max_frames` are done or the appliance is stopped; return how many were done."""
+        """Run until the source ends, `max_frames` are done or the main loop is stopped; return how many were done."""
         try:
             return self.main_loop.run(max_frames)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Let go of everything. Closing twice is safe."""
-        until = self._clock.monotonic() + _CLOSE_TIMEOUT_S
+        """Close sinks, command sources and classifier. Closing twice is safe."""
         try:
-            while self._adapters:
-                self._close_adapter(next(reversed(self._adapters)), until)
+            self._adapters.close()
         finally:
             self.classifier.close()
 
     def reload(self) -> str | None:
-        """Read the configuration again and replace what it changes. One that makes no sense leaves all as it was.
+        """Read the configuration again and replace the parts that it changes; a wrong configuration changes nothing.
 
-        What is being seen, and the evidence for it, stay. The source may become another camera, but a camera does not
-        become a recording. Returns why it was refused, if it was.
+        The states and the evidence for the next one are kept. The source may become another camera, but a camera cannot
+        become a recording. Returns why the configuration was refused, or None.
         """
         try:
-            self._become(self._reading())
+            self._change_to(self._reading())
         except (EdgeClsError, OSError) as error:
             log.error("the new configuration is refused, the old one stays: %s", error)
             return f"the new configuration is refused: {error}"
         log.info("the configuration was read again")
         return None
 
-    def _become(self, new: Config) -> None:
+    def _change_to(self, new: Config) -> None:
+        old, before = self.config, self.classifier
+        renewed = self._needs_other_classifier(new)
+        classifier = open_classifier(new, make_memory=self._make_memory) if renewed else before
+        try:
+            self._adapters.open(new)
+        except BaseException:
+            if renewed:
+                classifier.close()
+            self._adapters.open(old)
+            self._hand_over(self.main_loop.parts)
+            raise
+        self.config, self.classifier = new, classifier
+        parts = replace(self.main_loop.parts, classifier=classifier)
+        if new.states != old.states:
+            parts = replace(parts, states=states_of(new, continue_from=parts.states))
+        if new.limits != old.limits:
+            parts = replace(parts, frame_rate=governor_of(new, self._clock))
+        if new.source != old.source and self._live:
+            parts = replace(parts, open_camera=source_opener(new, self._clock))
+        self._hand_over(parts)
+        if renewed:
+            before.close()
+
+    def _needs_other_classifier(self, new: Config) -> bool:
+        """Return whether `new` needs another classifier. Raises ConfigError if a restart is needed for its changes."""
         old = self.config
         if new.source != old.source and not (self._live and is_live(source_name(new))):
-            ours, theirs = showable(source_name(old)), showable(source_name(new))
-            raise ConfigError(f"{theirs} cannot take the place of {ours} while it runs", hint="start it again")
+            before, after = showable(source_name(old)), showable(source_name(new))
+            raise ConfigError(f"{after} cannot take the place of {before} while it runs", hint="start it again")
         renewed = new.classifier_options() != old.classifier_options()
         if renewed and all(open_backend(config.delegate).exclusive for config in (old, new)):
             raise ConfigError(
                 f"the backend in use ({old.delegate}) serves one model at a time",
                 hint="start edge-cls again for another model or memory: sudo systemctl restart edge-cls",
             )
-        classifier = open_classifier(new, make_memory=self._make_memory) if renewed else self.classifier
-        try:
-            self._adapt(new)
-        except BaseException:
-            if renewed:
-                classifier.close()
-            self._adapt(old)
-            raise
-        self.config = new
-        if renewed:
-            self.pipeline.engine, before = classifier, self.classifier
-            self.classifier = classifier
-            before.close()
-        if new.states != old.states:
-            self.main_loop.states = states_of(new, continue_from=self.main_loop.states)
-        if new.limits != old.limits:
-            self.pipeline.governor = governor_of(new, self._clock)
-        if new.source != old.source and isinstance(self._source, Camera):
-            self._source.opener = source_opener(new, self._clock)
+        return renewed
 
-    def _adapt(self, config: Config) -> None:
-        """Close the adapters that `config` does not have, then open those that it has: they may be of the same pin."""
-        sinks, command_sources = sinks_of(config), command_sources_of(config)
-        wanted = [*sinks, *command_sources]
-        for key in [key for key in self._adapters if key not in wanted and key is not self._output]:
-            self._close_adapter(key, self._clock.monotonic() + _CLOSE_TIMEOUT_S)
-        for sink in sinks:
-            if sink not in self._adapters:
-                self._adapters[sink] = SinkQueue(open_sink(sink), name=name_of(sink), clock=self._clock)
-        for section in command_sources:
-            if section not in self._adapters:
-                command_source = open_command_source(section, self._clock)
-                command_source.start(self.pipeline.snapshot, self.main_loop.submit)
-                self._adapters[section] = command_source
-        self.main_loop.sink_queues = [one for one in self._adapters.values() if isinstance(one, SinkQueue)]
+    def _hand_over(self, parts: Parts) -> None:
+        """Give `parts`, with the open sinks and command sources, to the main loop."""
+        adapters = self._adapters
+        self.main_loop.replace(replace(parts, sinks=adapters.sinks, command_sources=adapters.command_sources))
 
-    def _close_adapter(self, key: object, until: float) -> None:
-        adapter = self._adapters.pop(key)
-        if isinstance(adapter, SinkQueue):
-            # Of a recording everything is told, however slow who reads it, unless somebody wants it to stop.
-            cannot_wait = self._live or self.main_loop.stopping
-            adapter.close(max(0.0, until - self._clock.monotonic()) if cannot_wait else None)
-        else:
-            adapter.close()
+    def _can_wait(self) -> bool:
+        # All results of a recording are delivered, however slow their reader is, unless the run was stopped.
+        return not self._live and not self.main_loop.stopping

@@ -104,10 +104,10 @@ def command_sources_of(config: Config) -> list[settings.Panel]:
 
 
 def name_of(section: SinkSection) -> str:
-    """Return the name of a sink in the log: its kind and its pin, path or program."""
-    options = section.model_dump(exclude={"kind"})
-    place = next(options[key] for key in ("pin", "path", "argv") if key in options)
-    return f"{section.kind} {place[0] if isinstance(place, tuple) else place}"
+    """Return the name of a sink in the log: its kind, and its pin, path or program if it has one."""
+    options = section.model_dump()
+    place = next((options[key] for key in ("pin", "path", "argv") if key in options), "")
+    return f"{section.kind} {place[0] if isinstance(place, tuple) else place}".strip()
 
 
 def open_sink(section: SinkSection) -> Sink:

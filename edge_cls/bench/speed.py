@@ -15,7 +15,7 @@ from edge_cls.classifier import Classifier
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.messages import Result
-from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.parts import Parts
 from edge_cls.runtime.ports import Clock
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
@@ -101,9 +101,8 @@ class _Bench:
     def run(self, source: Replay, stages: Stages, count: int = BLOCK) -> float:
         """Return at how many frames a second `count` of them were done, from the first to the last."""
         self._beats.clear()
-        pipeline = Pipeline(source, self._classifier, clock=self._clock, stages=stages)
-        main_loop = MainLoop(source, pipeline, States(), clock=self._clock, supervisor=self)
-        main_loop.sink_queues = [self._sink_queue]
+        parts = Parts(self._classifier, States(), sinks=(self._sink_queue,))
+        main_loop = MainLoop(source, parts, clock=self._clock, supervisor=self, stages=stages)
         main_loop.run(count)
         return (len(self._beats) - 1) / (self._beats[-1] - self._beats[0])
 

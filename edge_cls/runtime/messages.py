@@ -8,13 +8,15 @@ from typing import Literal
 from edge_cls.classifier import Prediction
 from edge_cls.runtime.states import Transition
 
+DEFAULT_CAMERA = "camera"
+"""The name of the only camera or recording, in all messages."""
 Action = Literal["teach", "undo", "forget", "background"]
 """What a command does: teach a class, undo the last change, forget a class, or teach the background class."""
 
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """Which frame it is: its number from 0, when it was captured, and from where.
+    """Which frame it is: its number from 0, when it was captured, and by which `camera`.
 
     `timestamp` is in seconds since 1970, `captured` in seconds of the monotonic clock. `source` names the device or
     file. `position` is the place of the frame in a video, in seconds; None if the source is not a video.
@@ -25,6 +27,7 @@ class FrameInfo:
     captured: float
     source: str
     position: float | None = None
+    camera: str = DEFAULT_CAMERA
 
     @property
     def moment(self) -> float:
@@ -65,6 +68,7 @@ class CommandAccepted:
     label: str | None
     origin: str
     timestamp: float
+    camera: str = DEFAULT_CAMERA
 
 
 @dataclass(frozen=True)
@@ -83,24 +87,26 @@ class CommandResult:
     detail: str
     origin: str
     timestamp: float
+    camera: str = DEFAULT_CAMERA
 
 
 @dataclass(frozen=True)
 class Status:
     """The condition of camera and process, sent whenever it changes. `timestamp` is in seconds since 1970.
 
-    `detail`: the condition of the camera, one line for a person. `problems`: all other problems, one line each.
-    `state`: the stable label at that time, None if nothing known is seen; changes of the state are events.
+    `kind`: the condition of `camera`. `detail`: the same, one line for a person. `problems`: all other problems, one
+    line each. `state`: the stable label at that time, None if nothing known is seen; changes of the state are events.
     """
 
     timestamp: float
-    camera: Literal["opening", "running", "down", "ended"]
+    kind: Literal["opening", "running", "down", "ended"]
     detail: str
     state: str | None = None
     problems: tuple[str, ...] = ()
+    camera: str = DEFAULT_CAMERA
 
     def __str__(self) -> str:
-        return "; ".join([f"camera: {self.detail}", *self.problems])
+        return "; ".join([f"{self.camera}: {self.detail}", *self.problems])
 
 
 Message = Result | Event | CommandAccepted | CommandResult | Status

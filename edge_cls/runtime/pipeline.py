@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -18,7 +18,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.model.model import Outputs
 from edge_cls.runtime.frame_rate import FrameRateGovernor
 from edge_cls.runtime.handoff import Handoff
-from edge_cls.runtime.messages import FrameInfo
+from edge_cls.runtime.messages import DEFAULT_CAMERA, FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 from edge_cls.runtime.timings import Stages
 
@@ -59,9 +59,9 @@ class _Prepared(Generic[EngineT]):
 
 
 class Pipeline(Generic[EngineT]):
-    """Reads `source`, and runs `engine` on its frames, in threads of its own, from entering to leaving it.
+    """Reads `source`, and runs `engine` on its frames, in two threads between `__enter__` and `__exit__`.
 
-    `engine` and `governor`, which holds back frames that come too soon, may be replaced at any time.
+    `camera` is the name of the source in all frames. `governor` skips or delays frames that come too soon.
     """
 
     def __init__(
@@ -69,10 +69,12 @@ class Pipeline(Generic[EngineT]):
         source: FrameSource,
         engine: EngineT,
         *,
+        camera: str = DEFAULT_CAMERA,
         clock: Clock,
         governor: FrameRateGovernor | None = None,
         stages: Stages | None = None,
     ) -> None:
+        self.camera = camera
         self.engine = engine
         self.governor = governor
         self.stages = stages or Stages()
@@ -110,6 +112,10 @@ class Pipeline(Generic[EngineT]):
     def wake(self) -> None:
         """Let `take` return at once."""
         self._inferred.wake()
+
+    def replace(self, engine: EngineT, governor: FrameRateGovernor | None) -> None:
+        """Use another engine and governor from the next frame on."""
+        self.engine, self.governor = engine, governor
 
     def snapshot(self) -> CapturedFrame | None:
         """Return a copy of the newest frame, in as many pixels as the source has; None without one, or a STALE one."""
@@ -162,6 +168,8 @@ class Pipeline(Generic[EngineT]):
             if frame is None:
                 return
             self.stages.add("capture", now() - began)
+            if frame.info.camera != self.camera:
+                frame = replace(frame, info=replace(frame.info, camera=self.camera))
             with self._latest_lock:
                 previous, self._latest, self._latest_at = self._latest, frame, now()
             spare = None if previous is None else previous.image

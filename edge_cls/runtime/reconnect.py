@@ -23,27 +23,27 @@ _SLICE = 0.25
 
 @dataclass(frozen=True)
 class CameraState:
-    """How the camera is, what there is to say of it, one line, and how many frames it had given by then."""
+    """The condition of a camera, the same as one line for a person, and how many frames it had given by then."""
 
-    camera: Literal["opening", "running", "down"]
+    kind: Literal["opening", "running", "down"]
     detail: str
     frames: int = 0
 
 
 class Camera:
-    """The live source that `opener` opens, opened again after each failure.
+    """The live source that `opener` opens, and opens again after each failure.
 
-    Reading waits until there is a frame, or the camera is closed. `state` may be read from any thread, as may `alive`,
-    the monotonic time of the last sign of life: a frame, or an attempt to open it. `changed` is called, in the reading
-    thread, when `state` has changed. Another `opener` takes the place of the first with the next frame. Errors that no
-    waiting mends (a missing library, a wrong setting) are raised by the first `opener` before its first frame.
+    Reading waits until there is a frame or the camera is closed. `state` and `alive` may be read from any thread;
+    `alive` is the monotonic time of the last sign of life: a frame, or an attempt to open the camera. Errors that
+    retrying cannot solve (a missing library, a wrong setting) are raised if the first `opener` raises them before the
+    first frame.
     """
 
     live = True
 
     def __init__(self, opener: Callable[[], FrameSource], *, clock: Clock) -> None:
-        self.opener = self._first = opener
-        self.changed: Callable[[], None] = lambda: None
+        self._opener = self._first = opener
+        self._changed: Callable[[], None] = lambda: None
         self.state = CameraState("opening", "opening the camera")
         self.alive = clock.monotonic()
         self._clock = clock
@@ -66,9 +66,17 @@ class Camera:
                 problem = str(error)
             # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
             self._close_source()
-            self._tell("down", f"{problem}; trying again")
+            self._change("down", f"{problem}; trying again")
             self._back_off()
         return None
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call `changed`, in the reading thread, each time that `state` has changed."""
+        self._changed = changed
+
+    def reopen_with(self, opener: Callable[[], FrameSource]) -> None:
+        """Open the camera with `opener` from now on, from any thread. It is reopened if this is another function."""
+        self._opener = opener
 
     def stop(self) -> None:
         """Let `read` give up waiting, from any thread."""
@@ -80,12 +88,12 @@ class Camera:
         self._close_source()
 
     def _read(self, into: Frame | None) -> CapturedFrame:
-        if self._source is not None and self._opened_by is not self.opener:
+        if self._source is not None and self._opened_by is not self._opener:
             self._close_source()
         if self._source is None:
             self.alive = self._clock.monotonic()
-            self._opened_by = self.opener
-            self._source = self.opener()
+            self._opened_by = self._opener
+            self._source = self._opener()
             self._opened_at = self._clock.monotonic()
         frame = self._source.read(into)
         if frame is None:
@@ -99,7 +107,7 @@ class Camera:
         # One that fails after a few frames again and again is no better than one that gives none.
         if self.alive - self._opened_at >= self._wait:
             self._wait = FIRST_WAIT
-        self._tell("running", "running")
+        self._change("running", "running")
         frame = replace(frame, info=replace(frame.info, index=self._index))
         self._index += 1
         return frame
@@ -115,13 +123,13 @@ class Camera:
     def _back_off(self) -> None:
         until = self._clock.monotonic() + self._wait
         self._wait = min(2 * self._wait, LONGEST_WAIT)
-        while not self._stopping and self._opened_by is self.opener and self._clock.monotonic() < until:
+        while not self._stopping and self._opened_by is self._opener and self._clock.monotonic() < until:
             self._clock.sleep(_SLICE)
             self.alive = self._clock.monotonic()
 
-    def _tell(self, camera: Literal["opening", "running", "down"], detail: str) -> None:
-        if (camera, detail) == (self.state.camera, self.state.detail):
+    def _change(self, kind: Literal["opening", "running", "down"], detail: str) -> None:
+        if (kind, detail) == (self.state.kind, self.state.detail):
             return
-        log.log(logging.INFO if camera == "running" else logging.WARNING, "camera: %s", detail)
-        self.state = CameraState(camera, detail, self._index)
-        self.changed()
+        log.log(logging.INFO if kind == "running" else logging.WARNING, "camera: %s", detail)
+        self.state = CameraState(kind, detail, self._index)
+        self._changed()

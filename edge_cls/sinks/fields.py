@@ -42,6 +42,7 @@ def _result(result: Result) -> dict[str, object]:
         "score": round(result.prediction.score, 6),
         "unknown": result.prediction.unknown,
         "state": result.state,
+        "camera": result.frame.camera,
         "source": result.frame.source,
         "latency_ms": round(result.latency * 1000, 3),
     }
@@ -61,6 +62,7 @@ def _event(event: Event) -> dict[str, object]:
         "frame": event.frame.index,
         "since_s": round(transition.at - transition.since, 3),
         "frames": transition.frames,
+        "camera": event.frame.camera,
         "source": event.frame.source,
         "latency_ms": round(event.latency * 1000, 3),
     }
@@ -75,6 +77,7 @@ def _command(message: CommandAccepted | CommandResult) -> dict[str, object]:
         "result": message.kind if isinstance(message, CommandResult) else "accepted",
         "label": message.label,
         "origin": message.origin,
+        "camera": message.camera,
         "timestamp": round(message.timestamp, 6),
     }
     if isinstance(message, CommandResult):
@@ -84,9 +87,10 @@ def _command(message: CommandAccepted | CommandResult) -> dict[str, object]:
 
 def _status(status: Status) -> dict[str, object]:
     return {
-        "status": status.camera,
+        "status": status.kind,
         "detail": status.detail,
         "state": status.state,
         "problems": list(status.problems),
+        "camera": status.camera,
         "timestamp": round(status.timestamp, 6),
     }

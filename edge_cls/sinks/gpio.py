@@ -23,7 +23,7 @@ class GpioOutput:
         if isinstance(message, Event):
             self._turn(message.transition.label == self._label)
         elif isinstance(message, Status):
-            self._turn(message.camera == "running" and message.state == self._label)
+            self._turn(message.kind == "running" and message.state == self._label)
 
     def close(self) -> None:
         """Turn it off and let go of the pin. Closing twice is safe."""

@@ -160,12 +160,12 @@ class LiveView:
         line = Text(" ", no_wrap=True, overflow="ellipsis")
         if self._status is None:
             return line.append("starting", "yellow")
-        line.append(f"camera {self._status.camera}", _COLOURS[self._status.camera])
+        line.append(f"{self._status.camera} {self._status.kind}", _COLOURS[self._status.kind])
         span = self._frames[-1][0] - self._frames[0][0] if self._frames else 0.0
-        if span > 0.0 and self._status.camera == "running":
+        if span > 0.0 and self._status.kind == "running":
             latency = statistics.median(latency for _, latency in self._frames)
             line.append(f", {(len(self._frames) - 1) / span:.1f} frames/s, {latency * 1000:.0f} ms latency")
-        if self._status.detail not in ("", self._status.camera):
+        if self._status.detail not in ("", self._status.kind):
             line.append(f": {one_line(self._status.detail)}")
         return line
 

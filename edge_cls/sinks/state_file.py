@@ -23,7 +23,8 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._status: dict[str, object] = dict.fromkeys(("status", "detail", "state", "problems", "timestamp"))
+        keys = ("status", "detail", "state", "problems", "camera", "timestamp")
+        self._status: dict[str, object] = dict.fromkeys(keys)
         self._event: dict[str, object] | None = None
         self._command: dict[str, object] | None = None
 

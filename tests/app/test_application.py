@@ -22,7 +22,6 @@ from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelErr
 from edge_cls.model.file import read_model, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.runtime.messages import Message, Result, Status
-from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
 from tests.colors import color_frame
@@ -48,6 +47,11 @@ class Setup:
             make_memory=make_memory,
             clock=self.clock,
         )
+
+    def stop_with_a_result(self) -> None:
+        """Stop once a frame was classified."""
+        if self.application.main_loop.done:
+            self.application.main_loop.stop()
 
     def reload(self, **changes: Any) -> None:
         self.config = {**self.config, **changes}
@@ -167,30 +171,31 @@ def test_what_changed_is_replaced_and_what_is_seen_stays(
     one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
     application, main_loop = setup.application, setup.application.main_loop
-    kept = main_loop.sink_queues[-1]
-    main_loop.states.update({"red": 0.9}, unknown=False, at=1.0)
+    kept = main_loop.parts.sinks[-1]
+    main_loop.parts.states.update({"red": 0.9}, unknown=False, at=1.0)
     classifier = application.classifier
     setup.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
-    assert main_loop.states.state == "red"
-    assert kept in main_loop.sink_queues
-    assert len(main_loop.sink_queues) == 3
+    assert main_loop.parts.states.state == "red"
+    assert kept in main_loop.parts.sinks
+    assert len(main_loop.parts.sinks) == 3
     assert application.classifier is not classifier
-    assert application.pipeline.engine is application.classifier
-    assert application.pipeline.governor is not None
-    assert application.pipeline.governor.fps == 2.0
+    pipeline = main_loop.channels[0].pipeline
+    assert pipeline.engine is main_loop.parts.classifier is application.classifier
+    assert pipeline.governor is main_loop.parts.frame_rate
+    assert pipeline.governor is not None
+    assert pipeline.governor.fps == 2.0
     before = application.classifier
     setup.reload(sink=[other])
-    assert kept not in main_loop.sink_queues
+    assert kept not in main_loop.parts.sinks
     assert application.classifier is before, "nothing of it has changed"
 
 
 def test_another_camera_takes_over(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
     setup = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
     setup.reload(source={"name": red_camera.url})
-    source = setup.application._source
-    assert isinstance(source, Camera)
-    assert source.read() is not None
-    source.close()
+    setup.supervisor.watchdog = setup.stop_with_a_result  # type: ignore[method-assign]
+    setup.application.run()
+    assert setup.seen.results[0].prediction.label == "red"
 
 
 def test_no_password_is_told_of_a_source_that_is_refused(
@@ -224,7 +229,7 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
     sink = {"kind": "state_file", "path": str(tmp_path / "state.json")}
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
     main_loop, classifier, config = setup.application.main_loop, setup.application.classifier, setup.application.config
-    sink_queues = list(main_loop.sink_queues)
+    sink_queues = main_loop.parts.sinks
     # Somebody else has a pin of the panel.
     taken = gpiozero.LED(6)
     setup.reload(**change)
@@ -232,7 +237,7 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
     assert "the old one stays" in caplog.text
     assert setup.application.config is config
     assert setup.application.classifier is classifier
-    assert main_loop.sink_queues == sink_queues
+    assert main_loop.parts.sinks == sink_queues
 
 
 @pytest.mark.usefixtures("pins")
@@ -319,7 +324,7 @@ def test_new_rules_for_states_hold_from_the_reload_on(
 ) -> None:
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
     setup.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
-    states = setup.application.main_loop.states
+    states = setup.application.main_loop.parts.states
     assert [states.update({"red": 0.9}, unknown=False, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
 
 
@@ -338,7 +343,7 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
     taken = gpiozero.LED(6)
     setup.reload(sink=[{"kind": "gpio", "pin": 6, "label": "mug"}])
     taken.close()
-    for sink_queue in setup.application.main_loop.sink_queues:
+    for sink_queue in setup.application.main_loop.parts.sinks:
         sink_queue.offer(Status(1.0, "running", ""), wait=False)
     setup.application.close()
     assert path.exists()
@@ -368,7 +373,7 @@ def test_no_reload_leaves_a_classifier_behind(
 def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
     build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_cls.app.application._CLOSE_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("edge_cls.app.adapters.CLOSE_TIMEOUT_S", 0.0)
     awake, woke = threading.Event(), threading.Event()
 
     class Hanging(FakeSink):
@@ -377,7 +382,7 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
             woke.set()
 
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
-    setup.application.main_loop.sink_queues[0].offer(Status(1.0, "running", ""), wait=False)
+    setup.application.main_loop.parts.sinks[0].offer(Status(1.0, "running", ""), wait=False)
     setup.application.close()
     assert not woke.is_set(), "it was waited for"
     awake.set()
@@ -394,12 +399,12 @@ def test_of_a_recording_the_end_is_waited_for_however_slow_who_reads_it(
 
     class Slow(FakeSink):
         def publish(self, message: Message) -> None:
-            assert not (isinstance(message, Status) and message.camera == "ended") or closing.wait(PATIENCE)
+            assert not (isinstance(message, Status) and message.kind == "ended") or closing.wait(PATIENCE)
             super().publish(message)
 
-    monkeypatch.setattr("edge_cls.app.application._CLOSE_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("edge_cls.app.adapters.CLOSE_TIMEOUT_S", 0.0)
     monkeypatch.setattr(SinkQueue, "close", closed)
     sink = Slow()
     build({"model": str(tiny), "source": {"name": str(photos)}}, sink=sink).application.run()
     assert isinstance(sink.messages[-1], Status)
-    assert sink.messages[-1].camera == "ended"
+    assert sink.messages[-1].kind == "ended"

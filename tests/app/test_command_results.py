@@ -22,7 +22,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.panels.feedback_light import FeedbackLight
 from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.messages import CommandResult, Message
-from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.parts import Parts
 from edge_cls.runtime.ports import Sink
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
@@ -121,15 +121,13 @@ def run_and_press(presser: Presser, classifier: Classifier, sink: Sink) -> None:
         presser.up("mug")
         assert seen.answered.wait(PATIENCE)
 
-    source = FakeSource(frames())
-    pipeline = Pipeline(source, classifier, clock=presser.clock)
-    main_loop = MainLoop(source, pipeline, States(), clock=presser.clock, supervisor=FakeSupervisor())
-    main_loop.sink_queues = [SinkQueue(one) for one in (sink, seen)]
-    presser.source.start(pipeline.snapshot, main_loop.submit)
+    sinks = tuple(SinkQueue(one) for one in (sink, seen))
+    parts = Parts(classifier, States(), sinks, (presser.source,))
+    main_loop = MainLoop(FakeSource(frames()), parts, clock=presser.clock, supervisor=FakeSupervisor())
     try:
         main_loop.run()
     finally:
-        for sink_queue in main_loop.sink_queues:
+        for sink_queue in sinks:
             sink_queue.close(PATIENCE)
 
 

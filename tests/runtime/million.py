@@ -17,7 +17,7 @@ from edge_cls.classifier import Classifier
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.messages import FrameInfo, Message, Result
-from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.parts import Parts
 from edge_cls.runtime.ports import CapturedFrame, Command, Sink
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
@@ -98,13 +98,12 @@ def _taken() -> tuple[int, int]:
 def main(model: Path, folder: Path, frames: int, warm_up: int) -> None:
     source, counting = Endless(frames, warm_up), Counting()
     with Classifier(model, memory=folder / "taught.db", threads=1) as classifier:
-        pipeline = Pipeline(source, classifier, clock=time)
-        main_loop = MainLoop(source, pipeline, States(), clock=time, supervisor=Silent())
         sinks: list[Sink] = [counting, JsonLines(folder / "events.jsonl"), StateFile(folder / "state.json")]
-        main_loop.sink_queues = [SinkQueue(sink) for sink in sinks]
+        parts = Parts(classifier, States(), tuple(SinkQueue(sink) for sink in sinks))
+        main_loop = MainLoop(source, parts, clock=time, supervisor=Silent())
         source.submit = main_loop.submit
         done = main_loop.run()
-        for sink_queue in main_loop.sink_queues:
+        for sink_queue in parts.sinks:
             sink_queue.close(60.0)
     (rss, files), (rss_later, files_later) = source.measured
     events = sum('"event"' in line for line in (folder / "events.jsonl").open())

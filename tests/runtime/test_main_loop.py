@@ -8,8 +8,9 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,14 +21,15 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.model.model import Outputs
-from edge_cls.runtime.main_loop import CAMERA_TIMEOUT_S, MainLoop
-from edge_cls.runtime.messages import CommandAccepted, CommandResult, FrameInfo, Message, Result, Status
-from edge_cls.runtime.pipeline import Pipeline
+from edge_cls.runtime.channel import CAMERA_TIMEOUT_S
+from edge_cls.runtime.main_loop import MainLoop
+from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
+from edge_cls.runtime.parts import Parts
 from edge_cls.runtime.ports import CapturedFrame, Command, FrameSource, Sink
 from edge_cls.runtime.reconnect import Camera
 from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.runtime.states import States
-from edge_cls.testing import FakeClock, FakeSink, FakeSource, FakeSupervisor
+from edge_cls.testing import FakeClock, FakeCommandSource, FakeSink, FakeSource, FakeSupervisor
 from tests.colors import color_frame
 from tests.examples import labels_in
 
@@ -68,20 +70,29 @@ class Setup:
     sinks: Sequence[Sink] = ()
     states: States = field(default_factory=lambda: States(smoothing_s=0.2, dwell_s=0.3))
     clock: FakeClock = field(default_factory=FakeClock)
+    supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
+    reload: Callable[[], str | None] = lambda: None
+    queues: Sequence[SinkQueue] = ()
+    """Queues that a test has made itself."""
 
     def __post_init__(self) -> None:
-        self.supervisor, self.seen = FakeSupervisor(), FakeSink()
-        self.pipeline = Pipeline(self.source, self.classifier, clock=self.clock)
-        self.main_loop = MainLoop(self.source, self.pipeline, self.states, clock=self.clock, supervisor=self.supervisor)
-        self.sink_queues = [SinkQueue(sink, size=10_000) for sink in (self.seen, *self.sinks)]
-        self.main_loop.sink_queues = self.sink_queues
+        self.seen = FakeSink()
+        queues = (*(SinkQueue(sink, size=10_000) for sink in (self.seen, *self.sinks)), *self.queues)
+        self.main_loop = MainLoop(
+            self.source,
+            Parts(self.classifier, self.states, queues),
+            clock=self.clock,
+            supervisor=self.supervisor,
+            reload=self.reload,
+        )
+        self.pipeline = self.main_loop.channels[0].pipeline
 
     def run(self, max_frames: int | None = None) -> None:
         try:
             self.main_loop.run(max_frames)
         finally:
-            for sink_queue in self.sink_queues:
-                sink_queue.close(PATIENCE)
+            for sink in self.main_loop.parts.sinks:
+                sink.close(PATIENCE)
 
     def submit(self, *commands: Command) -> list[CommandResult]:
         """Submit `commands` before the first frame, run, and return their results."""
@@ -155,8 +166,7 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classi
             super().watchdog()
             told.set()
 
-    setup = Setup(Camera(opener, clock=clock), colours, clock=clock)
-    setup.supervisor = setup.main_loop._supervisor = Told()
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Told())
     setup.run(max_frames=3)
     kinds = [kind for kind, _ in setup.supervisor.calls]
     assert "camera: the camera is gone; plug it in; trying again" in setup.supervisor.statuses
@@ -185,7 +195,7 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
     class Watching(FakeSink):
         def publish(self, message: Message) -> None:
             super().publish(message)
-            if isinstance(message, Status) and message.camera == "down":
+            if isinstance(message, Status) and message.kind == "down":
                 at_the_fault.append(setup.pipeline.snapshot())
                 wait.set()
 
@@ -243,7 +253,7 @@ def test_a_frame_under_way_when_its_camera_fails_brings_nothing_back(
             super().publish(message)
             if isinstance(message, Result):
                 seen[len(self.results) - 1].set()
-            elif isinstance(message, Status) and message.camera == "down":
+            elif isinstance(message, Status) and message.kind == "down":
                 down.set()
 
     monkeypatch.setattr(colours, "infer", slow)
@@ -308,8 +318,7 @@ def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classi
             setup.main_loop.stop()
         return FakeSource([], live=True, failure=stalled)
 
-    setup = Setup(Camera(opener, clock=clock), colours, clock=clock)
-    setup.supervisor = setup.main_loop._supervisor = Told()
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Told())
     setup.run()
     assert next(openings) > 50
     assert any("no frame for 10 s; check the cable; trying again" in said for said in setup.supervisor.statuses)
@@ -352,7 +361,7 @@ def test_sinks_that_are_slow_dead_or_flapping_stop_nothing(colours: Classifier) 
         assert setup.main_loop.run() == 50
     finally:
         held.set()
-        for sink_queue in setup.sink_queues:
+        for sink_queue in setup.main_loop.parts.sinks:
             sink_queue.close(PATIENCE)
     assert len(setup.seen.results) == 50
     assert any("no place" in problem for status in setup.statuses for problem in status.problems)
@@ -364,10 +373,10 @@ def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours
             raise OutputError("no place", hint="free some space")
 
     source = Colours(["red"] * 10_000)
-    setup = Setup(source, colours)
-    setup.main_loop.sink_queues = [sink_queue := SinkQueue(Full(), essential=True)]
+    sink_queue = SinkQueue(Full(), essential=True)
+    setup = Setup(source, colours, queues=[sink_queue])
     with pytest.raises(OutputError, match="no place"):
-        setup.run()
+        setup.main_loop.run()
     assert source.closed
     with pytest.raises(OutputError, match="no place"):
         sink_queue.close(PATIENCE)
@@ -378,7 +387,7 @@ def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> Non
     with pytest.raises(SourceError, match="the camera is gone"):
         setup.run()
     assert len(setup.seen.results) == 3
-    assert (setup.statuses[-1].camera, setup.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
+    assert (setup.statuses[-1].kind, setup.statuses[-1].detail) == ("ended", "the camera is gone; plug it in")
 
 
 def test_a_model_file_that_is_replaced_or_cut_off_meanwhile_changes_nothing(tiny: Path, tmp_path: Path) -> None:
@@ -422,8 +431,7 @@ def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_pa
             if isinstance(message, CommandResult):
                 stored.append(labels_in(tmp_path / "taught.db"))
 
-    setup = Setup(Colours(["red"] * 3), teachable)
-    setup.sink_queues.append(Immediate(FakeSink()))
+    setup = Setup(Colours(["red"] * 3), teachable, queues=[Immediate(FakeSink())])
     setup.submit(command(frame=color_frame("red")))
     assert stored == [["mug"]]
 
@@ -658,7 +666,7 @@ def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, t
         setup = Setup(FakeSource(during(10, {5: teach})), gauge)
         setup.run()
     assert len(setup.seen.results) == 10
-    assert "'mug' is no number" in setup.statuses[-1].problems[0]
+    assert "'mug' is not a number" in setup.statuses[-1].problems[0]
 
 
 def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
@@ -675,39 +683,87 @@ def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Cl
 # Reloading and stopping
 
 
-def test_a_reload_happens_between_frames_and_is_told(colours: Classifier) -> None:
-    setup = Setup(Colours(["red"] * 5), colours)
+class RequestsReload(FakeSupervisor):
+    """Requests a reload after the first frame."""
+
+    setup: Setup
+
+    def watchdog(self) -> None:
+        super().watchdog()
+        if self.setup.main_loop.done == 1:
+            self.setup.main_loop.request_reload()
+
+
+def test_a_reload_happens_between_frames_and_the_supervisor_is_notified(colours: Classifier) -> None:
     reloaded: list[int] = []
 
     def refuse() -> str:
         reloaded.append(setup.main_loop.done)
         return "no such key"
 
-    setup.main_loop._reload = refuse
-    watchdog = setup.supervisor.watchdog
-
-    def ask_once() -> None:
-        watchdog()
-        if not reloaded:
-            setup.main_loop.request_reload()
-
-    setup.supervisor.watchdog = ask_once  # type: ignore[method-assign]
+    supervisor = RequestsReload()
+    setup = supervisor.setup = Setup(Colours(["red"] * 5), colours, supervisor=supervisor, reload=refuse)
     setup.run()
     assert reloaded == [1]
-    # Until a good one, the status says that it was refused.
+    # Until a configuration is accepted, the status says that the last one was refused.
     assert setup.statuses[-1].problems == ("no such key",)
-    results = [kind for kind, _ in setup.supervisor.calls if kind in ("reloading", "ready")]
-    assert results[results.index("reloading") :][:2] == ["reloading", "ready"]
+    calls = [kind for kind, _ in setup.supervisor.calls if kind in ("reloading", "ready")]
+    assert calls[calls.index("reloading") :][:2] == ["reloading", "ready"]
 
 
-def test_a_reload_before_the_first_frame_does_not_say_that_it_is_ready(colours: Classifier) -> None:
-    setup = Setup(Colours([]), colours)
-    reloaded: list[bool] = []
-    setup.main_loop._reload = lambda: reloaded.append(True)
+def test_a_reload_before_the_first_frame_does_not_notify_that_it_is_ready(colours: Classifier) -> None:
+    reloaded = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        assert reloaded.wait(PATIENCE)
+        yield from ()
+
+    setup = Setup(FakeSource(frames()), colours, reload=lambda: reloaded.set())
     setup.main_loop.request_reload()
-    setup.main_loop._between_frames()
-    assert reloaded
+    setup.run()
     assert not {"ready", "reloading"} & {kind for kind, _ in setup.supervisor.calls}
+
+
+def test_replaced_parts_are_used_from_the_next_frame_on(colours: Classifier, tiny: Path) -> None:
+    """One hand-over replaces classifier, states, sinks and command sources."""
+    late, before, after = FakeSink(), FakeCommandSource(clock=FakeClock()), FakeCommandSource(clock=FakeClock())
+    started: list[str] = []
+    before.start = lambda *_: started.append("before")  # type: ignore[method-assign]
+    after.start = lambda *_: started.append("after")  # type: ignore[method-assign]
+
+    def reload() -> None:
+        assert started == ["before"]
+        sinks = (*setup.main_loop.parts.sinks, SinkQueue(late))
+        states = States(smoothing_s=0, dwell_s=0)
+        setup.main_loop.replace(Parts(other, states, sinks, (before, after)))
+
+    supervisor = RequestsReload()
+    with Classifier(tiny) as other:
+        setup = supervisor.setup = Setup(Colours(["red"] * 5), colours, supervisor=supervisor, reload=reload)
+        setup.main_loop.replace(replace(setup.main_loop.parts, command_sources=(before,)))
+        assert started == [], "command sources are started with the run"
+        setup.run()
+    assert started == ["before", "after"], "each is started once"
+    assert setup.main_loop.channels[0].classifier is other
+    assert setup.events == [("entered", "red")], "the new states need no dwell time"
+    assert isinstance(late.messages[0], Status)
+    assert late.messages[0].kind == "running"
+    assert [result.frame.index for result in late.results] == [1, 2, 3, 4]
+
+
+def test_every_message_names_the_camera(teachable: Classifier) -> None:
+    source, seen, clock = Colours(["red"] * 20), FakeSink(), FakeClock()
+    parts = Parts(teachable, States(smoothing_s=0, dwell_s=0), (SinkQueue(seen, size=10_000),))
+    main_loop = MainLoop(source, parts, clock=clock, supervisor=FakeSupervisor(), camera="door")
+    main_loop.submit(command(frame=color_frame("blue")))
+    main_loop.run()
+    parts.sinks[0].close(PATIENCE)
+    cameras = {
+        type(message): message.frame.camera if isinstance(message, Result | Event) else message.camera
+        for message in seen.messages
+    }
+    assert cameras == dict.fromkeys(get_args(Message), "door")
+    assert str(seen.statuses[0]) == "door: running"
 
 
 def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> None:
@@ -722,19 +778,6 @@ def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> No
     assert setup.supervisor.calls[-1] == ("stopping", "")
 
 
-def test_a_sink_that_a_reload_brings_is_told_how_things_stand(colours: Classifier) -> None:
-    setup, late = Setup(Colours(["red"] * 5), colours), FakeSink()
-
-    def reload() -> None:
-        setup.sink_queues.append(SinkQueue(late))
-
-    setup.main_loop._reload = reload
-    setup.main_loop.request_reload()
-    setup.run()
-    assert isinstance(late.messages[0], Status)
-    assert late.messages[0].camera == "running"
-
-
 def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Classifier) -> None:
     read_ahead = threading.Event()
 
@@ -743,8 +786,8 @@ def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Cla
             assert read_ahead.wait(PATIENCE)
             super().publish(message)
 
-    setup, slow = Setup(FakeSource(during(20, {4: read_ahead.set})), colours), Slow()
-    setup.sink_queues.append(SinkQueue(slow, size=1))
+    slow = Slow()
+    setup = Setup(FakeSource(during(20, {4: read_ahead.set})), colours, queues=[SinkQueue(slow, size=1)])
     setup.run()
     assert len(slow.results) == 20
 

@@ -131,8 +131,8 @@ def test_it_says_how_it_is() -> None:
     clock = FakeClock()
     camera = Camera(Openings(clock, GONE, live(images(2)), live(images(1))), clock=clock)
     told: list[tuple[str, str]] = []
-    camera.changed = lambda: told.append((camera.state.camera, camera.state.detail))
-    assert camera.state.camera == "opening"
+    camera.on_change(lambda: told.append((camera.state.kind, camera.state.detail)))
+    assert camera.state.kind == "opening"
     for _ in range(3):
         camera.read()
     down = ("down", "the camera is gone; plug it in; trying again")
@@ -153,7 +153,7 @@ def test_what_comes_up_while_it_runs_is_told_and_tried_again(error: Exception) -
     camera = Camera(Openings(clock, live(images(1)), error, live(images(1))), clock=clock)
     assert camera.read() is not None
     told: list[str] = []
-    camera.changed = lambda: told.append(camera.state.detail)
+    camera.on_change(lambda: told.append(camera.state.detail))
     assert camera.read() is not None
     assert f"{error}; trying again" in told
 
@@ -162,7 +162,7 @@ def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:
     clock, second = FakeClock(), live(images(1))
 
     def fail() -> FrameSource:
-        camera.opener = Openings(clock, ConfigError("no such control", hint="m"), second)
+        camera.reopen_with(Openings(clock, ConfigError("no such control", hint="m"), second))
         raise GONE
 
     camera = Camera(fail, clock=clock)
@@ -213,7 +213,7 @@ def test_another_camera_takes_its_place_with_the_next_frame() -> None:
     first, second = live([image(1)] * 5), live([image(2)] * 5)
     camera = Camera(lambda: first, clock=clock)
     camera.read()
-    camera.opener = lambda: second
+    camera.reopen_with(lambda: second)
     frame = camera.read()
     assert frame is not None
     assert (frame.image == 2).all()
@@ -226,7 +226,7 @@ def test_a_camera_that_is_waited_for_can_be_replaced_meanwhile() -> None:
 
     def fail() -> FrameSource:
         waiting.set()
-        camera.opener = lambda: second
+        camera.reopen_with(lambda: second)
         raise GONE
 
     camera = Camera(fail, clock=clock)

@@ -54,6 +54,7 @@ def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
         "score": 0.912346,
         "unknown": False,
         "state": "mug",
+        "camera": "camera",
         "source": "photo.jpg",
         "latency_ms": 12.346,
     }
@@ -69,6 +70,7 @@ def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
         "frame": 3,
         "since_s": 0.5,
         "frames": 6,
+        "camera": "camera",
         "source": "photo.jpg",
         "latency_ms": 12.346,
     }
@@ -80,6 +82,7 @@ def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
         "detail": "no frame for 10 s",
         "state": "mug",
         "problems": ["80 °C: slower"],
+        "camera": "camera",
         "timestamp": 1_700_000_001.123457,
     }
 
@@ -90,6 +93,7 @@ def test_a_command_in_json_has_exactly_the_promised_fields() -> None:
         "result": "accepted",
         "label": "mug",
         "origin": "button 5",
+        "camera": "camera",
         "timestamp": 1_700_000_001.0,
     }
     assert json.loads(written(raw_json, ACCEPTED)) == accepted

@@ -28,6 +28,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
         "detail": "picamera2 640x480",
         "state": None,
         "problems": ["hot"],
+        "camera": "camera",
         "timestamp": 1_700_000_002.0,
         "event": {
             "event": "left",
@@ -38,6 +39,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
             "frame": 3,
             "since_s": 0.5,
             "frames": 6,
+            "camera": "camera",
             "source": "photo.jpg",
             "latency_ms": 10.0,
         },
@@ -46,6 +48,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
             "result": "stored",
             "label": "mug",
             "origin": "button 5",
+            "camera": "camera",
             "timestamp": 1_700_000_001.0,
             "detail": "mug: 3 taught",
         },

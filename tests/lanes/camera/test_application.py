@@ -105,7 +105,7 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
             pins.pin(PINS[label]).drive_high()
             yield from taken_away(next_label)
         for label, next_label in ((LABELS[0], LABELS[1]), (LABELS[1], "")):
-            while application.main_loop.states.state != label:
+            while application.main_loop.parts.states.state != label:
                 yield
             recognised.append(label)
             if next_label:
