@@ -1,1 +1,1 @@
-"""The board: pins and temperature."""
+"""The board: pins, temperature and supply voltage."""

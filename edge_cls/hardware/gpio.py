@@ -1,6 +1,6 @@
 """The one door to gpiozero: pins as inputs and outputs.
 
-Without `GPIOZERO_PIN_FACTORY` in the environment the pins are lgpio's, and no other library's is fallen back to.
+The pin library is lgpio, unless `GPIOZERO_PIN_FACTORY` in the environment names another; there is no fallback.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ except ImportError as error:
 
 
 def claim_input(pin: int | str, *, pull_up: bool) -> gpiozero.DigitalInputDevice:
-    """Return the BCM pin as an input that is active when low (`pull_up`) or when high, with every edge, bounces too.
+    """Return a BCM pin as an input that reports every edge, bounces included.
 
-    Raises MissingDependency without lgpio, ConfigError where there is no such pin or it is in use, and PanelError
-    where the pins cannot be had.
+    It is active while it is low if `pull_up` is true, otherwise while it is high. Raises MissingDependency without
+    lgpio, ConfigError if there is no such pin or it is in use, and PanelError if the pins cannot be used.
     """
-    with _mended(pin):
+    with _translated_errors(pin):
         _choose_pins()
         return gpiozero.DigitalInputDevice(pin, pull_up=pull_up, bounce_time=None)
 
 
 def claim_output(pin: int | str, *, active_high: bool = True) -> gpiozero.DigitalOutputDevice:
-    """Return the BCM pin as an output that is off. Raises as `claim_input` does."""
-    with _mended(pin):
+    """Return a BCM pin as an output, which is off. Raises as `claim_input` does."""
+    with _translated_errors(pin):
         _choose_pins()
         return gpiozero.DigitalOutputDevice(pin, active_high=active_high)
 
@@ -55,29 +55,31 @@ def _choose_pins() -> None:
 
             gpiozero.Device.pin_factory = LGPIOFactory()
     except gpiozero.BadPinFactory as error:
-        raise ConfigError(str(error), hint="unset GPIOZERO_PIN_FACTORY, or give a name that gpiozero knows") from error
-    except (ImportError, AttributeError) as error:  # the lgpio 0.0.0.2 that pip takes where there is no wheel is empty
-        raise MissingDependency(f"the pins cannot be had: {error}", hint=_install_hint()) from error
+        raise ConfigError(
+            str(error), hint="unset GPIOZERO_PIN_FACTORY, or set it to a name that gpiozero knows"
+        ) from error
+    except (ImportError, AttributeError) as error:  # pip installs the empty lgpio 0.0.0.2 if there is no wheel
+        raise MissingDependency(f"the pins cannot be used: {error}", hint=_install_hint()) from error
 
 
 @contextmanager
-def _mended(pin: int | str) -> Iterator[None]:
+def _translated_errors(pin: int | str) -> Iterator[None]:
     try:
         yield
     except gpiozero.GPIOPinInUse as error:
         raise ConfigError(f"pin {pin} is used twice: {error}", hint="give each button and light its own pin") from error
     except gpiozero.PinFixedPull as error:
         raise ConfigError(
-            str(error), hint="wire the button to ground and leave pull_up on, or use another pin"
+            str(error), hint="wire the button to ground and set pull_up = true, or use another pin"
         ) from error
     except gpiozero.PinInvalidPin as error:
         raise ConfigError(str(error), hint="give the BCM number of a pin, 0 to 27; 'pinout' shows them") from error
     except gpiozero.PinUnknownPi as error:
-        raise PanelError(f"no Raspberry Pi: {error}", hint="use a panel of kind 'keyboard' here") from error
+        raise PanelError(f"this is not a Raspberry Pi: {error}", hint="use a panel of kind 'keyboard' here") from error
     except (gpiozero.GPIOZeroError, OSError) as error:
         raise PanelError(f"pin {pin}: {error}", hint=_hint()) from error
     except Exception as error:
-        # lgpio's errors have no other parent, and its name can only be known where it is installed.
+        # The errors of lgpio inherit from Exception alone, and can only be imported if lgpio is installed.
         if type(error).__module__ != "lgpio":
             raise
         raise PanelError(f"pin {pin}: {error}", hint=_hint()) from error
@@ -90,5 +92,5 @@ def _hint() -> str:
     if not all(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
         return "join the group gpio: 'sudo usermod -aG gpio $USER', and log in again"
     if not os.access(os.environ.get("LG_WD", "."), os.W_OK):
-        return "lgpio writes into its working directory: set LG_WD to a folder that may be written"
-    return "check that no other program uses the pin: 'gpioinfo' names it"
+        return "lgpio writes into its working directory: set LG_WD to a writable folder"
+    return "check that no other program uses the pin: 'gpioinfo' shows the user of each pin"

@@ -1,4 +1,4 @@
-"""How hot the processor is, and whether the power supply keeps up: what the kernel tells in /sys."""
+"""Temperature and supply voltage of the board, as the kernel reports them in /sys."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HOT_C = 80.0
 """Temperature in °C from which on a Raspberry Pi's firmware slows its processor down."""
 
 _PROCESSOR = re.compile(r"cpu|soc|core|pkg|bcm2\d|imx", re.IGNORECASE)
-"""In the types of zones that are the processor's; others are of a battery, the radio or the Edge TPU."""
+"""Matches the types of the processor's thermal zones; other zones belong to a battery, the radio or the Edge TPU."""
 _PLAUSIBLE_C = (-40.0, 150.0)
-"""What no living processor is outside of. Sensors that are off or broken tell such numbers."""
+"""Range of plausible readings in °C. Sensors that are off or broken report values outside it."""
 
 
 class Limit(enum.Flag):
-    """What the firmware of a Raspberry Pi does about too little voltage or too much heat, as it numbers its flags."""
+    """Measures of a Raspberry Pi's firmware against low voltage and heat; the values are its own flags."""
 
     NONE = 0
     UNDER_VOLTAGE = 1
@@ -30,14 +30,14 @@ class Limit(enum.Flag):
 
 @dataclass(frozen=True)
 class Throttled:
-    """What is limited `now`, and what has `happened` since the board was started, or since the kernel last asked."""
+    """The limits in force `now`, and those that `happened` since the start, or since the kernel last polled them."""
 
     now: Limit
     happened: Limit
 
 
 def temperature(root: Path = SYS) -> float | None:
-    """Return the temperature of the processor in °C, the hottest of its sensors; None where there is none to be read.
+    """Return the temperature of the processor in °C, from its hottest sensor; None if no sensor is readable.
 
     `root` stands for /sys.
     """
@@ -52,10 +52,10 @@ def temperature(root: Path = SYS) -> float | None:
 
 
 def throttled(root: Path = SYS) -> Throttled | None:
-    """Return what the firmware of a Raspberry Pi tells of voltage and heat; None where nothing is readable.
+    """Return the limits of a Raspberry Pi's firmware; None if there is nothing to read.
 
-    Older kernels give all flags, newer ones only whether the voltage was too low within the last seconds. `root` stands
-    for /sys.
+    Older kernels report all flags, newer ones only whether the voltage was too low within the last seconds. `root`
+    stands for /sys.
     """
     # On a Pi 5 the folders are called soc@107c000000.
     for path in sorted(root.glob("devices/platform/soc*/soc*:firmware/get_throttled")):
@@ -70,13 +70,13 @@ def throttled(root: Path = SYS) -> Throttled | None:
 
 
 def under_voltage(root: Path = SYS) -> bool:
-    """Return whether the board has too little voltage now, as far as the kernel tells. `root` stands for /sys."""
+    """Return whether the kernel reports that the voltage is too low now. `root` stands for /sys."""
     flags = throttled(root)
     return flags is not None and Limit.UNDER_VOLTAGE in flags.now
 
 
 def _text(path: Path) -> str:
-    """Return what stands in a file of /sys, "" where it cannot be read: it may vanish, or its driver may fail."""
+    """Return the content of a file of /sys; "" if it cannot be read, because it has vanished or its driver fails."""
     try:
         return path.read_text().strip()
     except (OSError, ValueError):
@@ -84,7 +84,7 @@ def _text(path: Path) -> str:
 
 
 def _numbers(path: Path, base: int) -> Iterator[int]:
-    """Give the number in a file of /sys, or nothing where none stands there."""
+    """Yield the number in a file of /sys, or nothing if it contains none."""
     try:
         yield int(_text(path), base)
     except ValueError:

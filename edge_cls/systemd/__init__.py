@@ -1,1 +1,1 @@
-"""What the appliance shares with the system that it runs on: systemd, the journal."""
+"""The service under systemd: its unit, its installation, its notifications and its log."""

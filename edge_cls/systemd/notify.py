@@ -1,4 +1,4 @@
-"""Telling systemd how the service is: sd_notify(3), in the few lines that it takes."""
+"""Notifications to systemd: readiness, status line and watchdog, by the protocol of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from edge_cls.runtime.ports import Clock
 _log = logging.getLogger(__name__)
 
 _DEFAULT_WATCHDOG_S = 30.0
+"""Watchdog interval in seconds if the unit sets none; it then only spaces the notifications."""
 _SEND_TIMEOUT_S = 1.0
+"""Seconds that a notification may wait for room in systemd's queue."""
 _STATUS_LIMIT = 1000
-"""In characters, of four bytes at most: systemd ignores a message of over 4096 bytes."""
+"""Longest status line in characters, of four bytes at most: systemd ignores a message of more than 4096 bytes."""
 
 
 class Notifier:
-    """Tells the service manager at `address` how the service is. Silent where that is None.
+    """Notifies the service manager at the socket `address`, or nobody if that is None.
 
-    A message that cannot be sent is a line in the log, the first of several in a row, and hurts nothing else: that it
-    is ready, and its status, are told with the next sign of life. All methods are for one thread. `watchdog_s`: for
-    how long the manager waits for such a sign.
+    `watchdog_s` is the time in seconds after which the manager restarts a service that has not notified its watchdog.
+    If a notification cannot be sent, the work goes on: the first of several failures in a row is logged, and READY and
+    STATUS are sent again with the next `watchdog`. All methods must be called by the same thread.
     """
 
     def __init__(self, address: str | None, *, watchdog_s: float = _DEFAULT_WATCHDOG_S, clock: Clock) -> None:
@@ -32,63 +34,63 @@ class Notifier:
         self._clock = clock
         self._started = False
         self._status = ""
-        self._owed: dict[str, str] = {}
-        self._heard = True
-        self._next_beat = clock.monotonic()
+        self._unsent: dict[str, str] = {}
+        self._reachable = True
+        self._next_notification = clock.monotonic()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], *, clock: Clock) -> Notifier:
-        """Return the notifier that systemd's variables ask for."""
+        """Return the notifier for systemd's variables NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID."""
         mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         usec = environ.get("WATCHDOG_USEC", "") if mine else ""
         watchdog_s = int(usec) / 1e6 if usec.isdecimal() and int(usec) else _DEFAULT_WATCHDOG_S
         return cls(environ.get("NOTIFY_SOCKET") or None, watchdog_s=watchdog_s, clock=clock)
 
     def ready(self) -> None:
-        """Say that the service has started, or that what `reloading` announced is done."""
+        """Report that the service has started, or that a reload has ended."""
         self._started = True
-        self._tell("READY", "1")
+        self._publish("READY", "1")
 
     def status(self, text: str) -> None:
-        """Say in one line how the service is, of a long one the beginning. The same line is told once."""
+        """Publish a status line. It is cut after 1000 characters, and sent only if it differs from the last one."""
         line = one_line(text)
         if len(line) > _STATUS_LIMIT:
             line = f"{line[: _STATUS_LIMIT - 3]}..."
         if line != self._status:
             self._status = line
-            self._tell("STATUS", line)
+            self._publish("STATUS", line)
 
     def watchdog(self) -> None:
-        """Give a sign of life. Call it at every progress: it is sent four times in `watchdog_s` at most.
+        """Notify the watchdog; at most four notifications are sent in `watchdog_s`. Call it at every progress.
 
-        Before `ready` it asks for as much more time to start in, for that is all that systemd watches until then.
+        Before `ready` it extends the start timeout by `watchdog_s` instead, because systemd does not watch more before.
         """
         now = self._clock.monotonic()
-        if now < self._next_beat:
+        if now < self._next_notification:
             return
-        self._next_beat = now + self._watchdog_s / 4
-        sign = "WATCHDOG=1" if self._started else f"EXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1e6)}"
-        if self._send("\n".join([*self._owed.values(), sign])):
-            self._owed.clear()
+        self._next_notification = now + self._watchdog_s / 4
+        message = "WATCHDOG=1" if self._started else f"EXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1e6)}"
+        if self._send("\n".join([*self._unsent.values(), message])):
+            self._unsent.clear()
 
     def reloading(self) -> None:
-        """Say that the configuration is being read again; `ready` says that this is over, however it went."""
+        """Report that a reload has begun. Call `ready` when it has ended, whether or not it succeeded."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={round(self._clock.monotonic() * 1e6)}")
 
     def stopping(self) -> None:
-        """Say that the service is ending."""
+        """Report that the service is stopping."""
         self._send("STOPPING=1")
 
-    def _tell(self, name: str, value: str) -> None:
-        """Send what must not get lost; it is owed where it could not be sent."""
-        # A queue that is full holds up each attempt: the next one is that of the watchdog.
+    def _publish(self, name: str, value: str) -> None:
+        """Send a variable that must not be lost: if it cannot be sent now, `watchdog` sends it later."""
+        # Not at once, because each attempt waits while systemd's queue is full.
         message = f"{name}={value}"
-        self._owed.pop(name, None)
+        self._unsent.pop(name, None)
         if not self._send(message):
-            self._owed[name] = message
+            self._unsent[name] = message
 
     def _send(self, message: str) -> bool:
-        """Return whether `message` was sent, or nobody wants it."""
+        """Return whether `message` was sent. Without an address there is nothing to send, which also counts as sent."""
         if self._address is None:
             return True
         try:
@@ -97,8 +99,13 @@ class Notifier:
                 out.connect(self._address)
                 out.send(message.encode())
         except OSError as error:
-            _log.log(logging.WARNING if self._heard else logging.DEBUG, "systemd was not told %r: %s", message, error)
-            self._heard = False
+            _log.log(
+                logging.WARNING if self._reachable else logging.DEBUG,
+                "systemd could not be notified of %r: %s",
+                message,
+                error,
+            )
+            self._reachable = False
             return False
-        self._heard = True
+        self._reachable = True
         return True

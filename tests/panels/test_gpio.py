@@ -327,9 +327,9 @@ class error(Exception):  # noqa: N801 - lgpio calls it so
     [
         (error("can not open gpiochip"), [], [], "this machine has no /dev/gpiochip0"),
         (error("can not open gpiochip"), ["gpiochip0"], [], "'sudo usermod -aG gpio $USER'"),
-        (FileNotFoundError(2, "No such file", ".lgd-nfy-1"), ["gpiochip0"], ["gpiochip0"], "set LG_WD to a folder"),
+        (FileNotFoundError(2, "No such file", ".lgd-nfy-1"), ["gpiochip0"], ["gpiochip0"], "set LG_WD to a writable"),
         (error("GPIO busy"), ["gpiochip0"], ["gpiochip0", "."], "no other program uses the pin"),
-        (gpiozero.PinUnknownPi("unable to locate Pi revision"), [], [], "no Raspberry Pi: unable to locate"),
+        (gpiozero.PinUnknownPi("unable to locate Pi revision"), [], [], "this is not a Raspberry Pi: unable to locate"),
     ],
 )
 def test_pins_that_cannot_be_claimed_are_refused_with_a_hint(

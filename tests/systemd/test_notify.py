@@ -119,7 +119,7 @@ def test_a_manager_that_is_gone_hurts_nothing(
     notifier = Notifier(str(tmp_path / "gone"), clock=time)
     say(notifier)
     say(notifier)
-    assert [(record.levelname, "systemd was not told" in record.message) for record in caplog.records] == [
+    assert [(record.levelname, "systemd could not be notified" in record.message) for record in caplog.records] == [
         ("WARNING", True)
     ]
 

@@ -99,14 +99,14 @@ def test_a_folder_that_the_service_cannot_see_is_refused(folder: str) -> None:
 
 @pytest.mark.parametrize("name", ["my venv", "50%", "a\nUser=root", "a:b", '"', "Küche"])
 def test_a_path_that_systemd_would_misread_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match="would misread"):
+    with pytest.raises(ServiceError, match="characters that systemd would misinterpret"):
         unit.render(unit.template(), command=tmp_path / name / "edge-cls", folders=[])
 
 
 def test_the_user_joins_the_groups_that_are_there_and_makes_none() -> None:
     lines = unit.render_user({"video", "gpio", "apex", "audio"}).splitlines()
     assert lines == [
-        'u edge-cls - "edge-cls camera appliance" /var/lib/edge-cls',
+        'u edge-cls - "edge-cls image classification" /var/lib/edge-cls',
         "m edge-cls video",
         "m edge-cls gpio",
         "m edge-cls apex",
@@ -121,5 +121,5 @@ def test_this_python_is_found() -> None:
 
 def test_a_python_without_the_command_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
-    with pytest.raises(ServiceError, match=r"there is no .*/edge-cls; install"):
+    with pytest.raises(ServiceError, match=r"/edge-cls does not exist; install"):
         unit.own_command()
