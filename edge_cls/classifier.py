@@ -1,4 +1,4 @@
-"""A model, a memory of taught examples and a head: a frame in, a prediction out. The Python API.
+"""The Python API: classifies frames with a model and a memory of taught examples.
 
 with Classifier(memory="taught.db") as classifier:
     classifier.teach("mug", frame)
@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,48 +31,19 @@ from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
 from edge_cls.model.labels_file import read_labels
 from edge_cls.model.model import Model, Outputs
+from edge_cls.prediction import Prediction, Score, best_of, ranked
+
+__all__ = ["Classes", "Classifier", "Prediction", "Score", "Taught", "no_embedding"]
 
 Classes = Literal["model", "memory", "both"]
-"""Whose classes count."""
-RANKED = 100
-"""How many of a model's own classes are told of a frame at most. All others have a score below a hundredth."""
-
-
-class Score(NamedTuple):
-    """A label and how sure the classifier is of it, in [0, 1]."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a frame shows: the classes in falling order of score, the best RANKED, and whether it is none of them.
-
-    With `unknown` the scores still tell the nearest classes. A classifier without any class has no predictions.
-    `value` is the number that a regression reads off the frame.
-    """
-
-    predictions: tuple[Score, ...]
-    unknown: bool
-    value: float | None = None
-
-    @property
-    def label(self) -> str | None:
-        """The best label, also of an unknown frame; None where there is no class at all."""
-        return self.predictions[0].label if self.predictions else None
-
-    @property
-    def score(self) -> float:
-        """The score of the best label; 0 where there is no class at all."""
-        return self.predictions[0].score if self.predictions else 0.0
+"""The classes that a prediction may name: those of the model, those in the memory, or both."""
 
 
 @dataclass(frozen=True)
 class Taught:
-    """What became of a taught frame: the identity of its example, and what the coach says of it.
+    """The result of teaching a frame: the id of its example, and the coach's check of it.
 
-    `stored` is False for a copy, to the byte, of an example of the same class, which is the one named.
+    `stored` is False if an identical example of the same class was stored already; `id` is then the id of that one.
     """
 
     id: str
@@ -83,22 +54,24 @@ class Taught:
 class Classifier:
     """Classifies frames by a model's own classes and by the classes taught to it.
 
-    `model`: a `.tflite` file, the built-in backbone where it is None. `memory`: a file of taught examples, made where
-    it does not exist. `labels`: the labels file of a model that has none inside. `threads` of the interpreter. `head`:
-    how taught classes are told apart, "auto" or a name of `edge_cls.learning.heads`. `false_accept`: the share of
-    strangers that may be taken for a taught class, between 0 and 1. `classes`: whose count, those of the "model", those
-    in the "memory", or "both". `learn_in_background`: fits the heads in a background thread beside the
-    frames, and not by the next frame, which is judged by what was known before; `settle` waits for it. `delegate`:
-    the backend that runs the model, by a name of `edge_cls.backends.names`: "none" is the CPU, "auto" an accelerator if
-    it can be used, otherwise the CPU.
+    `model`: a `.tflite` file (default: the built-in backbone). `memory`: a file of taught examples, which is created if
+    it does not exist. `labels`: the labels file, if the model contains no labels. `threads`: threads of the
+    interpreter. `head`: the head for taught classes, a name of `edge_cls.learning.heads.names.HEAD_NAMES`.
+    `false_accept`: the accepted rate of unknown objects classified as a taught class, in (0, 1). `classes`: the classes
+    that a prediction may name, those of the "model", those in the "memory", or "both". `learn_in_background`: fit the
+    head in a background thread; until that is done, frames are classified without the latest changes (`settle` waits
+    for it). If it is False, the next frame waits for the fit. `delegate`: the backend that runs the model, a name of
+    `edge_cls.backends.names`: "none" is the CPU, "auto" an accelerator if it can be used, otherwise the CPU.
 
-    With "both" a frame that a taught class claims is that class; any other frame is what the model says, where the
-    model has classes of its own. What another process teaches is seen with the next frame. Raises ModelError,
-    LabelError and MemoryFileError; SpaceMismatch where the memory was taught with another backbone; ConfigError where
-    the classes that are to count cannot be; MissingDependency if the library of the backend is missing.
+    With "both", a frame gets a taught class if it is not unknown to the memory, and the prediction of the model
+    otherwise, if the model has classes. The next frame sees the changes that other processes have made to the memory.
 
-    `classify` is `reload_changes`, `prepare`, `infer` and `decide`. `prepare` and `infer` may run in threads of their
-    own; all other methods are for the thread that made the classifier.
+    Raises ModelError, LabelError or MemoryFileError for an invalid file; SpaceMismatch if the memory was taught with
+    another backbone; ConfigError if `classes` cannot be used; MissingDependency if the library of the backend is
+    missing.
+
+    `classify` calls `reload_changes`, `prepare`, `infer` and `decide`. `prepare` and `infer` may run in other threads;
+    all other methods are for the thread that made the classifier.
     """
 
     def __init__(
@@ -115,9 +88,9 @@ class Classifier:
         delegate: str = "none",
     ) -> None:
         if classes not in get_args(Classes):
-            raise ConfigError(f"there are no classes {classes!r}", hint=f"use one of {', '.join(get_args(Classes))}")
+            raise ConfigError(f"unknown classes {classes!r}", hint=f"use one of {', '.join(get_args(Classes))}")
         if classes == "memory" and memory is None:
-            raise ConfigError("the classes of the memory are to count, but there is none", hint="give a memory file")
+            raise ConfigError("--classes memory needs a memory, but none is given", hint="give a memory file")
         path = builtin_file("edge-embed.tflite") if model is None else Path(model)
         self.model = Model(
             read_model(path),
@@ -127,7 +100,7 @@ class Classifier:
         )
         if classes == "model" and not self.model.classifies:
             raise ConfigError(
-                f"the classes of the model are to count, but {path} has none", hint="use those of the memory, or both"
+                f"--classes model needs labels, and {path} has none", hint="use --classes memory or --classes both"
             )
         self._classes = classes
         self._labels = np.array(self.model.labels, object)
@@ -139,7 +112,7 @@ class Classifier:
             unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
         )
         self.memory: Memory | None = None
-        self._behind = False  # the memory has changes that the learner does not know
+        self._incomplete = False  # the learner may lack changes of the memory that were already read
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.model.close)
             if memory is not None:
@@ -150,39 +123,40 @@ class Classifier:
         self._background = BackgroundLearner(self.learner) if learn_in_background and self.memory is not None else None
 
     def classify(self, frame: Frame) -> Prediction:
-        """Return what an RGB frame, uint8 (height, width, 3), shows."""
+        """Return the prediction for an RGB frame, uint8 (height, width, 3)."""
         self.reload_changes()
         return self.decide(self.infer(self.prepare(frame)))
 
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
-        """Return the pixels of an RGB frame that enter the model, written into `into` where its shape fits."""
+        """Return the model's input for an RGB frame, written into `into` if its shape fits."""
         return self.model.prepare(frame, into)
 
     def infer(self, pixels: Frame) -> Outputs:
-        """Return the raw outputs of the model for pixels that `prepare` gave: one invoke, and nothing else."""
+        """Return the raw outputs of the model for the pixels of `prepare`: one invoke, and nothing else."""
         return self.model.run(pixels)
 
     def reload_changes(self) -> None:
-        """Learn what was taught, moved or forgotten since the last look, here or by another process.
+        """Learn the changes of the memory since the last call, of this and other processes.
 
-        Raises MemoryFileError.
+        Raises MemoryFileError if the memory cannot be read.
         """
         if self.memory is None:
             return
-        behind, self._behind = self._behind, True  # until all of it is learnt: what was told once is not told again
+        # The memory reports a change only once: if learning it fails, the next call reloads all examples.
+        reload, self._incomplete = self._incomplete, True
         changes = self.memory.changes()
-        if behind or changes.reload or changes.removed or changes.upserted:
+        if reload or changes:
             with self._background.changing() if self._background else contextlib.nullcontext():
-                self._learn(changes, self.memory, anew=behind or changes.reload)
-        self._behind = False
+                self._learn(changes, self.memory, reload=reload or changes.reload)
+        self._incomplete = False
 
     def settle(self) -> None:
-        """Return once frames are judged by all that `reload_changes` learnt."""
+        """Wait until frames are classified with all changes that `reload_changes` has read."""
         if self._background is not None:
             self._background.settle()
 
     def decide(self, outputs: Outputs) -> Prediction:
-        """Return what raw outputs mean, by what is known: the memory's file is not looked at."""
+        """Return the prediction for raw outputs by the examples already loaded; the memory's file is not read."""
         inference = self.model.interpret(outputs)
         taught = None
         if self._classes != "model" and len(self.learner) and inference.embedding is not None:
@@ -194,7 +168,8 @@ class Classifier:
     def teach(self, label: str, frame: Frame) -> Taught:
         """Learn that `frame` shows `label`. Returns once the example is on the disk.
 
-        Raises LabelError for a label that is none, and MemoryFileError where it could not be stored.
+        Raises LabelError if `label` is not a valid label, MemoryFileError if the example cannot be stored, and
+        ValueError if the classifier has no memory.
         """
         label = check_label(label)
         if self.memory is None:
@@ -212,11 +187,11 @@ class Classifier:
         return Taught(identity, True, check)
 
     def taught(self) -> dict[str, int]:
-        """Return the taught labels, in the order in which they came, and how many examples each has."""
+        """Return the number of examples of each taught label, in the order in which the labels were taught."""
         return self.learner.classes()
 
     def close(self) -> None:
-        """Close the memory, end the thread that studies, and release the device of the model. Closing twice is safe."""
+        """Close the memory, end the background thread, and release the device. Closing twice is safe."""
         if self._background is not None:
             self._background.close()
         self.model.close()
@@ -239,15 +214,15 @@ class Classifier:
             raise SpaceMismatch(
                 f"{memory.path} was taught with another backbone ({str(memory.space)[:12]}) "
                 f"than {self.model.file.path} ({self.model.space[:12]})",
-                hint="use the model that it was taught with, or 'edge-cls memory reembed --model' with this one",
+                hint="use the model that it was taught with, or run 'edge-cls memory reembed --model' with this one",
             )
         self.learner.fit(map(_labeled, examples))
 
-    def _learn(self, changes: Changes, memory: Memory, *, anew: bool) -> None:
-        if anew or memory.space != self.model.space:
+    def _learn(self, changes: Changes, memory: Memory, *, reload: bool) -> None:
+        if reload or memory.space != self.model.space:
             self._recall(memory)
             return
-        # What came and went since the last look was never learnt.
+        # An example that was added and removed since the last call was never learnt.
         for identity in (*changes.removed, *(example.id for example in changes.upserted)):
             if identity in self.learner:
                 self.learner.remove(identity)
@@ -259,22 +234,13 @@ class Classifier:
 
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
         prediction = self._predict(embedding)
-        return Prediction(_ranked(prediction.scores), prediction.unknown, prediction.value)
+        return Prediction(ranked(prediction.scores), prediction.unknown, prediction.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
-        # A model may have a thousand classes, and most of them have nothing to do with the frame.
-        best = np.sort(np.argpartition(-probability, RANKED)[:RANKED]) if len(probability) > RANKED else slice(None)
-        order = np.arange(len(probability))[best]
-        order = order[np.argsort(-probability[order], kind="stable")]
-        ranked = zip(self._labels[order].tolist(), probability[order].tolist(), strict=True)
-        predictions = tuple(map(Score._make, ranked))
+        predictions = best_of(self._labels, probability)
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
         return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
-
-
-def _ranked(scores: dict[str, float]) -> tuple[Score, ...]:
-    return tuple(Score(label, score) for label, score in sorted(scores.items(), key=lambda item: -item[1]))
 
 
 def _labeled(example: Example) -> LabeledEmbedding:
@@ -282,8 +248,8 @@ def _labeled(example: Example) -> LabeledEmbedding:
 
 
 def no_embedding(memory: Path, model: Path) -> SpaceMismatch:
-    """Return what is wrong with a memory of examples beside a model that has no embedding to compare them by."""
+    """Return the error for a memory with examples and a model that has no embedding to compare them."""
     return SpaceMismatch(
-        f"{memory} holds taught examples, but {model} has no embedding",
-        hint="use the model as it was taught, without --labels, or another memory file",
+        f"{memory} has taught examples, but {model} has no embedding",
+        hint="use the model that the memory was taught with, without --labels, or another memory file",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edge_cls
 from edge_cls import Classifier, Prediction
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import QuantizedVector
@@ -89,11 +90,11 @@ def test_whose_classes_count_is_chosen(tiny: Path, memory: Path) -> None:
 def test_classes_that_cannot_count_are_refused_before_a_memory_is_made(
     tiny: Path, backbone: Path, memory: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"of the model are to count, but .*mean.tflite has none"):
+    with pytest.raises(ConfigError, match=r"--classes model needs labels, and .*mean.tflite has none"):
         Classifier(backbone, memory=memory, classes="model")
-    with pytest.raises(ConfigError, match="of the memory are to count, but there is none"):
+    with pytest.raises(ConfigError, match="--classes memory needs a memory, but none is given"):
         Classifier(tiny, classes="memory")
-    with pytest.raises(ConfigError, match="there are no classes 'mine'; use one of model, memory, both"):
+    with pytest.raises(ConfigError, match="unknown classes 'mine'; use one of model, memory, both"):
         Classifier(tiny, memory=memory, classes="mine")  # type: ignore[arg-type]
     assert not memory.exists()
 
@@ -374,3 +375,13 @@ def test_a_regression_reads_a_number_off_a_frame(backbone: Path, memory: Path) -
         with pytest.raises(LabelError, match="is no number"):
             gauge.teach("full", plain("red"))
     assert "full" not in labels_in(memory)
+
+
+@pytest.mark.parametrize("name", edge_cls.__all__)
+def test_every_public_name_can_be_imported(name: str) -> None:
+    assert getattr(edge_cls, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'edge_cls' has no attribute 'Memory'"):
+        edge_cls.Memory  # type: ignore[attr-defined]  # noqa: B018

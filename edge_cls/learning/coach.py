@@ -1,4 +1,4 @@
-"""The coach: what a new example brings, and what each class still needs."""
+"""The coach: checks new examples for duplicates and conflicts, and reports the progress of each class."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE
 from edge_cls.learning.learner import HeadPrediction, Learner, Neighbour
 
-SURE = 0.5
-"""The score from which another class's claim to an example is a conflict."""
-FEW = 5
-"""Below so many different examples a class is not learnt yet: on four sets of photos the fifth still adds points of
+CONFLICT_SCORE = 0.5
+"""Score of another class above which a new example is in conflict with that class."""
+ENOUGH = 5
+"""Different examples that a class needs: on four photo data sets the fifth example still adds percentage points of
 accuracy."""
-CONFUSED = 0.2
-"""The share of a class's examples that, left out, are taken for one other class, from which the two are confused."""
+CONFUSED_SHARE = 0.2
+"""Share of a class's left-out examples that are predicted as one other class, above which the two are confused."""
 _NAMED = 3
+"""Most examples that a check names."""
 
 
 @dataclass(frozen=True)
 class ExampleCheck:
-    """What an example brings to a memory in which it is not yet.
+    """The check of an example before it is added to a memory.
 
-    `new`; a `duplicate` of an example of its own class, and adds nothing; or in `conflict` with another class, which it
-    looks like. `examples` are those it is a duplicate of, or in conflict with, the nearest first.
+    `verdict`: "new"; "duplicate", if it adds nothing to an example of its own class; or "conflict", if it looks like
+    another class. `examples`: the duplicated or conflicting examples, nearest first.
     """
 
     verdict: Literal["new", "duplicate", "conflict"]
@@ -33,17 +34,18 @@ class ExampleCheck:
 
     @property
     def looks_like(self) -> str | None:
-        """The class that a conflict is with."""
+        """The class that the example is in conflict with, or None."""
         return self.examples[0].label if self.verdict == "conflict" else None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a class has come, by leaving out one example at a time.
+    """The progress of a class, measured by leave-one-out.
 
-    Of `examples` so many are `different`, where near duplicates count as one: frames of a thing that stands still teach
-    no more than one of them. `right` is the share of them, left out, that are taken for their class; None where none
-    could be asked.
+    `examples`: the number of examples. `different`: the same, with near duplicates counted as one, because frames of an
+    object that does not move teach no more than one of them. `right`: the share of left-out examples that are predicted
+    correctly; None if no example could be evaluated. `confused_with`: the class of most wrong predictions, if they are
+    many.
     """
 
     label: str
@@ -60,9 +62,9 @@ class Progress:
 def check_example(
     learner: Learner, label: str, embedding: QuantizedVector, prediction: HeadPrediction | None = None
 ) -> ExampleCheck:
-    """Return what an example of `label` would bring to what `learner` knows.
+    """Check an example of `label` against the examples of `learner`.
 
-    `prediction`: what the embedding is taken for, where that is known already.
+    `prediction`: the prediction for `embedding`, if the caller has it already.
     """
     near = learner.nearest(embedding, _NAMED)
     if not near:
@@ -72,7 +74,7 @@ def check_example(
     best = max(prediction.scores, key=prediction.scores.__getitem__, default=label)
     if same and same[0].label != label:
         rival = same[0].label
-    elif not prediction.unknown and best != label and prediction.scores[best] >= SURE:
+    elif not prediction.unknown and best != label and prediction.scores[best] >= CONFLICT_SCORE:
         rival = best
     elif same:
         return ExampleCheck("duplicate", tuple(same))
@@ -82,23 +84,23 @@ def check_example(
 
 
 def progress(learner: Learner) -> list[Progress]:
-    """Return how far each class has come, in the order in which they were taught."""
+    """Return the progress of each class, in the order in which the classes were taught."""
     counts = learner.classes()
     classes = list(counts)
-    taken_for: dict[str, Counter[str]] = {label: Counter() for label in classes}
+    predicted: dict[str, Counter[str]] = {label: Counter() for label in classes}
     for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
-        # A single class has no rival. Without fellows, but for its near duplicates, an example cannot be taken for its
-        # class; and of very many examples some are not asked.
+        # Skipped: a single class, which has no rival; an example whose class has no others but its near duplicates
+        # (score 0); and with very many examples those that are not sampled (NaN).
         if len(classes) > 1 and scores[classes.index(label)] > 0:
-            taken_for[label][classes[scores.argmax()]] += 1
+            predicted[label][classes[scores.argmax()]] += 1
     different = learner.different()
-    return [_progress(label, counts[label], different[label], taken_for[label]) for label in classes]
+    return [_progress(label, counts[label], different[label], predicted[label]) for label in classes]
 
 
-def _progress(label: str, examples: int, different: int, answers: Counter[str]) -> Progress:
-    asked = answers.total()
-    right = answers[label] / asked if asked else None
-    rivals = [(name, count) for name, count in answers.most_common() if name != label]
-    if rivals and rivals[0][1] >= max(2, CONFUSED * asked):
+def _progress(label: str, examples: int, different: int, predicted: Counter[str]) -> Progress:
+    evaluated = predicted.total()
+    right = predicted[label] / evaluated if evaluated else None
+    rivals = [(name, count) for name, count in predicted.most_common() if name != label]
+    if rivals and rivals[0][1] >= max(2, CONFUSED_SHARE * evaluated):
         return Progress(label, examples, different, "confused", rivals[0][0], right)
-    return Progress(label, examples, different, "too few" if different < FEW else "enough", None, right)
+    return Progress(label, examples, different, "too few" if different < ENOUGH else "enough", None, right)

@@ -1,12 +1,13 @@
-"""None of them: from when on a frame is like nothing that was taught.
+"""Open-set rejection: decides whether a frame shows a taught class or an unknown object.
 
-How familiar a frame looks is judged by Gaussian process regression from the examples to their classes: the best class's
-prediction, which fades away from all examples, and half of what they explain of the frame at all (Rasmussen and
-Williams, "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26; as a measure of novelty: Kemmler et
-al., "One-class classification with Gaussian processes", 2013).
+The familiarity of a frame comes from Gaussian process regression from the examples to their classes. It is the highest
+class prediction, which decays with the distance from all examples, plus half of the variance that the examples explain
+(Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, equations 2.25 and 2.26; as a novelty measure:
+Kemmler et al., "One-class classification with Gaussian processes", 2013).
 
-The threshold comes from the examples. A class that is left out plays the strangers, and tells how familiar these look;
-an example that is left out, with its near duplicates, plays the friend. Both are closed forms of the one inverse.
+The threshold comes from the examples by leave-one-out. Leaving out a class gives negatives: the familiarity of unknown
+objects. Leaving out an example with its near duplicates gives a known: the familiarity of another photo of a taught
+class. Both have closed forms in the same inverse matrix.
 """
 
 from __future__ import annotations
@@ -20,39 +21,40 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 UNKNOWN_DISTANCE = 0.5
-"""The cosine distance of photos of different things, for a model that does not say."""
+"""Typical cosine distance between photos of different objects, for models without a measured value."""
 FALSE_ACCEPT = 0.05
-"""The share of strangers that may be taken for a taught class, where nobody says."""
+"""Default accepted rate of unknown objects classified as a taught class."""
 MAX_EXAMPLES = 500
-"""So many examples judge at most: their inverse is a matter of milliseconds, and more hardly know better."""
+"""Most examples that the open set uses: their matrix is inverted in milliseconds, and more hardly improve it."""
 MIN_EXAMPLES_PER_CLASS = 10
-"""From so many different examples on, a class has a threshold of its own."""
+"""Different examples of a class from which on the class has its own threshold."""
 KERNEL_WIDTH = 0.6
-"""How far an example reaches, as a share of the distance of different things."""
+"""Kernel width, as a share of the cosine distance between different objects."""
 NOISE = 0.1
-"""The variance of what examples say, where that of classes is 1."""
+"""Noise variance of the Gaussian process, where the prior variance is 1."""
 EXPLAINED = 0.5
-"""The weight of what the examples explain of a frame, whichever class they are of."""
+"""Weight of the explained variance, to which the examples of all classes contribute."""
 FAR_KNOWN_SHARE = 0.05
-"""The share of friends that may lie beyond what counts as the distance of friends."""
+"""Share of knowns that may fall below the bound of the knowns."""
 SPREAD = 0.27
-"""The standard deviation of the logarithm of familiarity to expect, with the weight of `SPREAD_WEIGHT` observations."""
+"""Prior standard deviation of the logarithm of familiarity. It has the weight of `SPREAD_WEIGHT` observations."""
 SPREAD_WEIGHT = 6
+"""Weight of the prior `SPREAD`, in observations."""
 MIN_FAMILIARITY = 0.02
-"""Less familiar than so is all the same."""
+"""Familiarity below this is clipped."""
 SOFTNESS = 0.15
-"""How fast confidence falls around the threshold, in the logarithm of familiarity."""
+"""Scale of the sigmoid around the threshold, in units of the logarithm of familiarity."""
 
 
 class OpenSet:
-    """What is familiar to some examples, of which there must be one.
+    """Open-set rejection by at least one example.
 
-    `cosines`: of the angles between each two of the examples, (n, n). `targets`: the class of each by number, (n,).
-    `views`: the examples by index, near duplicates of one class together. `false_accept`: which share of strangers may
-    be taken for a taught class, in (0, 1). `unknown_distance`: the cosine distance that photos of different things
-    have; how far the classes are from each other counts more, the more there are.
+    `cosines`: the cosines of the angles between the examples, (n, n). `targets`: the class number of each, (n,).
+    `views`: the indices of the examples, grouped by near duplicates of one class. `false_accept`: the accepted rate of
+    unknown objects classified as a taught class, in (0, 1). `unknown_distance`: the prior for the cosine distance
+    between photos of different objects; the more classes there are, the more their measured distances count instead.
 
-    `thresholds`: the logarithm of familiarity from which on a frame is known, of each class by number, (classes,).
+    `thresholds`: the logarithm of familiarity above which a frame is known, per class number, (classes,).
     """
 
     def __init__(
@@ -75,24 +77,24 @@ class OpenSet:
         self.thresholds = self._fit(views, false_accept)
 
     def familiarity(self, cosines: NDArray[np.floating]) -> Array:
-        """Return the logarithm of how much frames look like each class, by number: (..., classes).
+        """Return the logarithm of the familiarity of frames with each class, by number: (..., classes).
 
-        `cosines` of the angles of each frame with the examples: (..., n).
+        `cosines`: the cosines of the angles between each frame and the examples, (..., n).
         """
         near = self._kernel(_distances(cosines))
         explained = ((near @ self._inverse) * near).sum(axis=-1, keepdims=True)
         return _logarithm(near @ self._weights + EXPLAINED * explained)
 
     def confidence(self, cosines: NDArray[np.floating]) -> Array:
-        """Return how sure it is, in [0, 1], that frames show something taught, 0.5 at the threshold.
+        """Return the probability that frames show a taught class, in [0, 1], 0.5 at the threshold: (...).
 
-        `cosines` of the angles of each frame with the examples: (..., n) gives (...).
+        `cosines`: the cosines of the angles between each frame and the examples, (..., n).
         """
         margin = (self.familiarity(cosines) - self.thresholds).max(axis=-1)
         return np.asarray(1.0 / (1.0 + np.exp(-margin / SOFTNESS)))
 
     def left_out(self, groups: Sequence[NDArray[np.intp]]) -> Array:
-        """Return how familiar each example were, if those of its group had not been taught: (n, classes)."""
+        """Return the logarithm of each example's familiarity, computed without those of its group: (n, classes)."""
         left = np.empty_like(self._members)
         alone = np.array([rows[0] for rows in groups if len(rows) == 1], np.intp)
         remainders = 1 / np.diag(self._inverse)[alone, None]
@@ -112,27 +114,27 @@ class OpenSet:
     def _fit(self, views: Sequence[NDArray[np.intp]], false_accept: float) -> Array:
         of_class = [np.flatnonzero(members) for members in self._members.T]
         limit = self._limit(of_class, 1 - false_accept)
-        several = self._members[[view[0] for view in views]].sum(axis=0)  # views of each class
+        several = self._members[[view[0] for view in views]].sum(axis=0)  # number of views of each class
         known_familiarity = self.left_out(views).max(axis=1)
-        # An example without another view of its class would be a stranger when it is left out.
+        # If a class has only one view, leaving that out gives a negative, not a known.
         known = np.concatenate(
             [np.empty(0), *(known_familiarity[of] for of, n in zip(of_class, several, strict=True) if n > 1)]
         )
         if len(of_class) == 1 and len(known):
-            limit = min(limit, float(np.median(known)))  # with no stranger to go by, what is taught must be known
+            limit = min(limit, float(np.median(known)))  # without negatives, most of the knowns must be accepted
         thresholds = np.full(len(of_class), limit)
         for number, members in enumerate(of_class):
             own = known_familiarity[members] if several[number] >= MIN_EXAMPLES_PER_CLASS else known
             if len(own):
-                # Where friends and strangers lie apart, so does the threshold from both.
+                # If there is a gap between knowns and negatives, the threshold is in the middle of it.
                 known_bound = _bound(float(own.mean()), float(own.var()), len(own), FAR_KNOWN_SHARE)
                 thresholds[number] = max(limit, (limit + known_bound) / 2)
         return thresholds
 
     def _limit(self, of_class: Sequence[NDArray[np.intp]], share: float) -> float:
-        """Return below which familiarity `share` of the strangers lie, as left-out classes tell."""
-        # A class as far from every example as different things are stands beside those that were left out, and alone
-        # where there is but one class, and so no stranger.
+        """Return the familiarity below which `share` of the negatives lie, estimated from left-out classes."""
+        # A hypothetical class at `unknown_distance` from every example is added to the left-out classes. It is the only
+        # negative if there is just one class.
         far = np.full(len(self._members), np.exp(-1 / KERNEL_WIDTH))
         expected = float(_logarithm((far @ self._weights).max() + EXPLAINED * far @ self._inverse @ far))
         if len(of_class) == 1:
@@ -151,10 +153,11 @@ def _logarithm(familiarity: NDArray[np.float64]) -> Array:
 
 
 def _bound(mean: float, variance: float, count: int, share: float) -> float:
-    """Return below what `share` of further values lie, after `count` independent ones: Student's prediction interval.
+    """Return the bound of Student's prediction interval: `share` of further values lie below it.
 
-    The variance is drawn towards the usual one. The quantile is Fisher and Cornish's expansion (Abramowitz and Stegun,
-    "Handbook of Mathematical Functions", 1964, 26.7.5).
+    `mean` and `variance` are those of `count` independent values; the variance is shrunk towards the prior `SPREAD`.
+    The quantile is the expansion of Fisher and Cornish (Abramowitz and Stegun, "Handbook of Mathematical Functions",
+    1964, 26.7.5).
     """
     freedom = count - 1 + SPREAD_WEIGHT
     deviation = (((count - 1) * variance + SPREAD_WEIGHT * SPREAD**2) / freedom) ** 0.5

@@ -1,4 +1,4 @@
-"""The SQLite file of a memory: opened with care, changed in whole transactions, its errors explained."""
+"""The SQLite file of a memory: opening, transactions, and SQLite's errors as errors of edge-cls."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 
 BUSY_TIMEOUT_S = 10.0
-"""Seconds that another process may write until one that waits is told."""
-_STORED = "what was taught before is safe"
+"""SQLite busy timeout in seconds: how long a change waits for another process that is writing."""
+_STORED = "everything taught before is safe"
 _CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 Inode = tuple[int, int]
-"""What tells a file from another one that has taken its name."""
+"""Device and inode number: identifies a file, even if another one has replaced it under the same name."""
 
 
 class NoDatabase(MemoryFileError):
-    """A file that SQLite does not take for a database."""
+    """The file is not an SQLite database."""
 
 
 class DamagedFile(MemoryFileError):
-    """A memory whose pages or rows are no longer what was written."""
+    """The pages or rows of a memory are corrupt."""
 
 
 class Database:
-    """A connection to the file at `path`, which is made where it does not exist.
+    """A connection to the file at `path`, which is created if it does not exist.
 
-    A file that cannot be written, or whose disk cannot, is opened to be read. Root opens it as the owner of its folder.
-    Raises MemoryFileError where the file is no memory of edge-cls or cannot be opened, NoDatabase and DamagedFile where
-    it may once have been one.
+    If the file or its disk is not writable, it is opened read-only. Root opens it as the owner of its folder. Raises
+    NoDatabase or DamagedFile if the file may be a damaged memory, and MemoryFileError if it is another program's
+    database or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
-        self._patience_s = patience_s
+        self._busy_timeout_s = busy_timeout_s
         with self.explained():
             self.connection = self._open()
         self.inode = inode_of(path)
         self._closed_by_failure = False
 
     def _open(self) -> sqlite3.Connection:
-        # SQLite gives the logs that it makes later to the owner of the file by itself, and follows no links there.
+        # SQLite itself gives the logs that it creates later to the owner of the file, and follows no links there.
         with as_owner_of(self.path.parent):
             return self._open_as_we_are()
 
@@ -57,12 +57,13 @@ class Database:
         try:
             return self._prepared("rwc")
         except sqlite3.OperationalError as error:
-            if primary_code(error) not in _CANNOT_WRITE or not os.path.isfile(self.path):  # noqa: PTH113 - which asks no rights
+            if primary_code(error) not in _CANNOT_WRITE or not os.path.isfile(self.path):  # noqa: PTH113 - it raises no PermissionError
                 raise
         try:
             return self._prepared("ro")
         except sqlite3.OperationalError as error:
-            # WAL wants a file of its own beside ours. Without it nobody else can be writing; nothing may be pending.
+            # WAL needs a second file beside this one. If it cannot be created, no other process can be writing either,
+            # and the file can be read as immutable, unless a log with pending changes exists.
             wal = self.path.with_name(self.path.name + "-wal")
             if primary_code(error) not in _CANNOT_WRITE or (wal.exists() and wal.stat().st_size):
                 raise
@@ -73,7 +74,7 @@ class Database:
             f"file:{quote(str(self.path.absolute()))}?mode={mode}",
             uri=True,
             isolation_level=None,
-            timeout=self._patience_s,
+            timeout=self._busy_timeout_s,
         )
         try:
             self._prepare(connection, writing=mode == "rwc")
@@ -83,7 +84,7 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection, *, writing: bool) -> None:
-        # A commit is on the disk before it is reported, and what is deleted is overwritten.
+        # A commit is on the disk before it is reported, and deleted data is overwritten.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -92,7 +93,7 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and application != schema.APPLICATION_ID:
             raise MemoryFileError(
-                f"{self.path} is a database of another program", hint="give --memory a file of its own"
+                f"{self.path} is a database of another program", hint="choose another file for --memory"
             )
         if version > schema.VERSION:
             raise MemoryFileError(
@@ -102,8 +103,8 @@ class Database:
         if not writing:
             if version < schema.VERSION:
                 raise MemoryFileError(
-                    f"{self.path} is of an older version and read-only, so that it cannot be brought up to date",
-                    hint="copy it to a disk that can be written",
+                    f"{self.path} has an older format, but is read-only and cannot be migrated",
+                    hint="copy it to a writable disk",
                 )
             return
         if not tables:
@@ -111,7 +112,7 @@ class Database:
         _prefer_wal(connection)
         if version < schema.VERSION:
             connection.execute("BEGIN IMMEDIATE")
-            # Another process may have done it by now.
+            # Another process may have migrated it in the meantime.
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if not self._tables(connection):
                 schema.create(connection)
@@ -126,7 +127,7 @@ class Database:
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
-        """Change the file wholly, once it is on the disk, or not at all."""
+        """Run a transaction: it is on the disk when the block ends, or rolled back if the block raises."""
         with self.explained():
             self._begin()
             try:
@@ -138,7 +139,7 @@ class Database:
                 raise
 
     def _begin(self) -> None:
-        """Begin to write into the file that lies at `path`, and goes on lying there: who replaces it has to lock it."""
+        """Begin a write transaction in the file at `path`. Replacing the file takes the same lock."""
         while True:
             self.follow_file()
             self.connection.execute("BEGIN IMMEDIATE")
@@ -148,7 +149,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Read from the file as it is now, whatever others write meanwhile."""
+        """Read from a snapshot of the file, unaffected by writes of others."""
         with self.explained():
             self.connection.execute("BEGIN")
             try:
@@ -158,16 +159,19 @@ class Database:
                     self.connection.execute("ROLLBACK")
 
     def follow_file(self) -> bool:
-        """Open the file that lies at `path` now, where another one has taken its place. Returns whether it has."""
+        """Open the file at `path` again if another one has replaced it, and return whether it was opened again.
+
+        Raises MemoryFileError if there is no file any more.
+        """
         if self.inode is None:
             return False
         inode = inode_of(self.path)
         if inode == self.inode and not self._closed_by_failure:
             return False
         if inode is None:
-            raise MemoryFileError(f"{self.path} was taken away", hint="put it back, or start again")
+            raise MemoryFileError(f"{self.path} was removed", hint="restore the file, or restart the program")
         self.connection.close()
-        # Also where it cannot be opened: it is this one that is damaged, or tried again later.
+        # Set before opening: if that fails, the error is about this file, and opening is retried later.
         self.inode, self._closed_by_failure = inode, True
         with self.explained():
             self.connection = self._open()
@@ -175,12 +179,12 @@ class Database:
         return True
 
     def wait_at_most(self, seconds: float) -> None:
-        """Wait no longer than so for another process that is writing."""
-        self._patience_s = seconds
+        """Set the busy timeout in seconds."""
+        self._busy_timeout_s = seconds
         self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
     def open_later(self, inode: Inode | None) -> None:
-        """Let the next who follows the file open it again, which was `inode` when it was closed."""
+        """Make the next `follow_file` open the file again. `inode` was that of the closed file."""
         self.inode, self._closed_by_failure = inode, True
 
     def close(self) -> None:
@@ -190,7 +194,7 @@ class Database:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Raise SQLite's errors as what they mean to the person who taught."""
+        """Raise SQLite's errors as MemoryFileError with a hint."""
         try:
             yield
         except sqlite3.Error as error:
@@ -198,7 +202,7 @@ class Database:
 
 
 def inode_of(path: Path) -> Inode | None:
-    """Return which file lies at `path`; None where there is none."""
+    """Return the device and inode number of the file at `path`, or None if there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -207,10 +211,13 @@ def inode_of(path: Path) -> Inode | None:
 
 
 def give_rights_of(old: os.stat_result, path: Path) -> None:
-    """Give the file at `path`, which replaces another one, the owner, group and mode of that, as far as we may."""
+    """Set owner, group and mode of the file at `path` to those of the file that it replaces, as far as permitted."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        for owner in ((-1, old.st_gid), (old.st_uid, -1)):  # one's own group is given more easily than the owner
+        for owner in (
+            (-1, old.st_gid),
+            (old.st_uid, -1),
+        ):  # the group needs fewer rights than the owner
             with contextlib.suppress(OSError):
                 os.fchown(descriptor, *owner)
         with contextlib.suppress(OSError):
@@ -220,38 +227,38 @@ def give_rights_of(old: os.stat_result, path: Path) -> None:
 
 
 def _prefer_wal(connection: sqlite3.Connection) -> None:
-    """Let reading never wait for teaching. The file remembers that, so that one success is enough."""
+    """Switch to WAL, so that readers never wait for a writer. The mode is stored in the file: one success is enough."""
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError as error:
-        # Another process has just made the file and is at work in it. SQLite does not wait here, as it does
-        # elsewhere; the other has switched too, or the next to open the file will. Either mode is durable.
+        # Another process has just created the file and is writing. SQLite ignores the busy timeout here. Either the
+        # other process has switched already, or the next one to open the file will. Both modes are durable.
         if primary_code(error) != sqlite3.SQLITE_BUSY:
             raise
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """Return SQLite's code without the details in its upper bits."""
+    """Return SQLite's primary result code, without the extended code in the upper bits."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def explain(path: Path, error: sqlite3.Error) -> MemoryFileError:
-    """Return what SQLite's error means to the person who taught."""
+    """Return the MemoryFileError for an error of SQLite."""
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:  # a page that was cut off
         return _damaged(path, error)
     match primary_code(error):
         case sqlite3.SQLITE_NOTADB:
-            return NoDatabase(f"{path} is no memory of edge-cls", hint="give --memory another file")
+            return NoDatabase(f"{path} is not a memory of edge-cls", hint="choose another file for --memory")
         case sqlite3.SQLITE_CORRUPT:
             return DamagedFile(
                 f"{path} is damaged ({error})", hint=f"run: edge-cls memory check --repair --memory {path}"
             )
         case sqlite3.SQLITE_FULL:
-            return MemoryFileError(f"the disk is full, {path} took nothing", hint=f"free some space ({_STORED})")
+            return MemoryFileError(f"disk full: nothing was written to {path}", hint=f"free some space ({_STORED})")
         case sqlite3.SQLITE_CANTOPEN:
-            return MemoryFileError(f"{path} cannot be opened", hint="check that its folder exists and its rights")
+            return MemoryFileError(f"{path} cannot be opened", hint="check that its folder exists, and its permissions")
         case sqlite3.SQLITE_READONLY:
-            return MemoryFileError(f"{path} is read-only", hint=f"check its rights and its disk ({_STORED})")
+            return MemoryFileError(f"{path} is read-only", hint=f"check its permissions and its disk ({_STORED})")
         case sqlite3.SQLITE_BUSY:
             return MemoryFileError(f"{path} is locked by another process", hint="stop that process and try again")
         case _:

@@ -1,4 +1,4 @@
-"""Undo and redo: every operation can be taken back, in the order in which they came, and done again."""
+"""Undo and redo: operations are undone from the last to the first, and redone in the opposite order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_cls.memory.writer import Writer
 
 
 def undo(connection: sqlite3.Connection, device: str) -> Operation | None:
-    """Take back the last operation that stands, inside the open transaction. None where there is none."""
+    """Undo the last operation that is not undone, inside the open transaction. None if there is none."""
     (number,) = connection.execute("SELECT max(number) FROM operation WHERE undone = 0").fetchone()
     if number is None:
         return None
@@ -17,7 +17,7 @@ def undo(connection: sqlite3.Connection, device: str) -> Operation | None:
     for example, kind, deleted_at, new_kind in connection.execute(
         "SELECT example, old_class, old_deleted_at, new_class FROM change WHERE operation = ?", (number,)
     ).fetchall():
-        if kind is None:  # it came into the memory with this operation
+        if kind is None:  # the operation added this example
             writer.decide(example, new_kind, writer.now)
         else:
             writer.decide(example, kind, deleted_at)
@@ -27,7 +27,7 @@ def undo(connection: sqlite3.Connection, device: str) -> Operation | None:
 
 
 def redo(connection: sqlite3.Connection, device: str) -> Operation | None:
-    """Do the last operation that was taken back again, inside the open transaction. None where there is none."""
+    """Redo the operation that was undone last, inside the open transaction. None if there is none."""
     (number,) = connection.execute("SELECT min(number) FROM operation WHERE undone = 1").fetchone()
     if number is None:
         return None

@@ -1,4 +1,4 @@
-"""Looking after a memory: checking it, copying it, taking a copy back, and erasing what was deleted."""
+"""Maintenance of a memory: check, backup, restore, and erasing deleted examples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_cls.memory.records import vector_crc
 
 
 def check(database: Database) -> list[str]:
-    """Return what is wrong with the file, a sentence each; nothing where it is sound."""
+    """Return the problems of the file, one sentence each; an empty list if there are none."""
     try:
         return _problems(database)
     except DamagedFile as error:
@@ -33,19 +33,19 @@ def _problems(database: Database) -> list[str]:
     with database.snapshot() as connection:
         problems = [str(problem) for (problem,) in connection.execute("PRAGMA integrity_check") if problem != "ok"]
         if problems:
-            return problems  # what follows would only stumble over the same
+            return problems  # the other checks would only fail on the same pages
         problems += [
-            f"a row of {table} points to no row of {parent}"
+            f"a row of {table} refers to a missing row of {parent}"
             for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
         ]
         for identity, crop, crc in connection.execute("SELECT id, crop, crop_crc FROM example WHERE crop IS NOT NULL"):
             if zlib.crc32(crop) != crc:
-                problems.append(f"the crop of example {identity} has changed by itself")
+                problems.append(f"the crop of example {identity} is corrupt (checksum mismatch)")
         for identity, vector, scale, zero_point, crc in connection.execute(
             "SELECT id, vector, scale, zero_point, crc FROM embedding JOIN example ON number = embedding.example"
         ):
             if vector_crc(vector, scale, zero_point) != crc:
-                problems.append(f"the vector of example {identity} has changed by itself")
+                problems.append(f"the vector of example {identity} is corrupt (checksum mismatch)")
         for (identity,) in connection.execute(
             "SELECT id FROM example WHERE deleted_at IS NULL AND NOT EXISTS (SELECT * FROM embedding"
             " WHERE embedding.example = number AND space = (SELECT space FROM state))"
@@ -55,32 +55,33 @@ def _problems(database: Database) -> list[str]:
 
 
 def backup(database: Database, path: Path) -> None:
-    """Write a copy, whole or not at all, while others read and write. Raises MemoryFileError where `path` exists."""
+    """Write a copy, completely or not at all, while others read and write. Raises MemoryFileError if `path` exists."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _explained(path), as_owner_of(path.parent):
         try:
-            part.unlink(missing_ok=True)  # of a process that was killed
+            part.unlink(missing_ok=True)  # left by a killed process
             part.touch(exist_ok=False)
             with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
                 database.connection.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")  # one file, that can be carried away
+                target.execute("PRAGMA journal_mode = DELETE")  # a single file, without a log beside it
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             try:
-                os.link(part, path)  # which, unlike a rename, never replaces a file
+                os.link(part, path)  # unlike a rename, never replaces a file
             except FileExistsError:
-                raise MemoryFileError(f"{path} exists", hint="give a new file") from None
+                raise MemoryFileError(f"{path} exists", hint="choose a new file") from None
             sync_folder(path)
         finally:
             part.unlink(missing_ok=True)
 
 
 def copy_untouched(path: Path, target: Path) -> None:
-    """Copy the database at `path` to a new file, without changing a byte of it. Raises MemoryFileError.
+    """Copy the database at `path` to a new file without changing a byte of it.
 
-    What is to be looked into is copied first: opening brings an older version up to date, and mends what is damaged.
+    Files of others are copied before they are opened, because opening migrates an older format and repairs damage.
+    Raises MemoryFileError if it cannot be copied.
     """
-    # Where no log lies beside the file nobody is at work in it, and reading it leaves no log there either.
+    # If there is no log beside the file, no process has it open, and reading it as immutable creates no log either.
     mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
     with (
@@ -100,12 +101,13 @@ def _explained(path: Path) -> Iterator[None]:
     except MemoryFileError:
         raise
     except OSError as error:
-        what = "is read-only" if error.errno == errno.EROFS else f"cannot be written ({error.strerror})"
-        raise MemoryFileError(f"{path.parent} {what}", hint="check the disk, and the rights of the folder") from error
+        problem = "is read-only" if error.errno == errno.EROFS else f"cannot be written ({error.strerror})"
+        hint = "check the disk and the permissions of the folder"
+        raise MemoryFileError(f"{path.parent} {problem}", hint=hint) from error
 
 
 def sync_folder(path: Path) -> None:
-    """Let what was named, or named anew, in the folder of `path` be so after a power cut."""
+    """Make new and renamed files in the folder of `path` survive a power cut."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -113,17 +115,17 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def free_name(path: Path, what: str) -> Path:
-    """Return a name beside `path` that tells what is kept there and since when, and that no file has."""
-    name = f"{path.name}.{what}-{datetime.now():%Y%m%d-%H%M%S}"
+def free_name(path: Path, reason: str) -> Path:
+    """Return an unused path beside `path`: its name with the reason for the copy and the time."""
+    name = f"{path.name}.{reason}-{datetime.now():%Y%m%d-%H%M%S}"
     candidates = (path.with_name(name if n == 0 else f"{name}-{n}") for n in range(1000))
     return next(candidate for candidate in candidates if not candidate.exists())
 
 
 def vacuum(database: Database) -> int:
-    """Erase the crops and vectors of what was deleted, and the history with them; return how many examples that were.
+    """Erase the crops and vectors of deleted examples and the undo history, and return the number of these examples.
 
-    That an example was deleted stays known, so that no merge brings it back.
+    The fact of the deletion is kept, so that no merge restores the examples.
     """
     with database.change() as connection:
         connection.execute("DELETE FROM operation")
@@ -142,12 +144,15 @@ def vacuum(database: Database) -> int:
 
 
 def restore(database: Database, path: Path) -> Path:
-    """Replace what the file holds by the copy at `path`; return where what it held until now is kept."""
+    """Replace the content of the file by the backup at `path`, and return the path of a copy of the old content.
+
+    Raises MemoryFileError, and changes nothing, if the backup is missing, damaged or not a memory.
+    """
     if not path.is_file():
-        raise MemoryFileError(f"{path} does not exist", hint="give a file of 'edge-cls memory backup'")
+        raise MemoryFileError(f"{path} does not exist", hint="use a file written by 'edge-cls memory backup'")
     database.follow_file()
     folder = database.path.parent
-    # It may be that root alone can read the copy, and in a folder of others root must not write.
+    # Perhaps only root can read the backup, and root must not write into a folder of another user.
     scratches = "/var/tmp" if other_owner(folder) else folder  # noqa: S108 - mkdtemp is safe
     with (
         _explained(database.path),
@@ -158,9 +163,9 @@ def restore(database: Database, path: Path) -> Path:
         with contextlib.closing(sqlite3.connect(copied, isolation_level=None)) as target:
             if target.execute("PRAGMA application_id").fetchone() != (schema.APPLICATION_ID,):
                 raise MemoryFileError(
-                    f"{path} is no memory of edge-cls", hint="give a file of 'edge-cls memory backup'"
+                    f"{path} is not a memory of edge-cls", hint="use a file written by 'edge-cls memory backup'"
                 )
-            # One file can only take over another's pages where these are as large.
+            # SQLite can only copy pages between files with the same page size.
             (size,) = database.connection.execute("PRAGMA page_size").fetchone()
             target.execute("PRAGMA journal_mode = DELETE")
             target.execute(f"PRAGMA page_size = {size}")
@@ -168,8 +173,8 @@ def restore(database: Database, path: Path) -> Path:
         copy = Database(copied)
         try:
             if problems := check(copy):
-                raise MemoryFileError(f"{path} is damaged ({problems[0]})", hint="give another copy")
-            # For those who follow the file it is another one from now on.
+                raise MemoryFileError(f"{path} is damaged ({problems[0]})", hint="use another backup")
+            # A new generation makes the processes that follow the file reload it.
             with copy.change() as connection:
                 connection.execute("UPDATE state SET generation = ?", (str(uuid.uuid4()),))
             kept = free_name(database.path, "before-restore")

@@ -1,8 +1,8 @@
-"""Merging memories: in any order, as often as you like, all end with the same examples.
+"""Merging memories: in any order and any number of times, all end with the same examples.
 
-What was decided about an example last, its label or its deletion, counts: a last-writer-wins register for each (Shapiro
-et al., "A comprehensive study of Convergent and Commutative Replicated Data Types", 2011). Where two records of one
-example differ in what is never decided anew, both sides take the same of the two.
+The label and the deletion of an example are a last-writer-wins register (Shapiro et al., "A comprehensive study of
+Convergent and Commutative Replicated Data Types", 2011). If two records of one example differ in the other fields,
+which are never edited, both sides choose the same of the two values.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from edge_cls.memory.records import Merged, Record
 from edge_cls.memory.writer import Writer
 
 Embed = Callable[[bytes], QuantizedVector]
-"""From a crop to its embedding."""
+"""Returns the embedding of a crop."""
 
 
 class Merge:
-    """Takes records into the memory behind `connection`, inside the open transaction.
+    """Merges records into the memory behind `connection`, inside the open transaction.
 
-    `space` is that of the vectors of this memory; where it is None, nothing has one yet, and the first vector decides.
-    `agree_on` makes a space the memory's and returns its number. `embed` makes a vector for an example that comes
-    without.
+    `space`: the space of the vectors of this memory; None if there are no vectors yet, and the first one decides.
+    `agree_on` sets the space of the memory and returns its number. `embed` makes the vector of an example that comes
+    without one.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Merge:
         self._counts = {"added": 0, "changed": 0, "deleted": 0, "unchanged": 0}
 
     def take(self, records: Iterable[Record]) -> Merged:
-        """Merge `records`. Raises SpaceMismatch for one whose vector is of another space and cannot be made anew."""
+        """Merge `records`. Raises SpaceMismatch if a vector is of another space and cannot be recomputed."""
         for record in records:
             self._counts[self._take(record)] += 1
             self._writer.saw(record.stamp)
@@ -84,7 +84,7 @@ class Merge:
                 editor=record.editor,
             )
         self._agree(number, record, taught_at, device)
-        if not dead:  # what is deleted may have been erased here or there: its content no longer counts
+        if not dead:  # the content of a deleted example may have been erased on either side and is ignored
             if record.crop and (crop is None or record.crop > crop):
                 self._connection.execute(
                     "UPDATE example SET crop = ?, crop_crc = ? WHERE number = ?",
@@ -117,7 +117,7 @@ class Merge:
         elif record.deleted_at is None:
             raise SpaceMismatch(
                 f"example {record.id[:8]} ({record.label}) was taught with another backbone",
-                hint="give the model to make its vector anew with (--model)",
+                hint="give the model to recompute its vector with (--model)",
             )
 
 

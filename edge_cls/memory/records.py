@@ -1,4 +1,4 @@
-"""What a memory holds and tells, as values."""
+"""The values that a memory stores and returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_cls.core.quantization import QuantizedVector
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What a person wants to know of an example. `taught_at` is in seconds since 1970."""
+    """The description of an example for people. `taught_at` is in seconds since 1970."""
 
     id: str
     label: str
@@ -24,18 +24,18 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Example(Entry):
-    """A taught example without its crop: what a head learns from."""
+    """A taught example with its embedding. Its photo, the crop, is read separately by `Memory.crop`."""
 
     embedding: QuantizedVector
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """All that one memory tells another about an example, also about one that was deleted.
+    """The complete data of an example, live or deleted, for exchange between memories.
 
-    `stamp`, in microseconds since 1970, and `editor` say when and where its label or its deletion was last decided:
-    between two memories the later decision counts. `crop` is empty, and `embedding` None, where they were erased, or
-    did not come along. `space` names the backbone of the embedding.
+    `stamp`, in microseconds since 1970, and `editor`, a device, are the time and place of the last decision about its
+    label or deletion: a merge takes the later one. `crop` is empty and `embedding` None if they were erased or not
+    exported. `space` identifies the backbone of the embedding.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What happened in a memory since the last look. With `reload` everything may have: read all examples again."""
+    """The changes of a memory since the last call. `reload`: anything may have changed, read all examples again."""
 
     reload: bool = False
     upserted: tuple[Example, ...] = ()
@@ -64,7 +64,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Operation:
-    """A change that can be undone: what was done, to which labels, to how many examples, and when."""
+    """An operation in the undo history: its kind, its labels, its number of examples, and its time since 1970 in s."""
 
     kind: str
     labels: tuple[str, ...]
@@ -77,7 +77,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Merged:
-    """How many examples a merge brought, relabelled or brought back, deleted, and left as they were."""
+    """The number of examples that a merge added, changed (relabelled or restored), deleted, and left unchanged."""
 
     added: int
     changed: int
@@ -87,10 +87,11 @@ class Merged:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What became of a damaged memory: where it lies now, and how many examples were `kept` and, at least, `lost`.
+    """The result of repairing a damaged memory.
 
-    `without_vector` of those kept need 'memory reembed'. `unnamed` are the labels, made up, of classes whose names are
-    lost.
+    `put_aside`: the new path of the damaged file. `kept`: the number of recovered examples; `without_vector` of these
+    need 'memory reembed'. `lost`: the minimum number of lost examples. `unnamed`: generated labels of the classes whose
+    labels were lost.
     """
 
     put_aside: Path
@@ -100,20 +101,22 @@ class Recovery:
     unnamed: tuple[str, ...]
 
     def __str__(self) -> str:
-        lost = f"at least {self.lost} lost" if self.lost else "none is known to be lost"
+        lost = f"at least {self.lost} lost" if self.lost else "no loss is known"
         again = ""
         if self.without_vector:
             again = f" ({self.without_vector} of them need 'edge-cls memory reembed --model MODEL')"
-        told = f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}"
-        told += f"; it lies in {self.put_aside}"
+        text = f"the memory was damaged: {self.kept} examples were recovered{again}, {lost}"
+        text += f"; the damaged file is {self.put_aside}"
         if self.unnamed:
             names = ", ".join(map(repr, self.unnamed))
-            told += f"; these classes lost their names: {names}: give them new ones with 'edge-cls memory relabel'"
-        return told
+            text += (
+                f"; these classes have lost their labels: {names}: give them new ones with 'edge-cls memory relabel'"
+            )
+        return text
 
 
 def vector_of(values: bytes, scale: float, zero_point: int) -> QuantizedVector:
-    """Return the vector that a row holds."""
+    """Return the vector of a row."""
     return QuantizedVector(np.frombuffer(values, np.int8), scale, zero_point)
 
 

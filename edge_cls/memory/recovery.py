@@ -1,4 +1,4 @@
-"""A damaged memory: put aside as it is, and all that can still be read of it saved into a new file."""
+"""Recovers a damaged memory: sets the file aside and saves everything that can still be read into a new one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SIDE_FILES = ("-wal", "-shm")
 
 
 def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
-    """Put the damaged file `path` aside and save what can be read of it into a new one of that name.
+    """Set the damaged file `path` aside and save everything that can be read into a new file of that name.
 
-    None where `path` is no longer the file of that `inode`: another process has been here. Every example is saved whose
-    row can be read and whose vector or crop is what was written; the history is not. The new file belongs to whom the
-    old one does, also where root mends it for a service. Raises OSError where the disk has no room for the new file;
-    then everything is as it was.
+    Returns None if `path` is no longer the file `inode`: another process has recovered it. An example is saved if its
+    row can be read and its vector or crop matches the checksum; the undo history is not saved. The new file has the
+    owner of the old one, also if root repairs it for a service. Raises OSError, and changes nothing, if the disk has
+    too little space.
     """
     with (
         as_owner_of(path.parent),
@@ -45,7 +45,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
         shutil.copyfile(path, copy)
         if log.exists():
             shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
-            # What was committed lately may lie in the log alone. In a copy, because this changes the file.
+            # The latest commits may be only in the log. Applied to a copy, because this changes the file.
             with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(copy)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         target = Database(saved)
@@ -57,7 +57,7 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
         for suffix in ("", *_SIDE_FILES):
             if (source := path.with_name(path.name + suffix)).exists():
                 os.link(source, aside.with_name(aside.name + suffix))
-        for suffix in _SIDE_FILES:  # which would be taken for the new file's
+        for suffix in _SIDE_FILES:  # SQLite would apply them to the new file
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         saved.replace(path)
         sync_folder(path)
@@ -65,14 +65,14 @@ def recover(path: Path, *, inode: Inode | None) -> Recovery | None:
 
 
 def _check_room(*damaged: Path) -> None:
-    """Raise OSError where the disk has no room for copies: who tries again for months must not wear out the card."""
+    """Raise OSError if there is no space for the copies, before any write: retries must not wear out an SD card."""
     size = sum(path.stat().st_size for path in damaged if path.exists())
     if shutil.disk_usage(damaged[0].parent).free < 2 * size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file that SQLite does not take for a database once was a memory: its header, or any vector."""
+    """Return whether a file that SQLite rejects was a memory: by its header or by any valid row of a vector."""
     with path.open("rb") as file:
         if file.read(72)[68:] == schema.APPLICATION_ID.to_bytes(4):
             return True
@@ -81,12 +81,12 @@ def is_ours(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _alone_with(path: Path) -> Iterator[None]:
-    """Keep other processes waiting: who finds the same damage, and who writes into the damaged file meanwhile."""
+    """Lock out other processes, both those that find the same damage and those that write into the damaged file."""
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
-            with contextlib.suppress(sqlite3.DatabaseError):  # what is damaged much nobody can write into
+            with contextlib.suppress(sqlite3.DatabaseError):  # a badly damaged file cannot be written by others either
                 connection.execute("BEGIN IMMEDIATE")
             yield
     finally:
@@ -94,9 +94,9 @@ def _alone_with(path: Path) -> Iterator[None]:
 
 
 def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int, tuple[str, ...]]:
-    """Write what can be read to `target`.
+    """Write all readable rows to `target`.
 
-    Returns how many live examples were kept, how many were lost, how many lack a vector, and the labels made up.
+    Returns the numbers of live examples that were kept, lost, and without a vector, and the generated labels.
     """
     examples: dict[int, list[Value]] = {}
     labels: dict[Value, str] = {}
@@ -148,7 +148,7 @@ def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int, tup
 
 
 def _is_vector(row: list[Value]) -> bool:
-    """Return whether a row is one of vectors, as it was written."""
+    """Return whether a row has the columns of a vector and matches its checksum."""
     match row:
         case [int(), int(), float() | int() as scale, int() as zero_point, int() as crc, bytes() as values]:
             return vector_crc(values, scale, zero_point) == crc

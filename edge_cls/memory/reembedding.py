@@ -1,4 +1,4 @@
-"""A new backbone for an old memory: every vector anew from its crop, bit by bit, then all at once."""
+"""Moves a memory to another backbone: recomputes the vectors in batches, then switches to all of them at once."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def reembed(
     *,
     advance: Callable[[int], None],
 ) -> int:
-    """Give every example, deleted ones too, its vector in `space`, then make that the memory's; return how many.
+    """Compute the vector in `space` of every example, also of deleted ones, then switch the memory to `space`.
 
-    Each batch is committed, so that a killed run goes on where it was; the old vectors serve until the switch.
+    Returns the number of computed vectors. Each batch is committed, so that a killed run continues where it stopped;
+    the old vectors are used until the switch. Raises DamagedFile if a crop does not match its checksum.
     """
     done = 0
     with database.change() as connection:
@@ -41,7 +42,7 @@ def reembed(
         for example, identity, crop, crc in rows:
             if crop is None or zlib.crc32(crop) != crc:
                 raise DamagedFile(
-                    f"the crop of example {identity} is damaged, and no vector can be made from it",
+                    f"the crop of example {identity} is missing or corrupt, so no vector can be computed from it",
                     hint=f"remove it: edge-cls memory remove {identity[:8]}",
                 )
             vectors.append((example, embed(crop)))

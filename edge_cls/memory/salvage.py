@@ -1,7 +1,7 @@
-"""Rows out of the pages of a damaged SQLite file, without any of what SQLite needs to find them.
+"""Reads rows from the leaf pages of a damaged SQLite file, without its schema or interior pages.
 
-The layout is that of https://www.sqlite.org/fileformat2.html: each leaf page of a table tells where its rows begin, a
-row says how long it is and what types its columns have, and what does not fit lies in a chain of overflow pages.
+The layout is that of https://www.sqlite.org/fileformat2.html: each leaf page of a table has the offsets of its rows, a
+row begins with its length and the types of its columns, and a long row continues in a chain of overflow pages.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _CONSTANTS: dict[int, Value] = {0: None, 8: 0, 9: 1}
 
 
 def table_rows(path: Path, page_sizes: Sequence[int]) -> Iterator[tuple[int, list[Value]]]:
-    """Give the number and the columns of every row of every table, in the order of the pages.
+    """Yield the number and the columns of every row of every table, in the order of the pages.
 
-    A row whose chain is broken ends early: its last column is too short. The page size is that of the header where that
-    is one, else the first of `page_sizes` that yields rows.
+    If the overflow chain of a row is broken, its last column is too short. The page size is that of the header if it is
+    valid, else the first of `page_sizes` that yields rows.
     """
     if not path.stat().st_size:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        said = int.from_bytes(data[16:18])
-        sizes = [said] if data[:6] == b"SQLite" and said in page_sizes else page_sizes
+        stored = int.from_bytes(data[16:18])
+        sizes = [stored] if data[:6] == b"SQLite" and stored in page_sizes else page_sizes
         for size in sizes:
             rows = _Pages(data, size).rows()
             for row in rows:
@@ -54,7 +54,7 @@ class _Pages:
                     (offset,) = struct.unpack_from(">H", self._data, head + 8 + 2 * cell)
                     yield self._row(start + offset)
                 except (IndexError, ValueError, OverflowError, struct.error):
-                    continue  # this is no row any more
+                    continue  # not a valid row
 
     def _row(self, at: int) -> tuple[int, list[Value]]:
         length, at = _varint(self._data, at)
@@ -99,7 +99,7 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Value, int]:
         end = at + _INTEGER_BYTES[kind]
         return int.from_bytes(payload[at:end], signed=True), end
     if kind < 12:
-        raise ValueError(f"no column has the type {kind}")
+        raise ValueError(f"there is no column type {kind}")
     end = at + (kind - 12) // 2
     return (payload[at:end].decode() if kind % 2 else payload[at:end]), end
 

@@ -1,4 +1,4 @@
-"""The tables of a memory, and how the tables of older versions become these."""
+"""The tables of a memory, and the migration from older versions."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import zlib
 
 from edge_cls.memory.records import vector_crc
 
-APPLICATION_ID = 0x65636C73  # "ecls", in the header of the file: tells our databases from other programs'
+APPLICATION_ID = 0x65636C73  # "ecls", in the header of the file: identifies databases of edge-cls
 VERSION = 2
 PAGE_SIZE = 1024
 """Of 1, 2, 4 and 8 KiB that which wastes least beside crops of 5 to 17 KB: see tools/benchmarks/memory.py."""
 PAGE_SIZES = (PAGE_SIZE, 4096)
-"""Those that a memory may have: version 1 had SQLite's own."""
+"""Page sizes that a memory may have: version 1 used SQLite's default of 4096."""
 
-# `stamp` orders decisions across devices: microseconds, but never before a decision that was seen (Kulkarni et al.,
-# "Logical Physical Clocks", 2014). `seq` orders the changes of this file, for who follows it. A crop comes last in
-# its row, so that reading the rest does not read it.
+# `stamp` orders decisions across devices: a time in microseconds, but later than every decision already seen (Kulkarni
+# et al., "Logical Physical Clocks", 2014). `seq` orders the changes of this file for the processes that follow it. The
+# crop is the last column, so that reading the others does not read it.
 _TABLES = """
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -71,7 +71,7 @@ CREATE INDEX change_example ON change (example);
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables, inside the transaction that is open."""
+    """Create the tables, inside the open transaction."""
     for statement in _TABLES.split(";\n")[:-1]:
         connection.execute(statement)
     connection.execute("INSERT INTO state VALUES (1, ?, 0, 0, NULL)", (str(uuid.uuid4()),))
@@ -80,13 +80,13 @@ def create(connection: sqlite3.Connection) -> None:
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring the tables of an older version up to this one, inside the transaction that is open."""
+    """Migrate the tables of an older version to this one, inside the open transaction."""
     if version < 2:
         _from_1(connection)
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
-    """Version 1 had one table, of examples with their labels and vectors; nothing was ever deleted in it."""
+    """Migrate version 1, which had one table of examples with labels and vectors, and no deletions."""
     connection.execute("ALTER TABLE example RENAME TO example_1")
     create(connection)
     connection.execute("INSERT INTO space (name) SELECT space FROM example_1 GROUP BY space ORDER BY max(rowid)")

@@ -1,4 +1,4 @@
-"""Writing examples: every change of a row goes through here, takes its place in the order of changes, and is noted."""
+"""Writes examples: every change of a row goes through here, gets a sequence number, and is recorded for undo."""
 
 from __future__ import annotations
 
@@ -9,30 +9,37 @@ import zlib
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.memory.records import Example, vector_crc, vector_of
 
-KNOWN = (
+LABELED = (
     "FROM example JOIN class ON class.number = class"
     " LEFT JOIN embedding ON embedding.example = example.number AND embedding.space = (SELECT space FROM state)"
 )
-"""Every example with its label, and with its vector of the memory's space where it has one."""
+"""SQL for every example with its label, and with its vector in the memory's space if it has one."""
 LIVE = (
-    f"SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc {KNOWN}"
+    "SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc "
+    f"{LABELED}"
 )
-"""Rows for `example_of`."""
+"""SQL for the rows that `example_of` takes."""
 
 
 def example_of(row: tuple[object, ...]) -> Example | None:
-    """Return the example of a row of LIVE; None where it is deleted or has no vector. Raises ValueError if damaged."""
+    """Return the example of a row of LIVE, or None if it is deleted or has no vector.
+
+    Raises ValueError if the vector does not match its checksum.
+    """
     _, identity, label, taught_at, device, deleted_at, vector, scale, zero_point, crc = row
     if deleted_at is not None or vector is None:
         return None
     if vector_crc(vector, scale, zero_point) != crc:  # type: ignore[arg-type]
-        raise ValueError(f"the vector of example {identity} has changed by itself")
+        raise ValueError(f"the vector of example {identity} is corrupt (checksum mismatch)")
     embedding = vector_of(vector, scale, zero_point)  # type: ignore[arg-type]
     return Example(identity, label, taught_at, device, embedding)  # type: ignore[arg-type]
 
 
 class Writer:
-    """One operation in the making, inside an open transaction: what it does to rows can be undone together."""
+    """One operation inside an open transaction. Its changes are undone together.
+
+    `device` is the editor of the changes. `kind` names the operation in the undo history; None leaves it out of there.
+    """
 
     def __init__(self, connection: sqlite3.Connection, device: str, *, kind: str | None) -> None:
         self._connection = connection
@@ -42,20 +49,20 @@ class Writer:
         self.stamp = max(int(self.now * 1_000_000), last + 1)
         self._operation: int | None = None
         if kind is not None:
-            # What was undone cannot be redone on top of something new.
+            # A new operation discards the operations that were undone: they can no longer be redone.
             connection.execute("DELETE FROM operation WHERE undone = 1")
             self._operation = connection.execute(
                 "INSERT INTO operation (kind, at) VALUES (?, ?)", (kind, self.now)
             ).lastrowid
 
     def class_number(self, label: str) -> int:
-        """Return the number of the class `label`, which is made where there is none."""
+        """Return the number of the class `label`, which is created if it does not exist."""
         self._connection.execute("INSERT OR IGNORE INTO class (label, since) VALUES (?, ?)", (label, self.now))
         (number,) = self._connection.execute("SELECT number FROM class WHERE label = ?", (label,)).fetchone()
         return int(number)
 
     def space_number(self, space: str) -> int:
-        """Return the number of an embedding space, which is made where there is none."""
+        """Return the number of an embedding space, which is created if it does not exist."""
         self._connection.execute("INSERT OR IGNORE INTO space (name) VALUES (?)", (space,))
         (number,) = self._connection.execute("SELECT number FROM space WHERE name = ?", (space,)).fetchone()
         return int(number)
@@ -72,7 +79,7 @@ class Writer:
         stamp: int | None = None,
         editor: str | None = None,
     ) -> int:
-        """Add an example and return its number; it has been decided here and now, or where and when is said."""
+        """Add an example and return its number. `stamp` and `editor` default to now and this device."""
         self.seq += 1
         kind = self.class_number(label)
         number = self._connection.execute(
@@ -96,7 +103,7 @@ class Writer:
         return number
 
     def put_vector(self, example: int, space: int, vector: QuantizedVector) -> None:
-        """Give an example its vector in a space."""
+        """Set the vector of an example in a space."""
         values = vector.values.tobytes()
         self._connection.execute(
             "INSERT OR REPLACE INTO embedding (example, space, scale, zero_point, crc, vector)"
@@ -114,7 +121,7 @@ class Writer:
     def decide(
         self, example: int, kind: int, deleted_at: float | None, *, stamp: int | None = None, editor: str | None = None
     ) -> None:
-        """Let an example be of the class number `kind`, and deleted or not: here and now, or where and when is said."""
+        """Set the class number and the deletion of an example. `stamp` and `editor` default to now and this device."""
         old_kind, old_deleted_at = self._connection.execute(
             "SELECT class, deleted_at FROM example WHERE number = ?", (example,)
         ).fetchone()
@@ -133,19 +140,18 @@ class Writer:
         self._note(example, old_kind, old_deleted_at, kind, deleted_at)
 
     def touch(self, example: int) -> None:
-        """Tell whoever follows that an example has changed in other ways."""
+        """Report another change of an example to the readers that follow this memory."""
         self.seq += 1
         self._connection.execute("UPDATE example SET seq = ? WHERE number = ?", (self.seq, example))
 
     def saw(self, stamp: int) -> None:
-        """Let all later decisions of this memory be later than one that came from elsewhere."""
+        """Make all later decisions of this memory later than `stamp`, which came from another memory."""
         self.stamp = max(self.stamp, stamp)
 
     def finish(self) -> None:
-        """Write how far the order of changes has come."""
+        """Store the last sequence number and stamp, and drop the operation if it changed nothing."""
         self._connection.execute("UPDATE state SET seq = ?, stamp = ?", (self.seq, self.stamp))
         if self._operation is not None:
-            # Nothing was done, so there is nothing to undo.
             self._connection.execute(
                 "DELETE FROM operation WHERE number = ?1 AND NOT EXISTS (SELECT * FROM change WHERE operation = ?1)",
                 (self._operation,),

@@ -351,7 +351,7 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
 
 def learning() -> int:
     """How many classifiers with a memory are open: each has such a thread."""
-    return [thread.name for thread in threading.enumerate()].count("study")
+    return [thread.name for thread in threading.enumerate()].count("learn")
 
 
 @pytest.mark.usefixtures("pins")

@@ -176,7 +176,7 @@ def test_damage_is_told_by_check_and_by_whoever_comes_first(edge_cls: EdgeCls, t
         1,
         "to save the examples that can be read: edge-cls memory check --repair\n",
     )
-    assert "has changed by itself" in done.stdout
+    assert "is corrupt (checksum mismatch)" in done.stdout
 
     taught.write_bytes(bytes(content[:6000]) + b"\xaa" * (len(content) - 6000))
     done = edge_cls("memory", "list", "--json")
@@ -188,7 +188,7 @@ BAD = {
     "list --memory missing.db": (1, "missing.db does not exist"),
     "undo --memory missing.db": (1, "missing.db does not exist"),
     "export out --memory missing.db": (1, "missing.db does not exist"),
-    "list --memory text.db": (1, "text.db is no memory of edge-cls"),
+    "list --memory text.db": (1, "text.db is not a memory of edge-cls"),
     "show purple": (1, "has no class 'purple'; choose one of its classes (red, green)"),
     "show ffffffffffff": (1, "no example ffffffffffff"),
     "forget purple": (1, "has no class 'purple'"),
@@ -240,7 +240,7 @@ def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
     taught.write_bytes(content)
     done = edge_cls("memory", "check", "--repair")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "warning: the memory was damaged: 4 examples were recovered, none is known to be lost" in done.stderr
+    assert "warning: the memory was damaged: 4 examples were recovered, no loss is known" in done.stderr
     assert "no problems found (4 examples)" in good(edge_cls("memory", "check"))
 
 

@@ -189,7 +189,7 @@ def test_closing_ends_the_thread_after_the_round_in_which_it_is(
         gate.open()
         closing.result(PATIENCE)
     assert gate.rounds == 2
-    assert not any(one.name == "study" for one in threading.enumerate())
+    assert not any(one.name == "learn" for one in threading.enumerate())
     background.close()
 
 
@@ -212,7 +212,7 @@ def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path,
             assert [one.label for one in ours.predictions] == [one.label for one in theirs.predictions]
             assert [one.score for one in ours.predictions] == pytest.approx([one.score for one in theirs.predictions])
             assert ours.unknown == theirs.unknown
-    assert not any(one.name == "study" for one in threading.enumerate())
+    assert not any(one.name == "learn" for one in threading.enumerate())
 
 
 def test_a_classifier_still_knows_what_was_taught_while_it_studies_more(tiny: Path, tmp_path: Path, gate: Gate) -> None:

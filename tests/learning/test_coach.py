@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.coach import FEW, check_example, progress
+from edge_cls.learning.coach import ENOUGH, check_example, progress
 from edge_cls.learning.learner import LabeledEmbedding, Learner
 
 SIZE = 48
@@ -63,9 +63,9 @@ def test_a_copy_under_another_label_is_a_conflict() -> None:
 
 
 def test_few_examples_are_too_few_and_more_are_enough() -> None:
-    few, enough = progress(learner_of(("mug", 0, FEW - 1), ("plant", 1, FEW)))
-    assert (few.label, few.examples, str(few)) == ("mug", FEW - 1, "too few")
-    assert (enough.label, enough.examples, str(enough), enough.right) == ("plant", FEW, "enough", 1.0)
+    few, enough = progress(learner_of(("mug", 0, ENOUGH - 1), ("plant", 1, ENOUGH)))
+    assert (few.label, few.examples, str(few)) == ("mug", ENOUGH - 1, "too few")
+    assert (enough.label, enough.examples, str(enough), enough.right) == ("plant", ENOUGH, "enough", 1.0)
 
 
 def test_two_labels_for_one_thing_are_confused_with_each_other() -> None:
@@ -83,9 +83,9 @@ def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
 
 
 def test_frames_of_a_thing_that_stands_still_count_as_one() -> None:
-    learner = learner_of(("plant", 1, FEW))
+    learner = learner_of(("plant", 1, ENOUGH))
     for number in range(30):
         learner.add(LabeledEmbedding(f"still {number}", "mug", vector(0, 0)))
     plant, mug = progress(learner)
-    assert (plant.different, str(plant)) == (FEW, "enough")
+    assert (plant.different, str(plant)) == (ENOUGH, "enough")
     assert (mug.examples, mug.different, str(mug)) == (30, 1, "too few")

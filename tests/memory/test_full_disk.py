@@ -12,7 +12,7 @@ from edge_cls.errors import MemoryFileError
 from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
 
-FULL = "the disk is full, .* took nothing; free some space .what was taught before is safe."
+FULL = "disk full: nothing was written to .*; free some space .everything taught before is safe."
 
 
 def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:

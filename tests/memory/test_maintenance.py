@@ -27,7 +27,7 @@ def test_a_backup_is_one_file_that_is_a_memory_itself(path: Path, tmp_path: Path
     with Memory(path) as memory:
         memory.backup(copy)
         assert list(copy.parent.iterdir()) == [copy]
-        with pytest.raises(MemoryFileError, match=r"copy\.db exists; give a new file"):
+        with pytest.raises(MemoryFileError, match=r"copy\.db exists; choose a new file"):
             memory.backup(copy)
     with Memory(copy) as memory:
         assert memory.check() == []
@@ -107,9 +107,9 @@ def test_check_names_every_fault(path: Path) -> None:
         connection.execute("DELETE FROM class WHERE label = 'secret'")
         said = memory.check()
         for problem in (
-            f"the crop of example {mug.id} has changed by itself",
-            f"the vector of example {mug.id} has changed by itself",
+            f"the crop of example {mug.id} is corrupt (checksum mismatch)",
+            f"the vector of example {mug.id} is corrupt (checksum mismatch)",
             f"example {plant.id} has no vector",
-            "a row of example points to no row of class",
+            "a row of example refers to a missing row of class",
         ):
             assert any(problem in one for one in said), problem

@@ -164,7 +164,7 @@ def test_vectors_of_another_backbone_are_made_anew_or_refused_and_nothing_is_tak
         ):
             here.merge(there.records())
         assert here.classes() == {"mug": 1}
-        with pytest.raises(SpaceMismatch, match="holds vectors of another backbone"):
+        with pytest.raises(SpaceMismatch, match="has vectors of another backbone"):
             here.merge(there.records(), space="another", embed=lambda _: vector(3))
         seeds = {b"crop of a plant": 3}
         here.merge(there.records(), space="space", embed=lambda crop: vector(seeds[crop]))

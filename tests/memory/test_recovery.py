@@ -205,7 +205,7 @@ def test_a_file_that_never_was_a_memory_is_refused_and_left(tmp_path: Path, make
     path = tmp_path / "taught.db"
     make(path)
     before = path.read_bytes()
-    with pytest.raises(MemoryFileError, match="is no memory of edge-cls; give --memory another file"):
+    with pytest.raises(MemoryFileError, match="is not a memory of edge-cls; choose another file"):
         Memory(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

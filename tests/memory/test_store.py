@@ -75,11 +75,14 @@ def make_database(path: Path, *statements: str) -> None:
 
 
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a text": (lambda path: path.write_text("no database\n" * 100), "is no memory of edge-cls; give --memory another"),
-    "a short text": (lambda path: path.write_text("hi"), "is no memory of edge-cls; give --memory another file"),
+    "a text": (lambda path: path.write_text("no database\n" * 100), "is not a memory of edge-cls; choose another"),
+    "a short text": (
+        lambda path: path.write_text("hi"),
+        "is not a memory of edge-cls; choose another file",
+    ),
     "another program's": (
         lambda path: make_database(path, "CREATE TABLE song (title TEXT)"),
-        "is a database of another program; give --memory a file of its own",
+        "is a database of another program; choose another file for --memory",
     ),
     "a newer version's": (
         lambda path: make_database(
@@ -103,7 +106,7 @@ def test_a_file_that_is_no_memory_is_refused_and_left_as_it_is(
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists and its rights"):
+    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists, and its permissions"):
         Memory(tmp_path / "missing" / "taught.db")
 
 
@@ -131,7 +134,7 @@ def test_a_read_only_file_is_told_and_kept(open_folder: Path) -> None:
     with Memory(path) as memory:
         teach(memory, "kept")
     path.chmod(0o444)
-    with pytest.raises(MemoryFileError, match="is read-only; check its rights"), Memory(path) as memory:
+    with pytest.raises(MemoryFileError, match="is read-only; check its permissions"), Memory(path) as memory:
         teach(memory, "lost")
     path.chmod(0o644)
     assert labels_in(path) == ["kept"]
@@ -139,7 +142,7 @@ def test_a_read_only_file_is_told_and_kept(open_folder: Path) -> None:
 
 def test_a_read_only_folder_is_told(open_folder: Path) -> None:
     open_folder.chmod(0o555)
-    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists and its rights"):
+    with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists, and its permissions"):
         Memory(open_folder / "taught.db")
 
 

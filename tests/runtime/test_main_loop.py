@@ -624,7 +624,7 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
     assert {result.prediction.label for result in setup.seen.results} == {"mug"}
     assert len(setup.seen.results) == 60
     troubled = [status for status in setup.statuses if status.problems]
-    assert "was taken away" in troubled[0].problems[0]
+    assert "was removed" in troubled[0].problems[0]
     assert setup.statuses[-1].problems == ()
     said = [record.message for record in caplog.records if "memory" in record.message or "taken" in record.message]
     assert len(said) == 2, "once when it began and once when it was over"
