@@ -214,10 +214,8 @@ def give_rights_of(old: os.stat_result, path: Path) -> None:
     """Set owner, group and mode of the file at `path` to those of the file that it replaces, as far as permitted."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        for owner in (
-            (-1, old.st_gid),
-            (old.st_uid, -1),
-        ):  # the group needs fewer rights than the owner
+        # The group first and alone: setting it needs fewer rights than setting the owner.
+        for owner in ((-1, old.st_gid), (old.st_uid, -1)):
             with contextlib.suppress(OSError):
                 os.fchown(descriptor, *owner)
         with contextlib.suppress(OSError):

@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_opened_when_it_takes_the_place_is_tried_again(rea
     (tmp_path / "nonsense.db").write_bytes(b"no database" * 1000)
     (tmp_path / "nonsense.db").replace(reader.path)
     for _ in range(2):
-        with pytest.raises(MemoryFileError, match="is no memory"):
+        with pytest.raises(MemoryFileError, match="is not a memory"):
             reader.changes()
     sound.replace(reader.path)
     assert reader.changes().reload
