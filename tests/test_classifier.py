@@ -1,4 +1,4 @@
-"""The Python API: a frame in, a prediction out, and classes taught on the way."""
+"""The Python API: classifying frames and teaching classes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.examples import labels_in, teach
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Path:
-    """Where a memory may be made."""
+    """The path of a memory that does not exist yet."""
     return tmp_path / "taught.db"
 
 
@@ -71,7 +71,7 @@ def test_a_model_without_a_manifest_classifies_with_a_labels_file(tmp_path: Path
     assert not prediction.unknown
 
 
-def test_whose_classes_count_is_chosen(tiny: Path, memory: Path) -> None:
+def test_the_option_classes_selects_the_classes_that_are_predicted(tiny: Path, memory: Path) -> None:
     red, blue = color_frame("red", 9), color_frame("blue", 9)
     with Classifier(tiny, memory=memory) as both:
         for seed in range(3):
@@ -118,7 +118,7 @@ def test_one_thread_may_infer_while_another_teaches(tiny: Path, memory: Path, mo
 
     def watched(interpreter: Interpreter, pixels: Frame) -> list[Frame]:
         with contextlib.suppress(threading.BrokenBarrierError):
-            together.wait(0.1)  # which two threads inside at once would pass
+            together.wait(0.1)  # passes if two threads are inside at once
             raise AssertionError("the interpreter serves two at a time")
         return invoke(interpreter, pixels)
 
@@ -143,7 +143,7 @@ def test_without_any_class_everything_is_unknown(backbone: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8])
-def test_what_was_taught_is_recognised_after_reopening_and_a_stranger_is_not(
+def test_taught_classes_are_recognised_after_reopening_and_unknown_objects_are_not(
     tmp_path: Path, memory: Path, dtype: int
 ) -> None:
     backbone = toy_model.write_mean_color(tmp_path / "mean.tflite", dtype=dtype)
@@ -156,7 +156,7 @@ def test_what_was_taught_is_recognised_after_reopening_and_a_stranger_is_not(
         assert classifier.taught() == {"rose": 3, "sky": 3}
         again = classifier.classify(color_frame("red", 99))
         assert [one.label for one in again.predictions] == [one.label for one in before.predictions]
-        # A head that grew by one example at a time is that which learns all anew, but for the last digits.
+        # A head that was updated by single examples equals one fitted from scratch, except for rounding.
         assert [one.score for one in again.predictions] == pytest.approx([one.score for one in before.predictions])
         rose, sky = classifier.classify(plain("red")), classifier.classify(plain("blue"))
         stranger = classifier.classify(plain("green"))
@@ -167,7 +167,7 @@ def test_what_was_taught_is_recognised_after_reopening_and_a_stranger_is_not(
     assert {one.label for one in stranger.predictions} == {"rose", "sky"}
 
 
-def test_what_no_taught_class_claims_is_what_the_model_says(tiny: Path, memory: Path) -> None:
+def test_a_frame_unknown_to_the_memory_gets_the_prediction_of_the_model(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier:
         for seed in range(4):
             classifier.teach("rose", color_frame("red", seed))
@@ -275,7 +275,7 @@ def test_the_built_in_backbone_can_be_taught(memory: Path) -> None:
         assert classifier.taught() == {"rose": 1}
 
 
-def test_what_another_one_teaches_moves_and_forgets_is_known_with_the_next_frame(tiny: Path, memory: Path) -> None:
+def test_the_next_frame_sees_the_changes_of_another_process(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
         assert watching.classify(color_frame("red", 9)).label == "red"
         ids = [teaching.teach("rose", color_frame("red", seed)).id for seed in range(3)]
@@ -300,7 +300,7 @@ def test_the_same_frame_is_stored_once_and_named(tiny: Path, memory: Path) -> No
         assert classifier.taught() == {"rose": 1, "tulip": 1}
 
 
-def test_what_came_and_went_between_two_looks_is_no_matter(tiny: Path, memory: Path) -> None:
+def test_an_example_added_and_removed_between_two_calls_is_ignored(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
         watching.teach("rose", color_frame("red"))
         teaching.teach("tulip", color_frame("blue"))
@@ -311,7 +311,7 @@ def test_what_came_and_went_between_two_looks_is_no_matter(tiny: Path, memory: P
 
 
 def test_vectors_of_another_backbone_are_never_learnt(tiny: Path, memory: Path) -> None:
-    """Not at the second look either, which tells of the newest ones alone."""
+    """Not with the second call either, which reports only the newest changes."""
     alien = QuantizedVector(np.ones(8, np.int8), 1.0, 0)
     with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
         classifier.teach("rose", plain("red"))
@@ -347,17 +347,17 @@ def test_changes_that_could_not_be_learnt_are_learnt_later(
         assert watching.taught() == {"rose": 1}
 
 
-def test_a_label_that_a_regression_cannot_read_leaves_what_it_knew(tiny: Path, memory: Path) -> None:
+def test_a_label_that_is_not_a_number_leaves_a_regression_unchanged(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory, head="knn-regression") as gauge, Classifier(tiny, memory=memory) as other:
         gauge.teach("1", plain("red"))
         other.teach("mug", plain("blue"))
         for _ in range(2):
-            with pytest.raises(LabelError, match="is no number"):
+            with pytest.raises(LabelError, match="is not a number"):
                 gauge.reload_changes()
         assert gauge.taught() == {"1": 1}
 
 
-def test_a_memory_that_becomes_one_of_another_backbone_ends_the_run(tiny: Path, memory: Path) -> None:
+def test_a_memory_that_changes_to_another_backbone_raises(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier:
         classifier.teach("rose", plain("red"))
         with Memory(memory) as other:
@@ -372,7 +372,7 @@ def test_a_regression_reads_a_number_off_a_frame(backbone: Path, memory: Path) -
             gauge.teach(str(level), np.full((20, 20, 3), (level, 100, 255 - level), np.uint8))
         prediction = gauge.classify(np.full((20, 20, 3), (90, 100, 165), np.uint8))
         assert prediction.value == pytest.approx(90, abs=15)
-        with pytest.raises(LabelError, match="is no number"):
+        with pytest.raises(LabelError, match="is not a number"):
             gauge.teach("full", plain("red"))
     assert "full" not in labels_in(memory)
 

@@ -29,7 +29,7 @@ BAD: dict[str, tuple[str, str]] = {
     "to export what is not there": ("export-labels mean.tflite", "mean.tflite has no labels inside"),
     "to export into a folder": ("export-labels tiny.tflite -o empty", "empty cannot be written"),
     "to teach a text": ("teach mug text.jpg --memory a.db --model mean.tflite", "text.jpg is no image"),
-    "to teach into a text": ("teach mug red.png --memory text.db --model mean.tflite", "text.db is no memory"),
+    "to teach into a text": ("teach mug red.png --memory text.db --model mean.tflite", "text.db is not a memory"),
     "to teach into a folder": ("teach mug red.png --memory empty --model mean.tflite", "empty cannot be opened"),
     "to teach into no folder": ("teach mug red.png --memory no/a.db --model mean.tflite", "no/a.db cannot be opened"),
     "to teach another backbone": (
@@ -38,7 +38,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "a label that is none": (f"teach {'x' * 101} red.png --memory b.db --model mean.tflite", "'xxx"),
     "a missing memory": ("run --source red.png --memory missing.db --model tiny.tflite", "missing.db does not exist"),
-    "a text as memory": ("run --source red.png --memory text.db --model tiny.tflite", "text.db is no memory"),
+    "a text as memory": ("run --source red.png --memory text.db --model tiny.tflite", "text.db is not a memory"),
     "the memory of another backbone": (
         "run --source red.png --memory other.db --model tiny.tflite",
         "other.db was taught with another backbone",

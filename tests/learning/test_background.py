@@ -1,4 +1,4 @@
-"""What was taught is worked out beside the frames."""
+"""The heads are fitted in the background, while frames are classified."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def look(direction: np.ndarray[tuple[int], np.dtype[np.int8]]) -> QuantizedVecto
 
 
 class Gate:
-    """Holds up every round until it is opened, and counts them."""
+    """Blocks every round of fitting until it is opened, and counts the rounds."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._open = threading.Event()
@@ -57,7 +57,7 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gate, which is open at the end."""
+    """A gate that is opened at the end of the test."""
     gate = Gate(monkeypatch)
     yield gate
     gate.open()
@@ -65,7 +65,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 @pytest.fixture
 def learner() -> Learner:
-    """A learner of roses, which are red, and skies."""
+    """A learner with red roses and blue skies."""
     learner = Learner()
     learner.fit([example(label, way, seed) for seed in range(4) for label, way in (("rose", RED), ("sky", BLUE))])
     return learner
@@ -73,7 +73,7 @@ def learner() -> Learner:
 
 @pytest.fixture
 def background(learner: Learner, gate: Gate) -> Iterator[BackgroundLearner]:
-    """A study that has caught up, and whose next round is held up."""
+    """A background learner that has caught up, with its next round blocked by the gate."""
     background = BackgroundLearner(learner)
     gate.open()
     background.settle()
@@ -84,7 +84,7 @@ def background(learner: Learner, gate: Gate) -> Iterator[BackgroundLearner]:
     background.close()
 
 
-def test_the_first_judgement_waits_for_what_was_taught_before(learner: Learner, gate: Gate) -> None:
+def test_the_first_prediction_waits_for_the_examples_taught_before(learner: Learner, gate: Gate) -> None:
     background = BackgroundLearner(learner)
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(background.predict, look(RED))
@@ -96,7 +96,7 @@ def test_the_first_judgement_waits_for_what_was_taught_before(learner: Learner, 
     background.close()
 
 
-def test_frames_are_judged_by_what_was_known_until_the_new_is_ready(
+def test_frames_are_classified_without_a_change_until_it_is_fitted(
     background: BackgroundLearner, learner: Learner, gate: Gate
 ) -> None:
     before = background.predict(look(GREEN))
@@ -113,7 +113,9 @@ def test_frames_are_judged_by_what_was_known_until_the_new_is_ready(
     assert not after.unknown
 
 
-def test_many_changes_meanwhile_are_one_more_round(background: BackgroundLearner, learner: Learner, gate: Gate) -> None:
+def test_many_changes_meanwhile_are_fitted_in_one_more_round(
+    background: BackgroundLearner, learner: Learner, gate: Gate
+) -> None:
     for seed in range(10):
         with background.changing():
             learner.add(example("leaf", GREEN, seed))
@@ -126,7 +128,7 @@ def test_many_changes_meanwhile_are_one_more_round(background: BackgroundLearner
 
 
 @pytest.mark.parametrize("head", ["auto", "knn", "centroid"])
-def test_once_it_has_caught_up_it_judges_as_if_it_had_studied_at_once(gate: Gate, head: str) -> None:
+def test_when_it_has_caught_up_it_predicts_like_the_learner_itself(gate: Gate, head: str) -> None:
     gate.open()
     beside, at_once = Learner(head=head), Learner(head=head)
     background = BackgroundLearner(beside)
@@ -148,7 +150,7 @@ def test_once_it_has_caught_up_it_judges_as_if_it_had_studied_at_once(gate: Gate
     background.close()
 
 
-def test_a_class_that_is_forgotten_is_judged_no_more_at_once(
+def test_a_forgotten_class_is_no_longer_predicted_at_once(
     background: BackgroundLearner, learner: Learner, gate: Gate
 ) -> None:
     assert not background.predict(look(RED)).unknown
@@ -161,7 +163,7 @@ def test_a_class_that_is_forgotten_is_judged_no_more_at_once(
     assert (set(sky.scores), sky.unknown) == ({"sky"}, False)
 
 
-def test_what_fails_in_the_thread_is_raised_where_it_is_asked(
+def test_an_exception_in_the_thread_is_raised_by_predict_and_settle(
     learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(learner: Learner) -> None:
@@ -175,7 +177,7 @@ def test_what_fails_in_the_thread_is_raised_where_it_is_asked(
     background.close()
 
 
-def test_closing_ends_the_thread_after_the_round_in_which_it_is(
+def test_closing_ends_the_thread_after_the_current_round(
     background: BackgroundLearner, learner: Learner, gate: Gate
 ) -> None:
     for seed in range(2):
@@ -193,7 +195,7 @@ def test_closing_ends_the_thread_after_the_round_in_which_it_is(
     background.close()
 
 
-def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path, tmp_path: Path) -> None:
+def test_a_classifier_that_learns_in_the_background_ends_with_the_same_predictions(tiny: Path, tmp_path: Path) -> None:
     frames = [color_frame(color, 50) for color in COLORS]
     with (
         Classifier(tiny, memory=tmp_path / "one.db", learn_in_background=True) as beside,
@@ -215,7 +217,7 @@ def test_a_classifier_that_studies_beside_ends_with_the_same_answers(tiny: Path,
     assert not any(one.name == "learn" for one in threading.enumerate())
 
 
-def test_a_classifier_still_knows_what_was_taught_while_it_studies_more(tiny: Path, tmp_path: Path, gate: Gate) -> None:
+def test_a_classifier_predicts_while_it_learns_in_the_background(tiny: Path, tmp_path: Path, gate: Gate) -> None:
     gate.open()
     with Classifier(tiny, memory=tmp_path / "taught.db", learn_in_background=True) as classifier:
         for seed in range(3):

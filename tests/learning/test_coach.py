@@ -1,4 +1,4 @@
-"""The coach: what a new example brings, and what each class still needs."""
+"""The coach: checks of new examples, and the progress of each class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def vector(center: int, seed: int, *, spread: float = 14.0) -> QuantizedVector:
 
 
 def learner_of(*classes: tuple[str, int, int]) -> Learner:
-    """Return a learner of classes, each a label, the corner its examples lie at, and how many there are."""
+    """Return a learner of `classes`: each is a label, the corner of its examples, and their number."""
     learner = Learner(unknown_distance=0.9)
     learner.fit(
         LabeledEmbedding(f"{label}{seed}", label, vector(center, seed))
@@ -41,7 +41,7 @@ def test_another_view_of_a_known_class_is_new_and_so_is_the_first_of_another_cla
     assert (first.verdict, first.looks_like, first.examples) == ("new", None, ())
 
 
-def test_a_copy_is_a_duplicate_and_names_what_it_copies() -> None:
+def test_a_copy_is_a_duplicate_and_names_its_original() -> None:
     check = check_example(learner_of(("mug", 0, 4), ("plant", 1, 4)), "mug", vector(0, 2))
     assert (check.verdict, check.looks_like) == ("duplicate", None)
     assert check.examples[0].id == "mug2"
@@ -49,7 +49,7 @@ def test_a_copy_is_a_duplicate_and_names_what_it_copies() -> None:
 
 
 @pytest.mark.parametrize("label", ["plant", "lamp"])
-def test_what_looks_like_another_class_is_a_conflict_and_names_its_examples(label: str) -> None:
+def test_an_example_that_looks_like_another_class_is_a_conflict_and_names_its_examples(label: str) -> None:
     check = check_example(learner_of(("mug", 0, 5), ("plant", 1, 5)), label, vector(0, 99))
     assert (check.verdict, check.looks_like) == ("conflict", "mug")
     assert len(check.examples) == 3

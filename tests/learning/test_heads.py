@@ -1,4 +1,4 @@
-"""What every head promises, against brute force and against learning anew."""
+"""The contract of every head, compared with brute force and with fitting from scratch."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def by_label(scores: NDArray[np.float64], examples: Examples) -> NDArray[np.floa
 @every_head
 @given(cloud=clouds(), data=st.data())
 @settings(deadline=None, max_examples=60)
-def test_adding_and_removing_in_any_order_is_learning_anew(make: Make, cloud: Cloud, data: st.DataObject) -> None:
+def test_adding_and_removing_in_any_order_equals_fitting(make: Make, cloud: Cloud, data: st.DataObject) -> None:
     values, labels = cloud
     examples, kept = Examples(), list[int]()
     head = make(examples)
@@ -82,22 +82,22 @@ def test_adding_and_removing_in_any_order_is_learning_anew(make: Make, cloud: Cl
         head.add()
         kept.append(index)
         if data.draw(st.booleans()):
-            ask(head, examples, values[:1])  # what is solved in between is not kept too long
+            ask(head, examples, values[:1])  # an intermediate solution must not be reused after a change
         if len(kept) > 1 and data.draw(st.booleans()):
             gone = data.draw(st.integers(0, len(kept) - 1))
             head.remove(gone)
             examples.remove(gone)
             kept[gone] = kept[-1]
             kept.pop()
-    anew = taught(values[kept], [labels[index] for index in kept])
-    ours, theirs = ask(head, examples, values), answers(make, anew, values)
-    np.testing.assert_allclose(by_label(ours, examples), by_label(theirs, anew), atol=2e-4, rtol=5e-3)
+    refitted = taught(values[kept], [labels[index] for index in kept])
+    ours, theirs = ask(head, examples, values), answers(make, refitted, values)
+    np.testing.assert_allclose(by_label(ours, examples), by_label(theirs, refitted), atol=2e-4, rtol=5e-3)
 
 
 @every_head
 @given(cloud=clouds())
 @settings(deadline=None, max_examples=60)
-def test_leaving_one_out_is_learning_without_it_and_its_near_duplicates(make: Make, cloud: Cloud) -> None:
+def test_leave_one_out_equals_fitting_without_the_example_and_its_near_duplicates(make: Make, cloud: Cloud) -> None:
     values, labels = cloud
     examples = taught(values, labels)
     head = make(examples)
@@ -117,7 +117,7 @@ def test_leaving_one_out_is_learning_without_it_and_its_near_duplicates(make: Ma
 
 
 def has_ties(head: Head, examples: Examples, queries: NDArray[np.int8]) -> bool:
-    """Tell whether who is among the nearest of two at one distance is a matter of order, or of rounding."""
+    """Return whether two examples have almost the same distance, so that order or rounding decides which is nearer."""
     if not isinstance(head, KNN):
         return False
     rows = [np.sort(examples.vectors.distances(example(row).dequantize(), head.metric)) for row in queries]
@@ -125,7 +125,7 @@ def has_ties(head: Head, examples: Examples, queries: NDArray[np.int8]) -> bool:
 
 
 def same_width(one: Examples, other: Examples) -> bool:
-    """Tell whether the kernel is the same: its width is a setting, and not learnt again for each left-out example."""
+    """Return whether the kernel widths are equal: leave-one-out keeps the width of all examples."""
     first, second = (fitting_width(each.cosines, each.targets, 0.5) for each in (one, other))
     return first == second
 
@@ -148,9 +148,9 @@ def test_the_order_of_the_examples_does_not_matter(make: Make, cloud: Cloud, dat
 @every_head
 @given(cloud=clouds())
 @settings(deadline=None, max_examples=40)
-def test_scores_are_numbers_whatever_is_taught_and_asked(make: Make, cloud: Cloud) -> None:
+def test_scores_are_finite_for_all_examples_and_queries(make: Make, cloud: Cloud) -> None:
     values, labels = cloud
-    queries = np.vstack((values, np.full((1, values.shape[1]), -128, np.int8)))  # the last is all zeros
+    queries = np.vstack((values, np.full((1, values.shape[1]), -128, np.int8)))  # the last one is the zero vector
     assert np.isfinite(answers(make, taught(values, labels), queries)).all()
 
 
@@ -172,7 +172,7 @@ def test_the_length_of_a_vector_does_not_matter(make: Make) -> None:
 
 
 @every_head
-def test_classes_far_apart_are_told_apart(make: Make) -> None:
+def test_distant_classes_are_separated(make: Make) -> None:
     rng = np.random.default_rng(2)
     labels = "abc" * 4
     values = np.clip(90 * np.eye(3, 16)[np.arange(12) % 3] + rng.normal(15, 10, (12, 16)) - 128, -128, 127).astype(
@@ -229,7 +229,7 @@ def limit_of_20(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("limit_of_20")
 @every_head
-def test_beyond_the_limit_and_back_nothing_is_lost(make: Make) -> None:
+def test_growing_beyond_the_limit_and_shrinking_loses_nothing(make: Make) -> None:
     rng = np.random.default_rng(4)
     centres = rng.integers(-90, 90, (4, 16))
     values = np.clip(centres[np.arange(60) % 4] + rng.normal(0, 20, (60, 16)), -128, 127).astype(np.int8)
@@ -250,11 +250,11 @@ def test_beyond_the_limit_and_back_nothing_is_lost(make: Make) -> None:
         assert [examples.classes[target] for target in examples.targets] == labels
         np.testing.assert_allclose(ask(head, examples, values[:4]).shape, (4, len(examples.classes)))
     rows = np.stack([examples.vectors.quantized(index).values for index in range(12)])
-    anew = taught(rows, labels)
+    refitted = taught(rows, labels)
     np.testing.assert_allclose(
-        by_label(ask(head, examples, values), examples), by_label(answers(make, anew, values), anew), atol=1e-4
+        by_label(ask(head, examples, values), examples), by_label(answers(make, refitted, values), refitted), atol=1e-4
     )
-    np.testing.assert_allclose(examples.cosines, anew.cosines, atol=1e-6)
+    np.testing.assert_allclose(examples.cosines, refitted.cosines, atol=1e-6)
 
 
 @given(
@@ -284,14 +284,14 @@ def test_only_the_nearest_votes_where_k_is_1(metric: Metric) -> None:
     assert KNN(examples, 1, metric).votes(examples.query(np.array([9, 1], np.float32))).tolist() == [1.0, 0.0]
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
+def test_invalid_hyperparameters_are_refused() -> None:
     with pytest.raises(ValueError, match="k is 0, but must be at least 1"):
         KNN(Examples(), 0)
     with pytest.raises(ValueError, match="strength is 0, but must be above 0"):
         Ridge(Examples(), 0)
 
 
-def test_frames_of_one_thing_count_as_one_photo_and_other_classes_do_not() -> None:
+def test_near_duplicates_of_one_class_are_grouped_and_those_of_two_classes_are_not() -> None:
     base = np.random.default_rng(5).integers(-100, 100, 64).astype(np.int8)
     frames = np.stack([base, base, base + np.eye(64, dtype=np.int8)[3], -base])
     assert [group.tolist() for group in taught(frames, "aaba").groups()] == [[0, 1], [2], [3]]
@@ -311,7 +311,7 @@ def test_a_sample_is_spread_over_the_classes_and_through_each() -> None:
 
 
 @pytest.mark.parametrize("limit", [100, 30, 10])
-def test_a_subset_is_as_if_nothing_else_had_been_taught(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_a_subset_equals_examples_of_its_own(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     monkeypatch.setattr("edge_cls.learning.heads.examples.LIMIT", limit)
     values = np.random.default_rng(3).integers(-100, 100, (50, 8)).astype(np.int8)
     labels = "abcab" * 10

@@ -1,4 +1,4 @@
-"""The learner: examples by identity, judged by the head that was asked for or chosen."""
+"""The learner: examples by identity, and predictions by the requested or selected head."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def embedding(values: NDArray[np.float64]) -> QuantizedVector:
 
 
 def examples(counts: dict[str, int], spread: float = 50.0, seed: int = 0) -> list[LabeledEmbedding]:
-    """Return examples around a centre a class; the classes are numbers, which every head takes."""
+    """Return examples around one centre per class; the labels are numbers, which every head accepts."""
     found = []
     for number, (label, count) in enumerate(counts.items()):
         centre = np.random.default_rng(number).uniform(0, 200, DIM)
@@ -49,7 +49,7 @@ def test_adding_one_at_a_time_removing_and_relabelling_is_fitting(head: str) -> 
     taught = examples({"1": 6, "2": 6, "3": 6})
     learner = learnt(taught[:10], head)
     for example in taught[10:]:
-        learner.predict(example.embedding)  # whatever was chosen before
+        learner.predict(example.embedding)  # selects a head before the next change
         learner.add(example)
     for gone in ("1-0", "3-5", "2-2"):
         learner.remove(gone)
@@ -58,24 +58,24 @@ def test_adding_one_at_a_time_removing_and_relabelling_is_fitting(head: str) -> 
     expected = [one for one in taught if one.id not in ("1-0", "3-5", "2-2")]
     relabelled = {"1-3": "2", "2-1": "4"}
     expected = [LabeledEmbedding(one.id, relabelled.get(one.id, one.label), one.embedding) for one in expected]
-    anew = learnt(expected, head)
+    refitted = learnt(expected, head)
 
-    assert len(learner) == len(anew) == 15
+    assert len(learner) == len(refitted) == 15
     assert dict(zip(learner.ids, learner.labels, strict=True)) == {one.id: one.label for one in expected}
-    assert learner.classes() == anew.classes() == {"1": 4, "2": 5, "3": 5, "4": 1}
+    assert learner.classes() == refitted.classes() == {"1": 4, "2": 5, "3": 5, "4": 1}
     for query in examples({"1": 3, "2": 3, "3": 3}, seed=1):
-        ours, theirs = learner.predict(query.embedding), anew.predict(query.embedding)
+        ours, theirs = learner.predict(query.embedding), refitted.predict(query.embedding)
         assert ours.scores == pytest.approx(theirs.scores, abs=1e-3)
         assert ours.unknown == theirs.unknown
         assert ours.value == pytest.approx(theirs.value, abs=1e-3)
-    first, second = left_out_by_name(learner), left_out_by_name(anew)
+    first, second = left_out_by_name(learner), left_out_by_name(refitted)
     assert first.keys() == second.keys()
     for identity, row in first.items():
         np.testing.assert_allclose(row, second[identity], atol=1e-3)
 
 
 def left_out_by_name(learner: Learner) -> dict[str, NDArray[np.float64]]:
-    """Return the answers by the example's identity, the classes in the order of their labels."""
+    """Return the leave-one-out predictions by the example's identity, with the classes in the order of their labels."""
     answers = learner.leave_one_out()[:, np.argsort(list(learner.classes()))]
     return dict(zip(learner.ids, answers, strict=True))
 
@@ -98,13 +98,13 @@ def test_scores_are_probabilities_of_the_taught_classes(head: str, counts: dict[
 
 
 @every_head
-def test_what_was_taught_is_recognised(head: str) -> None:
+def test_taught_classes_are_recognised(head: str) -> None:
     learner = learnt(examples({"1": 5, "2": 5, "3": 5}), head)
     assert all(best(learner, query) == query.label for query in examples({"1": 5, "2": 5, "3": 5}, seed=1))
 
 
 @every_head
-def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str) -> None:
+def test_an_example_whose_class_is_left_out_with_it_has_no_prediction(head: str) -> None:
     taught = examples({"1": 3, "2": 1, "3": 3})
     learner = learnt([*taught, LabeledEmbedding("again", "2", taught[3].embedding)], head)
     answers = left_out_by_name(learner)
@@ -113,7 +113,7 @@ def test_nothing_is_said_of_an_example_whose_class_is_left_out_with_it(head: str
     assert all(row.sum() == pytest.approx(1) for name, row in answers.items() if name[0] in "13")
 
 
-def test_a_copy_judges_alike_and_goes_its_own_way() -> None:
+def test_a_copy_predicts_the_same_and_changes_independently() -> None:
     taught = examples({"mug": 6, "cup": 6, "jar": 5})
     learner = learnt(taught[:-5])
     copied = learner.copy()
@@ -164,7 +164,7 @@ def test_the_nearest_examples_come_with_their_identity() -> None:
     assert [one.label for one in nearest] == ["2"] * 3
 
 
-def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
+def test_auto_reports_its_choice_and_the_candidates() -> None:
     choice = learnt(examples({"1": 5, "2": 5, "3": 5})).choice()
     assert choice is not None
     assert choice.plan.head == "ridge"
@@ -182,7 +182,7 @@ def test_auto_says_what_it_chose_and_what_else_there_was() -> None:
     assert (alone.plan.head, alone.reason) == ("centroid", "centroid was asked for")
 
 
-def test_auto_takes_the_centroid_where_the_classes_are_uneven_and_a_held_button_is_one_photo() -> None:
+def test_auto_defaults_to_the_centroid_for_uneven_classes_and_counts_a_held_button_once() -> None:
     uneven = learnt(examples({"1": 1, "2": 9})).choice()
     held = examples({"1": 3, "2": 3})
     held += [LabeledEmbedding(f"again-{i}", "2", held[-1].embedding) for i in range(30)]
@@ -193,8 +193,8 @@ def test_auto_takes_the_centroid_where_the_classes_are_uneven_and_a_held_button_
     assert "different numbers of photos" in uneven.reason
 
 
-def test_auto_leaves_the_ridge_for_neighbours_where_a_class_has_many_faces() -> None:
-    """Classes of a checkerboard: no linear border, and no mean, tells them apart."""
+def test_auto_prefers_neighbours_if_the_classes_are_multimodal() -> None:
+    """A checkerboard: the classes cannot be separated by a linear boundary or by their means."""
     rng = np.random.default_rng(0)
     faces = rng.uniform(0, 255, (20, DIM))
     taught = [
@@ -223,7 +223,7 @@ def test_auto_chooses_on_a_sample_of_a_large_memory(monkeypatch: pytest.MonkeyPa
     assert left_out[asked].sum(axis=1) == pytest.approx(np.ones(20))
 
 
-def test_a_regression_answers_with_a_number_and_says_by_how_much_it_is_off() -> None:
+def test_a_regression_predicts_a_number_and_reports_its_error() -> None:
     """A dial: the vector turns with the value."""
     first, second = np.random.default_rng(5).uniform(0, 200, (2, DIM))
 
@@ -242,14 +242,14 @@ def test_a_regression_answers_with_a_number_and_says_by_how_much_it_is_off() -> 
 
 
 @pytest.mark.parametrize("label", ["red", "nan", "inf", ""])
-def test_a_regression_refuses_what_is_no_number(label: str) -> None:
+def test_a_regression_refuses_labels_that_are_not_numbers(label: str) -> None:
     learner = Learner(head="knn-regression")
     with pytest.raises(LabelError, match="is not a number; teach only numbers with --head knn-regression"):
         learner.add(LabeledEmbedding("x", label, examples({"1": 1})[0].embedding))
     assert len(learner) == 0
 
 
-def test_the_temperature_is_that_of_the_least_surprise() -> None:
+def test_the_temperature_minimises_the_loss() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (4000, 3))
     targets = np.array([rng.choice(3, p=row) for row in probabilities(logits, 0.5)])
@@ -259,12 +259,12 @@ def test_the_temperature_is_that_of_the_least_surprise() -> None:
     assert losses(logits, targets, fitted).mean() == pytest.approx(min(means), abs=0.01)
 
 
-def test_without_answers_the_temperature_is_the_expected_one() -> None:
+def test_without_predictions_the_temperature_is_the_expected_one() -> None:
     assert fitted_temperature(np.array([[-np.inf, 0.2]]), np.array([0]), 0.15) == 0.15
 
 
-def test_confidence_says_how_often_it_is_right() -> None:
-    """Of noisy classes, the mean score of the best class is near the share of right answers."""
+def test_the_scores_are_calibrated() -> None:
+    """For noisy classes, the mean score of the best class is near the accuracy."""
     counts = {"1": 12, "2": 12, "3": 12}
     learner = learnt(examples(counts, spread=110))
     answers = learner.leave_one_out()

@@ -1,4 +1,4 @@
-"""None of them: closed forms against refitting in float64, the stated rate on drawn clusters, and the few examples."""
+"""Open-set rejection: closed forms against refitting, the false accept rate on random clusters, and few examples."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def groups_of(numbers: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def open_set(vectors: Array, labels: list[str], **options: float) -> OpenSet:
-    """Return what vectors teach, of which those of one class closer than 0.01 are one view."""
+    """Return the open set of `vectors`; vectors of one class closer than 0.01 are one view."""
     targets = np.unique(labels, return_inverse=True)[1]
     cosines = vectors @ vectors.T
     first = np.argmax((cosines > 0.99) & (targets[:, None] == targets) | np.eye(len(labels), dtype=bool), axis=1)
@@ -52,7 +52,7 @@ def open_set(vectors: Array, labels: list[str], **options: float) -> OpenSet:
 
 
 def different(vectors: Array, labels: list[str]) -> float:
-    """Return how far different things are from each other."""
+    """Return the median distance between different objects."""
     apart = [
         1 - one @ other
         for one, its in zip(vectors, labels, strict=True)
@@ -64,7 +64,7 @@ def different(vectors: Array, labels: list[str]) -> float:
 
 
 def brute_force(vectors: Array, labels: list[str], kept: Array, query: Array) -> Array:
-    """Return the familiarity of `query`, where only the examples `kept` (n,) were taught: (classes,)."""
+    """Return the familiarity of `query` with only the examples `kept` (n,): (classes,)."""
     names = np.array(labels)
     classes = sorted(set(labels))
     width = different(vectors, labels)
@@ -94,7 +94,7 @@ def test_leaving_out_in_closed_form_is_leaving_out_by_refitting(labels: list[str
 
 
 @given(st.integers(1, 8), SEEDS, st.sampled_from([0.01, 0.05, 0.3]))
-def test_of_single_examples_the_threshold_is_students_prediction_of_the_next_stranger(
+def test_the_threshold_of_single_examples_is_students_prediction_interval_of_the_negatives(
     count: int, seed: int, rate: float
 ) -> None:
     vectors, labels = units(count, 6, seed=seed), list("abcdefgh"[:count])
@@ -155,7 +155,7 @@ def draw(seed: int, ways: int, shots: int, spread: float) -> tuple[Array, list[s
 
 
 @pytest.mark.parametrize("asked", [0.05, 0.2])
-def test_about_the_stated_share_of_strangers_is_let_in(asked: float) -> None:
+def test_the_false_accept_rate_is_near_the_requested_one(asked: float) -> None:
     accepted = []
     for trial in range(40):
         examples, labels, _, others = draw(1000 * trial, ways=10, shots=5, spread=1.2)
@@ -166,7 +166,7 @@ def test_about_the_stated_share_of_strangers_is_let_in(asked: float) -> None:
 
 @pytest.mark.parametrize("ways", [2, 4])
 @pytest.mark.parametrize("shots", [2, 5, 12])
-def test_where_friends_and_strangers_lie_apart_both_are_recognised(ways: int, shots: int) -> None:
+def test_known_and_unknown_are_separated_if_there_is_a_gap(ways: int, shots: int) -> None:
     examples, labels, known_familiarity, others = draw(ways + 10 * shots, ways, shots, spread=0.4)
     known = open_set(examples, labels, unknown_distance=1.0)
     assert (known.confidence(known_familiarity @ examples.T) >= 0.5).all()
@@ -178,7 +178,7 @@ def test_where_friends_and_strangers_lie_apart_both_are_recognised(ways: int, sh
     assert known.thresholds.max() < known.left_out(groups_of(np.arange(len(labels)))).max(axis=1).min()
 
 
-def test_from_one_example_what_is_near_is_known_and_what_is_as_far_as_different_things_is_not() -> None:
+def test_with_one_example_near_vectors_are_known_and_vectors_at_unknown_distance_are_not() -> None:
     known = OpenSet(np.ones((1, 1)), np.zeros(1, np.intp), [np.arange(1)])
     confidences = known.confidence(np.array([[1.0], [0.95], [0.9], [1 - UNKNOWN_DISTANCE], [0.0], [-1.0]]))
     assert (confidences[:3] > 0.5).all()
@@ -234,7 +234,7 @@ def labeled_embeddings(vectors: Array, labels: list[str]) -> list[LabeledEmbeddi
     return [LabeledEmbedding(str(i), label, quantize_vector(vectors[i], 1.0, 0)) for i, label in enumerate(labels)]
 
 
-def test_a_learner_names_the_nearest_classes_of_what_it_does_not_know() -> None:
+def test_a_learner_scores_the_nearest_classes_of_an_unknown() -> None:
     examples, labels, known_familiarity, others = draw(7, ways=4, shots=5, spread=0.4)
     learner = Learner(head="knn", unknown_distance=1.0)
     learner.fit(labeled_embeddings(examples, labels))
@@ -246,7 +246,7 @@ def test_a_learner_names_the_nearest_classes_of_what_it_does_not_know() -> None:
     assert all(0 < sum(prediction.scores.values()) < 0.5 for prediction in strange if prediction.unknown)
 
 
-def test_what_a_learner_takes_for_unknown_follows_each_change() -> None:
+def test_the_rejection_follows_each_change() -> None:
     examples, labels, _, _ = draw(7, ways=3, shots=5, spread=0.4)
     taught = labeled_embeddings(examples, labels)
     learner = Learner(head="knn", unknown_distance=1.0)
@@ -260,7 +260,7 @@ def test_what_a_learner_takes_for_unknown_follows_each_change() -> None:
     assert learner.predict(taught[14].embedding).unknown
 
 
-def test_of_very_many_examples_a_part_judges() -> None:
+def test_of_very_many_examples_the_open_set_uses_a_sample() -> None:
     centers = units(3, 40, seed=3)
     examples = np.concatenate([around(center, 0.9, MAX_EXAMPLES // 2, seed=i) for i, center in enumerate(centers)])
     labels = [label for label in "abc" for _ in range(MAX_EXAMPLES // 2)]

@@ -1,4 +1,4 @@
-"""Vectors in RAM answer as brute force in float64 does, whatever was added and removed before."""
+"""Vectors in RAM give the results of brute force in float64, after any additions and removals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METRICS: tuple[Metric, ...] = ("cosine", "euclidean", "manhattan")
 
 @st.composite
 def clouds(draw: st.DrawFn) -> list[QuantizedVector]:
-    """At least two vectors; zeros, copies and opposites come up often."""
+    """At least two vectors, often with zeros, copies and opposites."""
     size = draw(st.tuples(st.integers(2, 40), st.integers(1, 12)))
     scales = draw(st.lists(st.sampled_from([0.25, 0.02, 3.0]), min_size=size[0], max_size=size[0]))
     zero = draw(st.sampled_from([0, -128, 7]))
@@ -66,7 +66,7 @@ def test_distances_are_those_of_brute_force(metric: Metric, cloud: list[Quantize
     distances = vectors.distances(query, metric)
     assert distances.dtype == np.float32
     assert distances.min() >= 0
-    # What rounding may do grows with the lengths of the two, however close they are.
+    # The rounding error grows with the lengths of the two vectors, however close they are.
     size = 1.0 if metric == "cosine" else max(np.abs(exact(vector)).sum() for vector in cloud)
     np.testing.assert_allclose(distances, expected, rtol=2e-5, atol=2e-6 * size)
 
@@ -107,7 +107,7 @@ def test_the_nearest_of_many_long_vectors_are_those_of_brute_force(monkeypatch: 
 
 
 @given(cloud=clouds(), steps=st.lists(st.integers(-1, 39), max_size=80))
-def test_what_is_removed_is_replaced_by_the_last(cloud: list[QuantizedVector], steps: list[int]) -> None:
+def test_a_removed_vector_is_replaced_by_the_last(cloud: list[QuantizedVector], steps: list[int]) -> None:
     vectors, kept = filled(cloud), list(cloud)
     unused: Iterator[QuantizedVector] = iter(cloud * 3)
     for step in steps:
@@ -127,9 +127,7 @@ def test_what_is_removed_is_replaced_by_the_last(cloud: list[QuantizedVector], s
 
 
 @given(cloud=clouds(), data=st.data())
-def test_what_is_taken_is_as_if_it_had_been_added_and_is_its_own_copy(
-    cloud: list[QuantizedVector], data: st.DataObject
-) -> None:
+def test_taken_vectors_equal_added_ones_and_are_a_copy(cloud: list[QuantizedVector], data: st.DataObject) -> None:
     indices = data.draw(st.lists(st.integers(0, len(cloud) - 1), unique=True))
     vectors = filled(cloud)
     taken, expected = vectors.take(np.array(indices, np.intp)), filled([cloud[index] for index in indices])
@@ -141,7 +139,7 @@ def test_what_is_taken_is_as_if_it_had_been_added_and_is_its_own_copy(
     np.testing.assert_array_equal(taken.norms, expected.norms)
 
 
-def test_without_vectors_there_is_nothing_near() -> None:
+def test_without_vectors_nothing_is_near() -> None:
     vectors, query = Vectors(), np.ones(3, np.float32)
     assert [len(vectors.distances(query, metric)) for metric in METRICS] == [0, 0, 0]
     assert [len(part) for part in vectors.nearest(query, 5)] == [0, 0]
@@ -175,5 +173,5 @@ def test_ten_thousand_take_little_more_than_their_bytes(monkeypatch: pytest.Monk
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(vectors) * 1280 < held < 1.03 * len(vectors) * 1280
-    # Nothing as large as the memory was copied on the way.
+    # No temporary copy was as large as all vectors.
     assert peak < held + 2**20

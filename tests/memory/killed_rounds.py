@@ -27,14 +27,14 @@ Step = list[object]
 
 @dataclass(frozen=True)
 class Model:
-    """What a memory should be: the examples by the number in their crop, their space, and the ways back and forth."""
+    """The expected state: the examples by the number in their crop, their space, and the undo and redo steps."""
 
     state: State
     space: int
     past: tuple[State, ...] = ()
     future: tuple[State, ...] = ()
     copy: Model | None = None
-    """What a copy of the memory holds."""
+    """The content of a backup."""
 
     def after(self, step: Step) -> Model:
         """Return the model after a step."""
@@ -62,7 +62,7 @@ class Model:
             new = {number: str(rest[1]) if label == rest[0] else label for number, label in state.items()}
         else:
             new = {number: label for number, label in state.items() if number != rest[0]}
-        # What changes nothing is no step back, but ends the way forth.
+        # An operation without changes is not in the history, but it discards the redo steps.
         return replace(self, state=new, past=self.past if new == state else (*self.past, state), future=())
 
 
@@ -95,7 +95,7 @@ def step_of(random: Random, model: Model, number: int) -> Step:
 
 
 def take(memory: Memory, step: Step, space: int) -> None:
-    """Take a step for real."""
+    """Apply a step to the memory."""
     kind, *rest = step
     if kind == "teach":
         number = int(str(rest[0]))
@@ -112,19 +112,19 @@ def take(memory: Memory, step: Step, space: int) -> None:
         method(*rest)
 
 
-def change(path: Path, model: Model, random: Random, first: int, told: int) -> None:
-    """Change the memory for ever, and tell each step before and after it was taken."""
+def change(path: Path, model: Model, random: Random, first: int, report: int) -> None:
+    """Change the memory forever, and report each step before and after it to the file descriptor."""
     with Memory(path) as memory:
         for number in range(first, first + 10**6):
             step = step_of(random, model, number)
-            os.write(told, json.dumps(step).encode() + b"\n")
+            os.write(report, json.dumps(step).encode() + b"\n")
             take(memory, step, model.space)
-            os.write(told, b"done\n")
+            os.write(report, b"done\n")
             model = model.after(step)
 
 
 def look(path: Path) -> tuple[State, int, int, int]:
-    """Return what the memory is: its examples, their spaces, and how many steps there are back and forth."""
+    """Return the state of the memory: its examples, their spaces, and the number of undo and redo steps."""
     with Memory(path) as memory:
         examples = memory.examples()
         assert memory.check() == []
@@ -138,7 +138,7 @@ def look(path: Path) -> tuple[State, int, int, int]:
 
 
 def copied(path: Path, model: Model) -> Model:
-    """Write a copy of the memory, and return what it holds."""
+    """Write a backup of the memory, and return its content."""
     copy = path.with_name("copy.db")
     copy.unlink(missing_ok=True)
     with Memory(path) as memory:
@@ -148,13 +148,13 @@ def copied(path: Path, model: Model) -> Model:
 
 def one_round(path: Path, model: Model, random: Random, first: int) -> tuple[Model, list[Step], bool]:
     """Let a process change the memory and kill it. Return the model afterwards, the steps, and whether one was cut."""
-    told, tell = os.pipe()
+    reader, report = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(told)
-        change(path, model, random, first, tell)
-    os.close(tell)
-    with os.fdopen(told) as stream:
+        os.close(reader)
+        change(path, model, random, first, report)
+    os.close(report)
+    with os.fdopen(reader) as stream:
         lines = [stream.readline() for _ in range(random.randrange(0, 16))]
         until = time.perf_counter() + random.random() * 0.004
         while time.perf_counter() < until:
@@ -182,7 +182,7 @@ def main(path: Path, rounds: int, seed: int) -> None:
         if random.random() < 0.2:
             model = replace(model, copy=copied(path, model))
         model, steps, cut = one_round(path, model, random, first)
-        # The child drew from a copy of this generator: go on elsewhere.
+        # The child used a copy of this generator: continue with another state.
         random = Random(random.random())  # noqa: S311 - no secret
         first += len(steps) + 1
         acknowledged, cuts = acknowledged + len(steps) - cut, cuts + cut

@@ -1,4 +1,4 @@
-"""What a memory acknowledged survives a full disk, a killed process and company."""
+"""Acknowledged examples survive a full disk, a killed process and concurrent processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.examples import labels_in
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a memory may be made."""
+    """The path of a memory that does not exist yet."""
     return tmp_path / "taught.db"
 
 

@@ -1,4 +1,4 @@
-"""Whatever a memory is exported as, in whatever order and how often it is imported, all end with the same examples."""
+"""Export and import keep all examples, in every form, in any order and any number of times."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def teach(memory: Memory, label: str, jpeg: bytes, model: Model | None = None) -
 
 
 def state(memory: Memory) -> list[tuple[object, ...]]:
-    """Return all that is known of each example, as values that can be compared; what deleted ones were may be gone."""
+    """Return each example as comparable values, without the content of deleted ones, which may be erased."""
     return [
         (
             *(record.id, record.label, record.taught_at, record.device, record.deleted_at, record.stamp),
@@ -169,7 +169,7 @@ def test_the_workstation_trains_on_the_folder(memory: Memory, tmp_path: Path) ->
     assert contents == {*JPEGS[:3], *JPEGS[5:8]}
 
 
-def test_what_was_done_by_hand_in_the_folder_counts(memory: Memory, other: Memory, tmp_path: Path) -> None:
+def test_changes_by_hand_in_the_folder_are_imported(memory: Memory, other: Memory, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(memory, out, "dataset")
     moved, changed, gone = sorted((out / "mug").iterdir())
@@ -180,7 +180,7 @@ def test_what_was_done_by_hand_in_the_folder_counts(memory: Memory, other: Memor
     (out / "cup" / "more.png").write_bytes(JPEGS[9])
     for into in (memory, other):
         imported = take(into, out)
-        # The changed photo is another one; what it was is kept where it is known.
+        # A changed photo is a new example; the original is kept in memories that have it.
         assert (imported.missing, imported.problems) == (2, ())
         assert take(into, out).merged == Merged(0, 0, 0, 5)
     assert labels(memory) == ["bowl", "cup", "cup", "mug", "mug", "mug"]
@@ -214,7 +214,7 @@ def write_photos(root: Path) -> None:
         (root / label / f"{index}.jpg").write_bytes(JPEGS[index])
 
 
-def test_a_folder_of_photos_is_taken_but_for_the_bad_ones(other: Memory, tmp_path: Path) -> None:
+def test_a_folder_of_photos_is_imported_without_the_bad_ones(other: Memory, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     (tmp_path / "photos" / "mug" / "bad.jpg").write_text("no photo")
     (tmp_path / "photos" / "mug" / "notes.txt").write_text("not looked at")
@@ -229,7 +229,7 @@ def test_a_folder_of_photos_is_taken_but_for_the_bad_ones(other: Memory, tmp_pat
     assert take(other, tmp_path / "photos").merged.unchanged == 3
 
 
-def test_what_was_deleted_here_stays_deleted_when_its_photos_come_again(other: Memory, tmp_path: Path) -> None:
+def test_deleted_examples_stay_deleted_if_their_photos_are_imported_again(other: Memory, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     take(other, tmp_path / "photos")
     other.forget("cup")
@@ -250,7 +250,7 @@ def test_photos_become_vectors_of_the_memory_or_are_refused(memory: Memory, othe
     assert other.space == "another"
 
 
-def test_examples_of_another_backbone_are_embedded_anew(memory: Memory, other: Memory, tmp_path: Path) -> None:
+def test_examples_of_another_backbone_are_embedded_again(memory: Memory, other: Memory, tmp_path: Path) -> None:
     export(memory, tmp_path / "out", "dataset")
     take(other, tmp_path / "out", Model("another"))
     assert (other.space, labels(other)) == ("another", labels(memory))
@@ -259,7 +259,7 @@ def test_examples_of_another_backbone_are_embedded_anew(memory: Memory, other: M
         np.testing.assert_array_equal(example.embedding.dequantize(), expected)
 
 
-def test_an_empty_memory_takes_the_space_of_what_comes_though_a_tombstone_comes_first(
+def test_an_empty_memory_takes_the_space_of_the_import_also_if_a_tombstone_comes_first(
     other: Memory, tmp_path: Path
 ) -> None:
     with Memory(tmp_path / "taught.db") as memory:
@@ -272,7 +272,9 @@ def test_an_empty_memory_takes_the_space_of_what_comes_though_a_tombstone_comes_
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_exists_is_never_overwritten_and_an_empty_memory_can_go(other: Memory, form: Form, tmp_path: Path) -> None:
+def test_an_export_overwrites_nothing_and_an_empty_memory_can_be_exported(
+    other: Memory, form: Form, tmp_path: Path
+) -> None:
     export(other, tmp_path / "out", form)
     with pytest.raises(OutputError, match="exists"):
         export(other, tmp_path / "out", form)
@@ -281,7 +283,7 @@ def test_what_exists_is_never_overwritten_and_an_empty_memory_can_go(other: Memo
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_suffix_tells_the_form() -> None:
+def test_the_suffix_selects_the_form() -> None:
     assert [form_of(Path(name), None) for name in ("b.DB", "c", "d.x")] == ["db", "dataset", "dataset"]
     assert form_of(Path("a"), "db") == "db"
 
@@ -306,7 +308,7 @@ def test_folder_names_are_names_and_differ_on_any_system(given_labels: list[str]
         assert not name.startswith(".")
 
 
-def test_a_crop_of_any_size_is_not_taken(memory: Memory, tmp_path: Path) -> None:
+def test_a_crop_that_is_too_large_is_refused(memory: Memory, tmp_path: Path) -> None:
     with Memory(tmp_path / "source.db") as source:
         teach(source, "mug", JPEGS[0] + bytes(2**20))
         export(source, tmp_path / "out", "dataset")
@@ -415,7 +417,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("make", "message"), BAD_FILES.values(), ids=BAD_FILES)
-def test_what_is_no_memory_is_refused_and_left_as_it_is(
+def test_a_file_that_is_not_a_memory_is_refused_and_unchanged(
     memory: Memory, make: Callable[[Path], object], message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "source"

@@ -1,4 +1,4 @@
-"""Following: another process's changes are seen, whatever they were, and nothing is read where there are none."""
+"""Following: all changes of other processes are seen, and nothing is read if there are none."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def writer(tmp_path: Path) -> Iterator[Memory]:
 
 @pytest.fixture
 def reader(writer: Memory) -> Iterator[Memory]:
-    """The same, opened once more and read."""
+    """The same memory, opened a second time and read."""
     with Memory(writer.path) as memory:
         memory.examples()
         yield memory
 
 
-def test_what_another_teaches_moves_and_deletes_is_followed(writer: Memory, reader: Memory) -> None:
+def test_teaching_moving_and_deleting_by_another_process_are_followed(writer: Memory, reader: Memory) -> None:
     assert not reader.changes()
     new = teach(writer, "cup")
     (taught,) = reader.changes().upserted
@@ -46,7 +46,7 @@ def test_what_another_teaches_moves_and_deletes_is_followed(writer: Memory, read
     assert not reader.changes()
 
 
-def test_own_changes_are_told_as_well(writer: Memory) -> None:
+def test_own_changes_are_reported_too(writer: Memory) -> None:
     writer.examples()
     new = teach(writer, "cup")
     assert [example.id for example in writer.changes().upserted] == [new]
@@ -69,7 +69,7 @@ def test_a_new_backbone_reloads_everything(writer: Memory, reader: Memory) -> No
     assert not reader.changes()
 
 
-def test_a_restored_copy_reloads_everything_and_what_was_is_kept(writer: Memory, reader: Memory) -> None:
+def test_restoring_reloads_everything_and_keeps_the_old_content(writer: Memory, reader: Memory) -> None:
     copy = writer.path.with_name("copy.db")
     writer.backup(copy)
     teach(writer, "cup")
@@ -94,7 +94,7 @@ def test_another_file_at_the_same_place_is_read_and_written(writer: Memory, read
     assert [example.label for example in reader.changes().upserted] == ["cup"]
 
 
-def test_reembedding_goes_on_where_it_was_ended_and_takes_in_what_was_taught_meanwhile(
+def test_reembedding_continues_after_a_kill_and_includes_examples_taught_meanwhile(
     writer: Memory, reader: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reembedding, "_BATCH", 1)
@@ -127,7 +127,7 @@ def test_reembedding_goes_on_where_it_was_ended_and_takes_in_what_was_taught_mea
 
 
 def test_neither_following_nor_teaching_reads_a_whole_table(writer: Memory, reader: Memory) -> None:
-    """What they cost must not grow with the memory."""
+    """Their cost must not grow with the memory."""
     asked: list[str] = []
     for memory in (writer, reader):
         memory._database.connection.set_trace_callback(asked.append)
@@ -143,15 +143,15 @@ def test_neither_following_nor_teaching_reads_a_whole_table(writer: Memory, read
     ]
     assert len(plans) > 10
     scans = {plan for plan in plans if plan.startswith("SCAN") and "USING" not in plan}
-    # The one row of the state, and whether there is any vector at all.
+    # Allowed: the single row of the state, and the test whether there is any vector.
     assert scans <= {"SCAN state"}
 
 
 def test_a_file_that_cannot_be_opened_when_it_takes_the_place_is_tried_again(reader: Memory, tmp_path: Path) -> None:
-    """Until it can be, nothing of it counts as seen; then it is read whole."""
+    """Until then no change counts as seen; afterwards everything is reloaded."""
     sound = tmp_path / "sound.db"
     reader.backup(sound)
-    # Otherwise SQLite would find all it needs in the log beside it.
+    # Otherwise SQLite would read the pages from the log.
     reader._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (tmp_path / "nonsense.db").write_bytes(b"no database" * 1000)
     (tmp_path / "nonsense.db").replace(reader.path)
@@ -176,7 +176,7 @@ def test_a_repair_that_found_no_room_is_made_later(reader: Memory, monkeypatch: 
     assert reader.recovered
 
 
-def test_what_was_repaired_is_read_whole(reader: Memory) -> None:
+def test_a_repaired_file_is_reloaded(reader: Memory) -> None:
     assert not reader.changes()
     reader.repair()
     assert reader.changes().reload

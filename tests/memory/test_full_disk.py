@@ -1,4 +1,4 @@
-"""A disk that is full or read-only: a clear error, and a memory that is as it was."""
+"""A full or read-only disk gives a clear error and leaves the memory unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.examples import labels_in, teach, vector
 FULL = "disk full: nothing was written to .*; free some space .everything taught before is safe."
 
 
-def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
+def test_a_full_disk_is_reported_and_everything_before_is_kept(path: Path) -> None:
     with Memory(path) as memory:
         teach(memory, "kept")
         (pages,) = memory._database.connection.execute("PRAGMA page_count").fetchone()
@@ -30,11 +30,11 @@ def test_a_full_disk_is_told_and_everything_before_is_kept(path: Path) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a memory may be made."""
+    """The path of a memory that does not exist yet."""
     return tmp_path / "taught.db"
 
 
-def test_a_really_full_disk_is_told_and_everything_before_is_kept(small_disk: Callable[[str], Path]) -> None:
+def test_a_really_full_disk_is_reported_and_everything_before_is_kept(small_disk: Callable[[str], Path]) -> None:
     path = small_disk("256k") / "taught.db"
     taught: list[str] = []
     with Memory(path) as memory:
@@ -94,7 +94,7 @@ def state(memory: Memory) -> tuple[object, ...]:
 
 @pytest.fixture
 def taught(small_disk: Callable[[str], Path]) -> Path:
-    """A memory on a disk of its own, in which there is something to undo and to redo."""
+    """A memory on its own disk, with an operation to undo and one to redo."""
     path = small_disk("1m") / "taught.db"
     with Memory(path) as memory:
         for number in range(12):
@@ -104,7 +104,7 @@ def taught(small_disk: Callable[[str], Path]) -> Path:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_on_a_full_disk_a_change_is_whole_or_told_and_not_at_all(
+def test_on_a_full_disk_a_change_is_complete_or_reported_and_undone(
     taught: Path, other: Path, change: Callable[[Memory, Path], object]
 ) -> None:
     with Memory(taught) as memory:
@@ -118,11 +118,11 @@ def test_on_a_full_disk_a_change_is_whole_or_told_and_not_at_all(
                 pass
         try:
             change(memory, other)
-            told = None
+            message = None
         except MemoryFileError as error:
-            told = str(error)
-        if told is not None:
-            assert "full" in told or "No space" in told
+            message = str(error)
+        if message is not None:
+            assert "full" in message or "No space" in message
             assert state(memory) == before
         assert memory.check() == []
         filler.unlink()
@@ -131,7 +131,7 @@ def test_on_a_full_disk_a_change_is_whole_or_told_and_not_at_all(
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_on_a_read_only_disk_the_memory_is_read_and_a_change_is_told(
+def test_on_a_read_only_disk_the_memory_is_readable_and_a_change_is_reported(
     taught: Path, other: Path, small_disk: Callable[[str], Path], change: Callable[[Memory, Path], object]
 ) -> None:
     with Memory(taught) as memory:

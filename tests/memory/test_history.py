@@ -1,4 +1,4 @@
-"""Undo and redo step through everything, and what undo takes back redo does again."""
+"""Undo and redo step through all operations, and redo reverses undo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ State = dict[str, str]
 @contextmanager
 def new_memory() -> Iterator[Memory]:
     with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "taught.db") as memory:
-        memory._database.connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
+        memory._database.connection.execute("PRAGMA synchronous = OFF")  # faster; these tests cut no power
         yield memory
 
 
@@ -61,7 +61,7 @@ def test_undo_goes_back_through_every_state_and_redo_forward_again(steps: list[t
         states = [state(memory)]
         for step in steps:
             take(memory, step)
-            if state(memory) != states[-1]:  # what changed nothing is no step
+            if state(memory) != states[-1]:  # an operation without changes is not in the history
                 states.append(state(memory))
         for before in reversed(states[:-1]):
             assert memory.undo() is not None
@@ -76,7 +76,7 @@ def test_undo_goes_back_through_every_state_and_redo_forward_again(steps: list[t
 
 @settings(max_examples=20)
 @given(STEPS, st.integers(1, 4), LABELS)
-def test_something_new_ends_what_could_be_redone(steps: list[tuple[object, ...]], undone: int, label: str) -> None:
+def test_a_new_change_ends_redo(steps: list[tuple[object, ...]], undone: int, label: str) -> None:
     with new_memory() as memory:
         for step in steps:
             take(memory, step)
@@ -88,7 +88,7 @@ def test_something_new_ends_what_could_be_redone(steps: list[tuple[object, ...]]
         assert state(memory) == after
 
 
-def test_a_forgotten_class_comes_back_whole_also_after_closing(tmp_path: Path) -> None:
+def test_a_forgotten_class_is_completely_restored_also_after_closing(tmp_path: Path) -> None:
     path = tmp_path / "taught.db"
     with Memory(path) as memory:
         ids = [teach(memory, "mug", crop=bytes([number])) for number in range(3)]
@@ -115,7 +115,9 @@ def test_a_forgotten_class_comes_back_whole_also_after_closing(tmp_path: Path) -
         lambda memory: memory.remove([]),
     ],
 )
-def test_what_changes_nothing_is_no_step(tmp_path: Path, nothing: Callable[[Memory], object]) -> None:
+def test_an_operation_without_changes_is_not_in_the_history(
+    tmp_path: Path, nothing: Callable[[Memory], object]
+) -> None:
     with Memory(tmp_path / "taught.db") as memory:
         teach(memory, "mug")
         nothing(memory)
@@ -141,7 +143,7 @@ def test_a_merge_is_one_step_and_undo_crosses_a_re_embedding(tmp_path: Path) -> 
         assert here.check() == []
 
 
-def test_moving_or_removing_what_is_not_there_is_a_key_error_and_changes_nothing(tmp_path: Path) -> None:
+def test_moving_or_removing_a_missing_example_is_a_key_error_and_changes_nothing(tmp_path: Path) -> None:
     with Memory(tmp_path / "taught.db") as memory:
         known = teach(memory, "mug")
         with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""Copies of a memory, and what is erased from it."""
+"""Backup, restore and vacuum of a memory."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_backup_is_one_file_that_is_a_memory_itself(path: Path, tmp_path: Path
     with Memory(copy) as memory:
         assert memory.check() == []
         assert memory.classes() == {"mug": 1}
-        memory.undo()  # its history came along
+        memory.undo()  # the backup includes the history
         assert memory.classes() == {"mug": 1, "secret": 1}
 
 
-def test_a_copy_brings_everything_back_and_what_was_there_is_kept(path: Path, tmp_path: Path) -> None:
+def test_a_backup_restores_everything_and_the_old_content_is_kept(path: Path, tmp_path: Path) -> None:
     with Memory(path) as memory:
         memory.backup(tmp_path / "copy.db")
         memory.forget("mug")
@@ -56,15 +56,13 @@ def test_copies_of_older_versions_are_restored_whatever_their_pages(path: Path, 
         kept = memory.restore(old)
         assert (sum(memory.classes().values()), memory.check()) == (5, [])
     assert old.read_bytes() == before
-    with Memory(old) as memory:  # whose pages are those of the first version
+    with Memory(old) as memory:  # with the page size of the first version
         memory.restore(kept)
         assert (memory.classes(), memory.check()) == ({"mug": 1}, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"no memory " * 1000, None])
-def test_what_is_no_sound_copy_is_refused_and_nothing_changes(
-    path: Path, tmp_path: Path, content: bytes | None
-) -> None:
+def test_an_invalid_backup_is_refused_and_nothing_changes(path: Path, tmp_path: Path, content: bytes | None) -> None:
     copy = tmp_path / "copy.db"
     if content is None:
         with Memory(path) as memory:
@@ -80,7 +78,7 @@ def test_what_is_no_sound_copy_is_refused_and_nothing_changes(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.db", "taught.db"]
 
 
-def test_vacuum_erases_the_bytes_of_what_was_deleted_and_the_history(path: Path) -> None:
+def test_vacuum_erases_the_bytes_of_deleted_examples_and_the_history(path: Path) -> None:
     def holds(text: bytes) -> bool:
         return any(text in file.read_bytes() for file in path.parent.glob("taught.db*"))
 

@@ -37,12 +37,12 @@ def devices() -> Iterator[list[Memory]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         memories = [stack.enter_context(Memory(Path(folder) / f"{name}.db", device=name)) for name in DEVICES]
         for memory in memories:
-            memory._database.connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
+            memory._database.connection.execute("PRAGMA synchronous = OFF")  # faster; these tests cut no power
         yield memories
 
 
 def known(memory: Memory) -> list[tuple[object, ...]]:
-    """Return what a memory knows of each example; of a deleted one its content does not count."""
+    """Return each example as comparable values, without the content of deleted ones."""
     return [_known(record) for record in memory.records()]
 
 
@@ -75,15 +75,17 @@ def take(memories: list[Memory], step: tuple[object, ...]) -> None:
 
 @settings(max_examples=40)
 @given(STEPS, st.permutations(range(3)))
-def test_whatever_happened_where_all_end_alike_in_any_order(steps: list[tuple[object, ...]], order: list[int]) -> None:
+def test_all_memories_end_equal_whatever_was_changed_and_in_any_order(
+    steps: list[tuple[object, ...]], order: list[int]
+) -> None:
     with devices() as memories:
         for step in steps:
             take(memories, step)
-        told = [list(memory.records()) for memory in memories]
+        records = [list(memory.records()) for memory in memories]
         for number, memory in enumerate(memories):
-            # Another order for each, and one of them twice.
+            # A different order for each memory, and one source twice.
             for other in [*order[number:], *order[:number], order[0]]:
-                memory.merge(told[other])
+                memory.merge(records[other])
         assert known(memories[0]) == known(memories[1]) == known(memories[2])
         assert [memory.check() for memory in memories] == [[], [], []]
 
@@ -130,7 +132,7 @@ def test_a_deletion_elsewhere_deletes_here_and_its_undo_brings_it_back() -> None
         assert here.check() == []
 
 
-def test_what_was_erased_stays_deleted_when_an_old_copy_comes_back() -> None:
+def test_erased_examples_stay_deleted_when_an_old_copy_is_merged() -> None:
     with devices() as (here, *_):
         teach(here, "mug", crop=b"private")
         old = list(here.records())
@@ -150,12 +152,12 @@ def test_the_later_decision_counts_even_where_a_clock_is_behind() -> None:
         )  # its clock is far ahead
         there.move(identity, "cup")
         here.merge(there.records())
-        here.move(identity, "plant")  # later than what it has seen, whatever its own clock says
+        here.move(identity, "plant")  # later than every stamp it has seen, even if its clock is behind
         there.merge(here.records())
         assert there.classes() == here.classes() == {"plant": 1}
 
 
-def test_vectors_of_another_backbone_are_made_anew_or_refused_and_nothing_is_taken() -> None:
+def test_vectors_of_another_backbone_are_recomputed_or_the_whole_merge_is_refused() -> None:
     with devices() as (here, there, _):
         teach(here, "mug")
         teach(there, "plant", space="another", crop=b"crop of a plant")
@@ -173,7 +175,7 @@ def test_vectors_of_another_backbone_are_made_anew_or_refused_and_nothing_is_tak
         assert here.check() == []
 
 
-def test_an_empty_memory_takes_the_space_of_what_it_gets() -> None:
+def test_an_empty_memory_takes_the_space_of_the_merged_records() -> None:
     with devices() as (here, there, _):
         teach(there, "mug", space="theirs")
         here.merge(there.records())

@@ -1,4 +1,4 @@
-"""A memory of the first format becomes one of today's, and nothing is lost."""
+"""A memory of the first format is migrated to the current one without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Root teaches and mends for a service: what it makes in the service's folder belongs to the service."""
+"""If root teaches or repairs a memory of a service, the new files belong to the service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fi
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """The folder of a service, which others than root can reach: pytest's are closed to them."""
+    """The folder of a service, reachable by other users than root, unlike the folders of pytest."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         folder = Path(place) / "state"
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def path(folder: Path) -> Path:
-    """A memory of the service's own, that only it may read."""
+    """A memory of the service that only the service may read."""
     path = folder / "taught.db"
     with Memory(path) as memory:
         teach(memory, "mug", seed=1)
@@ -74,7 +74,7 @@ def test_the_logs_of_a_memory_that_root_opens_are_its_owners(path: Path) -> None
 
 
 @needs_root
-def test_what_root_recovers_can_be_taught_by_the_service_again(path: Path) -> None:
+def test_the_service_can_teach_a_memory_that_root_recovered(path: Path) -> None:
     damage(path)
     with Memory(path) as memory:
         memory.examples()
@@ -86,13 +86,13 @@ def test_what_root_recovers_can_be_taught_by_the_service_again(path: Path) -> No
 
 
 @needs_root
-def test_what_root_restores_and_the_copy_it_keeps_are_the_services(path: Path, tmp_path: Path) -> None:
+def test_files_that_root_restores_and_keeps_belong_to_the_service(path: Path, tmp_path: Path) -> None:
     with Memory(path) as memory:
         memory.backup(tmp_path / "copy.db")
         kept = memory.restore(tmp_path / "copy.db")
         assert set(owners(path.parent).values()) == {SERVICE}
         assert (mode(path), mode(kept)) == (0o600, 0o600)
-    assert owners(tmp_path)["copy.db"] == (0, 0)  # which lies in root's own folder
+    assert owners(tmp_path)["copy.db"] == (0, 0)  # it is in root's own folder
 
 
 @needs_root
@@ -128,7 +128,7 @@ def test_a_link_in_the_place_of_a_backups_first_half_leads_nowhere(path: Path, t
 def test_root_writes_nothing_as_root_where_the_owner_could_lay_links(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two calls the owner may rename whatever lies in the folder, and put something else there."""
+    """Between two calls the owner may rename files in the folder and put others in their place."""
     writers: list[int] = []
 
     def copyfile(source: Path, target: Path, true: Callable[[Path, Path], object] = shutil.copyfile) -> None:
@@ -151,8 +151,8 @@ def test_root_writes_nothing_as_root_where_the_owner_could_lay_links(
     assert set(writers) == {SERVICE[0]}
 
 
-def test_who_may_give_no_file_away_recovers_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the memory of a colleague, in a folder that both may write. Its mode is one's own to give."""
+def test_recovery_works_without_the_right_to_change_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a colleague's memory in a folder that both may write: the mode can be set, the owner cannot."""
 
     def refused(*_: object) -> NoReturn:
         raise PermissionError(1, "Operation not permitted")

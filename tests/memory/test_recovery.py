@@ -1,4 +1,4 @@
-"""A damaged memory is put aside as it is, and what is not broken itself comes back."""
+"""A damaged memory is set aside unchanged, and every intact example is recovered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     """A memory of 30 examples with crops of several pages, one of them deleted."""
     path = tmp_path / "taught.db"
     with Memory(path) as memory:
-        memory._database.connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
+        memory._database.connection.execute("PRAGMA synchronous = OFF")  # faster; these tests cut no power
         for number in range(COUNT):
             crop = noise(number, PAGES_OF_A_CROP * PAGE_SIZE)
             teach(memory, f"class {number % 3}", crop=crop, seed=number)
@@ -54,7 +54,7 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
     with Memory(path) as memory:
         before = {example.id: example.label for example in memory.examples()}
     found_by = {"opening": 0, "checking": 0}
-    # The first pages are those on which all others depend.
+    # All other pages depend on the first ones.
     for page in [*range(12), *range(12, len(sound) // PAGE_SIZE, step)]:
         path.write_bytes(sound)
         damaged = overwrite(path, page, noise(page, PAGE_SIZE))
@@ -72,7 +72,7 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
             assert all(label.startswith("recovered ") and repr(label) in str(recovery) for label in wrong), page
             for example in after:
                 assert example.embedding.values.tolist() in (vector(seed).values.tolist() for seed in range(COUNT))
-            # What is left has no fault but vectors that want to be made anew.
+            # The only remaining problems are missing vectors, which can be recomputed.
             assert all("has no vector" in problem for problem in memory.check()), page
         for leftover in path.parent.glob("taught.db*"):
             leftover.unlink()
@@ -80,7 +80,7 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
     assert found_by["checking"] > found_by["opening"]
 
 
-def test_what_has_lost_its_vector_gets_one_from_its_crop(path: Path) -> None:
+def test_an_example_without_a_vector_gets_one_from_its_crop(path: Path) -> None:
     content = path.read_bytes()
     place = content.index(vector(7).values.tobytes())
     overwrite(path, place // PAGE_SIZE)
@@ -106,7 +106,7 @@ def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path)
         assert "the crop of example" in problem
         assert memory.repair() is not None
         assert memory.check() == []
-        assert len(memory.examples()) == COUNT - 1  # its vector is good, and serves
+        assert len(memory.examples()) == COUNT - 1  # its vector is intact and is used
     content = bytearray(path.read_bytes())
     content[content.index(vector(3).values.tobytes())] ^= 1
     path.write_bytes(content)
@@ -117,7 +117,7 @@ def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path)
 
 
 @pytest.mark.parametrize("size", [100, PAGE_SIZE, 5 * PAGE_SIZE, -1])
-def test_a_file_that_was_cut_off_is_recovered_as_far_as_it_goes(path: Path, size: int) -> None:
+def test_a_truncated_file_is_recovered_as_far_as_it_goes(path: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
     with Memory(path) as memory:
         memory.examples()
@@ -127,7 +127,7 @@ def test_a_file_that_was_cut_off_is_recovered_as_far_as_it_goes(path: Path, size
         assert memory.check() == [] or all("has no vector" in problem for problem in memory.check())
 
 
-def test_what_lies_in_the_log_alone_is_recovered_too(path: Path, tmp_path: Path) -> None:
+def test_commits_that_are_only_in_the_log_are_recovered_too(path: Path, tmp_path: Path) -> None:
     with Memory(path) as memory:
         teach(memory, "late")
         log = Path(f"{path}-wal").read_bytes()
@@ -163,7 +163,7 @@ def test_teaching_goes_into_the_new_file_not_into_the_one_put_aside(path: Path) 
     assert "late" in labels_in(path)
 
 
-def test_who_waits_to_write_while_the_file_is_put_aside_writes_into_the_new_one(
+def test_a_writer_that_waits_while_the_file_is_set_aside_writes_into_the_new_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Memory(path) as memory, Memory(path) as other:
@@ -180,17 +180,17 @@ def test_who_waits_to_write_while_the_file_is_put_aside_writes_into_the_new_one(
     assert "late" in labels_in(path)
 
 
-def test_a_file_is_put_aside_only_when_nobody_writes_into_it(path: Path) -> None:
+def test_a_file_is_set_aside_only_while_no_process_writes_into_it(path: Path) -> None:
     overwrite(path, path.read_bytes().index(vector(7).values.tobytes()) // PAGE_SIZE)
     with Memory(path) as memory:
         writer = memory._database.connection
-        told: list[str] = []
+        statements: list[str] = []
         with recovery._alone_with(path):
             writer.execute("PRAGMA busy_timeout = 0")
-            writer.set_trace_callback(told.append)
+            writer.set_trace_callback(statements.append)
             with pytest.raises(MemoryFileError, match="is locked by another process"):
                 teach(memory, "late")
-    assert told == ["BEGIN IMMEDIATE"]
+    assert statements == ["BEGIN IMMEDIATE"]
 
 
 FOREIGN: dict[str, Callable[[Path], object]] = {
@@ -212,7 +212,7 @@ def test_a_file_that_never_was_a_memory_is_refused_and_left(tmp_path: Path, make
 
 
 def test_where_there_is_no_room_for_copies_nothing_is_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who tries again and again would fill the disk, and wear out the card, each time."""
+    """Retries would otherwise fill the disk and wear out the SD card each time."""
     content = bytearray(path.read_bytes())
     content[content.index(vector(3).values.tobytes())] ^= 1
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The memory of taught examples: what it took comes back, and what is no memory is refused and left alone."""
+"""The memory returns every stored example, and refuses files that are not memories without changing them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.examples import TAUGHT_AT, labels_in, teach, vector
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a memory may be made."""
+    """The path of a memory that does not exist yet."""
     return tmp_path / "taught.db"
 
 
-def test_what_was_added_is_there_when_the_file_is_opened_again(path: Path) -> None:
+def test_added_examples_are_there_when_the_file_is_opened_again(path: Path) -> None:
     crop = bytes(range(256))
     with Memory(path, device="pi") as memory:
         identity = teach(memory, "Käse 二つ", crop=crop)
@@ -95,7 +95,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("make", "message"), FOREIGN.values(), ids=FOREIGN)
-def test_a_file_that_is_no_memory_is_refused_and_left_as_it_is(
+def test_a_file_of_another_kind_is_refused_and_unchanged(
     path: Path, make: Callable[[Path], object], message: str
 ) -> None:
     make(path)
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_memory_is_refused_and_left_as_it_is(
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists, and its permissions"):
         Memory(tmp_path / "missing" / "taught.db")
 
@@ -129,7 +129,7 @@ def open_folder() -> Iterator[Path]:
             folder.chmod(0o755)
 
 
-def test_a_read_only_file_is_told_and_kept(open_folder: Path) -> None:
+def test_a_read_only_file_is_reported_and_kept(open_folder: Path) -> None:
     path = open_folder / "taught.db"
     with Memory(path) as memory:
         teach(memory, "kept")
@@ -140,13 +140,13 @@ def test_a_read_only_file_is_told_and_kept(open_folder: Path) -> None:
     assert labels_in(path) == ["kept"]
 
 
-def test_a_read_only_folder_is_told(open_folder: Path) -> None:
+def test_a_read_only_folder_is_reported(open_folder: Path) -> None:
     open_folder.chmod(0o555)
     with pytest.raises(MemoryFileError, match="cannot be opened; check that its folder exists, and its permissions"):
         Memory(open_folder / "taught.db")
 
 
-def test_a_memory_that_another_process_holds_is_told(path: Path) -> None:
+def test_a_memory_that_another_process_has_locked_is_reported(path: Path) -> None:
     with Memory(path) as memory:
         memory._database.connection.execute("PRAGMA busy_timeout = 0")
         other = sqlite3.connect(path, isolation_level=None)

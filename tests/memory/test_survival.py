@@ -1,4 +1,4 @@
-"""A process that teaches, undoes, forgets and re-embeds is killed at random instants: nothing acknowledged is lost."""
+"""A process that teaches, undoes, forgets and re-embeds is killed at random times: nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def killed(path: Path, rounds: int, seed: int) -> dict[str, int]:
-    # A small process of its own forks faster, and has no threads that a fork would leave behind.
+    # A small separate process forks faster, and has no threads that a fork would lose.
     command = [sys.executable, "-m", "tests.memory.killed_rounds", str(path), str(rounds), str(seed)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
