@@ -1,4 +1,8 @@
-"""The options and arguments that several commands share: one definition each."""
+"""The options and arguments that several commands share: one definition each.
+
+The texts of those that are keys of the configuration, too, are the descriptions of the keys; a test compares them.
+They are written here again because reading the configuration's model loads pydantic, which help has to do without.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +43,9 @@ ModelOption = Annotated[
         "--model",
         metavar="FILE",
         readable=False,
-        help="The .tflite model; it needs an embedding to be taught.",
-        show_default="the built-in backbone",
+        help="Model, a .tflite file. Without one, the built-in backbone is used, which knows no class until it is "
+        "taught one.",
+        show_default=False,
     ),
 ]
 _MEMORY = typer.Option(
@@ -48,7 +53,7 @@ _MEMORY = typer.Option(
     metavar="FILE",
     readable=False,
     envvar="EDGE_CLS_MEMORY",
-    help="The file of taught examples.",
+    help="File of taught examples. Without one, nothing can be taught.",
     show_default=False,
 )
 MemoryOption = Annotated[Path, _MEMORY]
@@ -70,8 +75,8 @@ ThreadsOption = Annotated[
         metavar="N",
         min=1,
         max=64,
-        help="Threads of the interpreter.",
-        show_default="chosen by the interpreter",
+        help="Threads of the interpreter. If not set, it decides itself.",
+        show_default=False,
     ),
 ]
 HeadOption = Annotated[
@@ -79,7 +84,7 @@ HeadOption = Annotated[
     typer.Option(
         "--head",
         metavar="NAME",
-        help=f"How taught classes are recognised: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
+        help=f"Method that distinguishes the taught classes: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
         show_default="auto",
         autocompletion=_complete_head,
     ),
@@ -100,7 +105,8 @@ ClassesOption = Annotated[
     typer.Option(
         "--classes",
         metavar="WHOSE",
-        help="Classes to report: those of the model, of the memory, or both.",
+        help="Classes that count: those of the model, those taught to the memory, or both, in which case a taught "
+        "class wins if it is certain.",
         show_default="both",
         autocompletion=_complete_classes,
     ),
@@ -110,7 +116,8 @@ DelegateOption = Annotated[
     typer.Option(
         "--delegate",
         metavar="NAME",
-        help="Accelerator: none, auto, edgetpu, or one of several Edge TPUs, such as edgetpu:usb:0.",
+        help="Accelerator: none, auto (the Edge TPU, or the CPU if there is none), edgetpu, edgetpu:usb:0 or "
+        "edgetpu:pci:0.",
         show_default="none",
         autocompletion=_complete_delegate,
     ),

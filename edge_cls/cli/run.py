@@ -50,7 +50,12 @@ def run(
     threads: ThreadsOption = None,
     max_fps: Annotated[
         float | None,
-        typer.Option(metavar="FPS", min=0.1, help="Maximum frame rate.", show_default="as fast as possible"),
+        typer.Option(
+            metavar="FPS",
+            min=0.1,
+            help="Highest frame rate, in frames per second. Unlimited, if not set.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only JSON, one object per frame, or per command of a button or key.")

@@ -170,7 +170,7 @@ class ClassifierOptions(Section):
     )
     head: Annotated[str, AfterValidator(_check_head)] = Field(
         default="auto",
-        description=f"Method that tells taught classes apart: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
+        description=f"Method that distinguishes the taught classes: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
     )
     false_accept: Annotated[float, Field(ge=0.001, le=0.5)] = Field(
         default=0.05, description="Accepted rate of unknown objects classified as a taught class."

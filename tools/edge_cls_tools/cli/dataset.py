@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edge_cls_tools.dataset.check.findings import Diagnosis
 
 dataset = typer.Typer(
-    help="Check a folder of photos, split it without leaks, and import published data sets.",
+    help="Check, split and import folders of photos.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -24,19 +24,34 @@ dataset = typer.Typer(
 def check(
     data: Annotated[
         Path,
-        typer.Argument(readable=False, help="A folder per class, or train, val and test folders.", show_default=False),
+        typer.Argument(
+            metavar="DATA",
+            readable=False,
+            help="A folder per class, or train, val and test folders.",
+            show_default=False,
+        ),
     ],
     as_json: JsonOption = False,
     report: Annotated[
-        Path | None, typer.Option(readable=False, help="HTML page to write, with the photos in it.")
+        Path | None, typer.Option(metavar="FILE", readable=False, help="HTML page to write, with the photos in it.")
     ] = None,
     quarantine: Annotated[
         Path | None,
-        typer.Option(readable=False, help="Folder to move unusable files to; 'dataset restore' moves them back."),
+        typer.Option(
+            metavar="FOLDER",
+            readable=False,
+            help="Folder to move unusable files to; 'dataset restore' moves them back.",
+        ),
     ] = None,
     labels: Annotated[bool, typer.Option(help="Look for wrong labels and outliers, which takes longest.")] = True,
 ) -> None:
-    """Check a folder of photos for problems. Exit code 1 for unusable files or leaks between splits."""
+    """Check a folder of photos for problems.
+
+    Exit code 1 for unusable files or leaks between splits.
+
+    Example:
+      edge-cls dataset check photos --report check.html
+    """
     import json
 
     from edge_cls_tools.dataset.check import quarantine as quarantine_folder
@@ -68,10 +83,19 @@ def check(
 @dataset.command("restore")
 def restore(
     quarantine: Annotated[
-        Path, typer.Argument(readable=False, help="Folder given to 'check --quarantine'.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER", readable=False, help="Folder given to 'check --quarantine'.", show_default=False
+        ),
     ],
 ) -> None:
-    """Move the files in quarantine back to their original places. Exit code 1 if a file had to stay."""
+    """Move the files in quarantine back to their original places.
+
+    Exit code 1 if a file had to stay.
+
+    Example:
+      edge-cls dataset restore quarantine
+    """
     from edge_cls_tools.dataset.check import quarantine as quarantine_folder
 
     restored, kept = quarantine_folder.restore(quarantine)
@@ -86,19 +110,37 @@ def restore(
 def split(
     data: Annotated[
         Path,
-        typer.Argument(readable=False, help="A folder per class, or train, val and test folders.", show_default=False),
+        typer.Argument(
+            metavar="DATA",
+            readable=False,
+            help="A folder per class, or train, val and test folders.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
-        Path, typer.Argument(readable=False, help="Folder to write train, val and test folders to.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUT", readable=False, help="Folder to write train, val and test folders to.", show_default=False
+        ),
     ],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random split.")] = 0,
-    validation: Annotated[float, typer.Option(min=0, max=0.9, help="Share of photos for the val folder.")] = 0.15,
-    test: Annotated[float, typer.Option(min=0, max=0.9, help="Share of photos for the test folder.")] = 0.2,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random split.")] = 0,
+    validation: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=0.9, help="Share of photos for the val folder.")
+    ] = 0.15,
+    test: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=0.9, help="Share of photos for the test folder.")
+    ] = 0.2,
     link: Annotated[
         bool, typer.Option("--link", help="Make hard links, which need no space, instead of copies.")
     ] = False,
 ) -> None:
-    """Write train, val and test folders that share no near duplicates. DATA is not changed."""
+    """Write train, val and test folders that share no near duplicates.
+
+    DATA is not changed.
+
+    Example:
+      edge-cls dataset split photos split --test 0.2
+    """
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.split import write_split
@@ -117,33 +159,46 @@ def import_dataset(
     source: Annotated[
         str,
         typer.Argument(
+            metavar="SOURCE",
             help="mnist, fashion_mnist, cifar10 or cifar100; a ZIP with a folder per class, as Teachable Machine "
             "exports samples; or a folder of photos with a list of their classes.",
             show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Argument(readable=False, help="Folder to write, with a folder per class.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUT", readable=False, help="Folder to write, with a folder per class.", show_default=False
+        ),
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Option(readable=False, help="The published files, if keras.datasets cannot download the data set."),
+        typer.Option(
+            metavar="FILE", readable=False, help="The published files, if keras.datasets cannot download the data set."
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             readable=False,
             help="The list, CSV or text: a file and its class per line. Common file names are found.",
         ),
     ] = None,
     names: Annotated[
-        Path | None, typer.Option(readable=False, help="Names of the classes, if the list has numbers.")
+        Path | None, typer.Option(metavar="FILE", readable=False, help="Names of the classes, if the list has numbers.")
     ] = None,
     link: Annotated[
         bool, typer.Option("--link", help="Make hard links instead of copies, if SOURCE is a folder.")
     ] = False,
 ) -> None:
-    """Convert a published data set to a folder per class. ImageNet's train folder already is one."""
+    """Convert a published data set to a folder per class.
+
+    ImageNet's train folder already is one.
+
+    Example:
+      edge-cls dataset import cifar10 photos
+    """
     from edge_cls_tools.cli.progress import progress_display
 
     with quiet_native_libraries(), progress_display() as display:
