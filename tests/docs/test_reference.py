@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from _ext import command_reference, configuration_reference, json_reference
-from _ext.fields import as_markdown, fields
+from _ext.fields import as_markdown, fields, with_code
 from _ext.markdown import plain
-from edge_cls.config import example
+from edge_cls.config import example, reference
 from edge_cls.config.loading import variable_names
 from tests.commands import EdgeCls
 
@@ -49,18 +49,21 @@ def test_the_reference_has_more_than_forty_commands_with_their_arguments_and_hel
 
 
 def test_every_key_of_the_configuration_is_in_the_section_of_its_table() -> None:
-    for section in configuration_reference.sections():
-        text = below(CONFIGURATION, section.name)
-        for name, field in section.model.model_fields.items():
-            if not configuration_reference.is_table(field):
-                assert f"| `{name}` |" in text
+    keys = list(reference())
+    assert len(keys) > 40
+    for key in keys:
+        section, _, name = key.key.rpartition(".")
+        text = below(CONFIGURATION, configuration_reference.heading(section))
+        assert f"| `{name}` | {with_code(key.description)} |" in text
 
 
-def test_every_variable_and_every_key_of_the_example_is_in_the_reference() -> None:
-    assert all(f"`{variable}`" in CONFIGURATION for variable in variable_names())
+def test_every_key_of_the_example_and_a_variable_of_each_section_are_in_the_reference() -> None:
     keys = set(re.findall(r"^#(\w+) = ", example(), re.MULTILINE))
     assert len(keys) > 30
-    assert all(f"`{key}`" in CONFIGURATION for key in keys)
+    assert all(f"| `{key}` |" in CONFIGURATION for key in keys)
+    named = set(re.findall(r"`(EDGE_CLS_\w+)`", CONFIGURATION)) - {"EDGE_CLS_KEY"}
+    assert {variable for variable in named if not variable.endswith("_KEY")} <= set(variable_names())
+    assert {"EDGE_CLS_MODEL", "EDGE_CLS_SOURCE__NAME", "EDGE_CLS_STATES__SMOOTHING_S"} <= named
 
 
 def test_every_command_with_json_is_in_the_reference_of_json() -> None:
