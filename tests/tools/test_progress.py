@@ -7,6 +7,7 @@ import io
 from rich.console import Console
 from rich.progress import Progress
 
+from edge_cls.cli.verbosity import verbosity
 from edge_cls_tools.cli.progress import download_display, progress_display
 
 
@@ -54,6 +55,17 @@ def test_a_slow_job_prints_a_line_a_minute() -> None:
             progress.update(task, advance=1)
     assert [line.partition(" of ")[0] for line in display.lines] == ["student: 60", "student: 120", "student: 180"]
     assert all(line.endswith(" left, loss 0.5") for line in display.lines)
+
+
+def test_a_quiet_command_shows_nothing() -> None:
+    for terminal in (False, True):
+        with verbosity(verbose=False, quiet=True):
+            display = Display(terminal=terminal)
+            with display.progress as progress:
+                task = progress.add_task("reading", total=10, note="")
+                display.now = 60
+                progress.advance(task, 5)
+        assert display.lines == []
 
 
 def test_a_job_of_unknown_length_prints_its_count() -> None:

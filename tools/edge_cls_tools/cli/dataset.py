@@ -9,6 +9,7 @@ import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
+from edge_cls.cli.verbosity import note
 
 if TYPE_CHECKING:
     from edge_cls_tools.dataset.check.findings import Diagnosis
@@ -72,10 +73,7 @@ def check(
     else:
         _print_diagnosis(diagnosis)
     if quarantine and (moved := quarantine_folder.quarantine(diagnosis.of_kind("unusable"), data, quarantine)):
-        typer.echo(
-            f"{len(moved)} files moved to {quarantine}; 'edge-cls dataset restore {quarantine}' moves them back",
-            err=True,
-        )
+        note(f"{len(moved)} files moved to {quarantine}; 'edge-cls dataset restore {quarantine}' moves them back")
     if not diagnosis.sound:
         raise typer.Exit(1)
 
@@ -149,9 +147,9 @@ def split(
             done = write_split(data, out, seed=seed, validation=validation, test=test, link=link, display=display)
     typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in done.photos.items())}")
     if done.left_out:
-        typer.echo(f"{done.left_out} unusable files left out; 'edge-cls dataset check {data}' lists them", err=True)
+        note(f"{done.left_out} unusable files left out; 'edge-cls dataset check {data}' lists them")
     if done.train_only:
-        typer.echo(f"too few different photos, so in train only: {', '.join(done.train_only)}", err=True)
+        note(f"too few different photos, so in train only: {', '.join(done.train_only)}")
 
 
 @dataset.command("import")
@@ -219,7 +217,7 @@ def import_dataset(
             photos = import_samples(Path(source), out, lambda count: display.advance(task, count))
     typer.echo(f"{out}: {photos} photos")
     if missing:
-        typer.echo(f"{missing} photos of the list were not found", err=True)
+        note(f"{missing} photos of the list were not found")
 
 
 def _as_json(diagnosis: Diagnosis) -> dict[str, object]:

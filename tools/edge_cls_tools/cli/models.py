@@ -8,6 +8,7 @@ import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
+from edge_cls.cli.verbosity import note
 
 models = typer.Typer(help="List the known backbones, and fetch them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -66,7 +67,7 @@ def fetch_model(
             file = fetch(model, lambda done, total: display.update(task, completed=done, total=total))
     how = "fetched" if file.fetched else "ships with edge-cls" if isinstance(model, Shipped) else "is already here"
     if model.sha256:
-        typer.echo(f"{name} {how}; its sha256 matches the registry", err=True)
+        note(f"{name} {how}; its sha256 matches the registry")
     else:
-        typer.echo(f"{name} {how}; its sha256 is {file.sha256} (no published checksum to compare with)", err=True)
+        note(f"{name} {how}; its sha256 is {file.sha256} (no published checksum to compare with)")
     typer.echo(file.path)

@@ -32,7 +32,7 @@ LONGEST_SILENCE_S = 60.0
 def progress_display(console: Console | None = None, get_time: Callable[[], float] | None = None) -> Progress:
     """Return a display on `console`, stderr by default, for tasks that count items and have a field `note`.
 
-    `get_time` returns the time in seconds, of a monotonic clock by default.
+    It shows nothing if the command is quiet. `get_time` returns the time in seconds, of a monotonic clock by default.
     """
     columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
     return _display(columns, console, get_time)
