@@ -1,1 +1,1 @@
-"""Looks a device over: one small check a fact, each with the command that mends what it finds."""
+"""Checks of a device, each with the command that fixes a problem."""

@@ -1,4 +1,4 @@
-"""Checks of cameras: those at the ribbon cable, which need picamera2, and those at USB."""
+"""Checks of cameras: those on the ribbon cable, which need picamera2, and USB cameras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print("cameras", json.dumps([[camera["Model"], camera["Id"]] for camera in Picam
 
 
 def check_picamera2(machine: Machine, needs: Needs) -> Check:
-    """Tell whether picamera2 is there and visible from this environment."""
+    """Check whether picamera2 is installed, and whether this Python can import it."""
     name = "picamera2"
     if machine.importable("picamera2"):
         return ok(name, f"picamera2 {machine.version('picamera2') or ''}".strip())
@@ -29,12 +29,12 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
         if needs.picamera2 or machine.is_pi:
             report = fail if needs.picamera2 else warn
             return report(name, "picamera2 is not installed", machine.apt_install("python3-picamera2"))
-        return ok(name, "not installed; it is needed for cameras at a Raspberry Pi's ribbon cable only")
+        return ok(name, "not installed; only cameras on the ribbon cable of a Raspberry Pi need it")
     report = fail if needs.picamera2 or machine.is_pi else warn
     theirs = _system_python(machine)
     if theirs is not None and theirs != machine.python:
         found = f"apt's picamera2 is for Python {_dotted(theirs)}, and this is {_dotted(machine.python)}"
-        if machine.in_venv:  # --clear would empty any folder: /usr/local is the prefix of a Python too
+        if machine.in_venv:  # otherwise --clear could empty a system folder: /usr/local is a prefix too
             hint = f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}"
             return report(name, found, f"{hint}, and install edge-cls there")
         return report(name, found, _NEW_VENV)
@@ -44,7 +44,7 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
 
 
 def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
-    """Tell which cameras libcamera sees. None where picamera2 is absent, which is told already."""
+    """Check which cameras libcamera finds. None without picamera2, which has a check of its own."""
     name = "cameras"
     if not machine.importable("picamera2"):
         return None
@@ -52,32 +52,32 @@ def check_ribbon_cameras(machine: Machine, needs: Needs) -> Check | None:
     if child.status is None:
         return fail(
             name,
-            "libcamera does not answer: another process holds the camera, or its driver hangs",
-            "end the other process (sudo fuser -v /dev/media* /dev/video*), or: sudo reboot",
+            "libcamera does not respond: another process uses the camera, or its driver hangs",
+            "stop the other process (sudo fuser -v /dev/media* /dev/video*), or: sudo reboot",
         )
     answer = [line for line in child.output.splitlines() if line.startswith("cameras ")]
     if child.status != 0 or not answer:
         hint = "sudo apt install --reinstall -y python3-picamera2 python3-libcamera"
-        if "numpy.dtype size changed" in child.errors:  # apt's libraries were built against apt's numpy
+        if "numpy.dtype size changed" in child.errors:  # apt's libraries are built against apt's numpy
             hint = f"{machine.pip} install 'numpy<2'"
         return fail(name, f"picamera2 does not work: {child.last_line}", hint)
     cameras = [f"{model} ({identity})" for model, identity in json.loads(answer[-1].removeprefix("cameras "))]
     if cameras:
         return ok(name, ", ".join(cameras))
-    hint = "switch off, push the ribbon cable in, contacts towards the board, and see: rpicam-hello --list-cameras"
-    return (fail if needs.picamera2 else warn)(name, "libcamera sees no camera", hint)
+    hint = "switch off, reseat the ribbon cable, contacts towards the board, then: rpicam-hello --list-cameras"
+    return (fail if needs.picamera2 else warn)(name, "libcamera finds no camera", hint)
 
 
 def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
-    """Tell which cameras there are at USB, and whether this user may use them."""
+    """Check which USB cameras there are, and whether this user may use them."""
     name = "usb cameras"
     cameras: dict[Path, str] = {}
     metadata = set()
     for entry in sorted((machine.root / "sys/class/video4linux").glob("video*")):
-        # The codecs and the image processor of a Pi are video devices too.
+        # The codecs and the image processor of a Pi are video devices as well.
         if Path(os.path.realpath(entry / "device/subsystem")).name == "usb":
             device = machine.root / "dev" / entry.name
-            if int(text(entry / "index") or 0) % 2:  # each that gives pictures is followed by one for metadata
+            if int(text(entry / "index") or 0) % 2:  # each capture device is followed by one for metadata
                 metadata.add(device)
             else:
                 cameras[device] = text(entry / "name") or "a camera"
@@ -85,20 +85,20 @@ def check_usb_cameras(machine: Machine, needs: Needs) -> Check | None:
         device = machine.root / needs.v4l2.relative_to("/")
         target = Path(os.path.realpath(device))
         if not device.exists():
-            there = f"; there is {_listed(cameras)}" if cameras else ", nor a USB camera"
-            hint = "plug it in, and see: lsusb; v4l2-ctl --list-devices"
-            return fail(name, f"there is no {needs.v4l2}{there}", hint)
+            found = f"found {_listed(cameras)}" if cameras else "no USB camera was found"
+            hint = "plug it in, then: lsusb; v4l2-ctl --list-devices"
+            return fail(name, f"{needs.v4l2} does not exist; {found}", hint)
         if target in metadata:
-            found = f"{needs.v4l2} is a camera's device for metadata: it gives no pictures"
-            return fail(name, found, f"name one that does: {_listed(cameras)}")
-        cameras.setdefault(target, "a camera that is not at USB")
+            found = f"{needs.v4l2} is a metadata device of a camera, and delivers no images"
+            return fail(name, found, f"use a capture device: {_listed(cameras)}")
+        cameras.setdefault(target, "a camera that is not on USB")
     if not cameras:
         return None
     found = _listed(cameras)
     if not all(map(machine.may, cameras)):
         return fail(
             name,
-            f"{found}: this user may not use all of them",
+            f"{found}: this user may not use all of these",
             f"sudo usermod -aG video {machine.user}, and log in again",
         )
     return ok(name, found)
@@ -109,7 +109,7 @@ def _listed(cameras: Mapping[Path, str]) -> str:
 
 
 def _system_python(machine: Machine) -> tuple[int, int] | None:
-    """Return the version that /usr/bin/python3 is a link to."""
+    """Return the version of /usr/bin/python3, from the target of the link."""
     target = Path(os.path.realpath(machine.root / "usr/bin/python3")).name
     match = re.fullmatch(r"python(\d+)\.(\d+)", target)
     return (int(match[1]), int(match[2])) if match else None

@@ -1,4 +1,4 @@
-"""Checks of the files that are the device's own: its configuration, its model, its memory. None is changed."""
+"""Checks of the device's own files: its configuration, its model and its memory. None is changed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edge_cls.sources.names import device_file, parse_source
 if TYPE_CHECKING:
     from edge_cls.config import Config
 
-# What this file imports inside functions needs numpy, OpenCV and the interpreter. Where one of these is broken the
-# doctor has to say so, and cannot need them itself.
+# The imports inside functions need numpy, OpenCV and the interpreter. If one of them is broken, the doctor must report
+# it, so the doctor itself must load without them.
 _BACKBONE = "edge-embed.tflite"
-"""The model where none is configured."""
-_BROKEN = "mend what the lines above say of libraries"
+"""The model if none is configured."""
+_BROKEN = "fix the problems of libraries reported above"
 
 
 def check_configuration(machine: Machine, path: Path | None) -> tuple[Check, Needs]:
-    """Return what is wrong with the configuration, and what the device is set up for.
+    """Check the configuration, and return the result with what the device needs.
 
-    `path`: the file; where it is None that in /etc, if there is one.
+    `path` is the file; None means the one in /etc, if it exists.
     """
     name = "configuration"
     try:
@@ -38,8 +38,8 @@ def check_configuration(machine: Machine, path: Path | None) -> tuple[Check, Nee
     except EdgeClsError as error:
         return fail(name, error.message, error.hint), Needs()
     except ImportError as error:
-        return fail(name, f"it cannot be read ({error})", _BROKEN), Needs()
-    return ok(name, f"there is no {DEFAULT_FILE}: the defaults hold" if path is None else str(path)), _needs(config)
+        return fail(name, f"cannot be read ({error})", _BROKEN), Needs()
+    return ok(name, f"{DEFAULT_FILE} does not exist; the defaults apply" if path is None else str(path)), _needs(config)
 
 
 def _needs(config: Config) -> Needs:
@@ -58,22 +58,22 @@ def _needs(config: Config) -> Needs:
 
 
 def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
-    """Give what is found of the model, and of the memory, if there is one, that goes with it."""
+    """Yield the checks of the model and, if one is configured, of the memory."""
     try:
         model, space = _check_model(needs)
         yield model
         if needs.memory is not None:
             yield _check_memory(machine, needs, needs.memory, space)
     except ImportError as error:
-        yield fail("model", f"it cannot be loaded ({error})", _BROKEN)
-    except PermissionError:  # a service of systemd keeps its files where nobody else looks
-        yield warn("memory", f"this user may not look into {needs.memory}", machine.as_root)
+        yield fail("model", f"cannot be loaded ({error})", _BROKEN)
+    except PermissionError:  # the files of a service are closed to other users
+        yield warn("memory", f"this user may not read {needs.memory}", machine.as_root)
 
 
 def _check_model(needs: Needs) -> tuple[Check, str | None]:
-    """Return whether the model can be read and gives what it gave where it was made; and its embedding space.
+    """Check that the model can be read and reproduces its golden frames; return the result and its embedding space.
 
-    The space is "" where the model has no embedding, and None where nobody can tell.
+    The space is "" if the model has no embedding, and None if it is unknown.
     """
     from edge_cls.model.builtin import builtin_file
     from edge_cls.model.file import read_model
@@ -85,20 +85,20 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
     try:
         path = needs.model or builtin_file(_BACKBONE)
         file = read_model(path)
-        if needs.edge_tpu:  # which runs nowhere else
+        if needs.edge_tpu:  # its networks run nowhere else
             return ok(name, f"{path} can be read"), (file.manifest.space or None) if file.manifest else None
         model = Model(file, labels=() if needs.labels is None else read_labels(needs.labels))
         check_golden(model)
     except EdgeClsError as error:
         return fail(name, error.message, error.hint), None
     frames = len(file.golden)
-    golden = f"its {frames} golden frames agree" if frames else "it has no golden frames"
+    golden = f"its {frames} golden frames match" if frames else "it has no golden frames"
     shown = path if needs.model else "the built-in backbone"
     return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else ""
 
 
 def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
-    """Look into a copy: opening the file itself would bring it up to date, or mend it, under a service at work."""
+    """Check a copy, because opening the file itself could migrate or repair it while a service uses it."""
     from edge_cls.classifier import no_embedding
     from edge_cls.config.checks import OF_THE_SERVICE
     from edge_cls.memory.maintenance import copy_untouched
@@ -108,30 +108,30 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     name = "memory"
     if not path.exists():
         if path.parent in OF_THE_SERVICE and not path.parent.exists():
-            return ok(name, f"{path} does not exist yet: the service makes its folder at its first start")
+            return ok(name, f"{path} does not exist yet: the service creates its folder when it first starts")
         if not (path.parent.is_dir() and machine.may(path.parent)):
-            return fail(name, f"{path} cannot be made", f"sudo install -d -o {machine.user} {path.parent}")
-        return ok(name, f"{path} does not exist yet: what is taught first makes it")
-    # SQLite writes a log and an index beside the file; whoever made them last owns them. Root gives them back merely by
-    # reading, so this comes first.
+            return fail(name, f"{path} cannot be created", f"sudo install -d -o {machine.user} {path.parent}")
+        return ok(name, f"{path} does not exist yet: teaching creates it")
+    # SQLite writes a log and an index beside the file, owned by the user who created them. If root reads the memory, it
+    # returns them to the owner of the memory, so their owners are compared before that.
     files = [path, *(log for suffix in ("-wal", "-shm") if (log := path.with_name(path.name + suffix)).exists())]
-    # What lies in the folder of a service is the service's; in one of root's it may be anybody's.
+    # Files in a service's folder must belong to the service; in a folder of root any owner is possible.
     like = path.parent if path.parent.stat().st_uid else path
-    if strange := [file for file in files if file.stat().st_uid != like.stat().st_uid]:
+    if foreign := [file for file in files if file.stat().st_uid != like.stat().st_uid]:
         whose = "the memory itself" if like == path else "its folder"
-        hint = f"sudo chown -h --reference={like} {_names(strange)}"
-        return fail(name, f"{strange[0]} belongs to another user than {whose}", hint)
-    path.open("rb").close()  # whether it may be read at all
+        hint = f"sudo chown -h --reference={like} {_names(foreign)}"
+        return fail(name, f"{foreign[0]} belongs to another user than {whose}", hint)
+    path.open("rb").close()  # raises PermissionError if this user may not read it
     size = sum(file.stat().st_size for file in files)
     if size > machine.free(Path(tempfile.gettempdir()))[0]:
         hint = "TMPDIR=/var/tmp edge-cls doctor"
-        return warn(name, f"{path} was not looked into, as {tempfile.gettempdir()} has no room for a copy", hint)
+        return warn(name, f"{path} was not checked: {tempfile.gettempdir()} has no room for a copy", hint)
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-") as folder:
         copied = Path(folder) / "memory.db"
         try:
             copy_untouched(path, copied)
             with Memory(copied) as memory:
-                problems = ["it is damaged"] if memory.recovered else memory.check()
+                problems = ["damaged"] if memory.recovered else memory.check()
                 taught, theirs = memory.classes(), memory.space
         except EdgeClsError as error:
             return fail(name, error.message.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
@@ -145,25 +145,25 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
     if theirs is not None and space and theirs != space:
         return fail(
             name,
-            f"{found}: it was taught with another model ({theirs[:12]} instead of {space[:12]})",
+            f"{found}: taught with another model ({theirs[:12]} instead of {space[:12]})",
             f"edge-cls memory reembed --memory {path} --model {model}",
         )
     if closed := [place for place in (path.parent, *files) if not machine.may(place)]:
         hint = f"teach as its owner, or: sudo chown -h {machine.user} {_names(closed)}"
-        return warn(name, f"{found}: this user may not write it", hint)
+        return warn(name, f"{found}: this user may not write to it", hint)
     return ok(name, found)
 
 
 def _names(files: Iterable[Path]) -> str:
-    """Return files as a chown takes them: the shell may not look into the folder, so a pattern would stay one.
+    """Return the paths for a chown, each by name: the shell cannot expand a pattern in a folder that it may not read.
 
-    Whoever may write there may lay links to the files of others. With -h those stay theirs.
+    The commands use `chown -h`, since a link in such a folder could lead to a file of another user.
     """
     return " ".join(map(str, files))
 
 
 def with_options(needs: Needs, model: Path | None, memory: Path | None) -> Needs:
-    """Return `needs` with another model, which the configuration's labels are not of, and memory, where given."""
+    """Return `needs` with `model` and `memory`, if given. Another model comes without the configuration's labels."""
     if model is not None:
         needs = replace(needs, model=model, labels=None)
     return replace(needs, memory=memory or needs.memory)

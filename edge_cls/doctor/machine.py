@@ -1,4 +1,4 @@
-"""The machine as the checks see it. All they ask of it is here, so that tests give them another one."""
+"""The machine as the checks see it: everything that they query, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _LIMIT_S = 30.0
-"""Loading an interpreter on a Zero 2 W takes a few seconds, a camera that is well a few more."""
+"""Longest run of a child process, in seconds. A Zero 2 W needs a few to load an interpreter, and a few for a camera."""
 _SETTINGS = "pyvenv.cfg"
 _TIME_ERROR = 5
-"""What adjtimex(2) returns while the clock is not synchronised."""
+"""TIME_ERROR, the result of adjtimex(2) while the clock is not synchronised."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child process ended: its `status`, None where it had to be given up, and what it wrote."""
+    """The end of a child process: its exit `status`, None if it exceeded the limit, and the text that it wrote."""
 
     status: int | None
     output: str
@@ -36,19 +36,19 @@ class Outcome:
 
     @property
     def last_line(self) -> str:
-        """The last line of its errors, where Python says what was wrong; "it gave no answer" where there is none."""
+        """The last line of stderr, which is Python's error message; "no answer" if there is none."""
         lines = self.errors.strip().splitlines()
-        return lines[-1].strip() if lines and self.status is not None else "it gave no answer"
+        return lines[-1].strip() if lines and self.status is not None else "no answer"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What is asked of the machine. `root` stands for /, `prefix` is the folder of the (virtual) environment.
+    """The facts and functions of a machine. `root` stands for /, `prefix` is the folder of the (virtual) environment.
 
-    `version` gives that of an installed distribution, `importable` whether a module is found without importing it;
-    `may` tells whether this user may read and write a file; `free` gives the free and all bytes around a path;
-    `run` runs a command with a limit, and never raises; `clock_off` tells whether the kernel holds the clock for wrong,
-    None where it does not say.
+    `version` returns the version of an installed distribution, None if it is not installed; `importable` whether a
+    module can be found, without importing it; `may` whether this user may read and write a file; `free` the free and
+    the total bytes of the disk of a path. `run` runs a command with a time limit, and never raises. `clock_off` returns
+    whether the kernel regards the clock as not synchronised, None if it is unknown.
     """
 
     root: Path
@@ -67,12 +67,12 @@ class Machine:
     clock_off: Callable[[], bool | None]
 
     def text(self, path: str) -> str:
-        """Return what stands in a file below `root`, without white space at its ends; "" where it cannot be read."""
+        """Return the stripped content of a file below `root`; "" if it cannot be read."""
         return text(self.root / path)
 
     @property
     def board(self) -> str:
-        """What the board calls itself, "" on one that has no device tree."""
+        """The model of the board; "" if it has no device tree."""
         return self.text("proc/device-tree/model")
 
     @property
@@ -82,43 +82,43 @@ class Machine:
 
     @property
     def user(self) -> str:
-        """The name of this user, as a shell command has it."""
+        """The name of this user, for a shell command."""
         return self.environ.get("USER") or "$USER"
 
     @property
     def pip(self) -> str:
-        """The command of this Python's own pip. Another one would install elsewhere, or refuse to."""
+        """The command of this Python's own pip. Another pip would install elsewhere, or refuse."""
         return f"{self.prefix}/bin/python -m pip"
 
     @property
     def as_root(self) -> str:
-        """The command that looks over what only root may see."""
+        """The command that repeats the checks as root."""
         return f"sudo {self.prefix}/bin/edge-cls doctor"
 
     @property
     def in_venv(self) -> bool:
-        """Whether `prefix` is a venv, which may be made anew, and no folder of the system."""
+        """Whether `prefix` is a venv, which may be recreated, and not a folder of the system."""
         return (self.prefix / _SETTINGS).is_file()
 
     @property
     def opening(self) -> str:
-        """The command that lets this venv see the system's packages, as apt installs them; "" where it does already."""
+        """The command that lets this venv see the packages of apt; "" if it does already, or is not a venv."""
         settings = self.prefix / _SETTINGS
         if re.search(r"(?mi)^include-system-site-packages\s*=\s*false", text(settings)):
             return f"sed -i 's/^\\(include-system-site-packages *=\\).*/\\1 true/' {settings}"
         return ""
 
     def apt_install(self, *packages: str) -> str:
-        """Return the command that installs Debian's packages of libraries, and lets this Python see them."""
+        """Return the command that installs Debian packages, and lets this Python see them."""
         return " && ".join(filter(None, (f"sudo apt install -y {' '.join(packages)}", self.opening)))
 
     def python_child(self, code: str) -> Outcome:
-        """Return how `code` ends in a Python of its own: libraries and drivers may crash it, or never return."""
+        """Run `code` in a Python process of its own, because libraries and drivers may crash or hang it."""
         return self.run((sys.executable, "-c", code))
 
 
 def text(path: Path) -> str:
-    """Return what stands in a file, without white space and zeros at its ends; "" where it cannot be read."""
+    """Return the content of a file, without white space and zero bytes at its ends; "" if it cannot be read."""
     try:
         return path.read_text(errors="replace").strip("\0\n\t ")
     except OSError:
@@ -126,12 +126,12 @@ def text(path: Path) -> str:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers a version begins with: (2, 14, 0) for "2.14.0rc1"."""
+    """Return the numbers at the beginning of a version: (2, 14, 0) for "2.14.0rc1"."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def this_machine() -> Machine:
-    """Return the one that this process runs on."""
+    """Return the machine that this process runs on."""
     return Machine(
         root=Path("/"),
         environ=os.environ,
@@ -170,7 +170,7 @@ def _free(path: Path) -> tuple[int, int]:
 
 
 def _clock_off() -> bool | None:
-    # struct timex is some 200 bytes; with its first field 0 nothing is set, which anybody may do.
+    # struct timex has about 200 bytes. If its first field is 0, the call changes nothing and needs no privilege.
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(1024))
     except (OSError, AttributeError):
@@ -179,15 +179,15 @@ def _clock_off() -> bool | None:
 
 
 def _run(argv: Sequence[str]) -> Outcome:
-    """Run a command in a folder that is deleted afterwards: lgpio makes a pipe where it is imported.
+    """Run a command in a temporary folder, because importing lgpio creates a pipe in the working directory.
 
-    A process that hangs in a driver cannot even be killed. It is left alone then: nobody waits for it for ever.
+    A process that exceeds the limit is killed. If it hangs in a driver it cannot be killed, and is left alone.
     """
     with tempfile.TemporaryDirectory(prefix="edge-cls-doctor-", ignore_cleanup_errors=True) as folder:
         output, errors = Path(folder) / "output", Path(folder) / "errors"
         with output.open("wb") as out, errors.open("wb") as err:
             try:
-                child = subprocess.Popen(  # noqa: S603 - the commands are the checks' own, and no shell reads them
+                child = subprocess.Popen(  # noqa: S603 - commands of the checks, without a shell
                     argv,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -202,7 +202,7 @@ def _run(argv: Sequence[str]) -> Outcome:
             status: int | None = child.wait(_LIMIT_S)
         except subprocess.TimeoutExpired:
             status = None
-            os.killpg(child.pid, signal.SIGKILL)  # and what it has started
+            os.killpg(child.pid, signal.SIGKILL)  # with the processes that it has started
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(1)
         return Outcome(status, text(output), text(errors))

@@ -8,19 +8,21 @@ from edge_cls.doctor.machine import Machine, numbers
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 
 _BROKEN = (0, 2)
-"""lgpio before 0.2 lacks what gpiozero asks for, and pip takes 0.0.0.2 where PyPI has no wheel of a newer one."""
+"""gpiozero needs lgpio 0.2 or newer; pip installs 0.0.0.2 if PyPI has no wheel of a newer version."""
 _PACKAGES = ("python3-gpiozero", "python3-lgpio")
 
 
 def check_pins(machine: Machine, needs: Needs) -> Check | None:
-    """Tell whether there are pins, and this user may use them. None on a machine that has none and needs none."""
+    """Check whether there are pins, and whether this user may use them. None if there are none and none are needed."""
     name = "gpio"
     chips = sorted((machine.root / "dev").glob("gpiochip*"))
     if not chips:
         if not needs.gpio and not machine.is_pi:
             return None
         report = fail if needs.gpio else warn
-        return report(name, "there is no /dev/gpiochip*", "use a board with pins, or a configuration without any")
+        return report(
+            name, "no /dev/gpiochip* exists", "use a board with pins, or remove the pins from the configuration"
+        )
     if not any(map(machine.may, chips)):
         hint = f"sudo usermod -aG gpio {machine.user}, and log in again"
         return (fail if needs.gpio else warn)(name, f"this user may not use /dev/{chips[0].name}", hint)
@@ -28,7 +30,7 @@ def check_pins(machine: Machine, needs: Needs) -> Check | None:
 
 
 def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
-    """Tell whether gpiozero and lgpio load. None where there are no pins to be driven."""
+    """Check whether gpiozero and lgpio can be imported. None if no pins are used."""
     name = "gpio libraries"
     if not needs.gpio and not machine.is_pi:
         return None
@@ -37,9 +39,9 @@ def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
     hint = machine.apt_install(*_PACKAGES)
     missing = [module for module in ("gpiozero", "lgpio") if not machine.importable(module)]
     if lgpio is not None and numbers(lgpio) < _BROKEN:
-        return report(name, f"lgpio {lgpio} lacks what gpiozero needs", f"{machine.pip} uninstall -y lgpio && {hint}")
+        return report(name, f"lgpio {lgpio} is too old for gpiozero", f"{machine.pip} uninstall -y lgpio && {hint}")
     if missing:
-        return report(name, f"{' and '.join(missing)} cannot be found", hint)
+        return report(name, f"this Python finds no {' and no '.join(missing)}", hint)
     child = machine.python_child("import gpiozero, lgpio")
     if child.status != 0:
         return report(name, f"gpiozero and lgpio cannot be imported: {child.last_line}", hint)
@@ -47,7 +49,7 @@ def check_pin_libraries(machine: Machine, needs: Needs) -> Check | None:
 
 
 def check_pin_folder(machine: Machine, needs: Needs) -> Check | None:
-    """Tell whether lgpio can make its pipe, in the folder $LG_WD or else the working one."""
+    """Check whether lgpio can create its pipe, in the folder $LG_WD, or in the working directory if that is not set."""
     name = "lgpio folder"
     if not needs.gpio and not machine.is_pi:
         return None
@@ -57,6 +59,6 @@ def check_pin_folder(machine: Machine, needs: Needs) -> Check | None:
         return ok(name, str(folder))
     return (fail if needs.gpio else warn)(
         name,
-        f"lgpio cannot make its pipe in {folder}{' (LG_WD)' if setting else ''}",
+        f"lgpio cannot create its pipe in {folder}{' (LG_WD)' if setting else ''}",
         "export LG_WD=/tmp",
     )

@@ -17,7 +17,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check: the `message` says what was found; the `hint` fixes it, "" if the level is OK."""
+    """The result of one check: the `message` states the finding; the `hint` fixes it, "" if the level is OK."""
 
     name: str
     level: Level

@@ -1,4 +1,4 @@
-"""All the checks, in the order in which one would mend."""
+"""All checks, in the order in which their problems should be fixed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_cls.doctor.unit import check_service
 
 
 class _Fact(Protocol):
-    """A check of one fact; None where it does not matter to this machine."""
+    """A check of one fact. It returns None if the fact does not matter on this machine."""
 
     __name__: str
 
@@ -52,9 +52,10 @@ _LIBRARIES = (check_interpreter, check_opencv, check_invoke)
 def examine(
     machine: Machine, *, config: Path | None = None, model: Path | None = None, memory: Path | None = None
 ) -> Iterator[Check]:
-    """Give what each check finds, as it is found. Nothing is changed, and nothing is waited for longer than 30 seconds.
+    """Yield the result of each check as soon as it is known. Nothing is changed, and no child process gets over 30 s.
 
-    `config`: the configuration file, that in /etc where it is None; `model` and `memory` instead of those it names.
+    `config` is the configuration file; None means the one in /etc, if it exists. `model` and `memory` replace those
+    that the configuration names.
     """
     configuration, needs = check_configuration(machine, config)
     needs = with_options(needs, model, memory)
@@ -68,9 +69,9 @@ def examine(
     yield configuration
     if runs:
         yield from check_contents(machine, needs)
-    else:  # broken libraries may end this process as they ended the child
+    else:  # broken libraries may crash this process as they crashed the child
         yield warn(
-            "model", "not looked at, as the libraries do not work", "mend these first, and call the doctor again"
+            "model", "not checked, because the libraries do not work", "fix these first, and run the doctor again"
         )
 
 
@@ -78,6 +79,6 @@ def _attempt(check: _Fact, machine: Machine, needs: Needs) -> Check | None:
     try:
         return check(machine, needs)
     except PermissionError as error:
-        return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", machine.as_root)
-    except OSError as error:  # devices come and go, and disks fail, while they are looked at
-        return warn(check.__name__.removeprefix("check_"), f"it cannot be looked at ({error})", "sudo dmesg | tail")
+        return warn(check.__name__.removeprefix("check_"), f"could not be checked ({error})", machine.as_root)
+    except OSError as error:  # devices are unplugged, and disks fail, during the check
+        return warn(check.__name__.removeprefix("check_"), f"could not be checked ({error})", "sudo dmesg | tail")

@@ -1,4 +1,4 @@
-"""Checks of the system, Python, and libraries that do not go together."""
+"""Checks of the system, of Python, and of libraries that may be missing or incompatible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 _OPENCVS = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 _TESTED = ((3, 11), (3, 13))
 
-# Stands alone: a child that cannot even load numpy shall say so.
+# Code of its own for a child process, which must report it if not even numpy can be imported.
 _INVOKE = """
 import numpy as np
 from edge_cls.model.builtin import builtin_file
@@ -20,24 +20,22 @@ interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype
 
 
 def check_system(machine: Machine, _: Needs) -> Check:
-    """Tell the system and the board, and whether the system has as many bits as the processor."""
+    """Report the system and the board, and check that a 64-bit processor has a 64-bit system."""
     name = "system"
     lines = dict(line.partition("=")[::2] for line in machine.text("etc/os-release").splitlines())
     system = lines.get("PRETTY_NAME", "an unknown system").strip('"')
     found = ", ".join(filter(None, (system, machine.board, f"{machine.kernel}, {machine.bits} bits")))
     if machine.kernel == "armv6l":
-        return fail(name, f"{found}: no TFLite interpreter exists for it", "use a Zero 2 W, 3, 4 or 5")
+        return fail(name, f"{found}: no TFLite interpreter exists for this processor", "use a Zero 2 W, 3, 4 or 5")
     if machine.bits == 32 and machine.kernel == "aarch64":
-        return warn(
-            name, f"{found}: a 32-bit system, though the processor has 64", "install the 64-bit Raspberry Pi OS"
-        )
+        return warn(name, f"{found}: the system has 32 bits, the processor 64", "install the 64-bit Raspberry Pi OS")
     if machine.bits == 32:
         return warn(name, f"{found}: edge-cls is not tested on 32 bits", "use a 64-bit board and system")
     return ok(name, found)
 
 
 def check_python(machine: Machine, _: Needs) -> Check:
-    """Tell whether this Python is one that edge-cls is tested with."""
+    """Check that edge-cls is tested with this version of Python."""
     oldest, newest = _TESTED
     version = ".".join(map(str, machine.python))
     found = f"{version} in {machine.prefix}"
@@ -47,7 +45,7 @@ def check_python(machine: Machine, _: Needs) -> Check:
 
 
 def check_interpreter(machine: Machine, _: Needs) -> Check:
-    """Tell which TFLite interpreter there is, and whether it goes with numpy."""
+    """Check that a TFLite interpreter is installed, and that it is compatible with numpy."""
     name = "interpreter"
     litert, predecessor = machine.version("ai-edge-litert"), machine.version("tflite-runtime")
     numpy = machine.version("numpy")
@@ -67,25 +65,27 @@ def check_interpreter(machine: Machine, _: Needs) -> Check:
     found = f"tflite-runtime {predecessor}, numpy {numpy}"
     if numbers(numpy) >= (2,):
         return fail(
-            name, f"{found}: it was built against numpy 1, and fails with 2", f"{machine.pip} install 'numpy<2'"
+            name,
+            f"{found}: tflite-runtime was built against numpy 1, and fails with numpy 2",
+            f"{machine.pip} install 'numpy<2'",
         )
     return ok(name, found)
 
 
 def check_opencv(machine: Machine, _: Needs) -> Check:
-    """Tell whether there is one OpenCV, and it loads."""
+    """Check that exactly one OpenCV is installed, and that it can be imported."""
     name = "opencv"
     installed = [package for package in _OPENCVS if machine.version(package) is not None]
     if len(installed) > 1:
         return fail(
             name,
-            f"{' and '.join(installed)} are both installed, and overwrite each other's files",
+            f"{' and '.join(installed)} are installed together, and overwrite each other's files",
             f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless",
         )
     child = machine.python_child("import cv2; print(cv2.__version__)")
     if child.status != 0:
         hint = f"{machine.pip} install --force-reinstall opencv-python-headless"
-        if "libxcb" in child.errors or "libGL" in child.errors:  # which only a desktop has
+        if "libxcb" in child.errors or "libGL" in child.errors:  # libraries that only a desktop system has
             hint = f"{machine.pip} uninstall -y {' '.join(installed)} && {machine.pip} install opencv-python-headless"
         return fail(name, f"cv2 cannot be imported: {child.last_line}", hint)
     found = f"{installed[0] if installed else 'cv2'} {child.output}"
@@ -95,13 +95,13 @@ def check_opencv(machine: Machine, _: Needs) -> Check:
 
 
 def check_invoke(machine: Machine, _: Needs) -> Check:
-    """Tell whether the interpreter really runs: the built-in model, in a process of its own."""
+    """Check that the interpreter runs the built-in model, in a child process."""
     name = "invoke"
     child = machine.python_child(_INVOKE)
     if child.status == 0:
         return ok(name, "the interpreter runs the built-in model")
     if child.status is None:
-        return fail(name, "the interpreter hangs on the built-in model", "look what else uses the processor: run top")
+        return fail(name, "the interpreter hangs on the built-in model", "check which programs use the processor: top")
     found = f"signal {-child.status}" if child.status < 0 else child.last_line
     hint = f"{machine.pip} install --force-reinstall ai-edge-litert"
     if "_ARRAY_API" in child.errors or "numpy.core.multiarray failed" in child.errors:

@@ -157,7 +157,7 @@ def test_an_interpreter_that_does_not_run(tmp_path: Path, ends: Outcome, found: 
 def test_no_model_is_loaded_by_libraries_that_do_not_work(tmp_path: Path) -> None:
     broken = machine(pi_4(tmp_path), ends={"invoke": Outcome(-11, "", "")})
     checks = {check.name: check for check in examine(broken, model=tmp_path / "absent.tflite")}
-    is_bad(checks["model"], Level.WARN, found="not looked at", hint="mend these first")
+    is_bad(checks["model"], Level.WARN, found="not checked", hint="fix these first")
 
 
 # --- cameras
@@ -227,12 +227,12 @@ def test_the_cameras_that_libcamera_sees(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("needs", "level"), [(NOTHING, Level.WARN), (ALL, Level.FAIL)], ids=["may", "must"])
 def test_no_camera_at_the_ribbon(tmp_path: Path, needs: Needs, level: Level) -> None:
     check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": Outcome(0, "cameras []\n", "")}), needs)
-    is_bad(check, level, found="sees no camera", hint="rpicam-hello --list-cameras")
+    is_bad(check, level, found="finds no camera", hint="rpicam-hello --list-cameras")
 
 
 def test_a_camera_that_hangs_and_a_library_that_does_not_load(tmp_path: Path) -> None:
     hung = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": HANGS}), NOTHING)
-    is_bad(hung, Level.FAIL, found="does not answer", hint="fuser")
+    is_bad(hung, Level.FAIL, found="does not respond", hint="fuser")
     numpy = failing("ValueError: numpy.dtype size changed, may indicate binary incompatibility.")
     check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": numpy}), NOTHING)
     is_bad(check, Level.FAIL, found="numpy.dtype size changed", hint="pip install 'numpy<2'")
@@ -255,10 +255,10 @@ def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
 def test_no_usb_camera(tmp_path: Path) -> None:
     assert check_usb_cameras(machine(pi_5(tmp_path)), NOTHING) is None
     wanted = Needs(v4l2=Path("/dev/video2"))
-    found = "there is no /dev/video2, nor a USB camera"
+    found = "/dev/video2 does not exist; no USB camera was found"
     is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, hint="lsusb")
     usb_camera(tmp_path, 8)
-    found = "there is no /dev/video2; there is HD Webcam (/dev/video8)"
+    found = "/dev/video2 does not exist; found HD Webcam (/dev/video8)"
     is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, hint="lsusb")
 
 
@@ -266,18 +266,18 @@ def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) ->
     """As a loopback is, and a camera at the ribbon cable that v4l2 is to read."""
     root = write(pi_5(tmp_path), {"dev/video30": ""})
     wanted = Needs(v4l2=Path("/dev/video30"))
-    is_ok(check_usb_cameras(machine(root), wanted), "not at USB (/dev/video30)")
+    is_ok(check_usb_cameras(machine(root), wanted), "not on USB (/dev/video30)")
     forbidden = machine(root, forbidden=lambda path: path.name == "video30")
     is_bad(check_usb_cameras(forbidden, wanted), Level.FAIL, found="may not use", hint="video")
 
 
 @pytest.mark.parametrize("named", ["/dev/video9", "/dev/v4l/by-id/usb-cam-video-index1"])
-def test_the_metadata_of_a_camera_are_no_pictures(tmp_path: Path, named: str) -> None:
+def test_a_metadata_device_is_not_a_camera(tmp_path: Path, named: str) -> None:
     root = usb_camera(pi_5(tmp_path), 8)
     (root / "dev/v4l/by-id").mkdir(parents=True)
     (root / "dev/v4l/by-id/usb-cam-video-index1").symlink_to("../../video9")
     check = check_usb_cameras(machine(root), Needs(v4l2=Path(named)))
-    is_bad(check, Level.FAIL, found=f"{named} is", hint="name one that does: HD Webcam (/dev/video8)")
+    is_bad(check, Level.FAIL, found=f"{named} is", hint="use a capture device: HD Webcam (/dev/video8)")
 
 
 def test_a_camera_may_give_pictures_twice(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_the_broken_lgpio_that_pip_takes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["gpiozero", "lgpio"])
 def test_a_library_of_the_pins_that_is_missing(tmp_path: Path, name: str) -> None:
     check = check_pin_libraries(machine(pi_4(tmp_path), installed=without(name)), ALL)
-    is_bad(check, Level.FAIL, found=f"{name} cannot be found", hint=f"python3-{name}")
+    is_bad(check, Level.FAIL, found=f"finds no {name}", hint=f"python3-{name}")
 
 
 def test_what_apt_installs_has_to_be_seen_as_well(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_lgpio_wants_a_folder_to_write_in(tmp_path: Path) -> None:
     gone = machine(root, environ={"LG_WD": str(root / "gone")})
     is_bad(check_pin_folder(gone, ALL), Level.FAIL, found="gone (LG_WD)", hint="export LG_WD=")
     read_only = machine(root, environ={}, forbidden=lambda path: path == root)
-    is_bad(check_pin_folder(read_only, NOTHING), Level.WARN, found="cannot make its pipe", hint="export LG_WD=")
+    is_bad(check_pin_folder(read_only, NOTHING), Level.WARN, found="cannot create its pipe", hint="export LG_WD=")
 
 
 # --- Edge TPU
@@ -489,9 +489,7 @@ def test_a_file_system_that_has_met_errors(tmp_path: Path) -> None:
     write(pi_4(tmp_path), {"sys/fs/ext4/mmcblk0p2/errors_count": "0\n"})
     is_ok(check_wear(machine(tmp_path), NOTHING), "SD card SD32G")
     write(tmp_path, {"sys/fs/ext4/mmcblk0p2/errors_count": "3\n"})
-    is_bad(
-        check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has met 3 errors", hint="fsck.mode=force"
-    )
+    is_bad(check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has 3 errors", hint="fsck.mode=force")
 
 
 def test_the_clock(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_model_that_gives_what_it_gave(tmp_path: Path, tiny: Path) -> None:
     for needs in (Needs(), Needs(model=tiny)):
         check = model_check(needs, tmp_path)
         assert check.level is Level.OK
-        assert "golden frames agree" in check.message
+        assert "golden frames match" in check.message
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", 2000])

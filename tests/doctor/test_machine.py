@@ -71,7 +71,7 @@ def test_a_child_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_pat
             ended, _, _ = select.select([process], [], [], PATIENCE)
             os.close(process)
             assert ended
-    assert Outcome(None, "", "half a line").last_line == "it gave no answer"
+    assert Outcome(None, "", "half a line").last_line == "no answer"
 
 
 def test_only_what_a_version_begins_with_counts() -> None:
