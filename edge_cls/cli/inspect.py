@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,19 +11,15 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.tree import Tree
-
     from edge_cls.model.inspection import Inspection
 
 _LABELS_SHOWN = 10
+"""Labels to print at most; --json has all of them."""
 _LONGEST = 1000
+"""Characters of a text in the model to print at most."""
 
 
-def inspect(
-    model: ModelArgument,
-    as_json: JsonOption = False,
-) -> None:
+def inspect(model: ModelArgument, as_json: JsonOption = False) -> None:
     """Show the contents of a .tflite model; replay golden frames.
 
     Any .tflite file can be shown. Golden frames are in the models that edge-cls writes: exit code 1 if one of them has
@@ -41,14 +38,15 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(_document(inspection), indent=2, ensure_ascii=False))
     else:
-        _print(inspection)
+        for line in _lines(inspection):
+            typer.echo(line)
     if inspection.golden_failed:
         typer.echo(f"error: {inspection.golden_problem}", err=True)
         raise typer.Exit(ModelError.exit_code)
 
 
 def _document(value: Any) -> Any:
-    """Return `value` as what JSON knows: no bytes, no dataclasses, and no number that is none."""
+    """Return `value` in types of JSON: bytes as text, dataclasses as dicts, NaN and infinity as None."""
     import math
     from dataclasses import asdict, is_dataclass
 
@@ -63,23 +61,21 @@ def _document(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _print(inspection: Inspection) -> None:
-    from rich.console import Console
-
-    # What a stranger's file says is shown as it is, and never taken for markup.
-    console = Console(markup=False, emoji=False, highlight=False)
+def _lines(inspection: Inspection) -> Iterator[str]:
+    """Yield the text for a person. No line is folded, so that paths, checksums and names can be copied."""
     document = _document(inspection)
-    console.print(_facts(_summary(inspection)))
-    console.print()
-    console.print(_tensors(document))
+    yield from _aligned([(name, _plain(value)) for name, value in _summary(inspection).items()])
+    yield ""
+    yield from _aligned([("", "shape", "type", "value", "name"), *_tensors(document)])
     for title in ("manifest", "metadata"):
         if document[title]:
-            console.print()
-            console.print(_tree(title, document[title]))
+            yield ""
+            yield f"{title}:"
+            yield from _tree(document[title], indent=2)
 
 
 def _summary(inspection: Inspection) -> dict[str, str]:
-    """Return the lines at the top."""
+    """Return the names and values of the lines at the top."""
     labels = inspection.labels
     more = f", ... ({len(labels)} in all)" if len(labels) > _LABELS_SHOWN else ""
     golden = f"{inspection.golden} frames agree" if inspection.golden else "none"
@@ -89,7 +85,7 @@ def _summary(inspection: Inspection) -> dict[str, str]:
         "network": f"sha256 {inspection.network_sha256}{', as the manifest says' if inspection.manifest else ''}",
         "files inside": ", ".join(f"{name} ({size:,})" for name, size in inspection.files.items()) or "none",
         "labels": ", ".join(labels[:_LABELS_SHOWN]) + more or "none",
-        "trained on": f"{inspection.trained_on} photos" if inspection.trained_on else "not told",
+        "trained on": f"{inspection.trained_on} photos" if inspection.trained_on else "unknown",
         "golden frames": inspection.golden_problem or golden,
         "metadata": inspection.metadata_problem or ("TFLite Metadata" if inspection.metadata else "none"),
     }
@@ -98,48 +94,37 @@ def _summary(inspection: Inspection) -> dict[str, str]:
     if inspection.edge_tpu:
         facts["compiled for"] = "the Edge TPU"
     if inspection.subgraphs > 1:
-        facts["subgraphs"] = f"{inspection.subgraphs}, of which the first is shown"
+        facts["subgraphs"] = f"{inspection.subgraphs}; the first one is shown"
     return facts
 
 
-def _facts(facts: dict[str, str]) -> RenderableType:
-    from rich.table import Table
-
-    table = Table.grid("name", "value", padding=(0, 2))
-    table.columns[0].no_wrap = True
-    table.columns[1].overflow = "fold"
-    for name, value in facts.items():
-        table.add_row(name, _plain(value))
-    return table
-
-
-def _tensors(document: dict[str, Any]) -> RenderableType:
-    from rich.table import Table
-
-    table = Table("", "name", "shape", "type", "stands for", box=None, padding=(0, 2, 0, 0))
-    table.columns[1].overflow = "fold"
+def _tensors(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each tensor; its name is last, since it may be long."""
     for side in ("inputs", "outputs"):
         for tensor in document[side]:
             shape = " x ".join(map(str, tensor["shape"]))
-            real = f"{tensor['scale']:.9g} * (q - {tensor['zero_point']})" if tensor["scale"] else "itself"
-            table.add_row(side[:-1], _plain(tensor["name"]), shape, tensor["dtype"], real)
-    return table
+            value = f"{tensor['scale']:.9g} * (q - {tensor['zero_point']})" if tensor["scale"] else "itself"
+            yield side[:-1], shape, tensor["dtype"], value, _plain(tensor["name"])
 
 
-def _tree(title: str, value: dict[str, Any]) -> Tree:
-    """Return nested dicts as a tree; a list of them is a branch each, and any other value stands behind its name."""
-    from rich.tree import Tree
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a line for each row, with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
-    tree = Tree(title, guide_style="dim")
+
+def _tree(value: dict[str, Any], *, indent: int) -> Iterator[str]:
+    """Yield the lines of nested dicts. Each dict of a list is printed below the name of the list."""
     for key, one in value.items():
-        name = str(key).replace("_", " ")
+        name = _plain(str(key).replace("_", " "))
         branches = one if isinstance(one, list) and one and isinstance(one[0], dict) else [one]
         for branch in branches:
             if isinstance(branch, dict) and branch:
-                tree.children.append(_tree(name, branch))
+                yield f"{'':{indent}}{name}:"
+                yield from _tree(branch, indent=indent + 2)
             else:
-                tree.add(f"{name}: {_plain(_leaf(branch))}")
-    return tree
+                yield f"{'':{indent}}{name}: {_plain(_leaf(branch))}"
 
 
 def _leaf(value: Any) -> str:
@@ -149,6 +134,6 @@ def _leaf(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` in one line without control characters, and not endless."""
+    """Return `text` on one line, without control characters and cut to _LONGEST: it may come from a foreign file."""
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_LONGEST])
     return clean if len(text) <= _LONGEST else f"{clean} ..."

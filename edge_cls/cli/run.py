@@ -89,7 +89,7 @@ def run(
     from edge_cls.systemd.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
-    # Where a variable of the source is misspelt, its fault says more.
+    # If a variable of the source is misspelt, the error of the configuration says more.
     if source is None and file is None and not any(name.startswith("EDGE_CLS_SOURCE") for name in os.environ):
         raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
@@ -151,9 +151,9 @@ def _introduce(application: Application) -> None:
 
 @contextlib.contextmanager
 def _signals_heeded(application: Application, *, reloads: bool) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run in good order, and SIGHUP read the configuration again, or end it likewise.
+    """End the run in good order on Ctrl-C and SIGTERM, and reload the configuration on SIGHUP if `reloads` is set.
 
-    Without a configuration SIGHUP means what it always did: the terminal is gone.
+    Otherwise SIGHUP has its usual meaning, that the terminal is gone, and ends the run, too.
     """
     import signal
 

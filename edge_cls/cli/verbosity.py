@@ -12,7 +12,7 @@ import typer
 
 
 class Verbosity(Enum):
-    """What is printed besides results and errors."""
+    """The messages that are printed besides results and errors."""
 
     QUIET = "quiet"
     """Nothing: no notes, no warnings of the log, no progress display."""

@@ -53,6 +53,19 @@ def test_a_person_is_told_the_same(edge_cls: EdgeCls) -> None:
         assert words in text
 
 
+def test_no_path_checksum_or_name_is_folded(
+    edge_cls: EdgeCls, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / ("long-" * 30) / "model-of-mine.tflite"
+    path.parent.mkdir()
+    path.write_bytes((folder / "tiny.tflite").read_bytes())
+    lines = good(edge_cls("inspect", str(path))).splitlines()
+    assert f"file               {path}" in lines
+    assert any(line.endswith(" probability") for line in lines)
+    assert sum(inspect(edge_cls, path)["network_sha256"] in line for line in lines) == 2
+
+
 def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
     told = inspect(edge_cls, builtin_file("edge-embed.tflite"))
     assert (told["labels"], told["manifest"]["name"]) == ([], "edge-embed")
