@@ -31,11 +31,11 @@ def doctor(
       edge-cls doctor --config config.toml
     """
     from edge_cls.doctor.machine import this_machine
-    from edge_cls.doctor.scan import examine
+    from edge_cls.doctor.scan import run_checks
 
     checks = []
     with quiet_native_libraries():
-        for check in examine(this_machine(), config=config, model=model, memory=memory):
+        for check in run_checks(this_machine(), config=config, model=model, memory=memory):
             checks.append(check)
             if not as_json:
                 print_check(check.level, check.name, check.message, check.hint)

@@ -18,13 +18,13 @@ from edge_cls.sources.names import parse_source
 
 _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
-OF_THE_SERVICE = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
+SERVICE_FOLDERS = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
 """Folders that systemd creates when it starts the service."""
 # The unit hides these (ProtectHome, PrivateTmp): the service sees empty folders in their place ...
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
 # ... and it can write only to these (ProtectSystem=strict).
-_WRITABLE = (*OF_THE_SERVICE, Path("/dev"))
-_FLEETING = (Path("/run"), Path("/dev"))
+_WRITABLE = (*SERVICE_FOLDERS, Path("/dev"))
+_VOLATILE = (Path("/run"), Path("/dev"))
 
 
 def missing(config: Config) -> Iterator[ConfigProblem]:
@@ -63,13 +63,13 @@ def warnings(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
         if is_set and config.model is None:
             yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or remove it")
-    out_of_reach = list(_out_of_reach(config, shown)) if _of_service(file) else []
+    out_of_reach = list(_out_of_reach(config, shown)) if _is_service_file(file) else []
     yield from out_of_reach
     reported = {problem.where for problem in out_of_reach}
     for where, path in _written(config):
-        if where not in reported and path.parent not in OF_THE_SERVICE and not path.parent.is_dir():
+        if where not in reported and path.parent not in SERVICE_FOLDERS and not path.parent.is_dir():
             # The service could not write into a folder that root owns.
-            make = "install -d -o edge-cls -g edge-cls" if _of_service(file) else "mkdir -p"
+            make = "install -d -o edge-cls -g edge-cls" if _is_service_file(file) else "mkdir -p"
             yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"create it: {make} {path.parent}")
 
 
@@ -86,7 +86,7 @@ def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[ConfigPro
             )
         elif where in written and not _is_below(real, writable):
             yield ConfigProblem(where, f"the service cannot write {path}", "choose a place below /var/lib/edge-cls")
-        elif where == "memory" and _is_below(real, _FLEETING):
+        elif where == "memory" and _is_below(real, _VOLATILE):
             yield ConfigProblem(
                 where, f"{path} is lost when the machine is switched off", "put it below /var/lib/edge-cls"
             )
@@ -134,13 +134,13 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"sink #{number}, path", sink.path
 
 
-def _of_service(file: Path) -> bool:
+def _is_service_file(file: Path) -> bool:
     return file.resolve() == DEFAULT_FILE.resolve()
 
 
 def _protecting(file: Path) -> str:
     """Return the command after which only the user of `file` can read it: its owner, or the service."""
-    theirs = file.stat().st_uid != 0 and not _of_service(file)
+    theirs = file.stat().st_uid != 0 and not _is_service_file(file)
     # The service's user is not in the group root.
     return f"chmod 640 {file}" if theirs else f"chown root:edge-cls {file} && chmod 640 {file}"
 

@@ -17,9 +17,9 @@ from edge_cls.sources.names import parse_source
 
 DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
 PREFIX = "EDGE_CLS_"
-NO_SETTINGS = frozenset({"EDGE_CLS_CONFIG", "EDGE_CLS_DEBUG"})
+OTHER_VARIABLES = frozenset({"EDGE_CLS_CONFIG", "EDGE_CLS_DEBUG"})
 """Variables with our prefix that set no key: the file to read, and whether details are logged."""
-OF_HOOKS = "EDGE_CLS_EVENT_"
+HOOK_PREFIX = "EDGE_CLS_EVENT_"
 """Prefix of the variables that a program run for an event receives; it may run edge-cls itself."""
 
 _LIMIT = 2**20
@@ -76,7 +76,7 @@ def _leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _is_unknown(name: str, variables: Mapping[str, object]) -> bool:
-    return name.startswith(PREFIX) and not name.startswith(OF_HOOKS) and name not in {*variables, *NO_SETTINGS}
+    return name.startswith(PREFIX) and not name.startswith(HOOK_PREFIX) and name not in {*variables, *OTHER_VARIABLES}
 
 
 def _meant(name: str, variables: Iterable[str]) -> str:

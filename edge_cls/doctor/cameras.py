@@ -38,8 +38,8 @@ def check_picamera2(machine: Machine, needs: Needs) -> Check:
             hint = f"/usr/bin/python3 -m venv --clear --system-site-packages {machine.prefix}"
             return report(name, found, f"{hint}, and install edge-cls there")
         return report(name, found, _NEW_VENV)
-    if machine.opening:
-        return report(name, "apt's picamera2 is not visible from this venv", machine.opening)
+    if machine.show_apt_packages:
+        return report(name, "apt's picamera2 is not visible from this venv", machine.show_apt_packages)
     return report(name, "apt's picamera2 is not visible from this Python", _NEW_VENV)
 
 

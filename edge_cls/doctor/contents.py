@@ -100,14 +100,14 @@ def _check_model(needs: Needs) -> tuple[Check, str | None]:
 def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
     """Check a copy, because opening the file itself could migrate or repair it while a service uses it."""
     from edge_cls.classifier import no_embedding
-    from edge_cls.config.checks import OF_THE_SERVICE
+    from edge_cls.config.checks import SERVICE_FOLDERS
     from edge_cls.memory.maintenance import copy_untouched
     from edge_cls.memory.store import Memory
     from edge_cls.model.builtin import builtin_file
 
     name = "memory"
     if not path.exists():
-        if path.parent in OF_THE_SERVICE and not path.parent.exists():
+        if path.parent in SERVICE_FOLDERS and not path.parent.exists():
             return ok(name, f"{path} does not exist yet: the service creates its folder when it first starts")
         if not (path.parent.is_dir() and machine.may(path.parent)):
             return fail(name, f"{path} cannot be created", f"sudo install -d -o {machine.user} {path.parent}")

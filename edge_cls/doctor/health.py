@@ -11,11 +11,11 @@ from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 from edge_cls.hardware.thermal import HOT_C, Limit, temperature, throttled
 
 _STATE = Path("/var/lib/edge-cls")
-_LITTLE, _NOTHING = 500 * 2**20, 50 * 2**20
+_LOW_SPACE, _NO_SPACE = 500 * 2**20, 50 * 2**20
 """Free bytes on the disk below which the check warns, and below which it fails."""
-_WORN, _DEAD = 9, 11
+_NEARLY_WORN, _WORN_OUT = 9, 11
 """Estimated use of an eMMC's life from which on the check warns or fails: 9 is 80 to 90 %, 11 is more than 100 %."""
-_AIR = "give it a heat sink, a fan, or more air"
+_COOLING = "give it a heat sink, a fan, or more air"
 _REPLACE = "back up the memory (edge-cls memory backup), and replace it"
 _POWER = "use the official power supply of the board, and a short cable"
 
@@ -26,7 +26,7 @@ def check_temperature(machine: Machine, _: Needs) -> Check | None:
     if degrees is None:
         return None
     if degrees >= HOT_C:
-        return warn("temperature", f"{degrees:.0f} °C: the board reduces its clock rate", _AIR)
+        return warn("temperature", f"{degrees:.0f} °C: the board reduces its clock rate", _COOLING)
     return ok("temperature", f"{degrees:.0f} °C")
 
 
@@ -42,7 +42,7 @@ def check_power(machine: Machine, _: Needs) -> Check | None:
         return warn(name, "the voltage has been too low since the last start", _POWER)
     if flags.now or flags.happened:
         when = "is" if flags.now else "has been"
-        return warn(name, f"the processor {when} throttled by the firmware", _AIR)
+        return warn(name, f"the processor {when} throttled by the firmware", _COOLING)
     return ok(name, "the voltage is sufficient")
 
 
@@ -61,8 +61,8 @@ def check_disk(machine: Machine, needs: Needs) -> Check:
     if kind == "overlay" and machine.is_pi:
         hint = "sudo raspi-config nonint disable_overlayfs && sudo reboot"
         return warn(name, f"{shown} is an overlay: taught examples are lost when the board is switched off", hint)
-    if free < _LITTLE:
-        return (fail if free < _NOTHING else warn)(name, found, "sudo apt clean && sudo journalctl --vacuum-size=50M")
+    if free < _LOW_SPACE:
+        return (fail if free < _NO_SPACE else warn)(name, found, "sudo apt clean && sudo journalctl --vacuum-size=50M")
     return ok(name, found)
 
 
@@ -83,9 +83,9 @@ def check_wear(machine: Machine, _: Needs) -> Check | None:
         reserve = _hexadecimal(text(device / "pre_eol_info"))
         kind = "eMMC" if text(device / "type") == "MMC" else "SD card"
         found = f"{kind} {text(device / 'name')} ({card.name})"
-        if life >= _DEAD or reserve == 3:
+        if life >= _WORN_OUT or reserve == 3:
             return fail(name, f"{found} has exceeded its rated life", _REPLACE)
-        if life >= _WORN or reserve == 2:
+        if life >= _NEARLY_WORN or reserve == 2:
             return warn(name, f"{found} is nearly worn out", _REPLACE)
         used = f"has used at most {life * 10} % of its rated life" if life else "does not report its wear"
         cards.append(f"{found} {used}")

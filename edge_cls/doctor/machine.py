@@ -101,7 +101,7 @@ class Machine:
         return (self.prefix / _SETTINGS).is_file()
 
     @property
-    def opening(self) -> str:
+    def show_apt_packages(self) -> str:
         """The command that lets this venv see the packages of apt; "" if it does already, or is not a venv."""
         settings = self.prefix / _SETTINGS
         if re.search(r"(?mi)^include-system-site-packages\s*=\s*false", text(settings)):
@@ -110,7 +110,7 @@ class Machine:
 
     def apt_install(self, *packages: str) -> str:
         """Return the command that installs Debian packages, and lets this Python see them."""
-        return " && ".join(filter(None, (f"sudo apt install -y {' '.join(packages)}", self.opening)))
+        return " && ".join(filter(None, (f"sudo apt install -y {' '.join(packages)}", self.show_apt_packages)))
 
     def python_child(self, code: str) -> Outcome:
         """Run `code` in a Python process of its own, because libraries and drivers may crash or hang it."""

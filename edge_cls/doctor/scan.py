@@ -17,7 +17,7 @@ from edge_cls.doctor.software import check_interpreter, check_invoke, check_open
 from edge_cls.doctor.unit import check_service
 
 
-class _Fact(Protocol):
+class _CheckFunction(Protocol):
     """A check of one fact. It returns None if the fact does not matter on this machine."""
 
     __name__: str
@@ -25,7 +25,7 @@ class _Fact(Protocol):
     def __call__(self, machine: Machine, needs: Needs, /) -> Check | None: ...
 
 
-CHECKS: tuple[_Fact, ...] = (
+CHECKS: tuple[_CheckFunction, ...] = (
     check_system,
     check_python,
     check_interpreter,
@@ -49,7 +49,7 @@ CHECKS: tuple[_Fact, ...] = (
 _LIBRARIES = (check_interpreter, check_opencv, check_invoke)
 
 
-def examine(
+def run_checks(
     machine: Machine, *, config: Path | None = None, model: Path | None = None, memory: Path | None = None
 ) -> Iterator[Check]:
     """Yield the result of each check as soon as it is known. Nothing is changed, and no child process gets over 30 s.
@@ -61,7 +61,7 @@ def examine(
     needs = with_options(needs, model, memory)
     runs = True
     for check in CHECKS:
-        found = _attempt(check, machine, needs)
+        found = _result(check, machine, needs)
         if found is not None:
             yield found
         if check in _LIBRARIES:
@@ -75,7 +75,7 @@ def examine(
         )
 
 
-def _attempt(check: _Fact, machine: Machine, needs: Needs) -> Check | None:
+def _result(check: _CheckFunction, machine: Machine, needs: Needs) -> Check | None:
     try:
         return check(machine, needs)
     except PermissionError as error:

@@ -14,7 +14,7 @@ from edge_cls.doctor.health import check_clock, check_disk, check_power, check_t
 from edge_cls.doctor.machine import Outcome
 from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
 from edge_cls.doctor.report import Check, Level, Needs
-from edge_cls.doctor.scan import CHECKS, examine
+from edge_cls.doctor.scan import CHECKS, run_checks
 from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
 from edge_cls.doctor.unit import check_service
 from tests.doctor.machines import CAMERA, LIBRARIES, machine, pi_4, pi_5, usb_camera, workstation, write, zero_2
@@ -48,7 +48,7 @@ def is_ok(check: Check | None, found: str = "") -> None:
 
 @pytest.mark.parametrize("board", [pi_4, pi_5, zero_2])
 def test_a_raspberry_pi_that_is_well_is_ok_throughout(tmp_path: Path, board: Callable[[Path], Path]) -> None:
-    checks = list(examine(machine(board(tmp_path))))
+    checks = list(run_checks(machine(board(tmp_path))))
     assert [check for check in checks if check.level is not Level.OK] == []
     names = [check.name for check in checks]
     assert len(set(names)) == len(names)
@@ -57,7 +57,7 @@ def test_a_raspberry_pi_that_is_well_is_ok_throughout(tmp_path: Path, board: Cal
 
 def test_a_workstation_needs_no_pins_and_no_cameras(tmp_path: Path) -> None:
     libraries = without("picamera2", "gpiozero", "lgpio")
-    checks = list(examine(machine(workstation(tmp_path), installed=libraries, kernel="x86_64")))
+    checks = list(run_checks(machine(workstation(tmp_path), installed=libraries, kernel="x86_64")))
     assert [check for check in checks if check.level is not Level.OK] == []
     assert not {"gpio", "gpio libraries", "cameras", "edge tpu"} & {check.name for check in checks}
 
@@ -81,7 +81,7 @@ def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
     def unplugged(_: Path) -> tuple[int, int]:
         raise OSError(5, "Input/output error")
 
-    checks = {check.name: check for check in examine(machine(pi_4(tmp_path), free=unplugged))}
+    checks = {check.name: check for check in run_checks(machine(pi_4(tmp_path), free=unplugged))}
     is_bad(checks["disk"], Level.WARN, found="Input/output error", hint="dmesg")
     assert "clock" in checks
 
@@ -156,7 +156,7 @@ def test_an_interpreter_that_does_not_run(tmp_path: Path, ends: Outcome, found: 
 
 def test_no_model_is_loaded_by_libraries_that_do_not_work(tmp_path: Path) -> None:
     broken = machine(pi_4(tmp_path), ends={"invoke": Outcome(-11, "", "")})
-    checks = {check.name: check for check in examine(broken, model=tmp_path / "absent.tflite")}
+    checks = {check.name: check for check in run_checks(broken, model=tmp_path / "absent.tflite")}
     is_bad(checks["model"], Level.WARN, found="not checked", hint="fix these first")
 
 

@@ -287,7 +287,7 @@ def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
     needs = Needs(model=tiny, memory=state / "taught.db")
     _, check = check_contents(machine(tmp_path), needs)
     assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {state}")
-    monkeypatch.setattr("edge_cls.config.checks.OF_THE_SERVICE", (state,))
+    monkeypatch.setattr("edge_cls.config.checks.SERVICE_FOLDERS", (state,))
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
     assert "first start" in check.message
