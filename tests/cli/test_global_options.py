@@ -6,9 +6,11 @@ import logging
 import os
 
 import pytest
+from rich.console import Console
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.verbosity import is_quiet, note, set_up_log, verbosity
+from edge_cls_tools.cli.progress import progress_display
 from tests.commands import EdgeCls, good
 
 pytestmark = pytest.mark.usefixtures("restored_log")
@@ -29,6 +31,13 @@ def test_commands_and_groups_have_the_short_help_too(edge_cls: EdgeCls) -> None:
 def test_quiet_leaves_only_the_result(edge_cls: EdgeCls, option: str) -> None:
     assert edge_cls(*UNTAUGHT).stderr.startswith("no class is known yet")
     assert good(edge_cls(option, *UNTAUGHT)).startswith("{")
+
+
+def test_quiet_turns_the_progress_display_off() -> None:
+    terminal = Console(force_terminal=True)
+    for quiet in (False, True):
+        with verbosity(verbose=False, quiet=quiet):
+            assert progress_display(terminal).disable is quiet
 
 
 def test_quiet_keeps_errors(edge_cls: EdgeCls) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -85,6 +86,18 @@ def test_sections_follow_the_journey_of_a_user(edge_cls: EdgeCls) -> None:
     listed = [name for names in SECTIONS.values() for name in names]
     assert re.findall(r"^  ([a-z][a-z-]*)  ", text[places[0] :], re.MULTILINE) == listed
     assert sorted(APP.commands) == sorted(listed)  # type: ignore[attr-defined]  # it is a group
+
+
+def test_a_command_of_a_plugin_is_listed_last(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the workstation's commands are not installed."""
+
+    def installed(*, group: str) -> list[EntryPoint]:
+        return [EntryPoint("extra", "edge_cls.cli.export_labels:export_labels", group)]
+
+    monkeypatch.setattr("edge_cls.cli.entry_points", installed)
+    text = good(edge_cls("--help"))
+    assert text.index("\nMaintenance:\n") < text.index("\nMore:\n  extra") < text.index("\nExample:\n")
+    assert "\n  train" not in text
 
 
 def test_the_commands_of_memory_stand_in_sections(edge_cls: EdgeCls) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.options import JsonOption, ModelArgument
+from edge_cls.cli.verbosity import is_quiet
 
 if TYPE_CHECKING:
     from edge_cls_tools.edgetpu.check import Check
@@ -105,7 +106,7 @@ def compile_for_edge_tpu(
     from edge_cls_tools.edgetpu.compile import compile_model
 
     console = Console(stderr=True)
-    with console.status("compiling") if console.is_terminal else console:
+    with console.status("compiling") if console.is_terminal and not is_quiet() else console:
         compiled = compile_model(model, out or model.parent, min_mapped=min_mapped, timeout_sec=timeout_sec)
     summary = compiled.summary
     if as_json:

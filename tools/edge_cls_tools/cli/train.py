@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.verbosity import note
 
 if TYPE_CHECKING:
     from edge_cls_tools.training.train import Trained
@@ -101,7 +102,7 @@ def train(
     sizes = f"{len(dataset.train)} train, {len(dataset.validation)} validation, {len(dataset.test)} test"
     typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {backbone}")
     if dataset.moved:
-        typer.echo(f"{dataset.moved} photos were left out because a later split contains the same photos", err=True)
+        note(f"{dataset.moved} photos were left out because a later split contains the same photos")
     _print_candidates(trained)
     training = trained.training
     accuracies = f"validation accuracy {training.validation_accuracy:.1%}, test accuracy {training.test_accuracy:.1%}"
