@@ -108,7 +108,7 @@ class Source(Section):
 
 
 class States(Section):
-    """How the scores of frames become stable states: the arguments of `edge_cls.runtime.states.States`."""
+    """How the scores of single frames become stable states."""
 
     smoothing_s: NotNegative = Field(
         default=0.5, description="Time constant, in seconds, of the exponential smoothing of the scores."
@@ -186,7 +186,9 @@ class ClassifierOptions(Section):
 
 
 class Config(ClassifierOptions):
-    """All settings. Compare the sections of two (`old.source != new.source`) to see what a reload changes."""
+    """The keys of the classifier, which stand at the top of the file, above all sections."""
+
+    # A reload compares the sections of two configurations: old.source != new.source.
 
     source: Source = Field(default=Source(), description="Where frames come from.")
     states: States = Field(default=States(), description="How the scores of single frames become stable states.")
