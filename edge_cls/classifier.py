@@ -24,9 +24,9 @@ from edge_cls.errors import ConfigError, SpaceMismatch
 from edge_cls.images.preprocess import Frame
 from edge_cls.learning.background import BackgroundLearner
 from edge_cls.learning.coach import ExampleCheck, check_example
-from edge_cls.learning.learner import HeadPrediction, LabeledEmbedding, Learner
+from edge_cls.learning.learner import HeadPrediction, Learner
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
-from edge_cls.memory.store import Changes, Example, Memory
+from edge_cls.memory.store import Changes, Memory
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
 from edge_cls.model.labels_file import read_labels
@@ -207,7 +207,7 @@ class Classifier:
         self.close()
 
     def _recall(self, memory: Memory) -> None:
-        examples = memory.examples()
+        examples = memory.embeddings()
         if examples and not self.model.teachable:
             raise no_embedding(memory.path, self.model.file.path)
         if examples and memory.space != self.model.space:
@@ -216,7 +216,7 @@ class Classifier:
                 f"than {self.model.file.path} ({self.model.space[:12]})",
                 hint="use the model that it was taught with, or run 'edge-cls memory reembed --model' with this one",
             )
-        self.learner.fit(map(_labeled, examples))
+        self.learner.fit(examples)
 
     def _learn(self, changes: Changes, memory: Memory, *, reload: bool) -> None:
         if reload or memory.space != self.model.space:
@@ -227,7 +227,7 @@ class Classifier:
             if identity in self.learner:
                 self.learner.remove(identity)
         for example in changes.upserted:
-            self.learner.add(_labeled(example))
+            self.learner.add(example)
 
     def _predict(self, embedding: QuantizedVector) -> HeadPrediction:
         return (self._background or self.learner).predict(embedding)
@@ -241,10 +241,6 @@ class Classifier:
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
         return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
-
-
-def _labeled(example: Example) -> LabeledEmbedding:
-    return LabeledEmbedding(example.id, example.label, example.embedding)
 
 
 def no_embedding(memory: Path, model: Path) -> SpaceMismatch:

@@ -30,7 +30,7 @@ def teach(memory: Memory, label: str = "mug", *, crop: bytes = b"jpeg", space: s
 def labels_in(path: Path) -> list[str]:
     """Return the labels in a memory, in its order."""
     with Memory(path) as memory:
-        return [stored.label for stored in memory.examples()]
+        return [stored.label for stored in memory.embeddings()]
 
 
 def embed(crop: bytes) -> QuantizedVector:

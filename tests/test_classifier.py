@@ -201,7 +201,7 @@ def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
     with Classifier(backbone, memory=memory) as classifier:
         classifier.teach("rose", frame)
     with Memory(memory) as opened:
-        (stored,) = opened.examples()
+        (stored,) = opened.embeddings()
         photo = read_image(opened.crop(stored.id))
     assert photo.shape == crop
     assert np.abs(photo.astype(int) - COLORS["red"]).max() < 6

@@ -11,7 +11,7 @@ import numpy as np
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError
 from edge_cls.images.preprocess import Frame
-from edge_cls.memory.records import Record
+from edge_cls.memory.records import Example
 from edge_cls.memory.store import Memory
 from edge_cls.model.model import Model
 from edge_cls.runtime.messages import FrameInfo
@@ -57,13 +57,13 @@ def fill(memory: Memory, model: Model, count: int) -> None:
     looks = [_embedding(model, frame) for kind in range(CLASSES) for frame in moving_frames(_LOOKS, kind)]
     rng = np.random.default_rng(0)
 
-    def example(number: int) -> Record:
+    def example(number: int) -> Example:
         kind = number % CLASSES
         seen = looks[kind * _LOOKS + number // CLASSES % _LOOKS]
         values = seen.values + rng.integers(-4, 5, len(seen.values))
         vector = QuantizedVector(np.clip(values, -128, 127).astype(np.int8), seen.scale, seen.zero_point)
         identity = str(uuid.UUID(int=number, version=4))
-        return Record(identity, f"thing {kind}", time.time(), "bench", None, number, "bench", b"", model.space, vector)
+        return Example(identity, f"thing {kind}", time.time(), "bench", None, number, "bench", b"", model.space, vector)
 
     memory.merge(map(example, range(count)), space=model.space)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.calibration import probabilities
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
@@ -16,15 +17,6 @@ from edge_cls.learning.heads.regression import as_number
 from edge_cls.learning.heads.selection import Choice, choose
 from edge_cls.learning.heads.table import Plan, is_regression, plans
 from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
-
-
-@dataclass(frozen=True)
-class LabeledEmbedding:
-    """An example as the learner needs it: its identity, its label and its embedding."""
-
-    id: str
-    label: str
-    embedding: QuantizedVector
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory.database import DamagedFile, Database
-from edge_cls.memory.records import Changes, Entry, Example, Record, vector_of
-from edge_cls.memory.writer import LABELED, LIVE, example_of
+from edge_cls.memory.records import Changes, Example, vector_of
+from edge_cls.memory.writer import LABELED, LIVE, labeled_embedding_of
+
+_FULL = (
+    "SELECT id, label, taught_at, device, deleted_at, stamp, editor, coalesce(crop, x''), name, vector, scale,"
+    f" zero_point {LABELED} LEFT JOIN space ON space.number = embedding.space"
+)
+"""SQL for the rows that `_example` takes."""
 
 
 class Reader:
@@ -30,10 +38,10 @@ class Reader:
         """Make the next `changes` look for changes of this connection, which SQLite's data version does not count."""
         self._own_change = True
 
-    def examples(self) -> list[Example]:
-        """Return all examples in the order in which they were taught. The next `changes` continues from here.
+    def embeddings(self) -> list[LabeledEmbedding]:
+        """Return all live examples with a vector in the order in which they were taught.
 
-        Raises DamagedFile if a vector does not match its checksum.
+        The next `changes` continues from here. Raises DamagedFile if a vector does not match its checksum.
         """
         with self._database.snapshot() as connection:
             self._seen = connection.execute("SELECT generation, seq FROM state").fetchone()
@@ -42,7 +50,7 @@ class Reader:
             return self._read(connection.execute(f"{LIVE} WHERE deleted_at IS NULL ORDER BY example.number"))
 
     def changes(self) -> Changes:
-        """Return the changes of this and other processes since the last call of this method or of `examples`.
+        """Return the changes of this and other processes since the last call of this method or of `embeddings`.
 
         If nothing has changed, no byte is read from the disk.
         """
@@ -82,15 +90,25 @@ class Reader:
             raise KeyError(identity)
         return bytes(row[0] or b"")
 
-    def entries(self, label: str) -> list[Entry]:
-        """Return the examples of a class in the order in which they were taught, also those without a vector."""
-        return self._entries("WHERE label = ?", label)
+    def examples(self, label: str) -> list[Example]:
+        """Return the live examples of a class in the order in which they were taught, also those without a vector."""
+        with self._database.snapshot() as connection:
+            rows = connection.execute(
+                f"{_FULL} WHERE label = ? AND deleted_at IS NULL ORDER BY example.number", (label,)
+            )
+            return list(map(_example, rows))
 
-    def find(self, prefix: str) -> Entry:
-        """Return the example whose id begins with `prefix`. Raises MemoryFileError unless there is exactly one."""
-        found = self._entries("WHERE substr(id, 1, length(?1)) = ?1", prefix.lower())
-        if len(found) != 1 or not prefix:
-            several = ", ".join(entry.id for entry in found[:3]) if prefix else ""
+    def find(self, prefix: str) -> Example:
+        """Return the live example whose id begins with `prefix`.
+
+        Raises MemoryFileError unless there is exactly one.
+        """
+        with self._database.snapshot() as connection:
+            condition = "substr(id, 1, length(?1)) = ?1 AND deleted_at IS NULL"
+            rows = connection.execute(f"{_FULL} WHERE {condition} ORDER BY example.number LIMIT 4", (prefix.lower(),))
+            found = list(map(_example, rows)) if prefix else []
+        if len(found) != 1:
+            several = ", ".join(example.id for example in found[:3])
             number = "several examples" if several else "no example"
             raise MemoryFileError(
                 f"{self._database.path} has {number} {prefix or 'without an id'}"
@@ -99,27 +117,20 @@ class Reader:
             )
         return found[0]
 
-    def records(self) -> Iterator[Record]:
-        """Yield the complete record of each example, including deleted ones, ordered by id, as of the first read."""
+    def all_examples(self) -> Iterator[Example]:
+        """Yield all examples, also deleted ones, ordered by id, as of the first read."""
         with self._database.snapshot() as connection:
-            for row in connection.execute(
-                "SELECT id, label, taught_at, device, deleted_at, stamp, editor, coalesce(crop, x''), name, vector,"
-                f" scale, zero_point {LABELED}"
-                " LEFT JOIN space ON space.number = embedding.space ORDER BY id"
-            ):
-                yield Record(*row[:9], None if row[9] is None else vector_of(*row[9:]))  # type: ignore[call-arg]
+            yield from map(_example, connection.execute(f"{_FULL} ORDER BY id"))
 
-    def _read(self, rows: Iterable[tuple[object, ...]]) -> list[Example]:
+    def _read(self, rows: Iterable[tuple[object, ...]]) -> list[LabeledEmbedding]:
         try:
-            return [example for row in rows if (example := example_of(row)) is not None]
+            return [example for row in rows if (example := labeled_embedding_of(row)) is not None]
         except ValueError as error:
             raise DamagedFile(f"{self._database.path} is damaged ({error})", hint="open it again") from error
 
-    def _entries(self, condition: str, value: str) -> list[Entry]:
-        with self._database.snapshot() as connection:
-            rows = connection.execute(
-                "SELECT id, label, taught_at, device FROM example"  # noqa: S608 - `condition` is one of the two above
-                f" JOIN class ON class.number = class {condition} AND deleted_at IS NULL ORDER BY example.number",
-                (value,),
-            )
-            return [Entry(*row) for row in rows]
+
+def _example(row: tuple[Any, ...]) -> Example:
+    """Return the example of a row of _FULL."""
+    identity, label, taught_at, device, deleted_at, stamp, editor, crop, space, vector, scale, zero_point = row
+    embedding = None if vector is None else vector_of(vector, scale, zero_point)
+    return Example(identity, label, taught_at, device, deleted_at, stamp, editor, crop, space, embedding)

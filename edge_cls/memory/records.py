@@ -9,32 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
-    """The description of an example for people. `taught_at` is in seconds since 1970."""
+class Example:
+    """A taught example with its photo, live or deleted. Memories exchange examples in this form.
 
-    id: str
-    label: str
-    taught_at: float
-    device: str
-
-
-@dataclass(frozen=True, eq=False)
-class Example(Entry):
-    """A taught example with its embedding. Its photo, the crop, is read separately by `Memory.crop`."""
-
-    embedding: QuantizedVector
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """The complete data of an example, live or deleted, for exchange between memories.
-
-    `stamp`, in microseconds since 1970, and `editor`, a device, are the time and place of the last decision about its
-    label or deletion: a merge takes the later one. `crop` is empty and `embedding` None if they were erased or not
+    `taught_at` and `deleted_at` are in seconds since 1970; `deleted_at` is None if the example is live. `stamp`, in
+    microseconds since 1970, and `editor`, a device, are the time and place of the last decision about its label or
+    deletion: a merge takes the later one. `crop`, a JPEG, is empty and `embedding` None if they were erased or not
     exported. `space` identifies the backbone of the embedding.
     """
 
@@ -55,7 +40,7 @@ class Changes:
     """The changes of a memory since the last call. `reload`: anything may have changed, read all examples again."""
 
     reload: bool = False
-    upserted: tuple[Example, ...] = ()
+    upserted: tuple[LabeledEmbedding, ...] = ()
     removed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:

@@ -11,17 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory import history, maintenance, reembedding
 from edge_cls.memory.database import BUSY_TIMEOUT_S, DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.reader import Reader
-from edge_cls.memory.records import Changes, Entry, Example, Merged, Operation, Record, Recovery
+from edge_cls.memory.records import Changes, Example, Merged, Operation, Recovery
 from edge_cls.memory.recovery import is_ours, recover
 from edge_cls.memory.writer import Writer
 
-__all__ = ["Changes", "Entry", "Example", "Memory", "Merged", "Operation", "Record", "Recovery"]
+__all__ = ["Changes", "Example", "Memory", "Merged", "Operation", "Recovery"]
 
 
 class Memory:
@@ -56,16 +57,19 @@ class Memory:
         """The embedding space of the vectors, or None if there has never been a vector."""
         return self._reader.space
 
-    def examples(self) -> list[Example]:
-        """Return all examples in the order in which they were taught. The next `changes` continues from here."""
+    def embeddings(self) -> list[LabeledEmbedding]:
+        """Return all live examples with a vector in the order in which they were taught.
+
+        The next `changes` continues from here.
+        """
         try:
-            return self._reader.examples()
+            return self._reader.embeddings()
         except DamagedFile:
             self.repair()
-            return self._reader.examples()
+            return self._reader.embeddings()
 
     def changes(self) -> Changes:
-        """Return the changes of this and other processes since the last call of this method or of `examples`.
+        """Return the changes of this and other processes since the last call of this method or of `embeddings`.
 
         If nothing has changed, no byte is read from the disk.
         """
@@ -79,17 +83,17 @@ class Memory:
         """Return the JPEG of an example, empty if it was erased. Raises KeyError if there is no such example."""
         return self._reader.crop(identity)
 
-    def entries(self, label: str) -> list[Entry]:
-        """Return the examples of a class in the order in which they were taught, also those without a vector."""
-        return self._reader.entries(label)
+    def examples(self, label: str) -> list[Example]:
+        """Return the live examples of a class in the order in which they were taught, also those without a vector."""
+        return self._reader.examples(label)
 
-    def find(self, prefix: str) -> Entry:
-        """Return the example whose id begins with `prefix`. Raises MemoryFileError unless there is exactly one."""
+    def find(self, prefix: str) -> Example:
+        """Return the live example whose id begins with `prefix`. Raises MemoryFileError unless there is exactly one."""
         return self._reader.find(prefix)
 
-    def records(self) -> Iterator[Record]:
-        """Yield the complete record of each example, including deleted ones, ordered by id, as of the first read."""
-        return self._reader.records()
+    def all_examples(self) -> Iterator[Example]:
+        """Yield all examples, also deleted ones, ordered by id, as of the first read."""
+        return self._reader.all_examples()
 
     def add(self, label: str, embedding: QuantizedVector, *, space: str, crop: bytes, taught_at: float) -> str:
         """Store an example and return its UUID once it is on the disk.
@@ -136,8 +140,8 @@ class Memory:
         with self._change() as connection:
             return history.redo(connection, self.device)
 
-    def merge(self, records: Iterable[Record], *, space: str | None = None, embed: Embed | None = None) -> Merged:
-        """Merge the records of other memories, all or nothing, as one change. Order and repetition do not matter.
+    def merge(self, examples: Iterable[Example], *, space: str | None = None, embed: Embed | None = None) -> Merged:
+        """Merge the examples of other memories, all or nothing, as one change. Order and repetition do not matter.
 
         `embed` makes vectors of `space` for examples without a vector or with one of another backbone. Raises
         SpaceMismatch if it is needed but not given, or if `space` is not that of this memory.
@@ -151,7 +155,7 @@ class Memory:
                 agree_on=lambda name: self._agree_on(name, writer),
                 embed=embed,
             )
-            return merge.take(records)
+            return merge.take(examples)
 
     def reembed(self, space: str, embed: Embed, *, advance: Callable[[int], None] = lambda _: None) -> int:
         """Recompute every vector from its crop with a model of another `space`, and return the number of vectors.

@@ -6,33 +6,31 @@ import sqlite3
 import time
 import zlib
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.memory.records import Example, vector_crc, vector_of
+from edge_cls.memory.records import vector_crc, vector_of
 
 LABELED = (
     "FROM example JOIN class ON class.number = class"
     " LEFT JOIN embedding ON embedding.example = example.number AND embedding.space = (SELECT space FROM state)"
 )
 """SQL for every example with its label, and with its vector in the memory's space if it has one."""
-LIVE = (
-    "SELECT example.number, id, label, taught_at, device, deleted_at, vector, scale, zero_point, embedding.crc "
-    f"{LABELED}"
-)
-"""SQL for the rows that `example_of` takes."""
+LIVE = f"SELECT example.number, id, label, deleted_at, vector, scale, zero_point, embedding.crc {LABELED}"
+"""SQL for the rows that `labeled_embedding_of` takes."""
 
 
-def example_of(row: tuple[object, ...]) -> Example | None:
-    """Return the example of a row of LIVE, or None if it is deleted or has no vector.
+def labeled_embedding_of(row: tuple[object, ...]) -> LabeledEmbedding | None:
+    """Return the labeled embedding of a row of LIVE, or None if it is deleted or has no vector.
 
     Raises ValueError if the vector does not match its checksum.
     """
-    _, identity, label, taught_at, device, deleted_at, vector, scale, zero_point, crc = row
+    _, identity, label, deleted_at, vector, scale, zero_point, crc = row
     if deleted_at is not None or vector is None:
         return None
     if vector_crc(vector, scale, zero_point) != crc:  # type: ignore[arg-type]
         raise ValueError(f"the vector of example {identity} is corrupt (checksum mismatch)")
     embedding = vector_of(vector, scale, zero_point)  # type: ignore[arg-type]
-    return Example(identity, label, taught_at, device, embedding)  # type: ignore[arg-type]
+    return LabeledEmbedding(identity, label, embedding)  # type: ignore[arg-type]
 
 
 class Writer:

@@ -63,7 +63,7 @@ def test_a_memory_and_photos_of_ones_own_are_measured_and_left_as_they_are(
     assert "ratio" in told
     assert "1 examples" in told
     with Memory(tmp_path / "taught.db") as memory:
-        assert len(memory.examples()) == 1
+        assert len(memory.embeddings()) == 1
 
 
 def test_what_makes_no_sense_is_refused_before_anything_is_measured(

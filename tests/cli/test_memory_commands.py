@@ -46,7 +46,7 @@ def listed(edge_cls: EdgeCls, *options: str) -> dict[str, int]:
 
 def ids_of(path: Path, label: str) -> list[str]:
     with Memory(path) as memory:
-        return [example.id for example in memory.examples() if example.label == label]
+        return [example.id for example in memory.embeddings() if example.label == label]
 
 
 def test_list_and_show_tell_what_is_there(edge_cls: EdgeCls, taught: Path) -> None:
@@ -125,7 +125,7 @@ def test_reembedding_makes_the_memory_one_of_the_new_model(edge_cls: EdgeCls, ta
     assert "4 examples embedded again" in good(edge_cls("memory", "reembed", "--model", "mean.tflite"))
     good(edge_cls("teach", "red", "red.png", "--model", "mean.tflite"))
     with Memory(taught) as memory:
-        assert {len(example.embedding.values) for example in memory.examples()} == {3}
+        assert {len(example.embedding.values) for example in memory.embeddings()} == {3}
 
 
 @pytest.mark.parametrize("name", ["out", "out.db"])

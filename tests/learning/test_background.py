@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from edge_cls import Classifier
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.background import BackgroundLearner
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 from tests.colors import COLORS, color_frame
 
 PATIENCE = 30

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.coach import ENOUGH, check_example, progress
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 
 SIZE = 48
 

@@ -8,13 +8,14 @@ import sys
 import numpy as np
 import pytest
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError
 from edge_cls.learning.heads.examples import Examples, Query
 from edge_cls.learning.heads.head import RegressionHead, Scores
 from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.learning.heads.table import AUTO, HEADS, NO_SETTING, HeadSpec, plans
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 
 
 class Always:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError
 from edge_cls.learning.heads.calibration import TEMPERATURES, fitted_temperature, losses, probabilities
 from edge_cls.learning.heads.names import HEAD_NAMES
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 
 DIM = 24
 every_head = pytest.mark.parametrize("head", HEAD_NAMES)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import quantize_vector
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 from edge_cls.learning.open_set import (
     EXPLAINED,
     KERNEL_WIDTH,

@@ -101,7 +101,7 @@ def take(memory: Memory, step: Step, space: int) -> None:
         number = int(str(rest[0]))
         memory.add(str(rest[1]), vector(number, space), space=str(space), crop=crop_of(number), taught_at=float(number))
     elif kind == "remove":
-        memory.remove([one.id for one in memory.examples() if one.taught_at == rest[0]])
+        memory.remove([one.id for one in memory.all_examples() if one.taught_at == rest[0]])
     elif kind == "reembed":
         new = int(str(rest[0]))
         memory.reembed(str(new), lambda crop: vector(int(crop[:8]), new))
@@ -126,13 +126,14 @@ def change(path: Path, model: Model, random: Random, first: int, report: int) ->
 def look(path: Path) -> tuple[State, int, int, int]:
     """Return the state of the memory: its examples, their spaces, and the number of undo and redo steps."""
     with Memory(path) as memory:
-        examples = memory.examples()
+        examples = [one for one in memory.all_examples() if one.deleted_at is None]
         assert memory.check() == []
         assert memory.recovered is None
         space = int(memory.space or 0)
         for one in examples:
+            assert one.embedding is not None
             assert one.embedding.values.tolist() == vector(int(one.taught_at), space).values.tolist()
-            assert memory.crop(one.id) == crop_of(int(one.taught_at))
+            assert one.crop == crop_of(int(one.taught_at))
         steps = dict(memory._database.connection.execute("SELECT undone, count(*) FROM operation GROUP BY undone"))
     return {int(one.taught_at): one.label for one in examples}, space, steps.get(0, 0), steps.get(1, 0)
 

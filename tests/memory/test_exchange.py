@@ -61,7 +61,7 @@ def state(memory: Memory) -> list[tuple[object, ...]]:
             *(record.editor, *(() if record.deleted_at else (record.crop, record.space))),
             None if record.deleted_at or not record.embedding else record.embedding.dequantize().tobytes(),
         )
-        for record in memory.records()
+        for record in memory.all_examples()
     ]
 
 
@@ -70,7 +70,7 @@ def take(memory: Memory, source: Path, model: Model | None = None) -> Imported:
 
 
 def labels(memory: Memory) -> list[str]:
-    return sorted(example.label for example in memory.examples())
+    return sorted(example.label for example in memory.embeddings())
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_neither_order_nor_repetition_matters(
 
 def live_through(memory: Memory, steps: list[tuple[str, int]], device: int) -> None:
     for step, number in steps:
-        examples = memory.examples()
+        examples = memory.embeddings()
         match step:
             case "teach":
                 teach(memory, "abcd"[number % 4], JPEGS[3 + device * 3 + number % 3])
@@ -254,7 +254,7 @@ def test_examples_of_another_backbone_are_embedded_again(memory: Memory, other: 
     export(memory, tmp_path / "out", "dataset")
     take(other, tmp_path / "out", Model("another"))
     assert (other.space, labels(other)) == ("another", labels(memory))
-    for example in other.examples():
+    for example in other.embeddings():
         expected = Model("another").embed(other.crop(example.id)).dequantize()
         np.testing.assert_array_equal(example.embedding.dequantize(), expected)
 

@@ -27,7 +27,7 @@ def writer(tmp_path: Path) -> Iterator[Memory]:
 def reader(writer: Memory) -> Iterator[Memory]:
     """The same memory, opened a second time and read."""
     with Memory(writer.path) as memory:
-        memory.examples()
+        memory.embeddings()
         yield memory
 
 
@@ -47,7 +47,7 @@ def test_teaching_moving_and_deleting_by_another_process_are_followed(writer: Me
 
 
 def test_own_changes_are_reported_too(writer: Memory) -> None:
-    writer.examples()
+    writer.embeddings()
     new = teach(writer, "cup")
     assert [example.id for example in writer.changes().upserted] == [new]
     assert not writer.changes()
@@ -65,7 +65,7 @@ def test_a_new_backbone_reloads_everything(writer: Memory, reader: Memory) -> No
     assert writer.reembed("new", embed) == 1
     assert reader.changes().reload
     assert reader.space == "new"
-    assert reader.examples()[0].embedding.values.tobytes() == embed(b"mug").values.tobytes()
+    assert reader.embeddings()[0].embedding.values.tobytes() == embed(b"mug").values.tobytes()
     assert not reader.changes()
 
 
@@ -75,7 +75,7 @@ def test_restoring_reloads_everything_and_keeps_the_old_content(writer: Memory, 
     teach(writer, "cup")
     kept = writer.restore(copy)
     assert reader.changes().reload
-    assert [example.label for example in reader.examples()] == ["mug"]
+    assert [example.label for example in reader.embeddings()] == ["mug"]
     with Memory(kept) as before:
         assert before.classes() == {"mug": 1, "cup": 1}
     teach(writer, "plant")
@@ -89,7 +89,7 @@ def test_another_file_at_the_same_place_is_read_and_written(writer: Memory, read
         writer.path.with_name(writer.path.name + suffix).unlink()
     (tmp_path / "other.db").rename(writer.path)
     assert reader.changes().reload
-    assert [example.label for example in reader.examples()] == ["other"]
+    assert [example.label for example in reader.embeddings()] == ["other"]
     teach(writer, "cup")
     assert [example.label for example in reader.changes().upserted] == ["cup"]
 
@@ -111,7 +111,7 @@ def test_reembedding_continues_after_a_kill_and_includes_examples_taught_meanwhi
     with pytest.raises(KeyboardInterrupt):
         writer.reembed("new", power_cut)  # type: ignore[arg-type]  # it never returns anything else
     assert writer.space == "space"
-    assert len(writer.examples()) == 3
+    assert len(writer.embeddings()) == 3
     assert writer.check() == []
 
     def meanwhile(_: int) -> None:
@@ -119,7 +119,7 @@ def test_reembedding_continues_after_a_kill_and_includes_examples_taught_meanwhi
             teach(reader, "late", crop=b"late")
 
     assert writer.reembed("new", embed, advance=meanwhile) == 3
-    assert (writer.space, len(writer.examples())) == ("new", 4)
+    assert (writer.space, len(writer.embeddings())) == ("new", 4)
     assert writer.check() == []
     with sqlite3.connect(writer.path) as connection:
         assert connection.execute("SELECT count(*) FROM embedding").fetchone() == (4,)
@@ -171,7 +171,7 @@ def test_a_repair_that_found_no_room_is_made_later(reader: Memory, monkeypatch: 
         with pytest.raises(OSError, match="No space left"):
             reader.repair()
     assert reader.changes().reload
-    assert [example.label for example in reader.examples()] == ["mug"]
+    assert [example.label for example in reader.embeddings()] == ["mug"]
     reader.repair()
     assert reader.recovered
 

@@ -22,7 +22,7 @@ def test_a_full_disk_is_reported_and_everything_before_is_kept(path: Path) -> No
         memory._database.connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(MemoryFileError, match=FULL):
             teach(memory, "lost", crop=bytes(100_000))
-        assert [stored.label for stored in memory.examples()] == ["kept"]
+        assert [stored.label for stored in memory.embeddings()] == ["kept"]
         memory._database.connection.execute("PRAGMA max_page_count = 100000")
         teach(memory, "taken again")
     assert labels_in(path) == ["kept", "taken again"]
@@ -47,7 +47,7 @@ def test_a_really_full_disk_is_reported_and_everything_before_is_kept(small_disk
         with pytest.raises(MemoryFileError, match=FULL):
             teach_until_full()
         assert len(taught) > 3
-        assert [stored.label for stored in memory.examples()] == taught
+        assert [stored.label for stored in memory.embeddings()] == taught
     assert labels_in(path) == taught
     small_disk("1m")
     with Memory(path) as memory:
@@ -68,8 +68,8 @@ CHANGES: dict[str, Callable[[Memory, Path], object]] = {
     "teach": lambda memory, _: teach(memory, "new", crop=bytes(100_000)),
     "forget": lambda memory, _: memory.forget("mug"),
     "relabel": lambda memory, _: memory.relabel("mug", "cup"),
-    "move": lambda memory, _: memory.move(memory.examples()[0].id, "cup"),
-    "remove": lambda memory, _: memory.remove([memory.examples()[0].id]),
+    "move": lambda memory, _: memory.move(memory.embeddings()[0].id, "cup"),
+    "remove": lambda memory, _: memory.remove([memory.embeddings()[0].id]),
     "undo": lambda memory, _: memory.undo(),
     "redo": lambda memory, _: memory.redo(),
     "merge": lambda memory, other: merge(memory, other),
@@ -81,7 +81,7 @@ CHANGES: dict[str, Callable[[Memory, Path], object]] = {
 
 def merge(memory: Memory, path: Path) -> None:
     with Memory(path) as other:
-        memory.merge(other.records())
+        memory.merge(other.all_examples())
 
 
 def vector_of_crop(crop: bytes) -> QuantizedVector:
@@ -89,7 +89,7 @@ def vector_of_crop(crop: bytes) -> QuantizedVector:
 
 
 def state(memory: Memory) -> tuple[object, ...]:
-    return memory.space, [(one.id, one.label, one.embedding.values.tolist()) for one in memory.examples()]
+    return memory.space, [(one.id, one.label, one.embedding.values.tolist()) for one in memory.embeddings()]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def new_memory() -> Iterator[Memory]:
 
 
 def state(memory: Memory) -> State:
-    return {example.id: example.label for example in memory.examples()}
+    return {example.id: example.label for example in memory.embeddings()}
 
 
 def take(memory: Memory, step: tuple[object, ...]) -> None:
@@ -132,13 +132,13 @@ def test_a_merge_is_one_step_and_undo_crosses_a_re_embedding(tmp_path: Path) -> 
         for _ in range(3):
             teach(there, "plant")
         here.forget("mug")
-        assert here.merge(there.records()).added == 3
+        assert here.merge(there.all_examples()).added == 3
         assert here.reembed("new", lambda _: vector(7)) == 4
         assert here.undo() is not None
         assert here.classes() == {}
         assert here.undo() is not None
         assert state(here) == {mine: "mug"}
-        (example,) = here.examples()
+        (example,) = here.embeddings()
         assert example.embedding.values.tolist() == vector(7).values.tolist()
         assert here.check() == []
 

@@ -89,13 +89,13 @@ def test_vacuum_erases_the_bytes_of_deleted_examples_and_the_history(path: Path)
         assert holds(b"a mug")
         assert memory.undo() is None
         assert (memory.classes(), memory.check()) == ({"mug": 1}, [])
-        assert [record.crop for record in memory.records() if record.deleted_at is not None] == [b""]
+        assert [record.crop for record in memory.all_examples() if record.deleted_at is not None] == [b""]
 
 
 def test_check_names_every_fault(path: Path) -> None:
     with Memory(path) as memory:
         teach(memory, "plant", crop=b"plant")
-        (mug, plant) = memory.examples()
+        (mug, plant) = memory.embeddings()
         connection = memory._database.connection
         assert memory.check() == []
         connection.execute("UPDATE example SET crop = x'00' WHERE id = ?", (mug.id,))

@@ -16,8 +16,8 @@ def test_a_file_of_version_1_is_migrated_without_loss(tmp_path: Path) -> None:
         with Memory(path, device="shelf") as memory:
             assert memory.check() == []
             assert memory.space == "space"
-            for number, example in enumerate(memory.examples()):
-                assert (example.id, example.label, example.taught_at) == (
+            for number, example in enumerate(memory.embeddings()):
+                assert (example.id, example.label, memory.find(example.id).taught_at) == (
                     ids[number],
                     f"class {number % 3}",
                     100.5 + number,

@@ -77,7 +77,7 @@ def test_the_logs_of_a_memory_that_root_opens_are_its_owners(path: Path) -> None
 def test_the_service_can_teach_a_memory_that_root_recovered(path: Path) -> None:
     damage(path)
     with Memory(path) as memory:
-        memory.examples()
+        memory.embeddings()
         assert memory.recovered is not None
         aside = memory.recovered.put_aside
         teach(memory)
@@ -145,7 +145,7 @@ def test_root_writes_nothing_as_root_where_the_owner_could_lay_links(
         memory.restore(tmp_path / "copy.db")
     damage(path)
     with Memory(path) as memory:
-        memory.examples()
+        memory.embeddings()
         assert memory.recovered is not None
     assert len(writers) > 3
     assert set(writers) == {SERVICE[0]}
@@ -165,6 +165,6 @@ def test_recovery_works_without_the_right_to_change_the_owner(tmp_path: Path, mo
     damage(path)
     monkeypatch.setattr(os, "fchown", refused)
     with Memory(path) as memory:
-        assert len(memory.examples()) == 1
+        assert len(memory.embeddings()) == 1
         assert memory.recovered is not None
     assert mode(path) == 0o660

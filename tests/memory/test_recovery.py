@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
         for number in range(COUNT):
             crop = noise(number, PAGES_OF_A_CROP * PAGE_SIZE)
             teach(memory, f"class {number % 3}", crop=crop, seed=number)
-        memory.remove([memory.examples()[4].id])
+        memory.remove([memory.embeddings()[4].id])
     return path
 
 
@@ -52,18 +52,18 @@ def test_whichever_page_is_broken_all_examples_but_those_on_it_are_there(path: P
     """A page holds few rows: rows of examples, of vectors, or a part of one crop."""
     sound = path.read_bytes()
     with Memory(path) as memory:
-        before = {example.id: example.label for example in memory.examples()}
+        before = {example.id: example.label for example in memory.embeddings()}
     found_by = {"opening": 0, "checking": 0}
     # All other pages depend on the first ones.
     for page in [*range(12), *range(12, len(sound) // PAGE_SIZE, step)]:
         path.write_bytes(sound)
         damaged = overwrite(path, page, noise(page, PAGE_SIZE))
         with Memory(path) as memory:
-            after = memory.examples()
+            after = memory.embeddings()
             found_by["opening" if memory.recovered else "checking"] += 1
             recovery = memory.recovered or (memory.repair() if memory.check() else None)
             assert recovery is None or recovery.put_aside.read_bytes() == damaged
-            after = memory.examples()
+            after = memory.embeddings()
             kept = {example.id: example.label for example in after}
             lost = len(before) - len(kept)
             assert lost <= 15, page  # as many rows as a page has room for
@@ -85,14 +85,14 @@ def test_an_example_without_a_vector_gets_one_from_its_crop(path: Path) -> None:
     place = content.index(vector(7).values.tobytes())
     overwrite(path, place // PAGE_SIZE)
     with Memory(path) as memory:
-        assert len(memory.examples()) < COUNT - 1
+        assert len(memory.embeddings()) < COUNT - 1
         assert memory.recovered is not None
         assert memory.recovered.without_vector > 0
         assert "memory reembed --model" in str(memory.recovered)
         space = memory.space
         assert space is not None
         assert memory.reembed(space, lambda _: vector(9)) >= memory.recovered.without_vector
-        assert len(memory.examples()) == COUNT - 1
+        assert len(memory.embeddings()) == COUNT - 1
         assert memory.check() == []
 
 
@@ -106,12 +106,12 @@ def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path)
         assert "the crop of example" in problem
         assert memory.repair() is not None
         assert memory.check() == []
-        assert len(memory.examples()) == COUNT - 1  # its vector is intact and is used
+        assert len(memory.embeddings()) == COUNT - 1  # its vector is intact and is used
     content = bytearray(path.read_bytes())
     content[content.index(vector(3).values.tobytes())] ^= 1
     path.write_bytes(content)
     with Memory(path) as memory:
-        assert len(memory.examples()) == COUNT - 2
+        assert len(memory.embeddings()) == COUNT - 2
         assert memory.recovered is not None
         assert memory.recovered.lost == 1
 
@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_a_vector_is_noticed_and_in_a_crop_by_check(path: Path)
 def test_a_truncated_file_is_recovered_as_far_as_it_goes(path: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
     with Memory(path) as memory:
-        memory.examples()
+        memory.embeddings()
         if not memory.recovered and memory.check():
             memory.repair()
         teach(memory, "new")
@@ -138,7 +138,7 @@ def test_commits_that_are_only_in_the_log_are_recovered_too(path: Path, tmp_path
     Path(f"{damaged}-wal").write_bytes(log)
     overwrite(damaged, content.index(vector(7).values.tobytes()) // PAGE_SIZE)
     with Memory(damaged) as memory:
-        labels = [example.label for example in memory.examples()]
+        labels = [example.label for example in memory.embeddings()]
         assert memory.recovered is not None
     assert "late" in labels
 
@@ -147,17 +147,17 @@ def test_two_that_find_the_damage_at_once_recover_it_once(path: Path) -> None:
     overwrite(path, path.read_bytes().index(vector(7).values.tobytes()) // PAGE_SIZE)
     one, two = Memory(path), Memory(path)
     with one, two:
-        first = one.examples()
+        first = one.embeddings()
         assert one.recovered is not None
         teach(one, "taught after it")
-        assert len(two.examples()) == len(first) + 1
+        assert len(two.embeddings()) == len(first) + 1
         assert two.recovered is None
     assert len(list(path.parent.glob("*.damaged-*[0-9]"))) == 1
 
 
 def test_teaching_goes_into_the_new_file_not_into_the_one_put_aside(path: Path) -> None:
     with Memory(path) as teacher, Memory(path) as other:
-        teacher.examples()
+        teacher.embeddings()
         other.repair()
         teach(teacher, "late")
     assert "late" in labels_in(path)
@@ -223,5 +223,5 @@ def test_where_there_is_no_room_for_copies_nothing_is_written(path: Path, monkey
     monkeypatch.setattr(shutil, "copyfile", copyfile)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * len(content) - 1))
     with Memory(path) as memory, pytest.raises(DamagedFile, match=r"cannot be saved \(No space left on device\); free"):
-        memory.examples()
+        memory.embeddings()
     assert path.read_bytes() == content

@@ -28,10 +28,11 @@ def test_added_examples_are_there_when_the_file_is_opened_again(path: Path) -> N
     with Memory(path, device="pi") as memory:
         identity = teach(memory, "Käse 二つ", crop=crop)
     with Memory(path) as memory:
-        (stored,) = memory.examples()
+        (stored,) = memory.embeddings()
         assert memory.space == "space"
         assert memory.crop(identity) == crop
-    assert (stored.id, stored.label, stored.taught_at, stored.device) == (identity, "Käse 二つ", TAUGHT_AT, "pi")
+        found = memory.find(identity)
+    assert (found.id, found.label, found.taught_at, found.device) == (identity, "Käse 二つ", TAUGHT_AT, "pi")
     np.testing.assert_array_equal(stored.embedding.values, vector().values)
     np.testing.assert_array_equal(stored.embedding.dequantize(), vector().dequantize())
 
@@ -40,7 +41,7 @@ def test_examples_come_in_the_order_in_which_they_were_taught(path: Path) -> Non
     given = [f"label {index * 7 % 20}" for index in range(20)]
     with Memory(path) as memory:
         identities = {teach(memory, label) for label in given}
-        assert [stored.label for stored in memory.examples()] == given
+        assert [stored.label for stored in memory.embeddings()] == given
     assert labels_in(path) == given
     assert len(identities) == 20
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.vectors import Vectors
-from edge_cls.memory.store import Memory, Record
+from edge_cls.memory.store import Example, Memory
 
 CROP = 12_000
 """Bytes of a crop: about those of a photo 256 pixels wide."""
@@ -55,7 +55,7 @@ def storage_costs(counts: list[int], *, dim: int, folder: Path | None = None) ->
             disk = path.stat().st_size / (count * (dim + CROP))
             load, fill = _load_times(path)
             with Memory(path) as memory:
-                memory.examples()
+                memory.embeddings()
                 poll, poll_bytes = _median(memory.changes), _bytes_read(memory.changes)
                 add = _median(functools.partial(_teach, memory, dim, np.random.default_rng(1)))
         first_add = first_add or add
@@ -63,12 +63,12 @@ def storage_costs(counts: list[int], *, dim: int, folder: Path | None = None) ->
     return costs
 
 
-def _records(count: int, dim: int) -> Iterator[Record]:
+def _records(count: int, dim: int) -> Iterator[Example]:
     rng = np.random.default_rng(0)
     for index in range(count):
         identity = str(uuid.UUID(bytes=rng.bytes(16), version=4))
         vector = QuantizedVector(rng.integers(-128, 128, dim).astype(np.int8), 0.02, -128)
-        yield Record(identity, f"class {index % 100}", 0.0, "bench", None, 1, "bench", rng.bytes(CROP), _SPACE, vector)
+        yield Example(identity, f"class {index % 100}", 0.0, "bench", None, 1, "bench", rng.bytes(CROP), _SPACE, vector)
 
 
 def _teach(memory: Memory, dim: int, rng: np.random.Generator) -> None:
@@ -80,7 +80,7 @@ def _load_times(path: Path) -> tuple[float, float]:
     """Return the seconds to read a file into vectors in RAM, and the part of them spent on filling the vectors."""
     start = time.perf_counter()
     with Memory(path) as memory:
-        examples = memory.examples()
+        examples = memory.embeddings()
     read = time.perf_counter()
     vectors = Vectors()
     for example in examples:

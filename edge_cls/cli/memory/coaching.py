@@ -27,11 +27,11 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
 
     from edge_cls.errors import one_line
     from edge_cls.learning.coach import progress
-    from edge_cls.learning.learner import LabeledEmbedding, Learner
+    from edge_cls.learning.learner import Learner
 
     with opened(memory) as taught:
         learner = Learner()
-        learner.fit(LabeledEmbedding(example.id, example.label, example.embedding) for example in taught.examples())
+        learner.fit(taught.embeddings())
     classes, choice = progress(learner), learner.choice()
     head = "nothing has been taught" if choice is None else choice.reason
     if as_json:

@@ -63,7 +63,7 @@ def show(
 
     with opened(memory) as taught:
         if which.strip() in taught.classes():
-            examples = taught.entries(which.strip())
+            examples = taught.examples(which.strip())
         else:
             if not _could_be_id(which):
                 existing_class(taught, which)

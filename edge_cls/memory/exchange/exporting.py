@@ -32,4 +32,4 @@ def export(memory: Memory, out: Path, form: Form) -> None:
         memory.backup(out)
     else:
         with new_folder(out) as folder:
-            write_folder(memory.records(), folder)
+            write_folder(memory.all_examples(), folder)

@@ -25,7 +25,7 @@ from edge_cls.files import open_regular
 from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import MAX_FILE, SUFFIXES, read_image
 from edge_cls.memory.exchange.folder_names import folder_names
-from edge_cls.memory.records import Record
+from edge_cls.memory.records import Example
 
 RECORDS = "edge-cls-memory.json"
 """Name of the file beside the class folders."""
@@ -66,7 +66,7 @@ class _Document(BaseModel):
 
 @dataclass
 class FolderSource:
-    """The examples in a folder. `problems` and `missing` are complete once all `records` have been read.
+    """The examples in a folder. `problems` and `missing` are complete once all `examples` have been read.
 
     `problems`: the photos and folders that cannot become examples. `missing`: the number of exported photos that are
     gone.
@@ -77,7 +77,7 @@ class FolderSource:
     problems: list[EdgeClsError] = field(default_factory=list)
     missing: int = 0
 
-    def records(self) -> Generator[Record]:
+    def examples(self) -> Generator[Example]:
         """Yield the examples. Raises MemoryFileError if the folder has no examples or its records file is damaged."""
         document = _document(self.root / RECORDS)
         entries = {entry.id: entry for entry in document.examples}
@@ -104,10 +104,10 @@ class FolderSource:
             if home is None and entry.photo is not None and entry.deleted_at is None:
                 self.missing += 1
                 continue
-            record = _record(entry, b"" if home is None else home.path.read_bytes())
+            example = _example(entry, b"" if home is None else home.path.read_bytes())
             if home is not None and home.label != entry.label:
-                record = replace(record, label=home.label, stamp=entry.stamp + 1)
-            yield record
+                example = replace(example, label=home.label, stamp=entry.stamp + 1)
+            yield example
         yield from self._of_photos(others)
 
     def _photos(self, labels: dict[str, str]) -> Iterator[_Photo]:
@@ -134,7 +134,7 @@ class FolderSource:
                     continue
                 yield _Photo(path, label, digest)
 
-    def _of_photos(self, photos: Iterable[_Photo]) -> Iterator[Record]:
+    def _of_photos(self, photos: Iterable[_Photo]) -> Iterator[Example]:
         for photo in photos:
             try:
                 crop = self.crop(read_image(photo.path))
@@ -144,7 +144,7 @@ class FolderSource:
             # Stamp 0, never edited: an edit or a deletion on any device overrides it.
             name = str(uuid.uuid5(_PHOTOS, f"{photo.digest} {photo.label}"))
             taught_at = photo.path.stat().st_mtime
-            yield Record(name, photo.label, taught_at, "", None, 0, "", crop, None, None)
+            yield Example(name, photo.label, taught_at, "", None, 0, "", crop, None, None)
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,19 @@ class _Photo:
     digest: str
 
 
-def write_folder(records: Iterable[Record], root: Path) -> None:
-    """Write all `records` into the empty folder `root`."""
+def write_folder(examples: Iterable[Example], root: Path) -> None:
+    """Write all `examples` into the empty folder `root`."""
     entries: list[_Entry] = []
     names: dict[str, str] = {}
-    for record in records:
-        if record.deleted_at is None:
-            if record.label not in names:
-                names |= folder_names([record.label], taken=[RECORDS, *names.values()])
-                (root / names[record.label]).mkdir()
-            if record.crop:
+    for example in examples:
+        if example.deleted_at is None:
+            if example.label not in names:
+                names |= folder_names([example.label], taken=[RECORDS, *names.values()])
+                (root / names[example.label]).mkdir()
+            if example.crop:
                 # `.name`: the id may come from another memory and must not lead out of the folder.
-                (root / names[record.label] / Path(f"{record.id}.jpg").name).write_bytes(record.crop)
-        entries.append(_entry(record))
+                (root / names[example.label] / Path(f"{example.id}.jpg").name).write_bytes(example.crop)
+        entries.append(_entry(example))
     document = _Document(
         format="edge-cls memory",
         version=1,
@@ -193,25 +193,25 @@ def _document(path: Path) -> _Document:
         ) from error
 
 
-def _entry(record: Record) -> _Entry:
-    vector = record.embedding
+def _entry(example: Example) -> _Entry:
+    vector = example.embedding
     return _Entry(
-        id=record.id,
-        label=record.label,
-        taught_at=record.taught_at,
-        device=record.device,
-        deleted_at=record.deleted_at,
-        stamp=record.stamp,
-        editor=record.editor,
-        photo=hashlib.sha256(record.crop).hexdigest() if record.crop else None,
-        space=record.space,
+        id=example.id,
+        label=example.label,
+        taught_at=example.taught_at,
+        device=example.device,
+        deleted_at=example.deleted_at,
+        stamp=example.stamp,
+        editor=example.editor,
+        photo=hashlib.sha256(example.crop).hexdigest() if example.crop else None,
+        space=example.space,
         scale=None if vector is None else float(vector.scale),
         zero_point=None if vector is None else int(vector.zero_point),
         vector=None if vector is None else base64.b64encode(vector.values.tobytes()).decode(),
     )
 
 
-def _record(entry: _Entry, crop: bytes) -> Record:
+def _example(entry: _Entry, crop: bytes) -> Example:
     vector = None
     if entry.vector is not None and entry.scale is not None and entry.zero_point is not None:
         try:
@@ -219,7 +219,7 @@ def _record(entry: _Entry, crop: bytes) -> Record:
         except ValueError:
             values = np.empty(0, np.int8)  # an invalid embedding, which the validation refuses
         vector = QuantizedVector(values, entry.scale, entry.zero_point)
-    return Record(
+    return Example(
         entry.id,
         entry.label,
         entry.taught_at,

@@ -15,7 +15,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.memory.exchange.folder import FolderSource
 from edge_cls.memory.exchange.other_memory import read_memory
 from edge_cls.memory.exchange.validation import checked
-from edge_cls.memory.records import Merged, Record
+from edge_cls.memory.records import Example, Merged
 from edge_cls.memory.store import Memory
 
 
@@ -53,7 +53,7 @@ def import_into(memory: Memory, source: Path, model: Callable[[], Embedder], *, 
     neither a folder with photos nor a memory, or is damaged, and SpaceMismatch if the model is not that of the memory.
     """
     folder = FolderSource(source, lambda frame: model().crop(frame)) if source.is_dir() else None
-    known = memory.examples()[:1]
+    known = memory.embeddings()[:1]
     dims = {memory.space: len(known[0].embedding.values)} if known and memory.space else {}
 
     def embed(crop: bytes) -> QuantizedVector:
@@ -64,30 +64,30 @@ def import_into(memory: Memory, source: Path, model: Callable[[], Embedder], *, 
             )
         return model().embed(crop)
 
-    with contextlib.closing(folder.records() if folder else _records(source)) as found:
-        space, records = _space(memory, checked(found, str(source), dims=dims), model, chosen=chosen)
-        merged = memory.merge(records, space=space, embed=embed)
+    with contextlib.closing(folder.examples() if folder else _examples(source)) as found:
+        space, examples = _space(memory, checked(found, str(source), dims=dims), model, chosen=chosen)
+        merged = memory.merge(examples, space=space, embed=embed)
     return Imported(merged, tuple(folder.problems), folder.missing) if folder else Imported(merged)
 
 
 def _space(
-    memory: Memory, records: Iterator[Record], model: Callable[[], Embedder], *, chosen: bool
-) -> tuple[str, Iterable[Record]]:
+    memory: Memory, examples: Iterator[Example], model: Callable[[], Embedder], *, chosen: bool
+) -> tuple[str, Iterable[Example]]:
     """Return the space for the memory: its own, else that of the first live example, else that of the model."""
     if chosen:
-        return model().space, records
+        return model().space, examples
     if memory.space is not None:
-        return memory.space, records
+        return memory.space, examples
     read = []
-    for record in records:
-        read.append(record)
-        if record.space is not None or record.deleted_at is None:
+    for example in examples:
+        read.append(example)
+        if example.space is not None or example.deleted_at is None:
             break
     space = (read[-1].space if read else None) or model().space
-    return space, itertools.chain(read, records)
+    return space, itertools.chain(read, examples)
 
 
-def _records(source: Path) -> Generator[Record]:
+def _examples(source: Path) -> Generator[Example]:
     try:
         with source.open("rb") as file:
             start = file.read(16)

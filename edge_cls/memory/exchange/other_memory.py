@@ -8,12 +8,12 @@ from pathlib import Path
 
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory.maintenance import copy_untouched
-from edge_cls.memory.records import Record
+from edge_cls.memory.records import Example
 from edge_cls.memory.store import Memory
 
 
-def read_memory(path: Path) -> Generator[Record]:
-    """Yield the records of the memory at `path`. Raises MemoryFileError if it is damaged or not a memory."""
+def read_memory(path: Path) -> Generator[Example]:
+    """Yield the examples of the memory at `path`. Raises MemoryFileError if it is damaged or not a memory."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "memory.db"
         copy_untouched(path, copied)
@@ -23,4 +23,4 @@ def read_memory(path: Path) -> Generator[Record]:
                 raise MemoryFileError(
                     f"{path} is damaged ({problems[0]})", hint=f"run 'edge-cls memory check --memory {path}'"
                 )
-            yield from memory.records()
+            yield from memory.all_examples()

@@ -1,4 +1,4 @@
-"""Validates imported records before a memory takes them: their source is not trusted."""
+"""Validates imported examples before a memory takes them: their source is not trusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_cls.core.labels import MAX_LENGTH, check_label
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import EdgeClsError, MemoryFileError
 from edge_cls.images.reading import image_format, read_image
-from edge_cls.memory.records import Record
+from edge_cls.memory.records import Example
 
 MAX_CROP = 2**20
 """Most bytes of a crop, many times the size of the crops that edge-cls makes."""
@@ -20,41 +20,41 @@ _STAMP_LIMIT = 2**62
 """Stamps are below this. It leaves room for later decisions in SQLite's 64-bit integers."""
 
 
-def checked(records: Iterable[Record], source: str, *, dims: dict[str, int]) -> Iterator[Record]:
-    """Yield `records` unchanged. Raises MemoryFileError at the first invalid one.
+def checked(examples: Iterable[Example], source: str, *, dims: dict[str, int]) -> Iterator[Example]:
+    """Yield `examples` unchanged. Raises MemoryFileError at the first invalid one.
 
     `dims`: the known dimensions of embedding spaces; the first embedding of another space adds its dimension.
     """
-    for record in records:
+    for example in examples:
         try:
-            problem = _problem(record, dims)
+            problem = _problem(example, dims)
         except EdgeClsError as error:
             problem = error.message
         if problem:
             raise MemoryFileError(
-                f"{source} has an invalid example ({record.id[:36]}: {problem})", hint="export it again"
+                f"{source} has an invalid example ({example.id[:36]}: {problem})", hint="export it again"
             )
-        yield record
+        yield example
 
 
-def _problem(record: Record, dims: dict[str, int]) -> str | None:
+def _problem(example: Example, dims: dict[str, int]) -> str | None:
     try:
-        if str(uuid.UUID(record.id)) != record.id:
+        if str(uuid.UUID(example.id)) != example.id:
             return "its id is not a UUID"
     except ValueError:
         return "its id is not a UUID"
-    times = [record.taught_at] if record.deleted_at is None else [record.taught_at, record.deleted_at]
+    times = [example.taught_at] if example.deleted_at is None else [example.taught_at, example.deleted_at]
     if not all(math.isfinite(time) for time in times):
         return "its time is not a finite number"
-    if not 0 <= record.stamp < _STAMP_LIMIT:
-        return f"its stamp {record.stamp} is out of range"
-    if any(len(name) > MAX_LENGTH or not name.isprintable() for name in (record.device, record.editor)):
+    if not 0 <= example.stamp < _STAMP_LIMIT:
+        return f"its stamp {example.stamp} is out of range"
+    if any(len(name) > MAX_LENGTH or not name.isprintable() for name in (example.device, example.editor)):
         return "its device name is too long or not printable"
-    if check_label(record.label) != record.label:
+    if check_label(example.label) != example.label:
         return "its label begins or ends with white space"
-    if record.deleted_at is None and not record.crop and record.embedding is None:
+    if example.deleted_at is None and not example.crop and example.embedding is None:
         return "it has neither a photo nor an embedding"
-    return _problem_of_crop(record.crop) or _problem_of_embedding(record.space, record.embedding, dims)
+    return _problem_of_crop(example.crop) or _problem_of_embedding(example.space, example.embedding, dims)
 
 
 def _problem_of_crop(crop: bytes) -> str | None:

@@ -16,12 +16,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import DatasetError, ModelError
 from edge_cls.learning.heads.table import AUTO, HEADS
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.learning.learner import Learner
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import all_photos
 from edge_cls_tools.io.batches import Advance, Pixels, batches

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls.learning.learner import LabeledEmbedding, Learner
+from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.learning.learner import Learner
 from edge_cls.learning.open_set import FALSE_ACCEPT, UNKNOWN_DISTANCE
 from edge_cls_tools.evaluation.fewshot import QUERIES, EmbeddedSet, draw_trials
 
