@@ -10,7 +10,7 @@ import pytest
 from tests.commands import EdgeCls, good
 
 
-def test_the_numbers_are_told_and_the_report_is_written(edge_cls: EdgeCls, folder: Path) -> None:
+def test_the_numbers_are_printed_and_the_report_is_written(edge_cls: EdgeCls, folder: Path) -> None:
     text = good(
         edge_cls("evaluate", "tiny.tflite", "photos", "--report", "out", "--robustness", "--compare", "tiny.tflite")
     )
@@ -39,7 +39,7 @@ def test_json_is_the_same_as_in_the_report(edge_cls: EdgeCls, folder: Path) -> N
 
 
 def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: EdgeCls, folder: Path) -> None:
-    """The mean colour in [0, 1] as red, green and blue: an honest classifier of colours."""
+    """The mean colour in [0, 1] as probabilities of red, green and blue is a classifier of colours."""
     (folder / "rgb.txt").write_text("0 red\n1 green\n2 blue\n")
     report = json.loads(
         good(edge_cls("evaluate", "mean.tflite", "photos", "--labels", "rgb.txt", "--compare", "tiny.tflite", "--json"))
@@ -48,7 +48,7 @@ def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: EdgeCls, f
     assert report["comparison"]["photos"] + report["comparison"]["left_out"] == 6
     done = edge_cls("evaluate", "mean.tflite", "photos")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: mean.tflite has no classes of its own; ")
+    assert done.stderr.startswith("error: mean.tflite has no classes; ")
     assert "--labels" in done.stderr
 
 
@@ -57,7 +57,7 @@ def test_a_model_without_labels_inside_takes_a_file_of_them(edge_cls: EdgeCls, f
     [
         (["--compare", "mean.tflite", "--labels", "three.txt"], "the models do not have the same classes: only tiny"),
         (["--compare", "missing.tflite"], "missing.tflite does not exist"),
-        (["--compare", "mean.tflite"], "mean.tflite has no classes of its own"),
+        (["--compare", "mean.tflite"], "mean.tflite has no classes"),
         (["--labels", "missing.txt"], "missing.txt does not exist"),
         (["--report", "red.png"], "red.png cannot be created (File exists)"),
     ],

@@ -72,7 +72,7 @@ def test_labels_are_matched_by_name(model: Model, colors: Path) -> None:
 def test_a_model_with_other_classes_is_refused(model: Model, colors: Path) -> None:
     predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
     other = Model(replace(model.file, path=Path("other.tflite"), labels=("blue", "green", "pink")))
-    with pytest.raises(ModelError, match=r"only .*tiny.tflite knows red and only other.tflite knows pink"):
+    with pytest.raises(ModelError, match=r"only .*tiny.tflite has red and only other.tflite has pink"):
         predict_missing(other, predictions, advance=lambda _: None)
 
 

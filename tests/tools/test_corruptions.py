@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from edge_cls.images.preprocess import Frame
 from edge_cls_tools.evaluation import corruptions as module
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Corruption
+from edge_cls_tools.evaluation.corruptions import CORRUPTIONS, STRENGTHS, Corruption
 
-BY_NAME = {kind.name: kind for kind in PERTURBATIONS}
-each_kind = pytest.mark.parametrize("kind", PERTURBATIONS, ids=list(BY_NAME))
+BY_NAME = {kind.name: kind for kind in CORRUPTIONS}
+each_kind = pytest.mark.parametrize("kind", CORRUPTIONS, ids=list(BY_NAME))
 
 
 def scene(seed: int = 0, width: int = 160, height: int = 120) -> Frame:

@@ -1,4 +1,4 @@
-"""The page holds every section and all its pictures, and names of files and classes can do no harm in it."""
+"""The page has every section and all its pictures, and escapes the names of files and classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
 from edge_cls_tools.evaluation.comparison import Pair
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
+from edge_cls_tools.evaluation.corruptions import CORRUPTIONS
 from edge_cls_tools.evaluation.files import predictions_csv
 from edge_cls_tools.evaluation.metrics import evaluation_of
 from edge_cls_tools.evaluation.predictions import Predictions, photos_for, predict
@@ -32,7 +32,7 @@ ODD = "café <i>.png"
 
 
 class Page(HTMLParser):
-    """The elements of a page: what it refers to, the text of each kind of element, and the sections by id."""
+    """The elements of a page: its references, its tags in order, the ids of its sections, and its text."""
 
     def __init__(self, html: bytes) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos of three colours, in folders and files with names as people should not give them."""
+    """Photos of three colours, in folders and files with unusual names."""
     folder = tmp_path_factory.mktemp("odd")
     for label, color in zip(LABELS, ("blue", "green", "red"), strict=True):
         (folder / label).mkdir()
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def predictions(tiny: Path, folder: Path) -> Predictions:
-    """The answers of the tiny model, of which two are wrong."""
+    """Predictions of the tiny model, two of them wrong."""
     model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
     right = predict(model, photos_for(model, folder), advance=lambda _: None)
     probabilities = right.probabilities.copy()
@@ -83,7 +83,7 @@ def references_of(html: bytes) -> list[str]:
 def test_the_whole_page(predictions: Predictions, folder: Path) -> None:
     robustness = measure_robustness(predictions.model, predictions.photos, limit=3, advance=lambda _: None)
     other = predict(predictions.model, predictions.photos, advance=lambda _: None)
-    # A name of bytes that are no text must not cost the page.
+    # A name that is not valid text must not prevent the page.
     odd = Model(replace(predictions.model.file, path=Path(os.fsdecode(b"caf\xe9.tflite"))))
     pair = Pair(predictions, replace(other, model=odd), 0)
     html = evaluation_page(
@@ -93,34 +93,38 @@ def test_the_whole_page(predictions: Predictions, folder: Path) -> None:
     sections = {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
     assert page.sections == {*sections, "robustness", "comparison"}
     assert page.tags.count("svg") == 5
-    # Two mistakes, each also as a confusion and as a difference, and a strip of each kind of change.
-    assert page.tags.count("img") == 3 * 2 + 5 * len(PERTURBATIONS)
+    # Two errors, each also a confusion and a difference, and five examples of each kind of corruption.
+    assert page.tags.count("img") == 3 * 2 + 5 * len(CORRUPTIONS)
     assert page.references
     assert all(one.startswith(("data:", "#")) for one in references_of(html))
     assert not {"script", "link", "iframe", "i"} & set(page.tags)
     for text in (
         *LABELS,
+        "Confusion matrix",
+        "true",
+        "Calibration (reliability diagram)",
+        "Accuracy-coverage curve",
         "café <i>.png",
         "77.8 %",
         "McNemar",
         "4 more",
-        "Against caf�.tflite",
-        *(kind.name for kind in PERTURBATIONS),
+        "Comparison with caf�.tflite",
+        *(kind.name for kind in CORRUPTIONS),
     ):
         assert text in page.text
 
 
-def test_without_mistakes_and_without_what_was_not_asked_for(tiny: Path, folder: Path) -> None:
+def test_without_errors_and_optional_measurements_their_sections_are_empty_or_absent(tiny: Path, folder: Path) -> None:
     model = Model(replace(read_model(tiny), labels=LABELS, trained_on=frozenset()))
     predictions = predict(model, photos_for(model, folder), advance=lambda _: None)
     html = evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder)
     page = Page(html)
     assert page.sections == {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
-    assert "every answer is right" in page.text
+    assert "every prediction is correct" in page.text
     assert html == evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder)
 
 
-def test_the_table_of_answers_can_be_read_back(predictions: Predictions, folder: Path) -> None:
+def test_the_table_of_predictions_can_be_read_back(predictions: Predictions, folder: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(predictions_csv(predictions, folder).decode())))
     assert len(rows) == 9
     assert [row["class"] for row in rows] == [label for label in sorted(LABELS) for _ in range(3)]

@@ -199,7 +199,7 @@ def test_quantize_needs_a_finished_training(edge_cls: Run, tmp_path: Path) -> No
     done = edge_cls("quantize", tmp_path, "-o", tmp_path / "model.tflite")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: {tmp_path} holds no finished training; run 'edge-cls train DATA -o RUN' first\n",
+        f"error: {tmp_path} is not a finished training; run 'edge-cls train DATA -o RUN' first\n",
     )
 
 

@@ -13,8 +13,8 @@ from edge_cls_tools.evaluation.metrics import uncalibrated
 from edge_cls_tools.evaluation.reliability import (
     BINS,
     CoveragePoint,
+    coverage_at,
     expected_calibration_error,
-    kept,
     rejection_curve,
     reliability,
 )
@@ -61,7 +61,7 @@ def test_the_rejection_curve_of_four_answers() -> None:
         CoveragePoint(0.5, 0.75, 2 / 3),
         CoveragePoint(1.0, 0.25, 1.0),
     )
-    assert kept(confidence[:3], correct[:3], 0.75) == CoveragePoint(0.75, 0.0, None)
+    assert coverage_at(confidence[:3], correct[:3], 0.75) == CoveragePoint(0.75, 0.0, None)
 
 
 @given(confidences)

@@ -12,11 +12,11 @@ from PIL import Image
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import Photo
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS
+from edge_cls_tools.evaluation.corruptions import CORRUPTIONS
 from edge_cls_tools.evaluation.predictions import photos_for
 from edge_cls_tools.evaluation.robustness import (
     backdrop_of,
-    changes,
+    corrupted_frames,
     measure_robustness,
     stratified_sample,
     working_frame,
@@ -40,12 +40,12 @@ def test_the_colours_are_robust_to_what_does_not_change_colours(model: Model, ph
     result = measure_robustness(model, photos, limit=100, advance=done.append)
     assert (result.photos, result.available, sum(done)) == (9, 9, 9)
     assert result.clean_accuracy == 1.0
-    assert set(result.kinds) == {kind.name for kind in PERTURBATIONS}
+    assert set(result.kinds) == {kind.name for kind in CORRUPTIONS}
     for name in ("rotation", "perspective", "nearer", "farther", "deformation", "defocus", "motion"):
         assert result.kinds[name].accuracy == (1.0,) * 5, name
     # On a quarter of a picture of another colour the model sees that colour.
     assert result.kinds["clutter"].accuracy[4] < 0.5
-    cells = [accuracy for damage in result.kinds.values() for accuracy in damage.accuracy]
+    cells = [accuracy for kind in result.kinds.values() for accuracy in kind.accuracy]
     assert result.mean_accuracy == pytest.approx(np.mean(cells))
 
 
@@ -86,9 +86,9 @@ def test_the_backdrop_shows_another_class_or_noise(photos: list[Photo]) -> None:
 
 
 def test_each_photo_has_a_chance_of_its_own_and_one_for_all_strengths(photos: list[Photo]) -> None:
-    occlusion = next(kind for kind in PERTURBATIONS if kind.name == "occlusion")
+    occlusion = next(kind for kind in CORRUPTIONS if kind.name == "occlusion")
     frame = np.asarray(color_frame("red", side=100))
-    one, other = (list(changes(occlusion, photo, frame, frame)) for photo in photos[:2])
+    one, other = (list(corrupted_frames(occlusion, photo, frame, frame)) for photo in photos[:2])
     assert not (one[4] == other[4]).all()
     covered = [(changed != frame).any(axis=2) for changed in one]
     assert all((weak <= strong).mean() > 0.99 for weak, strong in itertools.pairwise(covered))

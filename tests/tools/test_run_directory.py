@@ -86,7 +86,7 @@ def test_a_damaged_network_is_told_in_one_line(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(b"GlobalAverage")] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.keras is no Keras model that can be loaded .*; train again"):
+    with pytest.raises(ModelError, match=r"model\.keras cannot be loaded as a Keras model .*; train again"):
         load_network(tmp_path)
-    with pytest.raises(ModelError, match=r"is no Keras model that can be loaded"):
+    with pytest.raises(ModelError, match=r"cannot be loaded as a Keras model"):
         load_backbone(str(path))

@@ -1,9 +1,9 @@
-"""What a training leaves behind, and quantisation takes up: the folder called RUN.
+"""The run directory RUN: the result of a training, and the input of quantisation.
 
-run.json          what was trained, on what, how well
-model.keras       the float network: pixels in [-1, 1] to `embedding` and, of a classifier, `probability`
-calibration.npy   pixels of training images, uint8 (n, height, width, 3), to set the int8 ranges with
-held-out.npy      the same, never trained on, to compare with; a classifier has its test photos instead
+run.json          the backbone, the data and the settings of the training
+model.keras       the float network: pixels in [-1, 1] to `embedding` and, for a classifier, `probability`
+calibration.npy   pixels of training images, uint8 (n, height, width, 3), from which the int8 ranges are set
+held-out.npy      pixels that were not trained on, for the comparison; a classifier uses its test photos instead
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     import keras
 
 CALIBRATION_IMAGES = 100
-"""The ranges are those of the extremes that calibration sees: with more images rare outliers widen them, and every
-other value gets a coarser step. On both backbones the embeddings of 500 and more were farther from the float ones."""
-
-
+"""Number of calibration images. The int8 ranges are the extremes over these images: with more images, rare outliers
+widen them, and all other values get a coarser step. With 500 and more, the embeddings of both backbones were farther
+from the float ones."""
 RUN, STAGING = "run.json", ".new"
 CHECKPOINT = "checkpoint.npz"
-"""The state of a training that takes minutes, which `--resume` goes on from."""
+"""The state of a fine-tuning, from which `--resume` continues."""
 
 
 class RunPhoto(BaseModel):
@@ -44,7 +43,7 @@ class RunPhoto(BaseModel):
 
 
 class Run(BaseModel):
-    """The contents of run.json. A backbone alone has neither labels nor test photos."""
+    """The contents of run.json. A run of a backbone has neither labels nor test photos."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     backbone: str
@@ -61,9 +60,10 @@ class Run(BaseModel):
 def save_run(
     folder: Path, run: Run, model: keras.Model, *, calibration: Pixels, held_out: Pixels | None = None
 ) -> None:
-    """Write all of a run into `folder`: at every moment `load_run` finds the run before, or this one whole.
+    """Write a run to `folder`; at any moment, `load_run` finds either the previous run or all of this one.
 
-    Everything is written aside, run.json last, and then put in place; where that is cut short, `load_run` ends it.
+    All files are written to a staging folder, run.json last, and then moved. If the move is interrupted, `load_run`
+    completes it. `calibration` and `held_out` are uint8 (n, height, width, 3). Raises OSError if the disk is full.
     """
     staging = folder / STAGING
     _put_in_place(folder)
@@ -81,7 +81,7 @@ def save_run(
 
 
 def _put_in_place(folder: Path) -> None:
-    """Move what a whole staging folder holds into `folder`, run.json last: it tells that there is more to move."""
+    """Move the files of a complete staging folder to `folder`; run.json is last: it marks an unfinished move."""
     staging = folder / STAGING
     if not (staging / RUN).is_file():
         return
@@ -91,20 +91,20 @@ def _put_in_place(folder: Path) -> None:
 
 
 def load_run(folder: Path) -> Run:
-    """Return what run.json in `folder` says. Raises ModelError where it is missing or not readable."""
+    """Return the contents of run.json in `folder`. Raises ModelError if it is missing or invalid."""
     _put_in_place(folder)
     try:
         return Run.model_validate_json((folder / RUN).read_bytes())
     except OSError:
         raise ModelError(
-            f"{folder} holds no finished training", hint="run 'edge-cls train DATA -o RUN' first"
+            f"{folder} is not a finished training", hint="run 'edge-cls train DATA -o RUN' first"
         ) from None
     except ValidationError as error:
         raise ModelError(
-            f"{folder / 'run.json'} cannot be understood ({error.errors()[0]['msg']})", hint="train again"
+            f"{folder / 'run.json'} is invalid ({error.errors()[0]['msg']})", hint="train again"
         ) from error
 
 
 def load_network(folder: Path) -> keras.Model:
-    """Return the float network of a run. Raises ModelError where it cannot be loaded."""
+    """Return the float network of a run. Raises ModelError if it cannot be loaded."""
     return load_keras(folder / "model.keras", hint="train again")

@@ -1,4 +1,4 @@
-"""Keras backbones: a frame's pixels in [-1, 1] to an embedding. One of the doors to Keras.
+"""Keras backbones, which compute an embedding from pixels in [-1, 1]. One of the doors to Keras.
 
 A backbone is a `keras.Model` with one float input, shape (batch, size, size, 3), RGB in [-1, 1], and one float output,
 shape (batch, dim).
@@ -27,7 +27,7 @@ from edge_cls_tools.io.batches import Pixels, normalize
 
 @dataclass(frozen=True)
 class Backbone:
-    """A Keras backbone and what it is called in reports and manifests."""
+    """A Keras backbone and its name in reports and manifests."""
 
     name: str
     model: keras.Model
@@ -39,7 +39,7 @@ class Backbone:
 
     @property
     def contract(self) -> Preprocessing:
-        """How it wants its pixels."""
+        """The preprocessing that it expects."""
         return Preprocessing(self.size, self.size)
 
     def fingerprint(self) -> str:
@@ -55,11 +55,11 @@ class Backbone:
 
 
 def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
-    """Return the backbone that `spec` names, fetched where it is not on this machine yet, which `progress` is told of.
+    """Return the backbone `spec`, fetched if it is not on this machine yet; `progress` is called with the bytes.
 
-    `spec` is a name of `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
-    `keras.applications.MobileNetV2` whose name holds alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with
-    or without its 1000-class top. Raises ModelError where it is no backbone, and what `model_store.fetch` raises.
+    `spec` is a name in `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
+    `keras.applications.MobileNetV2` whose name has alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with
+    or without its 1000-class top. Raises ModelError if it is not a backbone, and the errors of `store.fetch`.
     """
     if spec == "builtin":
         return Backbone("builtin", _load_keras(builtin_file("edge-embed.keras")))
@@ -83,7 +83,7 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
 
 
 def load_backbone_shown(spec: str, display: rich.progress.Progress) -> Backbone:
-    """Return what `load_backbone` does, with the progress of a download on `display`."""
+    """Return the backbone `spec` as `load_backbone` does, with the progress of a download on `display`."""
     task = display.add_task("backbone", total=None, note="")
     backbone = load_backbone(spec, lambda done, total: display.update(task, completed=done, total=total, note="bytes"))
     display.remove_task(task)
@@ -91,14 +91,14 @@ def load_backbone_shown(spec: str, display: rich.progress.Progress) -> Backbone:
 
 
 def mobilenet_v2(alpha: float, size: int | None) -> keras.Model:
-    """Return MobileNetV2 without its top and with random weights, its last feature map averaged to one vector."""
+    """Return MobileNetV2 with random weights and without its top: the last feature map is averaged to one vector."""
     return keras.applications.MobileNetV2(
         input_shape=(size, size, 3), alpha=alpha, include_top=False, weights=None, pooling="avg"
     )
 
 
 def resized(backbone: keras.Model, size: int) -> keras.Model:
-    """Return `backbone` with another input size: the weights of a fully convolutional network fit any."""
+    """Return `backbone` with another input size; the weights of a fully convolutional network fit any size."""
     if backbone.input_shape[1] == size:
         return backbone
     copy = keras.models.clone_model(backbone, input_tensors=keras.Input((size, size, 3)))
@@ -119,7 +119,7 @@ def _load_keras(path: Path) -> keras.Model:
         and len(shapes[1]) == 2
     ):
         raise ModelError(
-            f"{path} has the input {shapes[0]} and the output {shapes[1]}, which is no backbone",
+            f"{path} is not a backbone: its input is {shapes[0]}, its output {shapes[1]}",
             hint="use a model of (batch, size, size, 3) pixels in [-1, 1] to (batch, dim) embeddings",
         )
     return model
@@ -131,7 +131,8 @@ def _load_weights(path: Path) -> keras.Model:
         alpha, size = float(parts[0]), int(parts[1])
     except (ValueError, IndexError):
         raise ModelError(
-            f"{path.name} does not tell its architecture", hint="name it mobilenet_v2_<alpha>_<size>....weights.h5"
+            f"the name {path.name} does not contain its architecture",
+            hint="name it mobilenet_v2_<alpha>_<size>....weights.h5",
         ) from None
     backbone = mobilenet_v2(alpha, size)
     for top in (True, False):
@@ -143,17 +144,17 @@ def _load_weights(path: Path) -> keras.Model:
         except (OSError, ValueError, KeyError) as error:
             reason = error
             continue
-        # The top, where there is one, is a kernel and a bias at the end.
+        # The top, if there is one, is a kernel and a bias at the end.
         backbone.set_weights(whole.get_weights()[:-2] if top else whole.get_weights())
         return backbone
     raise ModelError(
         f"{path} does not fit keras.applications.MobileNetV2(alpha={alpha}) ({reason})",
-        hint="use weights that model.save_weights wrote for that network",
+        hint="use weights written by model.save_weights of that network",
     )
 
 
 def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
-    # MobileNetV3 alone brings a layer that takes 0 to 255 to [-1, 1], which a frame of ours is already.
+    # Only MobileNetV3 has a layer that scales 0..255 to [-1, 1]; our frames have that range already.
     without = {"include_preprocessing": False} if model.network.startswith("MobileNetV3") else {}
     try:
         return getattr(keras.applications, model.network)(

@@ -1,7 +1,7 @@
-"""Embeddings of photos by a frozen backbone, as the device will see them; each is computed once.
+"""A cache of the embeddings of photos by a frozen int8 backbone; each is computed once.
 
-They come from the int8 backbone and not from the float one. A head that was trained on exact embeddings loses a point
-on the coarser ones that the device has; one that was trained on those does not.
+The embeddings come from the int8 backbone and not from the float one, because the device has the int8 ones: a head
+trained on float embeddings loses a point of accuracy on them, a head trained on int8 embeddings does not.
 """
 
 from __future__ import annotations
@@ -34,31 +34,37 @@ class Photo(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The path of the file."""
 
     @property
     def digest(self) -> bytes:
-        """The 32 bytes of the SHA-256."""
+        """The SHA-256, 32 bytes."""
 
 
 AnyPhoto = TypeVar("AnyPhoto", bound=Photo)
 
 
 class EmbeddingCache:
-    """The embeddings that an int8 backbone has computed so far, in a file in the user's cache folder."""
+    """The embeddings computed by an int8 backbone, stored in a file in the user's cache folder.
+
+    `network` is a `.tflite` whose first output is the embedding, `contract` its preprocessing.
+    """
 
     def __init__(self, network: bytes, contract: Preprocessing) -> None:
         self._interpreter = Interpreter(network)
         self._contract = contract
         self._path = cache_folder() / "embeddings" / f"{sha256(network + repr(contract).encode())[:32]}.npz"
-        self._known = self._stored()
+        self._vectors = self._stored()
 
     def missing(self, photos: Sequence[AnyPhoto]) -> list[AnyPhoto]:
-        """Return those of `photos` that have to be computed; each content once."""
-        return list({photo.digest: photo for photo in photos if photo.digest not in self._known}.values())
+        """Return the photos whose embeddings are not in the cache yet, each content once."""
+        return list({photo.digest: photo for photo in photos if photo.digest not in self._vectors}.values())
 
     def embed(self, photos: Sequence[Photo], advance: Advance) -> Embeddings:
-        """Return the embeddings of `photos`, float32 (n, dim). `advance` counts the ones that had to be computed."""
+        """Return the embeddings of `photos`, float32 (n, dim).
+
+        `advance` is called with the number of photos computed. Raises DatasetError if photos cannot be read.
+        """
         missing = self.missing(photos)
         if missing:
             output = self._interpreter.outputs[0]
@@ -67,21 +73,21 @@ class EmbeddingCache:
                 for batch in batches([photo.path for photo in missing], self._contract, advance)
                 for pixels in batch
             ]
-            self._known |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
+            self._vectors |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
             self._save()
-        return np.stack([self._known[photo.digest] for photo in photos])
+        return np.stack([self._vectors[photo.digest] for photo in photos])
 
     def _stored(self) -> dict[bytes, Embeddings]:
         try:
             with self._path.open("rb") as file, np.load(file) as stored:
                 return {key.tobytes(): one for key, one in zip(stored["digests"], stored["vectors"], strict=True)}
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
-            return {}  # not there yet, not ours to read, or damaged: all of it can be computed again
+            return {}  # the file is absent, unreadable or damaged, and can be computed again
 
     def _save(self) -> None:
         content = io.BytesIO()
-        digests = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), 32)
-        np.savez(content, digests=digests, vectors=np.stack(list(self._known.values())))
-        # What cannot be kept, on a full disk or in a home without rights, is computed again the next time.
+        digests = np.frombuffer(b"".join(self._vectors), np.uint8).reshape(len(self._vectors), 32)
+        np.savez(content, digests=digests, vectors=np.stack(list(self._vectors.values())))
+        # If the file cannot be written, as on a full disk, the embeddings are computed again the next time.
         with contextlib.suppress(OutputError):
             write_whole(self._path, content.getvalue())

@@ -1,4 +1,4 @@
-"""Keras networks in files, of ours or of somebody else."""
+"""Loading Keras networks from files, which may be damaged or of another format."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from edge_cls.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-_FAULTS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What Keras raises for files that are damaged, or not its own."""
+_LOAD_ERRORS = (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
+"""The errors that Keras raises for damaged files and other formats."""
 
 
 def load_keras(path: Path, *, hint: str) -> keras.Model:
-    """Return the network at `path`. Raises ModelError, with `hint`, where it cannot be loaded."""
+    """Return the network at `path`. Raises ModelError, with `hint`, if it cannot be loaded."""
     import keras
 
     try:
         return keras.saving.load_model(path, compile=False)
-    except _FAULTS as error:
-        raise ModelError(f"{path} is no Keras model that can be loaded ({error})", hint=hint) from error
+    except _LOAD_ERRORS as error:
+        raise ModelError(f"{path} cannot be loaded as a Keras model ({error})", hint=hint) from error

@@ -1,4 +1,4 @@
-"""Two classifiers on the same photos: whether one is better, or was lucky."""
+"""Comparing two classifiers on the same photos: whether a difference is significant."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from edge_cls_tools.io.batches import Advance
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """The model under evaluation and an `other` on the same photos, those that neither has learnt from.
+    """The evaluated model and an `other` one on the same photos, without those that either was trained on.
 
-    Accuracies lie in [0, 1]; `difference` is the model's minus the other's, with its 95 % confidence interval.
-    `only_model` and `only_other` count the photos that one of them alone has right. `p_value`: how likely counts as
-    uneven as these, or more, would be if the two were equally good, by McNemar's `test`.
+    Accuracies are in [0, 1]; `difference` is the accuracy of the model minus that of the other, with its 95 %
+    confidence interval. `only_model` and `only_other` count the photos that only one of them predicts correctly.
+    `p_value` is the probability of counts at least as uneven as these if both models were equally good, by McNemar's
+    `test`. `left_out` counts the photos that the other model was trained on.
     """
 
     model: str
@@ -41,7 +42,7 @@ class PairedComparison:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The answers of two models for the same photos; each knows the classes by numbers of its own."""
+    """The predictions of two models for the same photos; each model has its own order of the classes."""
 
     first: Predictions
     second: Predictions
@@ -49,15 +50,15 @@ class Pair:
 
     @property
     def right(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which photos each of the two has right, (n,)."""
+        """Whether each of the two predicts each photo correctly, (n,)."""
         return self.first.predicted == self.first.truth, self.second.predicted == self.second.truth
 
 
 def predict_missing(other: Model, predictions: Predictions, *, advance: Advance) -> Pair:
-    """Ask `other` about the photos of `predictions`, but for those that it has learnt from.
+    """Return `predictions` with those of `other` for the same photos, without those that `other` was trained on.
 
-    Labels are matched by name. Raises ModelError where the two do not have the same classes, in whichever order, and
-    DatasetError where no photo is left.
+    Labels are matched by name. `advance` is called with the number of photos done. Raises ModelError if the two do not
+    have the same classes, in any order, and DatasetError if no photo is left.
     """
     model = predictions.model
     check_same_labels(model, other)
@@ -73,9 +74,9 @@ def predict_missing(other: Model, predictions: Predictions, *, advance: Advance)
 
 
 def check_same_labels(model: Model, other: Model) -> None:
-    """Raise ModelError where the two do not have the same classes."""
+    """Raise ModelError if the two do not have the same classes."""
     alone = [
-        f"only {one.file.path} knows {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}"
+        f"only {one.file.path} has {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}"
         for one, another in ((model, other), (other, model))
         if (missing := sorted(set(one.labels) - set(another.labels)))
     ]
@@ -87,7 +88,7 @@ def check_same_labels(model: Model, other: Model) -> None:
 
 
 def compare(pair: Pair) -> PairedComparison:
-    """Return how the two models do against each other."""
+    """Return the accuracies of the two models, their difference and its significance."""
     first, second = pair.right
     only, only_other = int((first & ~second).sum()), int((second & ~first).sum())
     return PairedComparison(
@@ -108,20 +109,20 @@ def compare(pair: Pair) -> PairedComparison:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the two-sided p-value that one of two equally good models alone is right so much more often.
+    """Return the two-sided p-value of the numbers of photos that only one of two models predicts correctly.
 
-    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947; exact, by the binomial
-    distribution, for many photos as for few.
+    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947, in its exact form with
+    the binomial distribution, for any number of photos.
     """
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def difference_interval(only_first: int, only_second: int, photos: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of the difference of two accuracies on the same photos.
+    """Return the 95 % confidence interval of the difference of two accuracies on the same photos, in [-1, 1].
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", 2005: Wald's interval
-    with half a photo more in each of the four cells, so that agreement on a few photos is no certainty.
+    with half a photo added to each of the four cells, so that agreement on a few photos does not count as certainty.
     """
     first, second, total = only_first + 0.5, only_second + 0.5, photos + 2
     difference = (first - second) / total
@@ -130,7 +131,7 @@ def difference_interval(only_first: int, only_second: int, photos: int) -> tuple
 
 
 def differing(pair: Pair) -> NDArray[np.int64]:
-    """Return the indices of the photos that one model alone has right, those first where the wrong one is surest."""
+    """Return the indices of the photos that only one model predicts correctly, by confidence of the wrong one."""
     first, second = pair.right
     indices = np.flatnonzero(first != second)
     wrong = np.where(first, pair.second.confidence, pair.first.confidence)[indices]

@@ -1,11 +1,11 @@
-"""What happens to a photo outside of the data set, in five strengths each.
+"""Corruptions of photos, each in five strengths, to measure robustness with.
 
-The kinds are those that introductions to the field name as its challenges: viewpoint, scale, light, occlusion,
-deformation, clutter, blur, noise and compression. Five strengths, frozen, so that two models meet the same: after
-Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", 2019.
+The kinds are the usual challenges of image classification: viewpoint, scale, light, occlusion, deformation, clutter,
+blur, noise and compression. The five strengths are fixed, so that all models get the same ones, after Hendrycks and
+Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", 2019.
 
-Each function takes an RGB frame, uint8 (height, width, 3), and returns a new one of the same shape; what a geometry
-uncovers at the edges is filled with the mirrored photo. Lengths are shares of the shorter side.
+Each function takes an RGB frame, uint8 (height, width, 3), and returns a new one of the same shape. If a geometric
+change uncovers an edge, the mirrored photo fills it. Lengths are shares of the shorter side.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from edge_cls.images.preprocess import Frame, preprocess, resize
 from edge_cls.images.reading import encode_jpeg, read_image
 
 STRENGTHS = 5
+"""Strengths of each kind."""
 DAYLIGHT = 6500.0
-"""The colour temperature, in kelvin, that photos are taken to be balanced for."""
+"""Colour temperature in kelvin for which photos are assumed to be balanced."""
 _MIRROR = cv2.BORDER_REFLECT_101
 Place = tuple[float, float]
-"""Where a smaller thing lies in a larger one: (0, 0) at the top left, (1, 1) at the bottom right."""
+"""The position of a smaller rectangle in a larger one: (0, 0) is the top left, (1, 1) the bottom right."""
 
 
 def rotate(frame: Frame, degrees: float) -> Frame:
-    """Turn the camera about its axis, counter-clockwise."""
+    """Return the frame rotated about its centre by `degrees`, counter-clockwise."""
     height, width = frame.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=_MIRROR), np.uint8)
 
 
 def from_aside(frame: Frame, degrees: float) -> Frame:
-    """See the photo as a picture on a wall, from `degrees` aside, through a lens of 53 degrees."""
+    """Return the photo as a picture on a wall, seen from `degrees` aside through a lens with a view of 53 degrees."""
     height, width = frame.shape[:2]
     focal, angle = float(max(height, width)), np.radians(degrees)
     camera = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
@@ -48,7 +49,7 @@ def from_aside(frame: Frame, degrees: float) -> Frame:
 
 
 def nearer(frame: Frame, factor: float) -> Frame:
-    """Show the centre of the photo `factor` times as large, factor >= 1."""
+    """Return the centre of the photo, `factor` times as large, factor >= 1."""
     height, width = frame.shape[:2]
     across, down = max(1, round(width / factor)), max(1, round(height / factor))
     left, top = (width - across) // 2, (height - down) // 2
@@ -56,7 +57,7 @@ def nearer(frame: Frame, factor: float) -> Frame:
 
 
 def farther(frame: Frame, share: float) -> Frame:
-    """Show the photo with `share` of its width and height, share <= 1."""
+    """Return the photo with `share` of its width and height, share <= 1."""
     height, width = frame.shape[:2]
     small = _scaled(frame, share)
     top, left = (height - small.shape[0]) // 2, (width - small.shape[1]) // 2
@@ -65,12 +66,12 @@ def farther(frame: Frame, share: float) -> Frame:
 
 
 def expose(frame: Frame, stops: float) -> Frame:
-    """Let 2 ** stops times the light in, on pixels of gamma 2.2; what is too bright is white."""
+    """Return the photo with 2 ** stops times the light, for pixels with a gamma of 2.2; the result is clipped."""
     return _by_table(frame, np.full(3, 2.0**stops))
 
 
 def lamp(frame: Frame, kelvin: float) -> Frame:
-    """Show a photo of daylight as in the light of a black body of `kelvin`, to a camera that does not adapt.
+    """Return a photo of daylight as if lit by a black body of `kelvin`, for a camera without white balance.
 
     Planck's law at 610, 540 and 465 nm, relative to green.
     """
@@ -82,7 +83,7 @@ def lamp(frame: Frame, kelvin: float) -> Frame:
 
 
 def occlude(frame: Frame, share: float, place: Place, color: NDArray[np.uint8]) -> Frame:
-    """Cover `share` of the area with a rectangle of one colour."""
+    """Return the photo with `share` of its area covered by a rectangle of one colour, uint8 (3,)."""
     height, width = frame.shape[:2]
     down, across = round(height * share**0.5), round(width * share**0.5)
     top, left = round(place[1] * (height - down)), round(place[0] * (width - across))
@@ -92,9 +93,10 @@ def occlude(frame: Frame, share: float, place: Place, color: NDArray[np.uint8]) 
 
 
 def deform(frame: Frame, share: float, rng: np.random.Generator) -> Frame:
-    """Shift every pixel by `share` of the shorter side (root mean square), neighbours (8 %) alike.
+    """Return the photo with every pixel shifted by `share` of the shorter side (root mean square), elastically.
 
-    Simard et al., "Best Practices for Convolutional Neural Networks", 2003.
+    Neighbours within 8 % of the side move together. Simard et al., "Best Practices for Convolutional Neural
+    Networks", 2003.
     """
     height, width = frame.shape[:2]
     side = min(height, width)
@@ -107,25 +109,25 @@ def deform(frame: Frame, share: float, rng: np.random.Generator) -> Frame:
 
 
 def paste_on(frame: Frame, share: float, place: Place, backdrop: Frame) -> Frame:
-    """Lay the photo, with `share` of its width and height, upon `backdrop`, cut to the same shape."""
+    """Return the photo, with `share` of its width and height, on top of `backdrop`, which is cut to the same shape."""
     height, width = frame.shape[:2]
     small = _scaled(frame, share)
     top, left = round(place[1] * (height - small.shape[0])), round(place[0] * (width - small.shape[1]))
-    # A copy: of a backdrop of the right shape already, preprocess returns the thing itself.
+    # A copy, because preprocess returns the backdrop itself if it has this shape already.
     canvas = preprocess(backdrop, Preprocessing(width, height)).copy()
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
     return canvas
 
 
 def defocus(frame: Frame, share: float) -> Frame:
-    """Spread every point over a disc with a radius of `share` of the shorter side."""
+    """Return the photo with every point spread over a disc with a radius of `share` of the shorter side."""
     radius = share * min(frame.shape[:2])
     across, down = _kernel_grid(radius)
     return _filter(frame, np.clip(radius + 0.5 - np.hypot(across, down), 0, 1))
 
 
 def move(frame: Frame, share: float, degrees: float) -> Frame:
-    """Spread every point along a line, `share` of the shorter side long: the camera moves while the shutter is open."""
+    """Return the photo with motion blur: every point is a line, `share` of the shorter side long, at `degrees`."""
     length, angle = share * min(frame.shape[:2]), np.radians(degrees)
     across, down = _kernel_grid(length / 2)
     along = across * np.cos(angle) + down * np.sin(angle)
@@ -134,22 +136,22 @@ def move(frame: Frame, share: float, degrees: float) -> Frame:
 
 
 def add_noise(frame: Frame, share: float, rng: np.random.Generator) -> Frame:
-    """Add Gaussian noise to every byte, its standard deviation `share` of the range of 255."""
+    """Return the photo with Gaussian noise added to every byte; the standard deviation is `share` of 255."""
     noise = rng.normal(size=frame.shape).astype(np.float32)
     return np.asarray(np.clip(frame + 255 * share * noise, 0, 255).round(), np.uint8)
 
 
 def compress(frame: Frame, quality: float) -> Frame:
-    """Store the photo as a JPEG file of `quality`, 1 to 95, and read it back."""
+    """Return the photo after JPEG compression with `quality`, 1 to 95."""
     return read_image(encode_jpeg(frame, round(quality)))
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A kind of change in five strengths, weakest first, that are in `unit`.
+    """A kind of corruption, with five strengths in `unit`, weakest first.
 
-    `draw(frame, strength, rng, backdrop)` applies it; what is left to chance is drawn from `rng`, and `backdrop` is a
-    photo of something else. The same state of `rng` gives the same chance at every strength.
+    `draw(frame, strength, rng, backdrop)` applies it. Random numbers come from `rng`, and `backdrop` is a photo of
+    another class. The same state of `rng` gives the same random numbers at every strength.
     """
 
     name: str
@@ -170,7 +172,7 @@ def _color(rng: np.random.Generator) -> NDArray[np.uint8]:
     return rng.integers(0, 256, 3, np.uint8)
 
 
-PERTURBATIONS = (
+CORRUPTIONS = (
     Corruption("rotation", "degrees", (8, 16, 24, 35, 50), lambda f, s, rng, _: rotate(f, s * _sign(rng))),
     Corruption(
         "perspective", "degrees aside", (10, 20, 30, 40, 50), lambda f, s, rng, _: from_aside(f, s * _sign(rng))
@@ -207,14 +209,14 @@ def _scaled(frame: Frame, share: float) -> Frame:
 
 
 def _by_table(frame: Frame, gains: NDArray[np.float64]) -> Frame:
-    """Multiply the light of each channel."""
+    """Return the photo with the light of each channel multiplied by its gain, at a gamma of 2.2."""
     light = (np.arange(256)[:, None] / 255) ** 2.2 * gains
     table = np.rint(255 * np.minimum(light, 1) ** (1 / 2.2)).astype(np.uint8)
     return np.asarray(cv2.LUT(frame, table[None]), np.uint8)
 
 
 def _kernel_grid(reach: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return x and y of a square of pixels that holds everything up to `reach` from its centre."""
+    """Return x and y of a square of pixels that contains all points within `reach` of its centre."""
     steps = np.arange(-int(np.ceil(reach + 0.5)), int(np.ceil(reach + 0.5)) + 1, dtype=np.float64)
     return steps[None, :], steps[:, None]
 

@@ -1,4 +1,4 @@
-"""How good a model is: measured on the int8 bytes that ship, through the interpreter that runs them."""
+"""The metrics of a classifier, measured on the int8 file that is shipped, with the interpreter of the device."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from edge_cls.core.manifest import Manifest
 from edge_cls.model.temperature import with_temperature
 from edge_cls_tools.evaluation.predictions import Predictions, load_classifier, photos_for, predict, readable, unseen
-from edge_cls_tools.evaluation.reliability import CoveragePoint, expected_calibration_error, kept
+from edge_cls_tools.evaluation.reliability import CoveragePoint, coverage_at, expected_calibration_error
 from edge_cls_tools.io.batches import Advance
 
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Precision, recall and F1 of a class, in [0, 1], and how many photos show it."""
+    """Precision, recall and F1 of a class, in [0, 1], and the number of its photos."""
 
     precision: float
     recall: float
@@ -30,12 +30,12 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `edge-cls evaluate` reports. `confusion[i][j]` counts photos of class i that were taken for class j.
+    """The metrics that `edge-cls evaluate` reports. `confusion[i][j]` counts photos of class i predicted as class j.
 
-    `left_out` counts photos that the model was trained on, which say nothing about its accuracy. `accuracy_ci95` is
-    Wilson's interval, 1927. The calibration error is that of the probabilities that the model gives; `uncalibrated` is
-    what it would be without the `temperature` of the model file. `known` is what the file's threshold of unknown
-    leaves; None where the file has none.
+    `left_out` counts photos that the model was trained on, which are not measured. `accuracy_ci95` is Wilson's
+    interval, 1927. `expected_calibration_error` is that of the probabilities of the model, and
+    `uncalibrated_calibration_error` that without the `temperature` of the model file. `known` has the coverage and the
+    accuracy at the threshold of the model file, below which photos are reported as unknown; None if it has none.
     """
 
     model: str
@@ -54,9 +54,10 @@ class Evaluation:
 
 
 def evaluate(path: Path, data: Path, *, advance: Advance) -> Evaluation:
-    """Measure the model at `path` on the photos of `data`, or of the test folder in it, that it has not learnt from.
+    """Return the metrics of the model at `path` on the photos of `data`, or of the test folder in it.
 
-    Raises ModelError for a model without classes, and DatasetError where no photo is left.
+    Photos that the model was trained on are left out. `advance` is called with the number of photos done. Raises
+    ModelError if the model has no classes, and DatasetError if no photo is left.
     """
     model = load_classifier(path)
     photos = photos_for(model, data)
@@ -65,7 +66,7 @@ def evaluate(path: Path, data: Path, *, advance: Advance) -> Evaluation:
 
 
 def evaluation_of(predictions: Predictions, *, left_out: int) -> Evaluation:
-    """Return the metrics of answers."""
+    """Return the metrics of `predictions`."""
     file = predictions.model.file
     return summarize(
         readable(file.path),
@@ -95,7 +96,7 @@ def summarize(
     )
     interval = binomtest(int(correct.sum()), len(truth)).proportion_ci(method="wilson")
     temperature = manifest.temperature if manifest else 1.0
-    floor = manifest.unknown_below if manifest else None
+    threshold = manifest.unknown_below if manifest else None
     return Evaluation(
         model=name,
         photos=len(truth),
@@ -108,7 +109,7 @@ def summarize(
             uncalibrated(probabilities, temperature).max(axis=1), correct
         ),
         temperature=temperature,
-        known=None if floor is None else kept(confidence, correct, floor),
+        known=None if threshold is None else coverage_at(confidence, correct, threshold),
         classes={
             label: ClassMetrics(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, label in enumerate(labels)
@@ -119,5 +120,8 @@ def summarize(
 
 
 def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Return what the network said before the temperature, but for its rounding: that sums to 1, as int8 does not."""
+    """Return `probabilities`, float32 (n, classes), without the `temperature`; each row sums to 1.
+
+    They differ from the output of the network only by its rounding to int8.
+    """
     return with_temperature(probabilities, 1 / temperature)

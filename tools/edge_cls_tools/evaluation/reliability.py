@@ -1,4 +1,4 @@
-"""What a classifier's confidence is worth: how often it is right when it says so, and what refusing to guess buys."""
+"""The calibration of a classifier's confidence, and its accuracy against coverage."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
+"""Bins of a reliability diagram."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers with a confidence in one fifteenth of [0, 1]: how many, how sure on average, how often right."""
+    """The predictions in one bin of confidence: their number, mean confidence and accuracy."""
 
     photos: int
     confidence: float
@@ -21,9 +22,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class CoveragePoint:
-    """What is left when answers with a confidence below `threshold` are refused.
+    """The predictions that are kept if those with a confidence below `threshold` are rejected.
 
-    `share` of all answers is kept, and `accuracy` of those is right: None where none is kept.
+    `share` is the coverage, the kept share of all predictions, in [0, 1]; `accuracy` is that of the kept ones, in
+    [0, 1], or None if none is kept.
     """
 
     threshold: float
@@ -32,17 +34,20 @@ class CoveragePoint:
 
 
 def reliability(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Return BINS bins of equal width, least sure first; the numbers of an empty one are 0."""
+    """Return BINS bins of equal width, the lowest confidence first; the values of an empty bin are 0.
+
+    `confidence` is float32 (n,) in [0, 1], `correct` bool (n,).
+    """
     index = np.minimum((confidence * BINS).astype(int), BINS - 1)
     counts = np.bincount(index, minlength=BINS)
     divisor = np.maximum(counts, 1)
-    sure = np.bincount(index, weights=confidence, minlength=BINS) / divisor
-    right = np.bincount(index, weights=correct, minlength=BINS) / divisor
-    return tuple(Bin(int(n), float(c), float(a)) for n, c, a in zip(counts, sure, right, strict=True))
+    mean = np.bincount(index, weights=confidence, minlength=BINS) / divisor
+    accuracy = np.bincount(index, weights=correct, minlength=BINS) / divisor
+    return tuple(Bin(int(n), float(c), float(a)) for n, c, a in zip(counts, mean, accuracy, strict=True))
 
 
 def expected_calibration_error(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> float:
-    """Return how far confidence and accuracy are apart, in [0, 1], over the bins of `reliability`.
+    """Return the mean difference between confidence and accuracy over the bins of `reliability`, in [0, 1].
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017.
     """
@@ -51,12 +56,12 @@ def expected_calibration_error(confidence: NDArray[np.float32], correct: NDArray
     )
 
 
-def kept(confidence: NDArray[np.float32], correct: NDArray[np.bool_], threshold: float) -> CoveragePoint:
-    """Return what is left at `threshold`."""
-    sure = confidence >= threshold
-    return CoveragePoint(threshold, float(sure.mean()), float(correct[sure].mean()) if sure.any() else None)
+def coverage_at(confidence: NDArray[np.float32], correct: NDArray[np.bool_], threshold: float) -> CoveragePoint:
+    """Return coverage and accuracy at `threshold`."""
+    kept = confidence >= threshold
+    return CoveragePoint(threshold, float(kept.mean()), float(correct[kept].mean()) if kept.any() else None)
 
 
 def rejection_curve(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> tuple[CoveragePoint, ...]:
-    """Return what is left at every threshold that makes a difference, lowest first; 0 keeps all."""
-    return tuple(kept(confidence, correct, float(threshold)) for threshold in np.unique([0, *confidence]))
+    """Return coverage and accuracy at 0 and at each value of `confidence`, the lowest first."""
+    return tuple(coverage_at(confidence, correct, float(threshold)) for threshold in np.unique([0, *confidence]))

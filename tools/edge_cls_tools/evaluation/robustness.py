@@ -1,4 +1,4 @@
-"""How much a model's accuracy suffers from what happens to photos outside of the data set."""
+"""Robustness: the accuracy of a model on corrupted photos."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from edge_cls.images.preprocess import Frame, resize
 from edge_cls.images.reading import read_image
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import Photo
-from edge_cls_tools.evaluation.corruptions import PERTURBATIONS, STRENGTHS, Corruption
+from edge_cls_tools.evaluation.corruptions import CORRUPTIONS, STRENGTHS, Corruption
 from edge_cls_tools.evaluation.predictions import class_probabilities
 from edge_cls_tools.io.batches import Advance
 
 WORKING_SIDE = 480
-"""The shorter side, in pixels, that larger photos are shrunk to: on twelve megapixels the noise of a pixel would vanish
-when the photo shrinks to what the model sees."""
+"""Length in pixels to which the shorter side of larger photos is reduced: on twelve megapixels, the noise of single
+pixels would vanish when the photo is resized to the input of the model."""
 
 
 @dataclass(frozen=True)
 class CorruptionResult:
-    """The accuracy, in [0, 1], under one kind of change at each of its strengths, weakest first."""
+    """The accuracy, in [0, 1], under one kind of corruption at each of its strengths, weakest first."""
 
     unit: str
     strengths: tuple[float, ...]
@@ -32,9 +32,10 @@ class CorruptionResult:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracy on the same photos, as they are and changed.
+    """The accuracy, in [0, 1], on the same photos, unchanged and corrupted.
 
-    `photos` of `available` were used, a stratified sample. `mean_accuracy` is the mean over all kinds and strengths.
+    A stratified sample of `photos` of the `available` ones was used. `mean_accuracy` is the mean over all kinds and
+    strengths.
     """
 
     photos: int
@@ -45,29 +46,30 @@ class Robustness:
 
 
 def measure_robustness(model: Model, photos: Sequence[Photo], *, limit: int, advance: Advance) -> Robustness:
-    """Measure a classifier on `photos`, `limit` of them at most, under every kind and strength of change.
+    """Return the accuracy of a classifier on at most `limit` of `photos`, under every kind and strength of corruption.
 
-    Chance depends on the content of the photos alone, so that every run, and every model, meets the same changes.
+    Random numbers depend on the content of the photos only, so that every run and every model gets the same corrupted
+    photos. `advance` is called with the number of photos done. Raises ImageError if a photo cannot be read.
     """
     sample = stratified_sample(photos, limit)
     clean = 0
-    hits = np.zeros((len(PERTURBATIONS), STRENGTHS), np.int64)
+    hits = np.zeros((len(CORRUPTIONS), STRENGTHS), np.int64)
     for photo in sample:
         frame, backdrop = working_frame(photo), backdrop_of(photo, photos)
-        clean += _right(model, frame, photo)
-        for row, kind in zip(hits, PERTURBATIONS, strict=True):
-            row += [_right(model, changed, photo) for changed in changes(kind, photo, frame, backdrop)]
+        clean += _correct(model, frame, photo)
+        for row, kind in zip(hits, CORRUPTIONS, strict=True):
+            row += [_correct(model, corrupted, photo) for corrupted in corrupted_frames(kind, photo, frame, backdrop)]
         advance(1)
     accuracy = hits / len(sample)
     kinds = {
         kind.name: CorruptionResult(kind.unit, kind.strengths, tuple(row.tolist()))
-        for kind, row in zip(PERTURBATIONS, accuracy, strict=True)
+        for kind, row in zip(CORRUPTIONS, accuracy, strict=True)
     }
     return Robustness(len(sample), len(photos), clean / len(sample), float(accuracy.mean()), kinds)
 
 
 def stratified_sample(photos: Sequence[Photo], limit: int) -> list[Photo]:
-    """Return at most `limit` of `photos`, each class with its share, chosen by content."""
+    """Return at most `limit` of `photos`, chosen by content, with the class shares of all."""
     sizes, taken = Counter(photo.label for photo in photos), Counter[int]()
     ranked = []
     for photo in sorted(photos, key=lambda photo: photo.digest):
@@ -77,7 +79,7 @@ def stratified_sample(photos: Sequence[Photo], limit: int) -> list[Photo]:
 
 
 def working_frame(photo: Photo) -> Frame:
-    """Return the photo, its shorter side shrunk to WORKING_SIDE where it is longer."""
+    """Return the photo, its shorter side reduced to WORKING_SIDE if it is longer."""
     frame = read_image(photo.path)
     height, width = frame.shape[:2]
     scale = min(1.0, WORKING_SIDE / min(height, width))
@@ -85,22 +87,22 @@ def working_frame(photo: Photo) -> Frame:
 
 
 def backdrop_of(photo: Photo, photos: Sequence[Photo]) -> Frame:
-    """Return one of `photos` that shows another class, or noise where there is none."""
+    """Return one of `photos` of another class, or noise if there is none."""
     others = sorted((other for other in photos if other.label != photo.label), key=lambda other: other.digest)
-    rng = _chance(photo, "backdrop")
+    rng = _rng(photo, "backdrop")
     if not others:
         return rng.integers(0, 256, (64, 64, 3), np.uint8)
     return working_frame(others[rng.integers(len(others))])
 
 
-def changes(kind: Corruption, photo: Photo, frame: Frame, backdrop: Frame) -> Iterator[Frame]:
-    """Yield `frame`, which shows `photo`, changed with each strength."""
-    return (kind.draw(frame, strength, _chance(photo, kind.name), backdrop) for strength in kind.strengths)
+def corrupted_frames(kind: Corruption, photo: Photo, frame: Frame, backdrop: Frame) -> Iterator[Frame]:
+    """Yield `frame`, which shows `photo`, corrupted with each strength."""
+    return (kind.draw(frame, strength, _rng(photo, kind.name), backdrop) for strength in kind.strengths)
 
 
-def _chance(photo: Photo, message: str) -> np.random.Generator:
-    return np.random.default_rng([*photo.digest, *message.encode()])
+def _rng(photo: Photo, purpose: str) -> np.random.Generator:
+    return np.random.default_rng([*photo.digest, *purpose.encode()])
 
 
-def _right(model: Model, frame: Frame, photo: Photo) -> bool:
+def _correct(model: Model, frame: Frame, photo: Photo) -> bool:
     return int(class_probabilities(model, frame).argmax()) == photo.label

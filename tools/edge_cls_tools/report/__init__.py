@@ -1,1 +1,1 @@
-"""Reports for a browser: one self-contained HTML file each, that can be mailed and opened without a network."""
+"""Reports as self-contained HTML files, which need no network and can be mailed."""

@@ -1,4 +1,4 @@
-"""The plots of an evaluation. Their colours are told apart by the colour-blind: Okabe and Ito, 2008."""
+"""The plots of an evaluation, in colours that colour-blind people can distinguish (Okabe and Ito, 2008)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from edge_cls_tools.evaluation.robustness import Robustness
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a949e"
 WITH_NUMBERS = 20
-"""Up to so many classes the cells of a confusion matrix hold their counts."""
+"""Most classes for which the cells of a confusion matrix show their counts."""
 
 
 def confusion_plot(labels: Sequence[str], confusion: NDArray[np.int64]) -> Figure:
-    """Return the confusion matrix, each row as shares of the photos of its class."""
+    """Return the confusion matrix, int (classes, classes), true labels by row, as shares of the photos of each row."""
     count = len(labels)
     side = max(4.0, min(11.0, 0.75 * count if count <= WITH_NUMBERS else 0.16 * count))
     figure = Figure(figsize=(side + 1, side))
@@ -34,8 +34,8 @@ def confusion_plot(labels: Sequence[str], confusion: NDArray[np.int64]) -> Figur
     axes.set_xticks(range(count), names, rotation=slant, ha="right", va="center", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(range(count), names, fontsize=size)
     axes.tick_params(length=0)
-    axes.set_xlabel("taken for")
-    axes.set_ylabel("is")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     axes.spines[:].set_visible(False)
     if count <= WITH_NUMBERS:
         for row, column in np.argwhere(confusion):
@@ -81,40 +81,40 @@ def reliability_plot(before: Sequence[Bin], after: Sequence[Bin], errors: tuple[
         bottom.spines[["top", "right"]].set_visible(False)
         bottom.xaxis.set_major_formatter(PercentFormatter(1))
         bottom.set_xlim(0, 1)
-    grid[0, 0].set_ylabel("right")
+    grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("photos")
     return figure
 
 
 def rejection_plot(curve: Sequence[CoveragePoint], known: CoveragePoint | None) -> Figure:
-    """Return accuracy of what is kept, and how much that is, against the confidence that is asked for."""
+    """Return accuracy and coverage against the confidence threshold; `known` is the threshold of the model file."""
     figure = Figure(figsize=(8, 3.6))
     axes = figure.subplots()
     thresholds = [one.threshold for one in curve]
     accuracy = [np.nan if one.accuracy is None else one.accuracy for one in curve]
-    # A confidence is kept up to its own value, so that the steps fall after it.
-    axes.step(thresholds, accuracy, color=BLUE, label="right, of what is kept", where="pre")
-    axes.step(thresholds, [one.share for one in curve], "--", color=ORANGE, label="kept, of all", where="pre")
+    # A prediction is kept if the threshold equals its confidence, so the steps are after that value.
+    axes.step(thresholds, accuracy, color=BLUE, label="accuracy of the kept predictions", where="pre")
+    axes.step(thresholds, [one.share for one in curve], "--", color=ORANGE, label="coverage", where="pre")
     if known is not None:
         axes.axvline(known.threshold, color=GREY, linestyle=":")
-        axes.text(known.threshold + 0.01, 0.03, "the model's own threshold", color="#5b6876", fontsize=9)
+        axes.text(known.threshold + 0.01, 0.03, "threshold in the model file", color="#5b6876", fontsize=9)
     _percent(axes, "y")
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("answers less sure than this are refused")
+    axes.set_xlabel("confidence threshold")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     return figure
 
 
 def robustness_plot(robustness: Robustness) -> Figure:
-    """Return accuracy against strength, a small plot for each kind of change; strength 0 is the photo as it is."""
+    """Return accuracy against severity, a small plot for each kind of corruption; severity 0 is the unchanged photo."""
     columns = 5
     rows = -(-len(robustness.kinds) // columns)
     figure = Figure(figsize=(10, 1.9 * rows))
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, (name, damage) in zip(panels, robustness.kinds.items(), strict=False):
+    for axes, (name, result) in zip(panels, robustness.kinds.items(), strict=False):
         axes.axhline(robustness.clean_accuracy, color=GREY, linestyle="--", linewidth=1)
-        accuracy = [robustness.clean_accuracy, *damage.accuracy]
+        accuracy = [robustness.clean_accuracy, *result.accuracy]
         axes.plot(range(len(accuracy)), accuracy, "o-", color=BLUE, markersize=3.5)
         axes.set_title(name, fontsize=10, loc="left")
         axes.set_xticks(range(len(accuracy)))
@@ -137,5 +137,5 @@ def _percent(axes: Axes, which: Literal["x", "y"]) -> None:
 
 
 def _short(label: str) -> str:
-    """Return a label that fits beside a plot, in which a $ starts no formula."""
+    """Return a label cut to the space beside a plot, with each $ escaped, because it would start a formula."""
     return (label if len(label) <= 24 else f"{label[:23]}…").replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""A page from a template of this folder, with pictures and plots inside. The door to Jinja2 and Matplotlib."""
+"""Pages from the templates in this folder, with embedded pictures and plots. The door to Jinja2 and Matplotlib."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from edge_cls.images.reading import encode_jpeg
 from edge_cls.version import __version__
 
 PICTURE_SIDE = 160
-"""The longest side, in pixels, of a photo in a report."""
+"""Longest side of a photo in a report, in pixels."""
 
-# Every value is escaped: file names and labels are somebody else's text.
+# Every value is escaped, because file names and labels are untrusted text.
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("edge_cls_tools.report", "."),
     autoescape=True,
@@ -27,17 +27,17 @@ _templates = jinja2.Environment(
     lstrip_blocks=True,
 )
 _templates.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-# Text stays text, so that a reader can search for it, and the same numbers give the same bytes.
+# Text is not drawn as paths, so that it can be searched, and the same numbers give the same bytes.
 _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "edge-cls", "font.family": "sans-serif", "axes.spines.top": False}
 
 
 def page(template: str, **values: Any) -> bytes:
-    """Return the HTML of `template`, a file of this folder that extends `base.html`, as UTF-8."""
+    """Return the HTML, UTF-8, of `template`, a file in this folder that extends `base.html`."""
     return _templates.get_template(template).render(version=__version__, **values).encode()
 
 
 def picture(frame: Frame, *, side: int = PICTURE_SIDE) -> Markup:
-    """Return an RGB frame, its longest side shrunk to `side` pixels, as an `<img>` with the picture inside."""
+    """Return an RGB frame as an `<img>` with the picture embedded, its longest side reduced to `side` pixels."""
     height, width = frame.shape[:2]
     scale = min(1.0, side / max(height, width))
     small = resize(frame, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -48,9 +48,9 @@ def picture(frame: Frame, *, side: int = PICTURE_SIDE) -> Markup:
 
 
 def plot(figure: Figure) -> Markup:
-    """Return a figure of Matplotlib as an `<svg>`. Make it with `Figure()`, not with pyplot, which keeps it."""
+    """Return a Matplotlib figure as an `<svg>`. Create it with `Figure()`: pyplot would keep it in memory."""
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])  # noqa: S704 - Matplotlib has escaped what it was given
+    return Markup(text[text.index("<svg") :])  # noqa: S704 - Matplotlib escapes all text
