@@ -14,13 +14,13 @@ def undo(connection: sqlite3.Connection, device: str) -> Operation | None:
     if number is None:
         return None
     operation, writer = _operation(connection, number), Writer(connection, device, kind=None)
-    for example, kind, deleted_at, new_kind in connection.execute(
+    for example, old, deleted_at, new in connection.execute(
         "SELECT example, old_class, old_deleted_at, new_class FROM change WHERE operation = ?", (number,)
     ).fetchall():
-        if kind is None:  # the operation added this example
-            writer.decide(example, new_kind, writer.now)
+        if old is None:  # the operation added this example
+            writer.decide(example, new, writer.now)
         else:
-            writer.decide(example, kind, deleted_at)
+            writer.decide(example, old, deleted_at)
     connection.execute("UPDATE operation SET undone = 1 WHERE number = ?", (number,))
     writer.finish()
     return operation
@@ -32,10 +32,10 @@ def redo(connection: sqlite3.Connection, device: str) -> Operation | None:
     if number is None:
         return None
     operation, writer = _operation(connection, number), Writer(connection, device, kind=None)
-    for example, kind, deleted_at in connection.execute(
+    for example, new, deleted_at in connection.execute(
         "SELECT example, new_class, new_deleted_at FROM change WHERE operation = ?", (number,)
     ).fetchall():
-        writer.decide(example, kind, deleted_at)
+        writer.decide(example, new, deleted_at)
     connection.execute("UPDATE operation SET undone = 0 WHERE number = ?", (number,))
     writer.finish()
     return operation

@@ -119,8 +119,8 @@ class Memory:
     def move(self, identity: str, label: str) -> None:
         """Move an example to the class `label`. Raises KeyError if there is no such example."""
         with self._operation("move") as writer:
-            number, kind = self._live(identity)
-            if (new := writer.class_number(label)) != kind:
+            number, old = self._live(identity)
+            if (new := writer.class_number(label)) != old:
                 writer.decide(number, new, None)
 
     def remove(self, identities: Sequence[str]) -> int:
@@ -259,9 +259,9 @@ class Memory:
             " WHERE label = ? AND deleted_at IS NULL",
             (label,),
         ).fetchall()
-        new_kind = None if new is None or not rows else writer.class_number(new)
-        for number, kind in rows:
-            writer.decide(number, kind if new_kind is None else new_kind, writer.now if new_kind is None else None)
+        new_class = None if new is None or not rows else writer.class_number(new)
+        for number, old in rows:
+            writer.decide(number, old if new_class is None else new_class, writer.now if new_class is None else None)
         return len(rows)
 
     def _recover(self, inode: Inode | None) -> None:

@@ -79,13 +79,13 @@ class Writer:
     ) -> int:
         """Add an example and return its number. `stamp` and `editor` default to now and this device."""
         self.seq += 1
-        kind = self.class_number(label)
+        class_number = self.class_number(label)
         number = self._connection.execute(
             "INSERT INTO example (id, class, taught_at, device, deleted_at, stamp, editor, seq, crop_crc, crop)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identity,
-                kind,
+                class_number,
                 taught_at,
                 device,
                 deleted_at,
@@ -97,7 +97,7 @@ class Writer:
             ),
         ).lastrowid
         assert number is not None  # noqa: S101 - an INSERT has one
-        self._note(number, None, None, kind, deleted_at)
+        self._note(number, None, None, class_number, deleted_at)
         return number
 
     def put_vector(self, example: int, space: int, vector: QuantizedVector) -> None:
@@ -117,17 +117,23 @@ class Writer:
         )
 
     def decide(
-        self, example: int, kind: int, deleted_at: float | None, *, stamp: int | None = None, editor: str | None = None
+        self,
+        example: int,
+        class_number: int,
+        deleted_at: float | None,
+        *,
+        stamp: int | None = None,
+        editor: str | None = None,
     ) -> None:
         """Set the class number and the deletion of an example. `stamp` and `editor` default to now and this device."""
-        old_kind, old_deleted_at = self._connection.execute(
+        old_class, old_deleted_at = self._connection.execute(
             "SELECT class, deleted_at FROM example WHERE number = ?", (example,)
         ).fetchone()
         self.seq += 1
         self._connection.execute(
             "UPDATE example SET class = ?, deleted_at = ?, stamp = ?, editor = ?, seq = ? WHERE number = ?",
             (
-                kind,
+                class_number,
                 deleted_at,
                 self.stamp if stamp is None else stamp,
                 self._device if editor is None else editor,
@@ -135,7 +141,7 @@ class Writer:
                 example,
             ),
         )
-        self._note(example, old_kind, old_deleted_at, kind, deleted_at)
+        self._note(example, old_class, old_deleted_at, class_number, deleted_at)
 
     def touch(self, example: int) -> None:
         """Report another change of an example to the readers that follow this memory."""
@@ -156,10 +162,10 @@ class Writer:
             )
 
     def _note(
-        self, example: int, old_kind: int | None, old_deleted: float | None, kind: int, deleted: float | None
+        self, example: int, old_class: int | None, old_deleted: float | None, class_number: int, deleted: float | None
     ) -> None:
         if self._operation is not None:
             self._connection.execute(
                 "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)",
-                (self._operation, example, old_kind, old_deleted, kind, deleted),
+                (self._operation, example, old_class, old_deleted, class_number, deleted),
             )
