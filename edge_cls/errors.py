@@ -1,23 +1,24 @@
 """The one tree of errors that edge-cls raises on purpose.
 
-Every error says what happened, and how to mend it; the command line prints both on one line and exits with the
-class's `exit_code`. Each class also inherits the builtin it refines, so that callers need not know this module.
+Every error has a message that says what happened, and a hint that says how to correct it; the command line prints both
+on one line and exits with the class's `exit_code`. Each class also inherits the builtin that it refines, so that
+callers can catch it without knowing this module.
 
     EdgeClsError                        1
-    ├── ImageError        (ValueError)  a file that is no usable photo
+    ├── ImageError        (ValueError)  a file that is not a usable photo
     ├── DatasetError      (ValueError)  a folder that cannot be trained on
     ├── ModelError        (ValueError)  a model file that cannot serve
-    ├── ConversionError   (ValueError)  a network that did not become an int8 model
+    ├── ConversionError   (ValueError)  a network that could not be converted to int8
     ├── MemoryFileError   (OSError)     a memory of taught examples that cannot be read or written
-    │   └── SpaceMismatch (ValueError)  ... whose vectors were made by another backbone
-    ├── LabelError        (ValueError)  a label, or a labels file, that makes no sense
-    ├── SourceError       (OSError)     a source that gives no frames
-    ├── DownloadError     (OSError)     a file that cannot be had from the network, or is not the one it should be
+    │   └── SpaceMismatch (ValueError)  a memory whose vectors are those of another backbone
+    ├── LabelError        (ValueError)  a label, or a labels file, that is not valid
+    ├── SourceError       (OSError)     a source that delivers no frames
+    ├── DownloadError     (OSError)     a file that cannot be downloaded, or fails its checksum
     ├── OutputError       (OSError)     a result that could not be written
-    ├── ServiceError      (OSError)     a service that cannot be installed, or asked how it is
-    ├── PanelError        (OSError)     buttons, keys or lights that cannot be had
+    ├── ServiceError      (OSError)     a service that cannot be installed or queried
+    ├── PanelError        (OSError)     buttons, keys or lights that cannot be opened
     ├── MissingDependency (ImportError) a library that this command needs
-    └── ConfigError       (ValueError)  78: a setting that makes no sense
+    └── ConfigError       (ValueError)  78: a setting that is not valid
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ import unicodedata
 
 
 def one_line(text: str) -> str:
-    r"""Return `text` as one line that a terminal only shows: white space is one blank, control characters are escaped.
+    r"""Return `text` as one line that is safe to print: runs of white space become one blank, controls are escaped.
 
-    File names and labels come from anywhere, and an escape code in one could write all over a terminal. Half characters
-    of names that are no UTF-8 are escaped too.
+    File names and labels come from anywhere, and an escape code in one could write all over a terminal. Surrogates,
+    which stand for the bytes of names that are not UTF-8, are escaped too.
 
     >>> one_line("two\nlines, \x1b[31mred")
     'two lines, \\x1b[31mred'
@@ -42,7 +43,7 @@ def one_line(text: str) -> str:
 
 
 class EdgeClsError(Exception):
-    """Something a person can mend: `message` happened, and the `hint`."""
+    """An error that a person can correct: `message` says what happened, `hint` what to do."""
 
     exit_code = 1
 
@@ -52,16 +53,16 @@ class EdgeClsError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        """Worker processes hand their errors back pickled, and pickle knows positional arguments only."""
+        """Return what pickle needs, which knows positional arguments only: worker processes pickle their errors."""
         return functools.partial(type(self), hint=self.hint), (self.message,)
 
     def __str__(self) -> str:
-        """One line, whatever the file name or the library's message brought along."""
+        """Return message and hint on one line, whatever file names and messages of libraries contain."""
         return one_line(f"{self.message}; {self.hint}")
 
 
 class ImageError(EdgeClsError, ValueError):
-    """A file that is no usable photo."""
+    """A file that is not a usable photo."""
 
 
 class DatasetError(EdgeClsError, ValueError):
@@ -73,7 +74,7 @@ class ModelError(EdgeClsError, ValueError):
 
 
 class ConversionError(EdgeClsError, ValueError):
-    """A network that did not become a wholly int8 model."""
+    """A network that could not be converted to a full int8 model."""
 
 
 class MemoryFileError(EdgeClsError, OSError):
@@ -85,15 +86,15 @@ class SpaceMismatch(MemoryFileError, ValueError):
 
 
 class LabelError(EdgeClsError, ValueError):
-    """A label, or a labels file, that makes no sense."""
+    """A label, or a labels file, that is not valid."""
 
 
 class SourceError(EdgeClsError, OSError):
-    """A source that gives no frames."""
+    """A source that delivers no frames."""
 
 
 class DownloadError(EdgeClsError, OSError):
-    """A file that cannot be had from the network, or is not the one it should be."""
+    """A file that cannot be downloaded, or fails its checksum."""
 
 
 class OutputError(EdgeClsError, OSError):
@@ -101,11 +102,11 @@ class OutputError(EdgeClsError, OSError):
 
 
 class ServiceError(EdgeClsError, OSError):
-    """A service that cannot be installed, or asked how it is."""
+    """A service that cannot be installed or queried."""
 
 
 class PanelError(EdgeClsError, OSError):
-    """Buttons, keys or lights that cannot be had."""
+    """Buttons, keys or lights that cannot be opened."""
 
 
 class MissingDependency(EdgeClsError, ImportError):
@@ -113,7 +114,7 @@ class MissingDependency(EdgeClsError, ImportError):
 
 
 class ConfigError(EdgeClsError, ValueError):
-    """A setting that makes no sense. `problems`: where several were looked for, each that was found, one line each."""
+    """A setting that is not valid. `problems` has a line for each, if the whole configuration was checked."""
 
     exit_code = 78
 

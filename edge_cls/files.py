@@ -1,4 +1,4 @@
-"""Files that are safe to read, files and folders that are written completely or not at all, and their owners."""
+"""Read and write files safely, act as the owner of a folder, and find the files that ship with edge-cls."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from edge_cls.errors import EdgeClsError, OutputError
 
 
 def open_regular(path: Path, *, limit: int) -> io.BufferedReader:
-    """Open the file at `path`, which has at most `limit` bytes, to be read.
+    """Open the file at `path`, of at most `limit` bytes, for reading.
 
-    Raises OSError, also for a pipe, which would block until somebody writes, and for a device, which may never end.
+    Raises OSError if that fails, if the file is larger, and if it is not a regular file: a pipe would block until
+    another process writes, and a device may never end.
     """
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
@@ -30,19 +31,20 @@ def open_regular(path: Path, *, limit: int) -> io.BufferedReader:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut.
+    """Write `content` to `path` atomically: a reader sees the old file or the new one, even after a power cut.
 
-    A link stays one. Raises OutputError, also for what is no regular file: a device must not be replaced.
+    Missing folders are created, and a symbolic link stays one. Raises OutputError if that fails, and if `path` exists
+    and is not a regular file: a device must not be replaced.
     """
     target = Path(os.path.realpath(path))
-    # Functions of os.path, which raise nothing; a link that realpath leaves is a loop.
+    # The functions of os.path raise nothing. A link that realpath does not resolve is a loop.
     if os.path.lexists(target) and not os.path.isfile(target):  # noqa: PTH113
-        raise OutputError(f"{path} cannot be written (it is no regular file)", hint="choose another place")
+        raise OutputError(f"{path} cannot be written (it is not a regular file)", hint="choose another place")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)  # of a process that was killed
-        with temporary.open("xb") as file:  # never what a link leads to
+        temporary.unlink(missing_ok=True)  # left by a process that was killed
+        with temporary.open("xb") as file:  # never the target of a link
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -78,25 +80,32 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_owner_of(folder: Path) -> Iterator[None]:
-    """Let root, in all threads, be the owner of `folder` meanwhile: a service, say, or the person that used sudo.
+    """Act as the owner of `folder`, in all threads, while the context lasts, if this process is root.
 
-    What is made there is theirs, then, and a link that they lay leads to nothing that they could not write themselves.
+    The owner is the user of a service, say, or the person who called sudo. Files that are created then belong to that
+    user, and a link that the user planted cannot lead to a file that only root may write.
     """
     with contextlib.ExitStack() as root:
-        with contextlib.suppress(OSError):  # a folder that is not there is told by who uses it
+        with contextlib.suppress(OSError):  # a missing folder is reported by the code that uses it
             if (owner := other_owner(folder)) is not None:
                 _become(owner, root)
         yield
 
 
 def other_owner(folder: Path) -> os.stat_result | None:
-    """Return whose `folder` is, where this is root and that is somebody else. Raises OSError where there is none."""
+    """Return the status of `folder` if this process is root and the owner is another user, otherwise None.
+
+    Raises OSError if the folder does not exist.
+    """
     status = folder.stat()
     return status if os.geteuid() == 0 != status.st_uid else None
 
 
 def _become(owner: os.stat_result, back: contextlib.ExitStack) -> None:
-    """Act as `owner`, wholly or, in a container that may not, not at all: there root can do no more than they."""
+    """Act as `owner`, and push the way back on `back`.
+
+    In a container without the right to change its user, nothing changes: root can do no more than the owner there.
+    """
     with contextlib.ExitStack() as half_way:
         groups, group = os.getgroups(), os.getegid()
         os.setgroups([])

@@ -209,7 +209,7 @@ def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
 
 @pytest.mark.parametrize("label", ["", "two\nlines", "x" * 101])
 def test_a_label_that_is_none_is_refused_and_not_stored(backbone: Path, memory: Path, label: str) -> None:
-    with Classifier(backbone, memory=memory) as classifier, pytest.raises(LabelError, match="is no label"):
+    with Classifier(backbone, memory=memory) as classifier, pytest.raises(LabelError, match="is not a label"):
         classifier.teach(label, plain("red"))
     assert labels_in(memory) == []
 
@@ -263,7 +263,7 @@ def test_other_labels_in_the_model_file_leave_the_memory_usable(tiny: Path, tmp_
 
 
 def test_a_frame_that_is_no_frame_is_refused(tiny: Path) -> None:
-    with Classifier(tiny) as classifier, pytest.raises(ImageError, match="is no RGB image"):
+    with Classifier(tiny) as classifier, pytest.raises(ImageError, match="is not an RGB image"):
         classifier.classify(np.zeros((32, 32, 4), np.uint8))
 
 

@@ -69,7 +69,7 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match=r"cannot be written \(it is no regular file\); choose another place"):
+    with pytest.raises(OutputError, match=r"cannot be written \(it is not a regular file\); choose another place"):
         write_whole(tmp_path / "pipe", b"new")
     assert (tmp_path / "pipe").is_fifo()
 

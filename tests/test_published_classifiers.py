@@ -99,7 +99,7 @@ def test_teachable_machines_three_exports_say_the_same_of_themselves(shared: Pat
     assert vectors[0] @ vectors[1] > 0.93
     with pytest.raises(ModelError, match=r"converted_edgetpu\.tflite is compiled for the Edge TPU"):
         Classifier(tmp_path / "converted_edgetpu.tflite")
-    with pytest.raises(ModelError, match=r"where no tensor inside can be looked at; import the .tflite file"):
+    with pytest.raises(ModelError, match=r"which hides the tensors inside; import the .tflite file"):
         import_model(folder / "converted_edgetpu", tmp_path / "m.tflite", embedding="auto")
 
 

@@ -1,4 +1,4 @@
-"""Class labels: what a label may be, and the dialects of `labels.txt`."""
+"""Class labels: the rules for a label, and the two formats of `labels.txt`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from edge_cls.errors import LabelError
 
 MAX_LENGTH = 100
+"""Characters of the longest label."""
 
 
 def check_label(label: str) -> str:
-    """Return `label` without surrounding white space. Raises LabelError where it is empty, too long or not one line."""
+    """Return `label` without surrounding white space.
+
+    Raises LabelError if it is empty, longer than `MAX_LENGTH`, or contains line breaks or control characters.
+    """
     label = label.strip()
     if not label or len(label) > MAX_LENGTH or not label.isprintable():
         raise LabelError(
-            f"{label[:MAX_LENGTH]!r} is no label", hint=f"use one line of 1 to {MAX_LENGTH} printable characters"
+            f"{label[:MAX_LENGTH]!r} is not a label", hint=f"use one line of 1 to {MAX_LENGTH} printable characters"
         )
     return label
 
@@ -23,8 +27,8 @@ def check_label(label: str) -> str:
 def parse_labels(text: str) -> tuple[str, ...]:
     r"""Return the labels of a `labels.txt`, by index.
 
-    Read are the plain dialect, a label a line, and the indexed one, `0 cat` or `0:cat` a line, in which every line
-    starts with a number. Raises LabelError where there is none.
+    The plain format has a label per line. In the indexed format every line starts with a number: `0 cat` or `0:cat`.
+    Raises LabelError if the file has no label, or if its numbers are not those from 0 without gaps.
 
     >>> parse_labels("cat\ndog\n"), parse_labels("0 cat\n1 dog\n"), parse_labels("0:cat\n1: dog")
     (('cat', 'dog'), ('cat', 'dog'), ('cat', 'dog'))
@@ -33,7 +37,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
     if not lines:
-        raise LabelError("the labels file is empty", hint="write one label a line")
+        raise LabelError("the labels file is empty", hint="write one label per line")
     indexed = [re.fullmatch(r"(\d{1,9})[:\s]+(.+)", line) for line in lines]
     if not all(indexed):
         return tuple(lines)
@@ -47,7 +51,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 
 def format_labels(labels: Sequence[str], *, indexed: bool = False) -> str:
-    r"""Return the text of a `labels.txt`: a label a line, or `0 label` where it is `indexed`.
+    r"""Return the text of a `labels.txt`: a label per line, or `0 label` if `indexed`.
 
     >>> format_labels(["cat", "dog"]), format_labels(["cat", "dog"], indexed=True)
     ('cat\ndog\n', '0 cat\n1 dog\n')

@@ -1,4 +1,4 @@
-"""What a model file says of itself: the manifest, stored as `manifest.json` inside the `.tflite`."""
+"""The manifest of a model file, stored as `manifest.json` inside the `.tflite`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The contract between a frame and the input tensor: see `edge_cls.images.preprocess`, which fulfils it.
+    """How a frame becomes the input tensor; `edge_cls.images.preprocess` implements it.
 
     The centred crop of the aspect ratio `width:height` is resized to `width` x `height` pixels, RGB. A quantised model
-    takes these bytes as they are (int8: minus 128); the network inside saw them as (byte - mean) / std.
+    takes these bytes as they are (int8: minus 128); the network was trained on (byte - mean) / std.
     """
 
     width: int
@@ -34,7 +34,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Training:
-    """How a classifier came to be.
+    """How a classifier was trained.
 
     The hashes are SHA-256 in hexadecimal: of the backbone's architecture and weights before the training, and of the
     sorted SHA-256 of all photos. Photos are counted by split. Accuracies are those of the float network, in [0, 1].
@@ -48,14 +48,18 @@ class Training:
     seed: int
     epochs: int
     fine_tuned: str | None = None
-    """What of the backbone was trained further; None where it stayed frozen."""
+    """The part of the backbone that was trained further; None if it stayed frozen."""
     validation_accuracy: float | None = None
     test_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """What int8 cost: both networks on the same held-out images. Accuracies are None for a backbone alone."""
+    """The loss by int8 quantisation, measured with both networks on the same held-out images.
+
+    `embedding_cosine` is the mean cosine similarity of their embeddings, and `agreement` the share of images with the
+    same predicted class, in [0, 1]. Accuracies are None for a backbone without classes.
+    """
 
     images: int
     embedding_cosine: float
@@ -63,21 +67,20 @@ class Quantized:
     int8_accuracy: float | None = None
     agreement: float | None = None
     remedies: tuple[str, ...] = ()
-    """What was done against the loss, by name."""
+    """The names of the remedies that were applied against the loss."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a model file says of itself.
+    """The description of a model inside its file.
 
-    `flatbuffer_sha256` is the hash of the network as it lies in the file, and proves that it is whole; `write_model`
-    fills it in. `space` names the space of the embeddings, in which alone they may be compared: the hash of the network
-    before metadata was added to it.
-    `stranger_distance` is the median cosine distance between the embeddings of two calibration images: how far apart
-    photos of different things are. `temperature` is what the logarithms of the model's probabilities are divided by, so
-    that they say how often the model is right (Guo et al., 2017). `unknown_below` is the probability, so calibrated,
-    under which the model's own answer is called unknown; None where the model has no classes. `calibration` is None
-    for a model that edge-cls did not quantise.
+    `flatbuffer_sha256` is the checksum of the network as it is stored in the file; `write_model` fills it in. `space`
+    names the space of the embeddings: only embeddings of one space may be compared. It is the SHA-256 of the network
+    before metadata was added to it. `stranger_distance` is the median cosine distance between the embeddings of two
+    calibration images, a typical distance between photos of different things. `temperature` divides the logarithms of
+    the model's probabilities, which calibrates them (Guo et al., 2017). A prediction whose calibrated probability is
+    under `unknown_below` is reported as unknown; None if the model has no classes. `calibration` is None for a model
+    that edge-cls did not quantise.
     """
 
     name: str
@@ -95,15 +98,15 @@ class Manifest:
     schema_version: Literal[1] = 1
 
     def __post_init__(self) -> None:
-        """Raise ValueError for numbers that no model can be served with."""
+        """Raise ValueError for numbers that are out of range."""
         contract = self.preprocessing
         if min(contract.width, contract.height) < 1:
-            raise ValueError(f"no image has {contract.width} x {contract.height} pixels")
+            raise ValueError(f"an image cannot have {contract.width} x {contract.height} pixels")
         if not math.isfinite(contract.mean) or not 0 < abs(contract.std) < math.inf:
-            raise ValueError(f"a mean of {contract.mean} and a std of {contract.std} normalise no pixels")
+            raise ValueError(f"a mean of {contract.mean} and a std of {contract.std} cannot normalise pixels")
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"a temperature of {self.temperature} is not above 0")
         if self.stranger_distance is not None and not 0 <= self.stranger_distance <= 2:
-            raise ValueError(f"{self.stranger_distance} is no cosine distance")
+            raise ValueError(f"{self.stranger_distance} is not a cosine distance, which is between 0 and 2")
         if self.unknown_below is not None and not 0 <= self.unknown_below <= 1:
-            raise ValueError(f"{self.unknown_below} is no probability")
+            raise ValueError(f"{self.unknown_below} is not a probability, which is between 0 and 1")

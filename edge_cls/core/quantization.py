@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class QuantizedVector:
-    """A vector of int8 with its own map to real numbers; shape (dim,)."""
+    """A vector of int8, shape (dim,), with the scale and the zero point that map it to real numbers."""
 
     values: NDArray[np.int8]
     scale: float
@@ -23,7 +23,7 @@ class QuantizedVector:
 
 
 def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
-    """Return the real numbers, float32, that `values` of any integer dtype stand for.
+    """Return the real numbers, float32, of quantised `values`, which have any integer dtype and shape.
 
     >>> dequantize(np.array([-128, 0, 127], np.int8), 0.5, -128)
     array([  0. ,  64. , 127.5], dtype=float32)
@@ -32,10 +32,10 @@ def dequantize(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[n
 
 
 def quantize_vector(values: NDArray[Any], scale: float, zero_point: int) -> QuantizedVector:
-    """Return a model's output vector as int8, whatever its dtype.
+    """Return an output vector of a model, of dtype int8, uint8 or float and shape (dim,), as int8.
 
-    int8 is kept, uint8 shifted by 128, both without loss. A float vector, which has no scale, is quantised
-    symmetrically to [-127, 127]; the error of each number is at most half a step of max|x| / 127.
+    int8 is kept and uint8 shifted by 128, both without loss. A float vector is quantised symmetrically to [-127, 127];
+    `scale` and `zero_point` do not apply to it. The error of each number is at most half a step of max|x| / 127.
     """
     if values.dtype == np.int8:
         return QuantizedVector(values, scale, zero_point)

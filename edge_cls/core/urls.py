@@ -1,4 +1,4 @@
-"""What of a URL may be shown."""
+"""Parts of URLs that are safe to print: cameras have passwords in theirs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def public_name(url: str) -> str:
-    """Return scheme, host and port of a URL. Cameras take passwords in each of the other parts.
+    """Return scheme, host and port of a URL. Every other part may hold a password.
 
     >>> public_name("rtsp://admin:secret@camera.local:554/user=admin&password=secret")
     'rtsp://camera.local:554'
@@ -14,13 +14,13 @@ def public_name(url: str) -> str:
     scheme, _, rest = url.partition("://")
     authority, host = _authority(rest)
     written = scheme if re.fullmatch(r"[\w+.-]+", scheme) else "..."
-    # An @ after the authority may be that of a password with a slash in it, and then the host is none.
+    # An @ after the authority may come from a password with a slash in it; then the authority has no host.
     plain = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", host) and "@" not in rest[len(authority) :]
     return f"{written}://{host if plain else '...'}"
 
 
 def has_host(url: str) -> bool:
-    """Return whether a URL says which machine it means.
+    """Return whether a URL names a host.
 
     >>> has_host("http://camera:8080"), has_host("http://:8080"), has_host("rtsp://admin:secret@/1")
     (True, False, False)
@@ -29,20 +29,20 @@ def has_host(url: str) -> bool:
 
 
 def showable(text: str) -> str:
-    """Return what of `text` may be shown: all of it, unless it is a URL, or was meant to be one.
+    """Return the parts of `text` that are safe to print: all of it, unless it is a URL, or was meant to be one.
 
     >>> showable("photos/a@b"), showable("rtps://admin:secret@camera.local/1"), showable("rtsp:/admin:secret@camera/1")
     ('photos/a@b', 'rtps://camera.local', '...@camera/1')
     """
     if "://" in text:
         return public_name(text)
-    # Without both of its slashes a URL is taken for a path, and may have become one below a folder.
+    # A URL that lacks one of its slashes is read as a path, and may have become a path below a folder.
     before, _, after = text.rpartition("@")
     folders, colon, _ = before.partition(":")
     return f"{folders[: folders.rfind('/') + 1]}...@{after}" if colon else text
 
 
 def _authority(rest: str) -> tuple[str, str]:
-    """Return what of a URL stands between :// and its path, and the host and port in that."""
+    """Return the part of a URL between :// and its path, and the host and port in it."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     return authority, authority.rpartition("@")[2]

@@ -9,14 +9,15 @@ from edge_cls.doctor.machine import Machine, numbers, text
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 
 _USB = {("1a6e", "089a"), ("18d1", "9302")}
-"""Vendor and product of the USB accelerator: before its firmware was loaded, and after."""
+"""USB vendor and product of the accelerator, before its firmware is loaded and after."""
 _PCI = ("0x1ac1", "0x089a")
+"""PCI vendor and device."""
 _REBUILT = re.compile(r"tf(\d+\.\d+)")
-"""In the version of a library that was built for newer interpreters; the maker's own was built for TensorFlow 2.5."""
+"""The TensorFlow version in the version of a rebuilt library. Google's own package was built for TensorFlow 2.5."""
 
 
 def check_edge_tpu(machine: Machine, needs: Needs) -> Check | None:
-    """Tell whether there is an Edge TPU that this user may use. None where there is none, and none is needed."""
+    """Check that there is an Edge TPU that this user may use. None if there is none and none is needed."""
     name = "edge tpu"
     usb, pci, chips = _usb(machine), _pci(machine), sorted((machine.root / "dev").glob("apex_*"))
     if not usb and not pci and not chips:
@@ -45,7 +46,7 @@ def check_edge_tpu(machine: Machine, needs: Needs) -> Check | None:
 
 
 def check_edge_tpu_library(machine: Machine, needs: Needs) -> Check | None:
-    """Tell whether libedgetpu loads, and goes with the interpreter. None where no Edge TPU is there or needed."""
+    """Check that libedgetpu loads and fits the interpreter. None if there is no Edge TPU and none is needed."""
     name = "libedgetpu"
     if not (needs.edge_tpu or _usb(machine) or _pci(machine)):
         return None
@@ -82,7 +83,7 @@ def _pci(machine: Machine) -> bool:
 
 
 def _installed(machine: Machine) -> str:
-    """Return the version of the package of libedgetpu, "" where it came otherwise."""
+    """Return the version of the Debian package of libedgetpu, "" if it was not installed as a package."""
     for package in machine.text("var/lib/dpkg/status").split("\n\n"):
         if re.search(r"(?m)^Package: libedgetpu1-", package) and (found := re.search(r"(?m)^Version: (.+)$", package)):
             return found[1]

@@ -1,4 +1,4 @@
-"""Crop arithmetic: which pixels of a frame a model sees."""
+"""Crop arithmetic: the pixels of a frame that enter a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Box(NamedTuple):
 def center_crop(width: int, height: int, to_width: int, to_height: int) -> Box:
     """Return the largest centred box of a `width` x `height` frame with the aspect ratio of `to_width:to_height`.
 
-    At least one pixel each way, and never outside the frame.
+    The box has at least one pixel each way and lies inside the frame.
 
     >>> center_crop(640, 480, 224, 224)
     Box(left=80, top=0, width=480, height=480)

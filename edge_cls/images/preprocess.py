@@ -1,11 +1,11 @@
 """From a frame to the pixels that enter a model: the one implementation, for training, calibration and the device.
 
-A frame, everywhere in edge-cls, is an RGB array of shape (height, width, 3) and dtype uint8. Whatever a camera or a
-file gives is turned into that at its own door.
+Everywhere in edge-cls a frame is an RGB array of shape (height, width, 3) and dtype uint8. Sources of frames convert
+their own formats to it.
 
-The resize is exact: it gives the same bytes on x86 and on ARM. OpenCV's `INTER_AREA` and `INTER_LINEAR` do not, which
-is why the frame first shrinks by a whole factor (a mean over boxes of whole pixels) and then, by less than two, with
-`INTER_LINEAR_EXACT`.
+The resize is exact: it gives the same bytes on x86 and on ARM. OpenCV's `INTER_AREA` and `INTER_LINEAR` do not.
+Therefore the frame first shrinks by a whole factor (a mean over boxes of whole pixels), and then, by less than two,
+with `INTER_LINEAR_EXACT`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,20 @@ Frame = NDArray[np.uint8]
 
 
 def preprocess(frame: Frame, contract: Preprocessing, into: Frame | None = None) -> Frame:
-    """Return the RGB uint8 pixels, shape (contract.height, contract.width, 3), that a model sees of `frame`.
+    """Return the input pixels of a model for `frame`: RGB, uint8, shape (contract.height, contract.width, 3).
 
-    They are written into `into`, and that is returned, where it is an array of that shape without gaps; it may not
-    overlap `frame`. Raises ImageError for anything but an RGB frame: a wrong shape or dtype is a mix-up, and nothing to
-    guess at.
+    If `into` is a contiguous, writeable array of that shape, the pixels are written into it and it is returned; it must
+    not overlap `frame`. Raises ImageError if `frame` is not an RGB frame: shapes and dtypes are not guessed.
     """
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise ImageError(
-            f"a frame of shape {frame.shape} and dtype {frame.dtype} is no RGB image (height, width, 3) of uint8",
+            f"a frame of shape {frame.shape} and dtype {frame.dtype} is not an RGB image (height, width, 3) of uint8",
             hint="convert it first, for example with cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)",
         )
     height, width = frame.shape[:2]
     crop = center_crop(width, height, contract.width, contract.height)
-    seen = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    return resize(seen, contract.width, contract.height, into)
+    visible = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    return resize(visible, contract.width, contract.height, into)
 
 
 def resize(frame: Frame, width: int, height: int, into: Frame | None = None) -> Frame:
@@ -53,7 +52,7 @@ def resize(frame: Frame, width: int, height: int, into: Frame | None = None) -> 
         if factor > 1:
             return _shrink(frame, factor, into)
         if into is None:
-            return frame.copy()  # the caller may write into the frame, or into this
+            return frame.copy()  # the caller may write into the frame or into the copy
         np.copyto(into, frame)
         return into
     if factor > 1:
@@ -62,11 +61,11 @@ def resize(frame: Frame, width: int, height: int, into: Frame | None = None) -> 
 
 
 def _shrink(frame: Frame, factor: int, into: Frame | None = None) -> Frame:
-    """Return the mean over boxes of `factor` x `factor` pixels; what is left over is cut off evenly at the edges."""
+    """Return the mean over boxes of `factor` x `factor` pixels; remaining pixels are cut off evenly at the edges."""
     height, width = frame.shape[0] // factor, frame.shape[1] // factor
     top, left = (frame.shape[0] - height * factor) // 2, (frame.shape[1] - width * factor) // 2
     whole = frame[top : top + height * factor, left : left + width * factor]
-    # With a whole factor INTER_AREA adds integers and divides once, so that it is exact, unlike with any other.
+    # With a whole factor INTER_AREA adds integers and divides once, so that it is exact; with others it is not.
     return _resize(whole, (width, height), cv2.INTER_AREA, into)
 
 

@@ -1,6 +1,6 @@
-"""Photo files to frames: the door to Pillow.
+"""Photo files to frames and back: the one door to Pillow.
 
-Pillow, and not OpenCV, because OpenCV returns a truncated JPEG as a half-grey picture without an error.
+Pillow is used instead of OpenCV, because OpenCV returns a truncated JPEG as a half-grey picture without an error.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from edge_cls.files import open_regular
 from edge_cls.images.preprocess import Frame
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Not all that Pillow knows: for some it starts other programs on the file."""
+"""Formats that are decoded. Pillow knows more, and for some of them starts other programs on the file."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MIN_SIDE = 8
+"""Pixels of the shortest side of a usable photo."""
 MAX_PIXELS = 8192 * 6144
-"""What the largest phones take (48 megapixels). Decoding that many takes 0.4 GB of memory, in WebP 0.8 GB."""
+"""Pixels of the largest photo: 48 megapixels, as phones take. Decoding one takes 0.4 GB of memory, in WebP 0.8 GB."""
 MAX_FILE = 256 * 2**20
+"""Bytes of the largest photo file."""
 _STRIP = 256
+"""Rows that are converted to RGB at a time."""
 
 
 def read_image(source: Path | bytes, name: str | None = None) -> Frame:
-    """Return the photo in a file, or in the bytes of one, as an RGB frame, the way a viewer would show it.
+    """Return the photo in a file, or in the bytes of one, as an RGB frame, as an image viewer would show it.
 
-    EXIF rotation is applied, 16 bits become 8, grey and CMYK become RGB, transparency lies on white, and of an
-    animation the first picture counts. Raises ImageError for a file that is missing, damaged, cut off, or smaller
-    than 8 pixels each way or larger than 48 megapixels; `name` is what the error calls it.
+    EXIF rotation is applied, 16 bits become 8, grey and CMYK become RGB, transparency becomes white, and an animation
+    gives its first picture. Raises ImageError, whose message calls the file `name`, if it is missing, damaged or cut
+    off, has a side of fewer than `MIN_SIDE` pixels, or more than `MAX_PIXELS` in all.
     """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     try:
@@ -54,7 +57,7 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is no image of a known kind", hint="use JPEG, PNG, WebP or BMP files") from None
+        raise ImageError(f"{name} is not an image of a known format", hint="use JPEG, PNG, WebP or BMP files") from None
     except ImageError:
         raise
     except OSError as error:
@@ -82,7 +85,7 @@ def read_image(source: Path | bytes, name: str | None = None) -> Frame:
 
 
 def image_format(content: bytes) -> str:
-    """Return what the bytes of a photo that `read_image` can read are: JPEG, PNG, WEBP, BMP, GIF, TIFF or PPM."""
+    """Return the format of a photo that `read_image` can read: JPEG, PNG, WEBP, BMP, GIF, TIFF or PPM."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
@@ -108,11 +111,11 @@ _AS_STORED: dict[int, Callable[[Frame], Frame]] = {
     7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
-"""By EXIF orientation: the view of an upright frame in which its pixels lie as in the file."""
+"""For each EXIF orientation, the view of an upright frame that has its pixels in the order of the file."""
 
 
 def _to_rgb(image: Image.Image) -> Frame:
-    """Return the upright RGB frame. It is filled strip by strip, since Pillow would take three copies for it."""
+    """Return the upright RGB frame. It is filled strip by strip, because Pillow would make three copies of it."""
     image.load()
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     width, height = image.size
@@ -134,7 +137,7 @@ def _strip_to_rgb(image: Image.Image) -> Frame:
 
 
 def _grey_16_bit(values: NDArray[np.generic]) -> Frame:
-    """Scale 0..65535 to 0..255 (Pillow's own conversion clips instead). What is no number becomes black."""
+    """Scale 0..65535 to 0..255 (Pillow's own conversion clips instead). NaN becomes black."""
     grey = np.clip(np.nan_to_num(values.astype(np.float64)) / 257.0, 0, 255).round().astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
@@ -147,7 +150,10 @@ def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:
 
 
 def encode_jpeg_within(frame: Frame, limit: int) -> bytes:
-    """Return an RGB frame as the best JPEG of at most `limit` bytes: of quality 90 at most, and 30 where none fits."""
+    """Return an RGB frame as the JPEG of the highest quality, 90 to 30, that has at most `limit` bytes.
+
+    If none has, that of quality 30 is returned.
+    """
     for quality in range(90, 30, -10):
         if len(jpeg := encode_jpeg(frame, quality)) <= limit:
             return jpeg

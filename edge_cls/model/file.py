@@ -1,8 +1,8 @@
 """Read and write a `.tflite` with labels and manifest inside.
 
-The network carries TFLite Metadata, for MediaPipe and others. The files are appended to it as a ZIP archive, as that
-standard does it: `zipfile` opens the model, and any TFLite interpreter runs it, since it stops reading where the
-network ends.
+The network carries TFLite Metadata, for MediaPipe and other programs. The files are appended to it as a ZIP archive, as
+that standard demands: `zipfile` opens the model, and any TFLite interpreter runs it, because it stops reading at the
+end of the network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
 GOLDEN = "golden.json"
 _MAX_FILE = 128 * 2**20
-"""Several times the largest image classifiers in int8. It lies in memory up to three times."""
+"""Bytes of the largest model file: several times the largest int8 classifiers. Up to three copies are in memory."""
 _LIMITS = Limits(members=1000, member_size=16 * 2**20)
 _manifests = TypeAdapter(Manifest)
 _goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
@@ -37,11 +37,11 @@ _goldens = TypeAdapter(tuple[GoldenFrame, ...], config=ConfigDict(ser_json_bytes
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model as it lies on disk.
+    """The contents of a model file.
 
     `network` is the FlatBuffer alone, without the metadata that `write_model` puts in front of it. A model that
-    edge-cls did not make has no manifest, and labels only where its metadata names the file. `trained_on` holds the
-    first four bytes of the SHA-256 of each photo that the model has learnt from. `golden` are the frames that
+    edge-cls did not make has no manifest, and has labels only if its metadata names their file. `trained_on` holds the
+    first four bytes of the SHA-256 of each photo that the model was trained on. `golden` are the frames that
     `edge_cls.model.golden` replays.
     """
 
@@ -54,23 +54,23 @@ class ModelFile:
 
 
 def read_model(path: Path) -> ModelFile:
-    """Return the model at `path`. Raises ModelError where it is missing, cut off, damaged or no TFLite model."""
+    """Return the model at `path`. Raises ModelError if it is missing, cut off, damaged or not a TFLite model."""
     return model_of(path, *read_parts(path))
 
 
 def model_of(path: Path, stored: bytes, archive: Archive) -> ModelFile:
-    """Return the model whose parts `read_parts` has read. Raises ModelError where they are damaged."""
+    """Return the model of the parts that `read_parts` returned. Raises ModelError if they are damaged."""
     return _ours(path, stored, archive) if MANIFEST in archive else _foreign(path, stored, archive)
 
 
 def read_parts(path: Path) -> tuple[bytes, Archive]:
-    """Return the network as it lies in the file at `path`, metadata included, and the archive of files behind it.
+    """Return the network stored in the file at `path`, metadata included, and the archive of files behind it.
 
-    Raises ModelError where the file is missing, cut off, or no TFLite model.
+    Raises ModelError if the file is missing, cut off, or not a TFLite model.
     """
     content = _read(path)
     archive = Archive(content, str(path), error=ModelError, limits=_LIMITS, appended=True)
-    # Cut off or damaged, the archive is not found at its end any more; its beginning is still there.
+    # The archive is found by its end. If that is cut off or damaged, its beginning is still there.
     if MANIFEST not in archive and b"PK\x03\x04" in content and MANIFEST.encode() in content:
         raise ModelError(f"{path} is damaged or cut off", hint="copy it again from where it was made")
     return content[: min((info.header_offset for info in archive.members), default=len(content))], archive
@@ -85,9 +85,11 @@ def _read(path: Path) -> bytes:
             f"{path} does not exist", hint="check the path, or make a model with 'edge-cls quantize'"
         ) from None
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})", hint="check the file and its rights") from error
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror})", hint="check the file and its permissions"
+        ) from error
     if content[4:8] != b"TFL3":
-        raise ModelError(f"{path} is no TFLite model", hint="give a .tflite file, as 'edge-cls quantize' writes it")
+        raise ModelError(f"{path} is not a TFLite model", hint="give a .tflite file, as 'edge-cls quantize' writes it")
     return content
 
 
@@ -103,7 +105,7 @@ def _ours(path: Path, stored: bytes, archive: Archive) -> ModelFile:
         ) from error
     if sha256(stored) != manifest.flatbuffer_sha256:
         raise ModelError(
-            f"{path} is damaged: its network does not match its hash", hint="copy it again from where it was made"
+            f"{path} is damaged: its network does not match its checksum", hint="copy it again from where it was made"
         )
     digests = _optional(archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
@@ -111,9 +113,9 @@ def _ours(path: Path, stored: bytes, archive: Archive) -> ModelFile:
 
 
 def _first(error: ValidationError | UnicodeDecodeError) -> str:
-    """Return what is wrong first, and where."""
+    """Return the first problem, and its place."""
     if isinstance(error, UnicodeDecodeError):
-        return f"{LABELS} is no UTF-8"
+        return f"{LABELS} is not UTF-8"
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
@@ -134,13 +136,13 @@ def _optional(archive: Archive, name: str) -> bytes:
 
 
 def write_model(model: ModelFile) -> None:
-    """Write `model` to its path: whole, or, where the disk is full, not at all. The same model gives the same bytes.
+    """Write `model` to its path, completely or not at all. The same model gives the same bytes.
 
-    A model with a manifest gets TFLite Metadata; `flatbuffer_sha256`, and `space` where there is none, are filled in.
-    Raises ValueError where `network` is a whole file, with files behind the network.
+    A model with a manifest gets TFLite Metadata; the manifest's `flatbuffer_sha256` is filled in, and its `space` if it
+    is empty. Raises OutputError if the file cannot be written, and ValueError if `network` has files appended.
     """
     if zipfile.is_zipfile(io.BytesIO(model.network)):
-        raise ValueError(f"the network of {model.path} has files appended: take that of read_model")
+        raise ValueError(f"the network of {model.path} has files appended: use the network that read_model returns")
     network = without_metadata(model.network)
     files: dict[str, bytes] = {}
     if model.manifest is not None:
@@ -163,7 +165,7 @@ def write_model(model: ModelFile) -> None:
 def _append_zip(buffer: io.BytesIO, files: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
         for name, data in files.items():
-            # A ZipInfo of its own has the year 1980 and not the time of day, which would change the bytes.
+            # A new ZipInfo has the year 1980 instead of the time of day, which would change the bytes.
             archive.writestr(zipfile.ZipInfo(name), data)
 
 

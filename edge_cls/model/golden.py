@@ -1,4 +1,4 @@
-"""Golden frames are made where a model is made, and replayed where it runs: a mismatch refuses to serve."""
+"""Golden frames are computed when a model is made, and replayed when it starts: a mismatch refuses to serve."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from edge_cls.model.model import Model
 
 
 def with_golden(file: ModelFile) -> ModelFile:
-    """Return `file` with golden frames and what its network gives for them here."""
+    """Return `file` with golden frames and the outputs of its network for them on this machine."""
     model = Model(file)
     frames = synthetic_frames(model.contract.width, model.contract.height)
     return replace(file, golden=tuple(_golden(model, frame) for frame in frames))
 
 
 def check_golden(model: Model) -> None:
-    """Replay the golden frames in the model's file; a file that has none passes.
+    """Replay the golden frames in the model's file; a file without golden frames passes.
 
-    Raises ModelError where a frame becomes other pixels than where the model was made, to the bit, or where an output
-    is off by more than the tolerance.
+    Raises ModelError if a frame is not preprocessed to exactly the same pixels as when the model was made, or if an
+    output differs by more than `TOLERANCE`.
     """
     for number, golden in enumerate(model.file.golden):
         frame = f"golden frame {number} of {model.file.path}"
         pixels = preprocess(read_image(golden.png, frame), model.contract)
         if sha256(pixels.tobytes()) != golden.pixels_sha256:
             raise ModelError(
-                f"{frame} becomes other pixels here than where the model was made",
-                hint="use the same version of edge-cls and of OpenCV there and here, or make the model again",
+                f"{frame} is preprocessed differently here than on the machine that built the model",
+                hint="use the same versions of edge-cls and OpenCV on both machines, or make the model again",
             )
         for name, given in _outputs(model, pixels).items():
             expected = np.frombuffer(golden.outputs.get(name, b""), np.int8)
@@ -44,8 +44,8 @@ def check_golden(model: Model) -> None:
             off = int(np.abs(given.astype(np.int16) - expected).max())
             if off > TOLERANCE:
                 raise ModelError(
-                    f"{frame} gives another {name} here than where the model was made: off by {off} steps of int8, "
-                    f"{TOLERANCE} are admitted",
+                    f"{frame} gives another {name} here than on the machine that built the model: "
+                    f"it differs by {off} steps of int8, and at most {TOLERANCE} are allowed",
                     hint="update the TFLite interpreter, or run the model elsewhere",
                 )
 
@@ -57,7 +57,7 @@ def _golden(model: Model, frame: Frame) -> GoldenFrame:
 
 
 def _outputs(model: Model, pixels: Frame) -> dict[str, NDArray[np.int8]]:
-    """Return the outputs for preprocessed pixels by name, int8."""
+    """Return the outputs for preprocessed pixels, int8 by name."""
     values = model.run(pixels)
     return {
         tensor.name: quantize_vector(value.reshape(-1), tensor.scale, tensor.zero_point).values

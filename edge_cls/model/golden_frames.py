@@ -1,6 +1,6 @@
-"""Golden frames: pictures with the outputs that a model gave for them where it was made.
+"""Golden frames: pictures with the outputs of a model for them on the machine that built it.
 
-They are arithmetic and no photos, since a photo would take somebody's picture along with every copy of the model.
+The pictures are computed: photos would distribute somebody's picture with every copy of the model.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOLERANCE = 12
-"""How many int8 steps an output may be off.
+"""Steps of int8 that an output may differ.
 
-XNNPACK's kernels on x86 and on ARM were seen to differ by up to 8; this leaves half as much again. Swapped colours or
-another crop are off by far more, and the pixels, which must be the same to the bit, tell them first.
+The kernels of XNNPACK on x86 and on ARM were seen to differ by up to 8; this allows half as much again. Swapped colours
+or another crop change an output by far more, and are found before that by the pixels, which must be identical.
 """
 
 
@@ -22,7 +22,7 @@ another crop are off by far more, and the pixels, which must be the same to the 
 class GoldenFrame:
     """A frame as a PNG file, the SHA-256 of the pixels that enter the model, and the model's outputs by name.
 
-    The outputs are int8, one byte a number; `edge_cls.core.quantization.quantize_vector` brings them there.
+    The outputs are int8, one byte per number, as `edge_cls.core.quantization.quantize_vector` returns them.
     """
 
     png: bytes
@@ -33,8 +33,9 @@ class GoldenFrame:
 def synthetic_frames(width: int, height: int) -> tuple[NDArray[np.uint8], ...]:
     """Return three RGB frames, uint8 (h, w, 3), for a model of `width` x `height` pixels.
 
-    One is wide and over twice as large, so that it is cropped, shrunk by a whole factor and by the rest; one is tall
-    and smaller, so that it is cropped and enlarged; one is exactly as large. No two channels are alike.
+    The first is wide and over twice as large, so that it is cropped, shrunk by a whole factor and then by the rest; the
+    second is tall and smaller, so that it is cropped and enlarged; the third has the exact size. No two channels are
+    the same.
     """
     return (
         _picture(width * 11 // 4, height * 9 // 4, shift=0),

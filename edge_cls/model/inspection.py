@@ -1,4 +1,4 @@
-"""What there is to know of a model file, of ours or of anybody else's."""
+"""Inspect any model file: its tensors, operators, metadata, files and golden frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_cls.tflite.metadata_schema import Metadata
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """An input or output; where it is quantised as a whole, real = scale * (q - zero_point), otherwise scale is 0."""
+    """An input or output. If it has a scale of its own, real = scale * (q - zero_point); otherwise `scale` is 0."""
 
     name: str
     shape: tuple[int, ...]
@@ -30,15 +30,14 @@ class TensorFacts:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What there is to know of a model file.
+    """The facts about a model file.
 
-    `size` is that of the file in bytes; `network_sha256` is the hash of the network as it lies there, which is that of
-    the manifest where there is one: `inspect_model` refuses another. `operators` counts them by name;
-    `float_operators` are those that compute in floating point. `metadata` is the TFLite Metadata as it is, and
-    `metadata_problem` why it cannot be read. `files` are those appended to the network, by name their sizes in bytes.
-    `trained_on` counts the photos whose hash is inside. `golden` counts the
-    golden frames; `golden_problem` says why their outputs are not what they should be, or cannot be had here, and
-    `golden_failed` whether it was the former.
+    `size` is in bytes. `network_sha256` is the checksum of the network as it is stored; if there is a manifest, it has
+    the same one, because `inspect_model` refuses another. `operators` counts the operators by name, and
+    `float_operators` are those that compute in floating point. `metadata` is the TFLite Metadata, and
+    `metadata_problem` the reason if it cannot be read. `files` are the sizes in bytes, by name, of the files appended
+    to the network. `trained_on` is the number of photos whose hash is inside, and `golden` that of the golden frames.
+    `golden_problem` says why they were not replayed, or, if `golden_failed`, how their outputs differ.
     """
 
     file: str
@@ -62,10 +61,10 @@ class Inspection:
 
 
 def inspect_model(path: Path) -> Inspection:
-    """Return what there is to know of the model at `path`.
+    """Return the facts about the model at `path`.
 
-    The network is run only to replay golden frames, and only where it matches its hash. Raises ModelError where the
-    file is missing, damaged, or no TFLite model.
+    The network is run only to replay golden frames, and only if it matches its checksum. Raises ModelError if the file
+    is missing, damaged, or not a TFLite model.
     """
     stored, archive = read_parts(path)
     file = model_of(path, stored, archive)

@@ -23,9 +23,11 @@ from edge_cls.model.file import ModelFile, sha256
 from edge_cls.model.temperature import with_temperature
 
 CROP_SIDE = 256
-"""The longest side, in pixels, of the crop that is kept of a taught frame."""
+"""Pixels of the longest side of the crop that is stored for a taught frame."""
 CROP_BYTES = 24 * 1024
+"""Bytes of the largest crop, unless even JPEG quality 30 needs more."""
 _ROUNDING = 0.01
+"""How far a probability may lie outside [0, 1] by rounding."""
 
 Outputs = list[NDArray[Any]]
 """The raw outputs of a network, in its order, without the batch axis."""
@@ -33,7 +35,7 @@ Outputs = list[NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """The outputs of one invoke: the embedding and the probabilities, float32 (classes,); None where there is none."""
+    """The outputs of one invoke: the embedding, and the probabilities, float32 (classes,). Absent ones are None."""
 
     embedding: QuantizedVector | None
     probability: NDArray[np.float32] | None
@@ -42,9 +44,9 @@ class Inference:
 class Model:
     """A model file, ready to run on frames.
 
-    Of a model without a manifest the single output is taken as the probabilities of `labels`, or, where no labels are
-    given, as an embedding; its input is the centred crop, RGB. Any thread may ask; one is served at a time. Raises
-    ModelError where that makes no sense.
+    If the model has no manifest, it must have a single output: the probabilities of `labels`, or an embedding if there
+    are no labels; its input is the centred crop, RGB. Any thread may call it; one is served at a time. Raises
+    ModelError if inputs, outputs, labels and manifest do not fit each other.
 
     `delegate` names a backend of `edge_cls.backends.names`; see `open_engine`, whose errors are raised too.
     """
@@ -100,17 +102,17 @@ class Model:
         return self.interpret(self.run(self.prepare(frame)))
 
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
-        """Return the pixels of an RGB frame that enter the model, in `into` where its shape fits. See `preprocess`."""
+        """Return the pixels of an RGB frame that enter the model, in `into` if its shape fits: see `preprocess`."""
         return preprocess(frame, self.contract, into)
 
     def interpret(self, outputs: Outputs) -> Inference:
-        """Return what `run` gave as embedding and probabilities."""
+        """Return the raw outputs of `run` as embedding and probabilities. Raises ModelError for other scores."""
         return Inference(self._to_embedding(outputs), self._to_probability(outputs))
 
     def crop(self, frame: Frame) -> bytes:
-        """Return what the model sees of a frame as a JPEG, from which the embedding of any model can be made later.
+        """Return the part of a frame that the model sees, as a JPEG: other models can compute their embedding of it.
 
-        At most CROP_SIDE pixels on its longer side, and of at most about CROP_BYTES.
+        It has at most CROP_SIDE pixels on its longer side, and about CROP_BYTES at most.
         """
         height, width = frame.shape[:2]
         box = center_crop(width, height, self.contract.width, self.contract.height)
@@ -126,7 +128,7 @@ class Model:
         return embedding
 
     def run(self, pixels: Frame) -> Outputs:
-        """Return the raw outputs, in the model's order, for pixels that `prepare` gave."""
+        """Return the raw outputs, in the model's order, for pixels that `prepare` returned."""
         with self._one_at_a_time:
             return self._engine.invoke(self._tensor(pixels))
 
@@ -148,7 +150,7 @@ class Model:
             values = dequantize(values, tensor.scale, tensor.zero_point)
         if not ((values >= -_ROUNDING) & (values <= 1 + _ROUNDING)).all():
             raise ModelError(
-                f"{self._name} gives scores from {values.min():.3g} to {values.max():.3g}, which are no probabilities",
+                f"{self._name} gives scores from {values.min():.3g} to {values.max():.3g}, which are not probabilities",
                 hint="convert or download it again, with a softmax at its end",
             )
         return with_temperature(values, self._temperature)
@@ -175,7 +177,7 @@ class Model:
         return contract
 
     def _outputs(self) -> tuple[int | None, int | None]:
-        """Return which output is the embedding and which the probability."""
+        """Return the indices of the outputs that are the embedding and the probability."""
         names = [output.name for output in self.outputs]
         if self.file.manifest and {"embedding", "probability"} & set(names):
             embedding = names.index("embedding") if "embedding" in names else None
@@ -191,14 +193,14 @@ class Model:
     def _tensor(self, pixels: Frame) -> NDArray[Any]:
         if self.input.dtype == np.float32:
             return (pixels.astype(np.float32) - np.float32(self.contract.mean)) / np.float32(self.contract.std)
-        # Every byte has its value, and to clip is cheaper than to check.
+        # Every byte is a valid index, and clipping is cheaper than checking.
         return pixels if self._values is None else self._values.take(pixels, mode="clip")
 
     def _values_of_bytes(self) -> NDArray[Any] | None:
-        """Return what the input takes for each of the 256 bytes of a pixel, None where it is the byte itself.
+        """Return the input value for each of the 256 bytes of a pixel; None if it is the byte itself.
 
-        The manifest tells which number the network should see, and the input's scale which integer stands for it. Where
-        that is the byte, or one beside it, as in most models, the byte is taken: its rounding is what was trained on.
+        The manifest defines the real number for a byte, and the input's scale the integer for that number. If those
+        integers are the bytes, or differ by at most 1, as in most models, the bytes are used: training rounded so too.
         """
         limits = np.iinfo(self.input.dtype)
         values = np.arange(256) + limits.min

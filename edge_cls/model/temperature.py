@@ -1,4 +1,4 @@
-"""Probabilities that say how often they are right: temperature scaling."""
+"""Calibrate probabilities by temperature scaling."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 def with_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Return `probabilities`, float32 (..., classes), with their logarithms divided by `temperature`, summing to 1.
 
-    The order of the classes stays. Above 1 all come closer together, below 1 the best moves away from the others.
-    Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    The order of the classes stays. A temperature above 1 makes all probabilities more alike, one below 1 raises the
+    highest. Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
     >>> with_temperature(np.array([0.8, 0.2], np.float32), 2.0).round(3)
     array([0.667, 0.333], dtype=float32)
     """
     if temperature == 1.0:
         return probabilities
-    # Relative to the largest, so that no power of small numbers is the sum.
+    # Relative to the largest, because the powers of small numbers could all underflow to 0.
     powers = (probabilities / probabilities.max(axis=-1, keepdims=True)) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

@@ -14,7 +14,7 @@ _SOFTMAX_ZERO = {schema.TensorType.INT8: -128, schema.TensorType.UINT8: 0}
 
 
 def name_tensors(network: bytes, inputs: list[str]) -> bytes:
-    """Return the network with its input tensors called `inputs`, and its outputs as its signature calls them."""
+    """Return the network with its input tensors named `inputs`, and its outputs named as in its signature."""
     model = unpack(network, "the network")
     graph = model.subgraphs[0]
     for index, name in zip(graph.inputs, inputs, strict=True):
@@ -25,10 +25,10 @@ def name_tensors(network: bytes, inputs: list[str]) -> bytes:
 
 
 def portable_outputs(network: bytes) -> bytes:
-    """Return the network with outputs that MediaPipe reads: `probability` first, and uint8 where they were int8.
+    """Return the network with outputs that MediaPipe reads: `probability` first, and uint8 instead of int8.
 
-    MediaPipe refuses int8 outputs, and what its result shows first is the first output. The numbers stand for the same
-    real values as before: a QUANTIZE at the end adds 128 to each, and the zero point moves by as much.
+    MediaPipe refuses int8 outputs, and shows the first output first. The real values stay the same: a QUANTIZE operator
+    at the end adds 128 to each number, and the zero point is 128 higher.
     """
     model = unpack(network, "the network")
     graph = model.subgraphs[0]
@@ -44,7 +44,7 @@ def portable_outputs(network: bytes) -> bytes:
 
 
 def _add_uint8(model: schema.ModelT, index: int) -> int:
-    """Add an operator from the int8 tensor `index`, which gives its name away, to uint8; return the new tensor."""
+    """Add an operator that converts the int8 tensor `index` to uint8; return the new tensor, which takes its name."""
     source = model.subgraphs[0].tensors[index]
     target = _tensor_like(source, text(source.name), schema.TensorType.UINT8)
     target.quantization = schema.QuantizationParametersT()
@@ -60,7 +60,7 @@ def _add_uint8(model: schema.ModelT, index: int) -> int:
 
 
 def set_outputs(model: schema.ModelT, outputs: dict[str, int]) -> None:
-    """Make the input `image`, and the outputs the tensors of `outputs`, by name, in this order; the signature too."""
+    """Name the input `image`, and make the tensors of `outputs` the named outputs, also in the signature."""
     graph = model.subgraphs[0]
     graph.outputs = list(outputs.values())
     for name, index in (("image", graph.inputs[0]), *outputs.items()):
@@ -68,17 +68,17 @@ def set_outputs(model: schema.ModelT, outputs: dict[str, int]) -> None:
     for signature in model.signatureDefs[:1]:
         signature.inputs, signature.outputs = _tensor_map({"image": graph.inputs[0]}), _tensor_map(outputs)
     del model.signatureDefs[1:]
-    # It describes the outputs that there were.
+    # The old metadata describes the old outputs.
     model.metadata = [entry for entry in model.metadata if text(entry.name) != "TFLITE_METADATA"]
 
 
 def add_softmax(model: schema.ModelT, index: int) -> int:
-    """Add a softmax after the tensor `index`, which is the last to be computed, and return the tensor of its output."""
+    """Append a softmax of the tensor `index`, which must be computed last; return the index of its output."""
     logits = model.subgraphs[0].tensors[index]
     output = _tensor_like(logits, "probability", logits.type)
     quantized = logits.type in _SOFTMAX_ZERO
     if quantized:
-        # The kernel knows no other scale: 256 steps of [0, 1].
+        # The kernel supports only this scale: 256 steps of [0, 1].
         output.quantization = schema.QuantizationParametersT()
         output.quantization.scale, output.quantization.zeroPoint = [1 / 256], [_SOFTMAX_ZERO[logits.type]]
     softmax = schema.OperatorT()
@@ -96,7 +96,7 @@ def _tensor_like(other: schema.TensorT, name: str, kind: int) -> schema.TensorT:
 def _append(
     model: schema.ModelT, operator: schema.OperatorT, kind: int, version: int, source: int, target: schema.TensorT
 ) -> int:
-    """Append `operator`, from the tensor `source` to the new tensor `target`, and return the index of that."""
+    """Append `operator`, from the tensor `source` to the new tensor `target`; return the index of `target`."""
     graph = model.subgraphs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = kind
@@ -119,7 +119,7 @@ def _tensor_map(tensors: dict[str, int]) -> list[schema.TensorMapT]:
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """A buffer whose data starts at a multiple of 16 bytes, as the schema asks, and Python's `Pack` does not."""
+    """A buffer whose data starts at a multiple of 16 bytes, as the schema demands, unlike with Python's `Pack`."""
 
     def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802 - the name is the generated code's
         if self.data is None:
@@ -133,7 +133,7 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
 
 
 def pack(model: schema.ModelT) -> bytes:
-    """Return the FlatBuffer of `model`: the same model gives the same bytes."""
+    """Return the FlatBuffer of `model`. The same model gives the same bytes."""
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
     builder = flatbuffers.Builder(2**20)

@@ -1,7 +1,7 @@
-"""Read a FlatBuffer without the code that its schema would generate, also a damaged one, or one made to do harm.
+"""Read a FlatBuffer without code generated from its schema; damaged and malicious ones are safe to read.
 
-Where a schema names fields, a `Table` knows slots: the number of a field in its table, counted from 0, with a union
-taking two (its type, then its table). The format: https://flatbuffers.dev/internals.
+A schema names fields; a `Table` has slots instead. A slot is the number of a field in its table, counted from 0; a
+union takes two slots, its type and its table. The format: https://flatbuffers.dev/internals.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import Any
 from edge_cls.errors import ModelError
 
 _BUDGET = 8 * 2**20
+"""Bytes that may be read through one root."""
 _TABLE_COST = 64
+"""Bytes of that budget for opening a table."""
 
 
 class Table:
-    """A table of a FlatBuffer, at the byte `position` of `buffer`. `Table.root(buffer)` is where everything starts.
+    """A table of a FlatBuffer, at the byte `position` of `buffer`. Start with `Table.root(buffer)`.
 
-    Every method raises ModelError where the bytes make no sense. Offsets may share what they point at, so that a small
-    buffer can pretend to hold any number of tables: all that is read through one root costs from one budget of bytes.
+    Every method raises ModelError if the bytes are not valid. Several offsets may point at the same part, so that a
+    small buffer can pretend to hold any number of tables. Therefore one budget of bytes limits all reads of one root.
     """
 
     def __init__(self, buffer: bytes, position: int, budget: list[int]) -> None:
@@ -30,19 +32,19 @@ class Table:
         self._spend(_TABLE_COST)
         self._vtable = position - self._at("<i", position)
         self.slots: int = (self._at("<H", self._vtable) - 4) // 2
-        """How many slots the writer of this table knew."""
+        """The number of slots in the schema of the program that wrote this table."""
         if self.slots < 0:
             raise _damaged()
 
     @classmethod
     def root(cls, buffer: bytes) -> Table:
-        """Return the table that `buffer` is about."""
+        """Return the root table of `buffer`."""
         if len(buffer) < 8:
             raise _damaged()
         return cls(buffer, struct.unpack_from("<I", buffer)[0], [_BUDGET])
 
     def number(self, slot: int, kind: str, default: float = 0) -> Any:
-        """Return the number of a slot; `kind` is its letter in `struct`, such as `b`, `I` or `f`."""
+        """Return the number in a slot; `kind` is its format character of `struct`, such as `b`, `I` or `f`."""
         place = self._place(slot)
         return default if place is None else self._at(f"<{kind}", place)
 
@@ -60,15 +62,15 @@ class Table:
         return self.buffer[start : start + count]
 
     def text(self, slot: int) -> str:
-        """Return a string; what is no UTF-8 in it is replaced."""
+        """Return a string; bytes that are not UTF-8 are replaced."""
         return self.data(slot).decode(errors="replace")
 
     def count(self, slot: int) -> int:
-        """Return how many tables or numbers of at least four bytes a vector holds."""
+        """Return the length of a vector of tables, or of numbers of at least four bytes."""
         return self._vector(slot, 4)[1]
 
     def table(self, slot: int) -> Table | None:
-        """Return the table of a slot, None where there is none."""
+        """Return the table in a slot, None if there is none."""
         position = self.target(slot)
         return None if position is None else Table(self.buffer, position, self._budget)
 
@@ -78,7 +80,7 @@ class Table:
             yield Table(self.buffer, position, self._budget)
 
     def target(self, slot: int) -> int | None:
-        """Return the position of what a slot points at: a table, a vector or a string."""
+        """Return the position of the table, vector or string that a slot points at; None if the slot is empty."""
         place = self._place(slot)
         return None if place is None else place + self._at("<I", place)
 
@@ -95,7 +97,7 @@ class Table:
         return self.position + offset if offset else None
 
     def _vector(self, slot: int, width: int) -> tuple[int, int]:
-        """Return where the elements of a vector start, and how many there are: none beyond the buffer's end."""
+        """Return the start and the number of the elements of a vector, all of them inside the buffer."""
         position = self.target(slot)
         if position is None:
             return 0, 0

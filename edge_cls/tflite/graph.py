@@ -30,11 +30,11 @@ _OPERATORS, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
 
 @dataclass(frozen=True, eq=False)
 class TensorInfo:
-    """What the graph says of a tensor.
+    """The description of a tensor in the graph.
 
-    `type` is the schema's name of its type, such as `INT8`. Where it is quantised as a whole, real = scale * (q -
-    zero_point); otherwise `scale` is 0, and `quantized` says whether each of its channels is. `constant` holds the
-    bytes of a constant, None where the tensor is computed. `resizable` says that a size besides the batch is left open.
+    `type` is its type by the schema's name, such as `INT8`. If it is quantised with one scale, real = scale * (q -
+    zero_point); otherwise `scale` is 0, and `quantized` is true if it has a scale per channel. `constant` holds the
+    bytes of a constant; None if the tensor is computed. `resizable` is true if a dimension besides the batch is open.
     """
 
     index: int
@@ -49,13 +49,13 @@ class TensorInfo:
 
     @property
     def size(self) -> int:
-        """How many numbers it holds."""
+        """The number of its elements."""
         return int(np.prod(self.shape, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """An operator of the graph; `inputs` are None where an optional one was left out. `options` are the schema's."""
+    """An operator of the graph. An optional input that is absent is None; `options` are an object of the schema."""
 
     name: str
     version: int
@@ -75,31 +75,31 @@ class Operator:
 
     @property
     def label(self) -> str:
-        """What to call it: `OPERATOR (output tensor)`."""
+        """Its name in messages: `OPERATOR (output tensor)`."""
         return f"{self.name} ({self.outputs[0].name if self.outputs else ''})"
 
 
 def unpack(network: bytes, name: str) -> schema.ModelT:
-    """Return the FlatBuffer `network` as objects, in which every index points at something.
+    """Return the FlatBuffer `network` as objects of the schema, in which every index is in range.
 
-    Raises ModelError, which calls the model `name`, for a FlatBuffer that is damaged or was made to do harm: no more is
-    read than the file is long.
+    Raises ModelError, whose message calls the model `name`, if the FlatBuffer is damaged or malicious: its parts may
+    not add up to more bytes than the file has.
     """
     try:
         if network[4:8] != b"TFL3":
-            raise ValueError("it is no TFLite model")
+            raise ValueError("it is not a TFLite model")
         _check_lengths(schema.Model.GetRootAs(network, 0), len(network))
         model = schema.ModelT.InitFromPackedBuf(network, 0)
         _check_indices(model)
     except (struct.error, LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError) as error:
-        # Python's FlatBuffers check nothing, so that damaged bytes end in any of these.
+        # The FlatBuffers of Python check nothing, so that damaged bytes raise any of these.
         reason = error if isinstance(error, ValueError) else "it is cut off, or points beyond its end"
         raise ModelError(f"{name} is damaged ({reason})", hint="copy or download it again") from error
     return model
 
 
 def _check_lengths(model: Any, size: int) -> None:
-    """Raise ValueError where vectors are longer than the file can hold, though each points at bytes that are there."""
+    """Raise ValueError if the vectors together are longer than the file, though each of them lies inside it."""
     spent = _count(model.BuffersLength(), model.SubgraphsLength(), model.OperatorCodesLength(), model.MetadataLength())
     for i in range(model.BuffersLength()):
         spent += model.Buffers(i).DataLength()
@@ -125,9 +125,9 @@ def _count(*lengths: int) -> int:
 
 
 def _check_indices(model: schema.ModelT) -> None:
-    """Raise ValueError where an index points at nothing."""
+    """Raise ValueError if an index is out of range. Absent lists become empty ones."""
     model.metadata, model.signatureDefs = list(_some(model.metadata)), list(_some(model.signatureDefs))
-    # Buffer 0 is the empty one of what is computed; a file without constants may lack it.
+    # Buffer 0 is the empty buffer of computed tensors; a file without constants may lack it.
     model.buffers, model.operatorCodes = list(_some(model.buffers)) or [schema.BufferT()], _some(model.operatorCodes)
     if not model.subgraphs:
         raise ValueError("it has no graph")
@@ -156,7 +156,7 @@ def _check_range(indices: Iterable[int], count: int) -> None:
 
 
 def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
-    """Return what is told of a tensor of the main graph."""
+    """Return the description of a tensor of the main graph."""
     tensor = model.subgraphs[0].tensors[index]
     quantization = tensor.quantization or schema.QuantizationParametersT()
     scales, zeros = _some(quantization.scale), _some(quantization.zeroPoint)
@@ -175,12 +175,12 @@ def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
 
 
 def operators(model: schema.ModelT) -> list[Operator]:
-    """Return the operators of the main graph in the order in which they run."""
+    """Return the operators of the main graph in the order of execution."""
     infos = [tensor_info(model, index) for index in range(len(model.subgraphs[0].tensors))]
     found = []
     for operator in model.subgraphs[0].operators:
         code = model.operatorCodes[operator.opcodeIndex]
-        # The older field holds the first 127 codes alone, the newer one is absent from older files.
+        # The older field holds the codes up to 127 only, and older files lack the newer one.
         name = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
         found.append(
             Operator(
@@ -200,5 +200,5 @@ def float_operators(network: bytes) -> list[str]:
 
 
 def text(name: Any) -> str:
-    """Return a string of the schema's objects, "" where there is none."""
+    """Return a string of the schema's objects as str, "" if it is absent."""
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name or "")

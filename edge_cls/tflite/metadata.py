@@ -1,6 +1,6 @@
-"""TFLite Metadata: what MediaPipe, ML Kit and Android Studio read of a model.
+"""TFLite Metadata, which MediaPipe, ML Kit and Android Studio read from a model.
 
-It is a FlatBuffer of its own, which lies in a buffer of the network that `Model.metadata` calls TFLITE_METADATA.
+It is a FlatBuffer of its own, stored in the buffer of the network that `Model.metadata` names TFLITE_METADATA.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _VERSION, _BUFFERS, _METADATA, _SLOTS = 0, 4, 6, 10
 
 
 def describe(network: bytes, manifest: Manifest, labels: tuple[str, ...]) -> Metadata:
-    """Return the metadata of a model of ours. Raises ModelError where the network is damaged."""
-    from edge_cls.tflite.graph import (  # inside: whoever only runs a model needs not TFLite's whole schema
+    """Return the metadata of a model that edge-cls made. Raises ModelError if the network is damaged."""
+    from edge_cls.tflite.graph import (  # here, because code that only runs a model does not need the schema of TFLite
         tensor_info,
         unpack,
     )
@@ -43,13 +43,13 @@ def describe(network: bytes, manifest: Manifest, labels: tuple[str, ...]) -> Met
         "name": "image",
         "description": f"RGB, {contract.width} x {contract.height}: the centred crop of the frame.",
         "content": {"content_properties": {"image": {"color_space": RGB}}},
-        # Of the float network, as the standard wants it also for a quantised one.
+        # That of the float network: the standard demands it for a quantised one too.
         "process_units": [{"options": {"normalization": {"mean": [contract.mean], "std": [contract.std]}}}],
     }
-    what = f"{len(labels)} classes" if labels else "an embedding"
+    result = f"{len(labels)} classes" if labels else "an embedding"
     return {
         "name": manifest.name,
-        "description": f"An image to {what}, on the backbone {manifest.backbone}. Made by {manifest.created_by}.",
+        "description": f"An image to {result}, on the backbone {manifest.backbone}. Made by {manifest.created_by}.",
         "subgraph_metadata": [
             {
                 "input_tensor_metadata": [image],
@@ -73,9 +73,9 @@ def _output(name: str, labels: tuple[str, ...]) -> Metadata:
 
 
 def read_metadata(network: bytes) -> Metadata | None:
-    """Return the TFLite Metadata in a network, as it is, without what is empty; None where there is none.
+    """Return the TFLite Metadata in a network, without empty fields; None if the network has none.
 
-    Raises ModelError where the network or the metadata is damaged.
+    Raises ModelError if the network or the metadata is damaged.
     """
     model = Table.root(network)
     for entry in model.tables(_METADATA):
@@ -86,7 +86,7 @@ def read_metadata(network: bytes) -> Metadata | None:
 
 
 def labels_file(metadata: Metadata) -> str | None:
-    """Return the name of the associated file that has the classes of an output, None where there is none."""
+    """Return the name of the associated file with the labels of an output; None if the metadata names none."""
     for subgraph in metadata.get("subgraph_metadata", ()):
         for tensor in subgraph.get("output_tensor_metadata", ()):
             for file in tensor.get("associated_files", ()):
@@ -96,12 +96,14 @@ def labels_file(metadata: Metadata) -> str | None:
 
 
 def with_metadata(network: bytes, metadata: Metadata) -> bytes:
-    """Return `network`, which has none of ours, with `metadata`. The same arguments give the same bytes.
+    """Return `network` with `metadata`. The same arguments give the same bytes.
 
-    The network is not packed anew. In a FlatBuffer offsets point forward only, so what is new (a root, its lists of
-    buffers and of metadata) goes to the front and points into the old bytes behind it, which stay as they are: bit for
-    bit, with their alignment of 16 bytes, whatever operators and later fields they hold. `without_metadata` cuts them
-    off again, and finds them by the size that is noted in `custom_metadata`.
+    The network, which must not have metadata of ours yet, is not packed again. Offsets of a FlatBuffer point forward
+    only, so that the new parts (a root, its lists of buffers and of metadata) are put in front and point into the old
+    bytes behind them. Those stay unchanged, bit for bit and with their alignment of 16 bytes, whatever operators and
+    later fields they hold. `without_metadata` removes the new parts; it finds the old bytes by their size, which is
+    noted in `custom_metadata`. Raises ModelError for a network with constants outside its FlatBuffer, or with fields
+    of a later schema in its root.
     """
     old = Table.root(network)
     if old.slots > _SLOTS or any(buffer.number(1, "Q") for buffer in old.tables(_BUFFERS)):
@@ -122,7 +124,7 @@ def with_metadata(network: bytes, metadata: Metadata) -> bytes:
     builder.PrependUOffsetTRelativeSlot(0, name, 0)
     builder.PrependUint32Slot(1, len(old_buffers), 0)
     entry = builder.EndObject()
-    # The builder counts from its end, where the old network starts: what lies at p of the network is at -p.
+    # The builder counts back from its end, where the old network starts: position p of the network is -p.
     others = [-table.position for table in old.tables(_METADATA) if table.text(0) != _NAME]
     lists = {
         _BUFFERS: vector_of_offsets(builder, [*(-position for position in old_buffers), buffer]),
@@ -141,7 +143,7 @@ def with_metadata(network: bytes, metadata: Metadata) -> bytes:
 
 
 def without_metadata(network: bytes) -> bytes:
-    """Return the network as it was before `with_metadata`; one that it never had is returned as it is."""
+    """Return the network as it was before `with_metadata`; a network without metadata of ours is returned unchanged."""
     try:
         metadata = read_metadata(network) or {}
     except ModelError:
@@ -151,6 +153,6 @@ def without_metadata(network: bytes) -> bytes:
             size = custom.get("data", b"")
             if custom.get("name") == _OURS and size.isdigit() and len(size) < 12:
                 bare = network[max(0, len(network) - int(size)) :]
-                # Whoever packs the network anew carries the note along, though the old bytes are gone.
+                # A program that packs the network again keeps the note, but not the old bytes.
                 return bare if len(bare) == int(size) and bare[4:8] == b"TFL3" else network
     return network

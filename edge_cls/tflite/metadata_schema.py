@@ -1,4 +1,4 @@
-"""The schema of TFLite Metadata 1.5.0, and its FlatBuffer to and from a `dict` with the names of the schema as keys."""
+"""The schema of TFLite Metadata 1.5.0; its FlatBuffer is read and written as a `dict` whose keys are field names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from edge_cls.tflite.flatbuffer import Table
 
 IDENTIFIER = b"M001"
 PARSER_VERSION = "1.5.0"
-"""Custom metadata is the latest part of the schema that we write, and came with this version."""
+"""The version that introduced custom metadata, the latest part of the schema that is written here."""
 LABELS_OF_AXIS = 2
-"""The type of an associated file that names the values along an axis: TENSOR_AXIS_LABELS."""
+"""The type TENSOR_AXIS_LABELS: an associated file with the labels of the values along an axis."""
 RGB = 1
+"""The color space RGB of an image tensor."""
 
 Metadata = Mapping[str, Any]
 _Schema = Mapping[str, Any]
@@ -24,14 +25,14 @@ _Schema = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Union:
-    """A field that is one of several tables, of which the `members` are known: by number, its name and schema."""
+    """A field that is one of several tables; `members` are the known ones, name and schema by number."""
 
     members: Mapping[int, tuple[str, _Schema]]
 
 
-# A schema gives the fields of a table in the order of their slots: str, bytes, a letter of `struct` for a number and in
-# a list for many, a schema for a table and in a list for many, a union (which takes two slots), or None for what is
-# neither read nor written.
+# A schema lists the fields of a table in the order of their slots. The kind of a field is str, bytes, a format
+# character of `struct` (a number), a schema (a table), a list of one of the last two (a vector), a `_Union` (which
+# takes two slots), or None for a field that is neither read nor written.
 _FILE: _Schema = {"name": str, "description": str, "type": "b", "locale": str, "version": str}
 _PROCESS_UNIT: _Schema = {
     "options": _Union(
@@ -80,21 +81,21 @@ _MODEL: _Schema = {
 
 
 def pack_metadata(metadata: Metadata) -> bytes:
-    """Return the FlatBuffer of `metadata`. Raises ValueError for a key that the schema does not have."""
+    """Return the FlatBuffer of `metadata`. Raises ValueError for a key that is not in the schema."""
     builder = flatbuffers.Builder(1024)
     builder.Finish(_pack(builder, _MODEL, {"min_parser_version": PARSER_VERSION, **metadata}), IDENTIFIER)
     return bytes(builder.Output())
 
 
 def unpack_metadata(content: bytes) -> Metadata:
-    """Return what a FlatBuffer holds, without what is empty. Raises ModelError where it is damaged."""
+    """Return the metadata in a FlatBuffer, without empty fields. Raises ModelError if it is damaged."""
     if content[4:8] != IDENTIFIER:
         raise ModelError("the TFLite metadata is damaged", hint="make the model again, or attach its metadata again")
     return _unpack(Table.root(content), _MODEL)
 
 
 def vector_of_offsets(builder: Any, offsets: list[int]) -> int:
-    """Write a vector of what lies at `offsets`, and return its offset."""
+    """Write a vector of `offsets`, and return its offset."""
     builder.StartVector(4, len(offsets), 4)
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
@@ -116,7 +117,7 @@ def _slots(schema: _Schema) -> Iterator[tuple[int, str, Any]]:
 
 
 def _pack(builder: Any, schema: _Schema, values: Metadata) -> int:
-    """Write a table, its parts first, and return its offset."""
+    """Write a table after its parts, and return its offset."""
     unknown = values.keys() - schema.keys()
     if unknown:
         raise ValueError(f"the schema has no {unknown}")
@@ -146,7 +147,7 @@ def _pack(builder: Any, schema: _Schema, values: Metadata) -> int:
 
 
 def _part(builder: Any, kind: Any, value: Any) -> int:
-    """Write what a table points at, and return its offset."""
+    """Write a string, vector or table that another table points at, and return its offset."""
     if kind is str:
         return int(builder.CreateString(value))
     if kind is bytes:
@@ -162,7 +163,7 @@ def _part(builder: Any, kind: Any, value: Any) -> int:
 
 
 def _unpack(table: Table, schema: _Schema) -> dict[str, Any]:
-    """Return what a table holds, without what is empty."""
+    """Return the fields of a table, without empty ones."""
     values = {
         name: _union(table, slot, kind) if isinstance(kind, _Union) else _value(table, slot, kind)
         for slot, name, kind in _slots(schema)

@@ -112,7 +112,7 @@ def test_classify_shows_as_many_classes_as_were_asked_for(edge_cls: EdgeCls) -> 
 def test_a_bad_photo_does_not_cost_the_others_their_answer(edge_cls: EdgeCls, options: list[str]) -> None:
     done = edge_cls("classify", "tiny.tflite", "red.png", "text.jpg", "blue.png", *options)
     assert done.returncode == 1
-    assert done.stderr == "error: text.jpg is no image of a known kind; use JPEG, PNG, WebP or BMP files\n"
+    assert done.stderr == "error: text.jpg is not an image of a known format; use JPEG, PNG, WebP or BMP files\n"
     assert "red.png" in done.stdout
     assert "blue.png" in done.stdout
     assert "text.jpg" not in done.stdout
@@ -167,7 +167,7 @@ def test_frames_before_a_bad_photo_are_told(edge_cls: EdgeCls, folder: Path) -> 
     done = edge_cls("run", "--source", "mixed", "--model", "tiny.tflite", "--json")
     assert done.returncode == 1
     assert [line["source"] for line in lines_of(done.stdout)] == ["mixed/a.png"]
-    assert done.stderr.startswith("error: mixed/b.jpg is no image")
+    assert done.stderr.startswith("error: mixed/b.jpg is not an image")
 
 
 def test_a_missing_memory_is_not_made_by_run(edge_cls: EdgeCls, folder: Path) -> None:

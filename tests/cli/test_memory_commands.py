@@ -147,7 +147,10 @@ def test_a_folder_of_photos_becomes_a_memory_and_bad_ones_are_named(edge_cls: Ed
     (photos / "red" / "bad.png").write_text("no photo")
     done = edge_cls("memory", "import", str(photos), "--memory", other, "--model", "tiny.tflite")
     assert done.returncode == 1
-    assert done.stderr == f"error: {photos}/red/bad.png is no image of a known kind; use JPEG, PNG, WebP or BMP files\n"
+    assert (
+        done.stderr
+        == f"error: {photos}/red/bad.png is not an image of a known format; use JPEG, PNG, WebP or BMP files\n"
+    )
     assert "1 added" in done.stdout
     assert listed(edge_cls, "--memory", other) == {"red": 1}
 
@@ -193,7 +196,7 @@ BAD = {
     "show ffffffffffff": (1, "no example ffffffffffff"),
     "forget purple": (1, "has no class 'purple'"),
     "relabel purple red": (1, "has no class 'purple'"),
-    "relabel red ": (1, "is no label"),
+    "relabel red ": (1, "is not a label"),
     "move ffffffffffff red": (1, "no example ffffffffffff"),
     "remove ffffffffffff": (1, "no example ffffffffffff"),
     "backup text.db": (1, "text.db exists"),

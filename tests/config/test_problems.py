@@ -67,7 +67,7 @@ FAULTS = {
     "[panel]\nkind = 'keyboard'\ndevice = ''": "panel.device: must not be empty; write a name, or remove this key",
     "[[sink]]\nkind = 'json_lines'\npath = ''": "sink #1, path: must not be empty; write a name, or remove this key",
     'memory = "/a\\u0000"': "memory: must not be empty; write a name, or remove this key",
-    "[states]\nbackground = ['']": "states.background #1: '' is no label; use one line of 1 to 100 printable "
+    "[states]\nbackground = ['']": "states.background #1: '' is not a label; use one line of 1 to 100 printable "
     "characters",
     "[panel]\nkind = 'gpio'\nfeedback_led = 28": "panel.feedback_led: 28 is out of range; write a number that is at "
     "most 27",

@@ -23,7 +23,7 @@ def test_white_space_around_a_label_is_cut_off() -> None:
 
 @pytest.mark.parametrize("label", ["", " \t\n", "a\nb", "a\tb", "a\x00b", "a\u2028b", "x" * (MAX_LENGTH + 1)])
 def test_empty_long_and_unprintable_labels_are_refused(label: str) -> None:
-    with pytest.raises(LabelError, match="is no label; use one line of 1 to 100 printable characters"):
+    with pytest.raises(LabelError, match="is not a label; use one line of 1 to 100 printable characters"):
         check_label(label)
 
 
@@ -47,7 +47,7 @@ def test_both_dialects_are_read(text: str, labels: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
 def test_an_empty_file_is_refused(text: str) -> None:
-    with pytest.raises(LabelError, match="the labels file is empty; write one label a line"):
+    with pytest.raises(LabelError, match="the labels file is empty; write one label per line"):
         parse_labels(text)
 
 

@@ -135,7 +135,7 @@ def test_a_view_gives_what_its_copy_gives(view: tuple[slice, ...]) -> None:
     ids=lambda frame: f"{frame.dtype}{frame.shape}",
 )
 def test_anything_but_an_rgb_frame_is_refused(frame: Frame) -> None:
-    with pytest.raises(ImageError, match=r"is no RGB image .*; convert it first"):
+    with pytest.raises(ImageError, match=r"is not an RGB image .*; convert it first"):
         preprocess(frame, Preprocessing(4, 4))
 
 

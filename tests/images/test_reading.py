@@ -153,8 +153,11 @@ def cut(suffix: str) -> Callable[[Path], None]:
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _: None, "does not exist; check the path"),
     "a folder": (lambda path: path.mkdir(), r"is a folder; name the photos in it: .*/\*\.jpg"),
-    "empty": (lambda path: path.write_bytes(b""), "is no image of a known kind"),
-    "a text": (lambda path: path.write_text("no photo"), "is no image of a known kind; use JPEG, PNG, WebP or BMP"),
+    "empty": (lambda path: path.write_bytes(b""), "is not an image of a known format"),
+    "a text": (
+        lambda path: path.write_text("no photo"),
+        "is not an image of a known format; use JPEG, PNG, WebP or BMP",
+    ),
     "a JPEG cut off": (cut(".jpg"), "cannot be decoded .*; replace or remove the file"),
     "a PNG cut off": (cut(".png"), "cannot be decoded .*; replace or remove the file"),
     "a WebP cut off": (cut(".webp"), "; "),

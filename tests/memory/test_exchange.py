@@ -223,8 +223,8 @@ def test_a_folder_of_photos_is_imported_without_the_bad_ones(other: Memory, tmp_
     imported = take(other, tmp_path / "photos")
     assert labels(other) == ["cup", "cup", "mug"]
     assert sorted(str(problem).split(" is ")[1].split(";")[0] for problem in imported.problems) == [
-        "no image of a known kind",
-        "no label",
+        "not a label",
+        "not an image of a known format",
     ]
     assert take(other, tmp_path / "photos").merged.unchanged == 3
 
@@ -332,7 +332,7 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "its embedding has an invalid dimension of 0",
     ),
     "id": (entry(id="../../etc/passwd"), "its id is not a UUID"),
-    "label": (entry(label="two\nlines"), "is no label"),
+    "label": (entry(label="two\nlines"), "is not a label"),
     "time": (entry(taught_at=np.inf), "its time is not a finite number"),
     "stamp": (entry(stamp=2**62), "its stamp [0-9]+ is out of range"),
     "device": (entry(device="\x1b[31m"), "its device name is too long or not printable"),
@@ -340,7 +340,7 @@ BAD_DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "zero point": (entry(zero_point=3000), "its embedding has an invalid scale or zero point"),
     "other dimension": (entry(vector="AAAAAAAAAAA="), "its embedding has an invalid dimension of 8"),
     "nothing": (entry(vector=None), "neither a photo nor an embedding"),
-    "folder": (lambda document: document["folders"].update(new="\n"), "is no label"),
+    "folder": (lambda document: document["folders"].update(new="\n"), "is not a label"),
 }
 
 
@@ -409,7 +409,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "crafted": (crafted("UPDATE example SET id = ?", "../../x"), "its id is not a UUID"),
     "no photo": (
         crafted("UPDATE example SET crop = ?1, crop_crc = crc32(?1)", b"no photo"),
-        "its photo is no image of a known kind",
+        "its photo is not an image of a known format",
     ),
     "an empty folder": (lambda path: path.mkdir(), "has no folder with photos"),
     "missing": (Path.absolute, "does not exist"),

@@ -73,7 +73,7 @@ def test_a_changed_byte_of_the_network_is_found_by_its_hash(model: ModelFile, po
     content = bytearray(model.path.read_bytes())
     content[int(position * len(model.network))] ^= 1
     model.path.write_bytes(content)
-    with pytest.raises(ModelError, match="is damaged: its network does not match its hash; copy it again"):
+    with pytest.raises(ModelError, match="is damaged: its network does not match its checksum; copy it again"):
         read_model(model.path)
 
 
@@ -87,9 +87,9 @@ def test_a_changed_byte_of_the_labels_is_found(model: ModelFile) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no TFLite model; give a .tflite file"),
-        (b"TFL3", "is no TFLite model; give a .tflite file"),
-        (b"just a text that somebody called a model", "is no TFLite model; give a .tflite file"),
+        (b"", "is not a TFLite model; give a .tflite file"),
+        (b"TFL3", "is not a TFLite model; give a .tflite file"),
+        (b"just a text that somebody called a model", "is not a TFLite model; give a .tflite file"),
         (None, "does not exist; check the path"),
     ],
     ids=["empty", "too short", "text", "missing"],

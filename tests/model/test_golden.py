@@ -73,7 +73,7 @@ def test_another_preprocessing_is_noticed(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, spoilt: Callable[[Frame, Preprocessing], Frame]
 ) -> None:
     monkeypatch.setattr(golden, "preprocess", spoilt)
-    with pytest.raises(ModelError, match=r"golden frame 0 of .* becomes other pixels here"):
+    with pytest.raises(ModelError, match=r"golden frame 0 of .* is preprocessed differently here"):
         check_golden(Model(read_model(tiny)))
 
 
@@ -82,7 +82,7 @@ def test_pixels_that_are_swapped_on_their_way_into_the_model_are_noticed(
 ) -> None:
     right = model.Model._tensor
     monkeypatch.setattr(model.Model, "_tensor", lambda self, pixels: right(self, pixels[:, :, ::-1]))
-    with pytest.raises(ModelError, match=r"golden frame \d of .* gives another .*: off by \d+ steps"):
+    with pytest.raises(ModelError, match=r"golden frame \d of .* gives another .*: it differs by \d+ steps"):
         check_golden(Model(read_model(tiny)))
 
 
@@ -106,7 +106,7 @@ def test_another_network_is_noticed(tiny: Path, spoil: Callable[[schema.ModelT],
     network = schema.ModelT.InitFromPackedBuf(file.network, 0)
     check_golden(Model(dataclasses.replace(file, network=pack(network))))
     spoil(network)
-    with pytest.raises(ModelError, match=f"off by .* steps of int8, {TOLERANCE} are admitted; update the TFLite"):
+    with pytest.raises(ModelError, match=f"of int8, and at most {TOLERANCE} are allowed; update the TFLite"):
         check_golden(Model(dataclasses.replace(file, network=pack(network))))
 
 
@@ -124,7 +124,7 @@ def off_by(frame: GoldenFrame, steps: int) -> GoldenFrame:
 def test_the_steps_that_processors_differ_by_are_admitted_and_no_more(tiny: Path) -> None:
     file = read_model(tiny)
     check_golden(with_expected(file, lambda frame: off_by(frame, TOLERANCE)))
-    with pytest.raises(ModelError, match=f"gives another probability .*: off by {TOLERANCE + 1} steps"):
+    with pytest.raises(ModelError, match=f"gives another probability .*: it differs by {TOLERANCE + 1} steps"):
         check_golden(with_expected(file, lambda frame: off_by(frame, TOLERANCE + 1)))
 
 

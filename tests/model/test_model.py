@@ -71,7 +71,7 @@ def test_a_model_that_fails_when_it_runs_says_so(tmp_path: Path) -> None:
     [
         (b"red\ngreen\n", ModelError, "has 3 classes, but 2 labels; give the labels file that belongs to this model"),
         (b"", LabelError, "the labels file is empty"),
-        (b"\xff\xfe\x00", LabelError, "is no text file of labels .*; write one label a line, UTF-8"),
+        (b"\xff\xfe\x00", LabelError, "is not a UTF-8 text file .*; write one label per line, UTF-8"),
         (None, LabelError, "does not exist; give the labels file of the model"),
     ],
     ids=["too few", "empty", "no text", "missing"],

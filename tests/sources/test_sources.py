@@ -47,7 +47,7 @@ def test_photos_come_by_name_and_are_named(tmp_path: Path) -> None:
 def test_a_photo_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no photo")
     source = ImagesSource([tmp_path / "text.jpg"], clock=FakeClock())
-    with pytest.raises(ImageError, match=r"text\.jpg is no image of a known kind"):
+    with pytest.raises(ImageError, match=r"text\.jpg is not an image of a known format"):
         source.read()
 
 

@@ -199,7 +199,7 @@ def test_where_many_photos_are_grey_or_all_are_small_that_is_not_strange(tmp_pat
         ([("cat", 500), ("dog", 100)], []),
         ([("cat", 30), ("dog", 0)], ["dog has 0 photos; training needs 3, better 20"]),
         ([("cat", 30)], ["1 class; at least two are needed"]),
-        ([("cat", 30), ("x" * 101, 30)], [f"{'x' * 100!r} is no label"]),
+        ([("cat", 30), ("x" * 101, 30)], [f"{'x' * 100!r} is not a label"]),
     ],
 )
 def test_classes_that_are_too_small_or_no_labels_are_told(counts: list[tuple[str, int]], says: list[str]) -> None:

@@ -222,7 +222,7 @@ def damaged(path: Path, photo: bytes) -> None:
         (named("C:/cat/2.jpg"), "leads out of it"),
         (named("cat\\..\\..\\2.jpg"), "leads out of it"),
         (named("2.jpg"), "is not in a folder"),
-        (named("x" * 101 + "/2.jpg"), "is no label"),
+        (named("x" * 101 + "/2.jpg"), "is not a label"),
         (link, "holds a link"),
         (bomb, "unpacks to 1 files of 20 MB"),
         (damaged, "is damaged"),

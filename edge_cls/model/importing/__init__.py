@@ -1,1 +1,1 @@
-"""Other people's models: read an export as its maker left it, and write a model of ours."""
+"""Import foreign models: read an export of another tool, and write it as a model file of edge-cls."""

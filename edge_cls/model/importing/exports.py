@@ -1,4 +1,4 @@
-"""What an export holds: a Teachable Machine ZIP, a Lobe folder, or a `.tflite` file with its labels."""
+"""Read an export: a Teachable Machine ZIP, a Lobe folder, or a `.tflite` file with its labels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SYMMETRIC = Normalization(127.5, 127.5)
 
 @dataclass(frozen=True)
 class Export:
-    """A foreign model: what made it, its FlatBuffer, and what its maker says of it beside that.
+    """A foreign model: the tool that made it, its FlatBuffer, and the facts that the export states about it.
 
-    `labels` is empty and `normalization` None where nothing is said; `output` is the name of the tensor that holds the
-    classes, "" where it is the only one.
+    `labels` is empty and `normalization` None if the export does not state them. `output` is the name of the tensor
+    with the classes; it may be "" if the model has only one output.
     """
 
     maker: str
@@ -33,7 +33,10 @@ class Export:
 
 
 def read_export(source: Path) -> Export:
-    """Return the model at `source`. Raises ModelError where it is none that edge-cls knows, and LabelError."""
+    """Return the model at `source`.
+
+    Raises ModelError if it is not an export of a known tool, or damaged; LabelError if its labels are not valid.
+    """
     if source.is_dir():
         return _of_files(open_files(source))
     content = read_file(source)
@@ -57,7 +60,7 @@ def _of_files(files: Files) -> Export:
         raise ModelError(f"{files.place} holds another ZIP", hint="unpack it, and give the one inside")
     found = ", ".join(models[:5]) or "no .tflite file"
     raise ModelError(
-        f"{files.place} is no export of Teachable Machine (TensorFlow Lite) or Lobe: it holds {found}",
+        f"{files.place} is not an export of Teachable Machine (TensorFlow Lite) or Lobe: it holds {found}",
         hint="give the .tflite file itself, with --labels",
     )
 
@@ -74,7 +77,7 @@ def _teachable_machine(files: Files, model: str) -> Export:
     labels = _parse(files.read("labels.txt"), f"labels.txt in {files.place}")
     graph = unpack(network, f"{model} in {files.place}")
     if model == "model.tflite" and tensor_info(graph, graph.subgraphs[0].inputs[0]).type == "FLOAT32":
-        # Teachable Machine's own is quantised: this is somebody else's, who chose the same names.
+        # Teachable Machine's model.tflite is quantised; this one has only its name.
         return Export("a .tflite file", network, labels)
     return Export("Teachable Machine", network, labels, _SYMMETRIC)
 
@@ -87,7 +90,7 @@ def _lobe(files: Files) -> Export:
         labels = tuple(check_label(label) for label in labels)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"signature.json in {files.place} is not what Lobe writes ({error!r})", hint="export the model again"
+            f"signature.json in {files.place} is not a signature of Lobe ({error!r})", hint="export the model again"
         ) from error
     if not str(filename).endswith(".tflite") or filename not in files.names:
         raise ModelError(
@@ -102,4 +105,6 @@ def _parse(content: bytes, name: str) -> tuple[str, ...]:
     try:
         return parse_labels(content.decode())
     except UnicodeDecodeError as error:
-        raise LabelError(f"{name} is no text ({error})", hint="write one label a line, UTF-8") from error
+        raise LabelError(
+            f"{name} is not a UTF-8 text file ({error})", hint="write one label per line, UTF-8"
+        ) from error

@@ -1,7 +1,4 @@
-"""The files of an export, in a folder or a ZIP, read into memory one by one and never unpacked to the disk.
-
-A ZIP comes from anywhere, so nothing that it says of itself is trusted: neither sizes, nor paths, nor counts.
-"""
+"""The files of an export, in a folder or a ZIP, read into memory one by one and never unpacked to the disk."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from edge_cls.errors import ModelError
 from edge_cls.files import open_regular
 
 MAX_SIZE = 128 * 2**20
-"""Bytes of a model, and of the ZIP around it. The largest MobileNet has 25 MB as a float model."""
+"""Bytes of the largest model, and of the ZIP around it. The largest MobileNet has 25 MB as a float model."""
 _MAX_FILES = 1000
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files at `place`: their base names, and how to read one."""
+    """The files at `place`: their base names, and the function that returns the content of one."""
 
     place: str
     names: frozenset[str]
@@ -29,12 +26,12 @@ class Files:
 
 
 def open_files(path: Path) -> Files:
-    """Return the files of a folder or a ZIP. Raises ModelError for anything that cannot be an export."""
+    """Return the files of a folder or a ZIP. Raises ModelError if they cannot be an export."""
     return _folder(path) if path.is_dir() else zip_files(str(path), read_file(path))
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file holds. Raises ModelError where it is missing, no plain file, or over 128 MiB."""
+    """Return the content of a file. Raises ModelError if it is missing, not a regular file, or over `MAX_SIZE`."""
     try:
         with open_regular(path, limit=MAX_SIZE) as file:
             return file.read()
@@ -48,10 +45,10 @@ def _folder(path: Path) -> Files:
     try:
         found = list(itertools.islice(path.iterdir(), _MAX_FILES + 1))
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})", hint="check its rights") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror})", hint="check its permissions") from error
     if len(found) > _MAX_FILES:
         raise ModelError(
-            f"{path} holds over {_MAX_FILES} files, which is no export", hint="give the export's own folder"
+            f"{path} holds over {_MAX_FILES} files, too many for an export", hint="give the export's own folder"
         )
     return Files(str(path), frozenset(one.name for one in found), lambda name: read_file(path / name))
 

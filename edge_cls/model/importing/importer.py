@@ -1,4 +1,4 @@
-"""From a foreign model to one of ours."""
+"""Convert a foreign model to a model file of edge-cls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _USUAL = "--mean 127.5 --std 127.5 for [-1, 1] (MobileNet), --mean 0 --std 255 f
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import: the file, what made the model, and the width of its embedding, None without one."""
+    """The result of an import: the file, the tool that made the model, and the width of its embedding, if any."""
 
     file: ModelFile
     maker: str
@@ -45,11 +45,11 @@ def import_model(
     mean: float | None = None,
     std: float | None = None,
 ) -> Imported:
-    """Write the foreign model at `source` to `target` as a model of ours, and return what is known of it.
+    """Write the foreign model at `source` to `target` as a model file of edge-cls, and return the facts about it.
 
-    `embedding` is `none`, `auto` (the pooled features become a second output) or the name of the tensor that does.
-    `labels`, `mean` and `std` go before what the model says itself. The numbers that the model computes stay as they
-    are. Raises ModelError, LabelError and OutputError, and then writes nothing.
+    `embedding` is `none`, `auto` (the pooled features become a second output), or the name of the tensor that becomes
+    it. `labels`, `mean` and `std` take precedence over those of the model. The numbers that the model computes stay
+    the same. Raises ModelError, LabelError or OutputError, and writes nothing, if the model cannot be imported.
     """
     name = str(source)
     export = read_export(source)
@@ -67,7 +67,7 @@ def import_model(
     if embedding != "none":
         if edge_tpu:
             raise ModelError(
-                f"{name} is compiled for the Edge TPU, where no tensor inside can be looked at",
+                f"{name} is compiled for the Edge TPU, which hides the tensors inside",
                 hint="import the .tflite file that it was compiled from with --embedding, and compile that again",
             )
         vector = find_embedding(graph, embedding, name)
@@ -80,7 +80,7 @@ def import_model(
     )
     network = export.network if edge_tpu else _edited(model, graph, vector, scores)
     file = ModelFile(target, network, manifest, found)
-    if not edge_tpu:  # which runs where the accelerator is, and nowhere else
+    if not edge_tpu:  # a compiled model cannot run on this machine's CPU
         probe(network, name=name)
         file = with_golden(file)
     write_model(file)
@@ -94,7 +94,7 @@ def _input(model: Any, name: str) -> TensorInfo:
         raise ModelError(
             f"{name} takes {' and '.join(str(one.shape) for one in inputs) or 'nothing'}, "
             "not one RGB image (1, height, width, 3)",
-            hint="use an image classification model for single colour images",
+            hint="use an image classification model that takes one RGB image",
         )
     if inputs[0].type not in ("UINT8", "INT8", "FLOAT32"):
         raise ModelError(f"{name} takes pixels of type {inputs[0].type}", hint="convert it with uint8 or float32 input")
@@ -104,29 +104,29 @@ def _input(model: Any, name: str) -> TensorInfo:
 def _normalization(
     pixels: TensorInfo, export: Export, mean: float | None, std: float | None, name: str
 ) -> Normalization:
-    told = export.normalization
+    found = export.normalization
     if mean is not None and std is not None:
-        told = Normalization(mean, std)
-    told = told or of_metadata(read_metadata(export.network) or {}, name)
-    if told is None and pixels.scale:
-        told = of_quantized_input(pixels.scale, pixels.zero_point, signed=pixels.type == "INT8")
-    if told is None:
+        found = Normalization(mean, std)
+    found = found or of_metadata(read_metadata(export.network) or {}, name)
+    if found is None and pixels.scale:
+        found = of_quantized_input(pixels.scale, pixels.zero_point, signed=pixels.type == "INT8")
+    if found is None:
         raise ModelError(f"{name} does not say how its pixels are normalised", hint=f"give the two: {_USUAL}")
-    if not math.isfinite(told.mean) or not 0 < abs(told.std) < math.inf:
-        raise ModelError(f"{told} is nothing that {name} can see", hint=f"give other numbers: {_USUAL}")
-    return told
+    if not math.isfinite(found.mean) or not 0 < abs(found.std) < math.inf:
+        raise ModelError(f"{name} cannot take pixels as {found}", hint=f"give other numbers: {_USUAL}")
+    return found
 
 
 def _scores(model: Any, wanted: str, classes: int, name: str) -> TensorInfo:
-    """Return the output that holds the classes."""
+    """Return the output with the classes."""
     outputs = [tensor_info(model, index) for index in model.subgraphs[0].outputs]
     if len(outputs) > 1:
-        # Where the maker does not name it, it is the only one that has a number for each label.
+        # If the export does not name it, it is the only output with a number for each label.
         named = [one for one in outputs if wanted and one.name.partition(":")[0] == wanted.partition(":")[0]]
         outputs = named or [one for one in outputs if one.size == classes]
     if len(outputs) != 1:
         raise ModelError(
-            f"it is not clear which output of {name} holds the {classes} classes", hint="use a model with one output"
+            f"it is not clear which output of {name} has the {classes} classes", hint="use a model with one output"
         )
     if outputs[0].size != classes:
         raise ModelError(
@@ -137,7 +137,7 @@ def _scores(model: Any, wanted: str, classes: int, name: str) -> TensorInfo:
 
 
 def _edited(model: Any, graph: list[Operator], vector: TensorInfo | None, scores: TensorInfo | None) -> bytes:
-    """Return the network with our names for what goes in and comes out, and nothing else changed."""
+    """Return the network with the names of edge-cls for its input and outputs, and a softmax if it ends in logits."""
     outputs = {}
     if scores is not None:
         logits = gives_logits(graph, scores.index)

@@ -1,4 +1,4 @@
-"""What of a foreign graph is the embedding, and what the probability."""
+"""Find the embedding and the probability in a foreign graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VECTOR_TYPES = ("INT8", "UINT8", "FLOAT32")
 def find_embedding(graph: Sequence[Operator], wanted: str, name: str) -> TensorInfo:
     """Return the tensor `wanted`, or with `auto` the pooled features: the last MEAN or AVERAGE_POOL_2D over all pixels.
 
-    Raises ModelError, which calls the model `name`, where there is none, or where it is no vector.
+    Raises ModelError, whose message calls the model `name`, if there is no such tensor, or if it is not a vector.
     """
     computed = {tensor.name: tensor for operator in graph for tensor in operator.outputs}
     vectors = [tensor.name for tensor in computed.values() if _is_vector(tensor)]
@@ -25,14 +25,14 @@ def find_embedding(graph: Sequence[Operator], wanted: str, name: str) -> TensorI
         if wanted in vectors:
             return computed[wanted]
         near = difflib.get_close_matches(wanted, vectors, n=3) or vectors[-3:]
-        what = "is no vector of numbers" if wanted in computed else "does not exist"
+        problem = "is not a vector of numbers" if wanted in computed else "does not exist"
         raise ModelError(
-            f"the tensor {wanted} of {name} {what}", hint=f"use --embedding auto, or one such as {', '.join(near)}"
+            f"the tensor {wanted} of {name} {problem}", hint=f"use --embedding auto, or one such as {', '.join(near)}"
         )
     pooled = [tensor for one in graph if one.name in _POOLING for tensor in one.outputs if _is_vector(tensor)]
     if not pooled:
         raise ModelError(
-            f"{name} pools no features over all pixels, so that none are its embedding",
+            f"{name} does not pool its features over all pixels, so that it has no embedding to find",
             hint=f"name the tensor (--embedding NAME), such as {', '.join(vectors[-3:]) or 'none of this model'}",
         )
     return pooled[-1]
@@ -43,7 +43,7 @@ def _is_vector(tensor: TensorInfo) -> bool:
 
 
 def gives_logits(graph: Sequence[Operator], output: int) -> bool:
-    """Return whether the tensor `output` holds the sums of a last layer, and no probabilities made of them."""
+    """Return whether the tensor `output` holds logits: the sums of a last layer, without a softmax."""
     for operator in reversed(graph):
         if output in [tensor.index for tensor in operator.outputs]:
             if operator.name not in _SAME_VALUES or operator.inputs[0] is None:

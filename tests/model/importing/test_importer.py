@@ -142,7 +142,7 @@ def test_how_a_float_model_wants_its_pixels_is_asked_for_and_never_guessed(tmp_p
         with pytest.raises(ModelError, match=r"does not say how its pixels are normalised; .* 127\.5 for \[-1, 1\]"):
             import_model(source, tmp_path / "m.tflite", labels=tmp_path / "labels.txt")
     for mean, std in ((0.0, 0.0), (float("nan"), 1.0), (0.0, float("inf"))):
-        with pytest.raises(ModelError, match=r"is nothing that .* can see; give other numbers: "):
+        with pytest.raises(ModelError, match=r"cannot take pixels as .*; give other numbers: "):
             import_model(tmp_path, tmp_path / "m.tflite", mean=mean, std=std)
     imported = import_model(tmp_path, tmp_path / "out" / "m.tflite", mean=0, std=255)
     assert told(imported)[:2] == (0, 255)
@@ -172,13 +172,13 @@ def test_the_same_import_gives_the_same_bytes(tmp_path: Path, tiny: Path) -> Non
 
 
 BAD: dict[str, tuple[dict[str, bytes], str]] = {
-    "no model": ({"labels.txt": b"a\n"}, "is no export .* it holds no .tflite file"),
+    "no model": ({"labels.txt": b"a\n"}, "is not an export .* it holds no .tflite file"),
     "two models": ({"a.tflite": b"", "b.tflite": b"", "labels.txt": b"a\n"}, "it holds a.tflite, b.tflite; give the"),
-    "no labels": ({"model.tflite": b""}, "is no export of Teachable Machine"),
+    "no labels": ({"model.tflite": b""}, "is not an export of Teachable Machine"),
     "another zip": ({"inner.zip": b"PK"}, "holds another ZIP; unpack it"),
     "no network": ({"model.tflite": b"nothing", "labels.txt": b"a\n"}, "model.tflite in .* is damaged"),
-    "a signature that is none": ({"signature.json": b"[]"}, "signature.json in .* is not what Lobe writes"),
-    "a signature without end": ({"signature.json": b"[" * 100_000}, "signature.json in .* is not what Lobe writes"),
+    "a signature that is none": ({"signature.json": b"[]"}, "signature.json in .* is not a signature of Lobe"),
+    "a signature without end": ({"signature.json": b"[" * 100_000}, "signature.json in .* is not a signature of Lobe"),
     "a Lobe export of another kind": ({"signature.json": lobe_signature(filename="model.onnx")}, "as TensorFlow Lite"),
     "a Lobe model elsewhere": ({"signature.json": lobe_signature(filename="/etc/x.tflite")}, "without its .tflite"),
 }
@@ -193,7 +193,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, files: dict[str, bytes], m
 
 def test_labels_that_are_no_text_are_refused(tmp_path: Path, tiny: Path) -> None:
     files = {"model.tflite": int8_network(tiny), "labels.txt": b"\xff\xfe"}
-    with pytest.raises(LabelError, match=r"labels\.txt in .*export\.zip is no text"):
+    with pytest.raises(LabelError, match=r"labels\.txt in .*export\.zip is not a UTF-8 text file"):
         import_model(write_zip(tmp_path / "export.zip", files), tmp_path / "m.tflite")
 
 

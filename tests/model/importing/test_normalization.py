@@ -34,7 +34,7 @@ def test_published_models_say_minus_1_to_1(shared: Path) -> None:
 
 @pytest.mark.parametrize(("mean", "std"), [([1.0, 2.0, 3.0], [1.0]), ([1.0], [0.0]), ([], [1.0])])
 def test_colours_that_differ_and_no_std_are_refused(mean: list[float], std: list[float]) -> None:
-    with pytest.raises(ModelError, match=r"normalises each colour in its own way .* --mean and --std"):
+    with pytest.raises(ModelError, match=r"normalises each colour differently .* --mean and --std"):
         of_metadata(metadata(mean, std), "m")
 
 
