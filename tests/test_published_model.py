@@ -23,7 +23,7 @@ def test_the_top_1_of_a_published_model_is_that_of_a_plain_loop(shared: Path, ed
     labels = (shared / "models" / "imagenet_labels.txt").read_text().splitlines()
     photos = sorted((shared / "data" / "imagenet_val1300" / "images").iterdir())[::step]
     options = ["--labels", str(shared / "models" / "imagenet_labels.txt"), "--json", "--top", "1"]
-    answers = json.loads(good(edge_cls("classify", str(model), *map(str, photos), *options)))
+    answers = json.loads(good(edge_cls("classify", str(model), *map(str, photos), *options)))["photos"]
     ours = [answer["predictions"][0]["label"] for answer in answers]
 
     plain = Interpreter(str(model))

@@ -19,7 +19,7 @@ DOCUMENTS = (
     Document(
         "dataset check",
         "`root`, `sound`, `photos`, `classes` (label: photos) and `findings`: a list of objects with "
-        "`kind`, `what`, `files` and `suggested_label`.",
+        "`kind`, `message`, `files` and `suggested_label`.",
     ),
     Document(
         "quantize",
@@ -46,12 +46,13 @@ DOCUMENTS = (
     ),
     Document(
         "fewshot",
-        "A list of `FewShot`; with `--unknown` of `OpenSetResult`.",
+        "`results`: a list of `FewShot`; with `--unknown` of `OpenSetResult`.",
         ("edge_cls_tools.evaluation:FewShot", "edge_cls_tools.evaluation:OpenSetResult"),
     ),
     Document(
         "models list",
-        "A list of the entries of `models/registry.toml`, each with `here` (`shipped`, `fetched` or null) and `path`.",
+        "`models`: a list of the entries of `models/registry.toml`, each with `path` and `here`: `shipped`, "
+        "`fetched` or null.",
     ),
     Document(
         "edgetpu check",
@@ -75,11 +76,10 @@ DOCUMENTS = (
     ),
     Document(
         "classify",
-        "A list with an object per photo: `file`, `predictions` (a list of `label` and `score`, the best "
-        "first) and `unknown`.",
+        "`photos`: a list with `file`, `predictions` (a list of `label` and `score`, the best first) and `unknown`.",
     ),
-    Document("memory list", "A list with an object per class: `label` and `examples`."),
-    Document("memory show", "A list with an object per example: `id`, `label`, `taught_at` and `device`."),
+    Document("memory list", "`classes`: a list with `label` and `examples`."),
+    Document("memory show", "`examples`: a list with `id`, `label`, `taught_at` and `device`."),
     Document(
         "memory coach",
         "`head` (which head is used, and why) and `classes`: a list of `Progress`.",
@@ -87,7 +87,7 @@ DOCUMENTS = (
     ),
     Document("run", "One object per line: see [Messages of a run](#messages-of-a-run)."),
     Document("config show", "`file`, `settings` (as in the file) and `from` (where each setting comes from)."),
-    Document("doctor", "A list of `Check`. `level` is `OK`, `WARN` or `FAIL`.", ("edge_cls.doctor:Check",)),
+    Document("doctor", "`checks`: a list of `Check`. `level` is `OK`, `WARN` or `FAIL`.", ("edge_cls.doctor:Check",)),
     Document("service status", "The fields of `ServiceStatus`.", ("edge_cls.systemd:ServiceStatus",)),
     Document(
         "bench",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.options import JsonOption, LabelsOption, MemoryIfAnyOption, ModelArgument, ThreadsOption
 
 if TYPE_CHECKING:
@@ -83,12 +84,11 @@ def bench(
 
 
 def _show(speed: Speed, footprint: Footprint, examples: int, celsius: float | None, *, as_json: bool) -> None:
-    import json
     from dataclasses import asdict
 
     if as_json:
         document = asdict(speed) | asdict(footprint) | {"examples": examples, "temperature_c": celsius}
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
         return
     typer.echo(f"{'ms':<12}{'p50':>9}{'p95':>9}{'p99':>9}")
     for name, spent in (*speed.stages.items(), ("latency", speed.latency)):

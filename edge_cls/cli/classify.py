@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, LabelsOption, ModelArgument, PhotosArgument
 
@@ -23,8 +24,6 @@ def classify(
     Example:
       edge-cls classify model.tflite photo1.jpg photo2.jpg --top 3
     """
-    import json
-
     from edge_cls.classifier import Classifier, Prediction
     from edge_cls.errors import ImageError, ModelError, one_line
     from edge_cls.images.reading import read_image
@@ -55,7 +54,7 @@ def classify(
             }
             for image, prediction in classified
         ]
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json({"photos": document})
     else:
         for image, prediction in classified:
             typer.echo(f"{one_line(str(image))}{'  unknown, nearest:' if prediction.unknown else ''}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.options import JsonOption
 from edge_cls.cli.verbosity import note
 
@@ -109,9 +110,9 @@ def show(file: _File = None, as_json: JsonOption = False) -> None:
     if as_json:
         document = {
             "file": None if path is None else str(path),
-            "settings": loaded.model_dump(),  # passwords are hidden by `default=str` below
+            "settings": loaded.model_dump(),  # passwords are hidden by `print_json`
             "from": {".".join(one.path): one.origin for one in listed},
         }
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+        print_json(document)
     else:
         typer.echo(f"# {'No file' if path is None else json.dumps(str(path))}\n{as_toml(listed)}", nl=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.check_lines import print_check
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import ConfigOption, JsonOption, MemoryIfAnyOption
 
@@ -40,6 +40,6 @@ def doctor(
             if not as_json:
                 print_check(check.level, check.name, check.message, check.hint)
     if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
+        print_json({"checks": [asdict(check) for check in checks]})
     if any(check.level == "FAIL" for check in checks):
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, LabelsOption
 
@@ -56,8 +57,6 @@ def import_model(
     Example:
       edge-cls import-model converted_tflite.zip -o model.tflite
     """
-    import json
-
     from edge_cls.errors import ConfigError
     from edge_cls.model.importing.importer import import_model as convert
 
@@ -79,7 +78,7 @@ def import_model(
             "embedding": imported.embedding,
             "edge_tpu": imported.edge_tpu,
         }
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     labels_shown = ", ".join(imported.file.labels[:3]) + (", ..." if len(imported.file.labels) > 3 else "")
     typer.echo(f"{out}: from {imported.maker}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, ModelArgument
 
@@ -28,15 +29,13 @@ def inspect(model: ModelArgument, as_json: JsonOption = False) -> None:
     Example:
       edge-cls inspect model.tflite
     """
-    import json
-
     from edge_cls.errors import ModelError
     from edge_cls.model.inspection import inspect_model
 
     with quiet_native_libraries():
         inspection = inspect_model(model)
     if as_json:
-        typer.echo(json.dumps(_document(inspection), indent=2, ensure_ascii=False))
+        print_json(_document(inspection))
     else:
         for line in _lines(inspection):
             typer.echo(line)

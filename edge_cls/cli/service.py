@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.options import JsonOption
 from edge_cls.cli.verbosity import note
 
@@ -79,14 +80,13 @@ def status(as_json: JsonOption = False) -> None:
       edge-cls service status
     """
     import dataclasses
-    import json
 
     from edge_cls.systemd import installation
 
     installation.require_systemd()
     now = installation.status()
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(now), indent=2, ensure_ascii=False))
+        print_json(dataclasses.asdict(now))
     elif now.load == "not-found":
         typer.echo("not installed; install it: edge-cls service install")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from edge_cls.core.documents import with_schema
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, Message, Result, Status
 
 
@@ -29,9 +30,9 @@ def fields(message: Message) -> dict[str, object]:
 
 
 def as_line(message: dict[str, object]) -> str:
-    """Return one line of JSON that every reader of UTF-8 can read, half characters of file names escaped."""
+    """Return one line of JSON, with the version of its shape. Half characters of file names are escaped, for UTF-8."""
     # A backslash, u and four digits: Python's escape of a half character is that of JSON.
-    return json.dumps(message, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+    return json.dumps(with_schema(message), ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def _result(result: Result) -> dict[str, object]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.commands import COMMAND, EdgeCls, good
 
-FIELDS = ["frame", "timestamp", "label", "score", "unknown", "state", "source", "latency_ms"]
+FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "source", "latency_ms"]
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
@@ -91,7 +91,8 @@ print({"tensorflow", "keras", "jax", "torch"} & sys.modules.keys(), file=sys.std
 
 
 def test_classify_prints_json_alone(edge_cls: EdgeCls) -> None:
-    answers = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "green.png", "blue.png", "--json")))
+    document = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "green.png", "blue.png", "--json")))
+    answers = document["photos"]
     assert [answer["file"] for answer in answers] == ["red.png", "green.png", "blue.png"]
     assert [answer["predictions"][0]["label"] for answer in answers] == ["red", "green", "blue"]
     for answer in answers:
@@ -104,7 +105,7 @@ def test_classify_prints_json_alone(edge_cls: EdgeCls) -> None:
 def test_classify_shows_as_many_classes_as_were_asked_for(edge_cls: EdgeCls) -> None:
     text = good(edge_cls("classify", "tiny.tflite", "red.png", "--top", "2"))
     assert [line.split()[-1] for line in text.splitlines()] == ["red.png", "red", "green"]
-    (answer,) = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "--top", "1", "--json")))
+    (answer,) = json.loads(good(edge_cls("classify", "tiny.tflite", "red.png", "--top", "1", "--json")))["photos"]
     assert len(answer["predictions"]) == 1
 
 
@@ -117,7 +118,7 @@ def test_a_bad_photo_does_not_cost_the_others_their_answer(edge_cls: EdgeCls, op
     assert "blue.png" in done.stdout
     assert "text.jpg" not in done.stdout
     if options:
-        assert [answer["file"] for answer in json.loads(done.stdout)] == ["red.png", "blue.png"]
+        assert [answer["file"] for answer in json.loads(done.stdout)["photos"]] == ["red.png", "blue.png"]
 
 
 def test_what_was_taught_is_seen_in_a_folder(edge_cls: EdgeCls) -> None:
@@ -193,6 +194,7 @@ def test_ctrl_c_ends_a_run_without_a_failure(folder: Path) -> None:
 def test_an_imported_model_is_told_and_classifies_without_more_words(edge_cls: EdgeCls) -> None:
     arguments = ("import-model", "mean.tflite", "--labels", "three.txt", "-o", "imported.tflite")
     assert json.loads(good(edge_cls(*arguments, "--json"))) == {
+        "schema": 1,
         "file": "imported.tflite",
         "maker": "a .tflite file",
         "labels": ["one", "two", "three"],

@@ -55,7 +55,7 @@ def test_json_says_the_same(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Mac
     on(machine(pi_4(tmp_path), free=2**20))
     done = edge_cls("doctor", "--json", "--model", str(tmp_path / "absent.tflite"))
     assert (done.returncode, done.stderr) == (1, "")
-    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert checks["system"]["level"] == "OK"
     assert checks["disk"] == {
         "name": "disk",

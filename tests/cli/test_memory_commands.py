@@ -39,7 +39,7 @@ def taught(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def listed(edge_cls: EdgeCls, *options: str) -> dict[str, int]:
-    rows = json.loads(good(edge_cls("memory", "list", "--json", *options)))
+    rows = json.loads(good(edge_cls("memory", "list", "--json", *options)))["classes"]
     assert all(set(row) == {"label", "examples"} for row in rows)
     return {row["label"]: row["examples"] for row in rows}
 
@@ -54,7 +54,7 @@ def test_list_and_show_tell_what_is_there(edge_cls: EdgeCls, taught: Path) -> No
     assert [line.split() for line in good(edge_cls("memory", "list")).splitlines()] == [["2", "red"], ["2", "green"]]
     shown = good(edge_cls("memory", "show", "red")).splitlines()
     assert [line.split()[0] for line in shown] == [identity[:8] for identity in ids_of(taught, "red")]
-    (one,) = json.loads(good(edge_cls("memory", "show", shown[0].split()[0], "--json")))
+    (one,) = json.loads(good(edge_cls("memory", "show", shown[0].split()[0], "--json")))["examples"]
     assert (one["id"], one["label"]) == (ids_of(taught, "red")[0], "red")
 
 
@@ -184,7 +184,7 @@ def test_damage_is_told_by_check_and_by_whoever_comes_first(edge_cls: EdgeCls, t
     taught.write_bytes(bytes(content[:6000]) + b"\xaa" * (len(content) - 6000))
     done = edge_cls("memory", "list", "--json")
     assert done.stderr.startswith("warning: the memory was damaged")
-    assert isinstance(json.loads(done.stdout), list)
+    assert isinstance(json.loads(done.stdout)["classes"], list)
 
 
 BAD = {
@@ -251,7 +251,7 @@ def test_an_example_that_lost_all_but_its_label_can_be_seen_and_removed(edge_cls
     with Memory(taught) as memory:
         memory._database.connection.execute("DELETE FROM embedding WHERE example = 1")
         memory._database.connection.execute("UPDATE example SET crop = NULL, crop_crc = NULL WHERE number = 1")
-    shown = json.loads(good(edge_cls("memory", "show", "red", "--json")))
+    shown = json.loads(good(edge_cls("memory", "show", "red", "--json")))["examples"]
     assert len(shown) == 2
     done = edge_cls("memory", "reembed", "--model", "mean.tflite")
     (hint,) = re.findall("edge-cls (memory remove [0-9a-f]{8})", done.stderr)

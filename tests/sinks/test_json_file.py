@@ -114,7 +114,7 @@ def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk:
         try:
             whole.append(json.loads(line)["frame"])
         except json.JSONDecodeError:
-            assert '{"event"'.startswith(line[:8])  # the beginning of the first line that did not fit
+            assert '{"schema": 1, "event"'.startswith(line[:20])  # the beginning of the first line that did not fit
     assert len(whole) == sent + 100 - sink_queue.failures
     assert whole == sorted(whole)
     assert whole[-100:] == list(range(sent, sent + 100))

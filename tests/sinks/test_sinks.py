@@ -48,6 +48,7 @@ def written(make: Callable[[io.StringIO], Sink], *messages: Message) -> str:
 
 def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
     assert json.loads(written(raw_json, result(KNOWN))) == {
+        "schema": 1,
         "frame": 3,
         "timestamp": 1_700_000_000.123457,
         "label": "mug",
@@ -62,6 +63,7 @@ def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
 
 def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
     assert json.loads(written(raw_json, ENTERED)) == {
+        "schema": 1,
         "event": "entered",
         "label": "mug",
         "previous": None,
@@ -78,6 +80,7 @@ def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
 
 def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
     assert json.loads(written(raw_json, DOWN)) == {
+        "schema": 1,
         "status": "down",
         "detail": "no frame for 10 s",
         "state": "mug",
@@ -89,6 +92,7 @@ def test_a_status_in_json_has_exactly_the_promised_fields() -> None:
 
 def test_a_command_in_json_has_exactly_the_promised_fields() -> None:
     accepted = {
+        "schema": 1,
         "command": "teach",
         "result": "accepted",
         "label": "mug",

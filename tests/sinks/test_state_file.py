@@ -24,6 +24,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
     sink.publish(status(2, "hot", state="mug"))
     sink.publish(event(3, None, previous="mug", kind="left"))
     assert json.loads(path.read_text()) == {
+        "schema": 1,
         "status": "running",
         "detail": "picamera2 640x480",
         "state": None,

@@ -206,6 +206,7 @@ def test_the_status_is_what_systemd_says(programs: Path, edge_cls: EdgeCls) -> N
         "restarts: 2",
     ]
     assert json.loads(edge_cls("service", "status", "--json").stdout) == {
+        "schema": 1,
         "load": "loaded",
         "active": "active",
         "sub": "running",

@@ -94,7 +94,7 @@ def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     done = edge_cls(
         "fewshot", str(TINY), str(tmp_path / "colors"), "--shots", "1,5", "--trials", "3", "--head", "knn", "--json"
     )
-    results = json.loads(done.stdout)
+    results = json.loads(done.stdout)["results"]
     assert [(one["set"], one["ways"], one["shots"], one["head"], one["trials"]) for one in results] == [
         ("colors", 3, 1, "knn", 3),
         ("colors", 3, 5, "knn", 3),

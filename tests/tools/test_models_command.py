@@ -52,7 +52,7 @@ def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: Ed
         ["unpinned", "96", "x", "96", "8", "MIT", "unverified", "-", "an", "extractor"],
     ]
     code, out, _ = edge_cls("models", "list", "--json")
-    assert [(one["name"], one["sha256"], one["here"], one["path"]) for one in json.loads(out)] == [
+    assert [(one["name"], one["sha256"], one["here"], one["path"]) for one in json.loads(out)["models"]] == [
         ("pinned", SHA256, "fetched", str(store / "pinned.tflite")),
         ("unpinned", None, None, str(store / "unpinned.tflite")),
     ]

@@ -80,7 +80,7 @@ def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     arguments = ("--shots", "2", "--trials", "3", "--unknown", "--false-accept", "0.1")
     done = edge_cls("fewshot", str(model), str(tmp_path / "colors"), *arguments, "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    (result,) = json.loads(done.stdout)
+    (result,) = json.loads(done.stdout)["results"]
     assert (result["set"], result["shots"], result["false_accept"], result["trials"]) == ("colors", 2, 0.1, 3)
     assert 0 <= result["auroc"] <= 1
     said = edge_cls("fewshot", str(model), str(tmp_path / "colors"), *arguments)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import JsonOption, MemoryOption
 
@@ -23,8 +24,6 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
     Example:
       edge-cls memory coach --memory taught.db
     """
-    import json
-
     from edge_cls.errors import one_line
     from edge_cls.learning.coach import progress
     from edge_cls.learning.learner import Learner
@@ -36,7 +35,7 @@ def coach(memory: MemoryOption, as_json: JsonOption = False) -> None:
     head = "nothing has been taught" if choice is None else choice.reason
     if as_json:
         document = {"head": head, "classes": [asdict(one) for one in classes]}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
         return
     for one in classes:
         typer.echo(f"{one_line(one.label)}: {count(one.examples)}{_different(one)}{_right(one)}, {one_line(str(one))}")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.memory.opened import existing_class, opened, short
 from edge_cls.cli.options import JsonOption, MemoryOption
 from edge_cls.cli.verbosity import note
@@ -19,15 +20,13 @@ def list_classes(memory: MemoryOption, as_json: JsonOption = False) -> None:
     Example:
       edge-cls memory list --memory taught.db
     """
-    import json
-
     from edge_cls.errors import one_line
 
     with opened(memory) as taught:
         classes = taught.classes()
     if as_json:
         rows = [{"label": label, "examples": examples} for label, examples in classes.items()]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json({"classes": rows})
         return
     for label, examples in classes.items():
         typer.echo(f"{examples:7}  {one_line(label)}")
@@ -56,8 +55,6 @@ def show(
     Example:
       edge-cls memory show mug --memory taught.db --save crops
     """
-    import json
-
     from edge_cls.errors import one_line
     from edge_cls.files import write_whole
 
@@ -76,7 +73,7 @@ def show(
         rows = [
             {"id": one.id, "label": one.label, "taught_at": one.taught_at, "device": one.device} for one in examples
         ]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json({"examples": rows})
         return
     for one in examples:
         at = datetime.fromtimestamp(one.taught_at).isoformat(" ", "seconds")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 from edge_cls.cli.verbosity import note
@@ -53,8 +54,6 @@ def check(
     Example:
       edge-cls dataset check photos --report check.html
     """
-    import json
-
     from edge_cls_tools.dataset.check import quarantine as quarantine_folder
 
     with quiet_native_libraries():
@@ -69,7 +68,7 @@ def check(
 
                 write_whole(report, dataset_page(diagnosis))
     if as_json:
-        typer.echo(json.dumps(_as_json(diagnosis), indent=2))
+        print_json(_as_json(diagnosis))
     else:
         _print_diagnosis(diagnosis)
     if quarantine and (moved := quarantine_folder.quarantine(diagnosis.of_kind("unusable"), data, quarantine)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.options import JsonOption, ModelArgument
 from edge_cls.cli.verbosity import is_quiet
 
@@ -29,7 +30,6 @@ def check_model(model: ModelArgument, as_json: JsonOption = False) -> None:
     Example:
       edge-cls edgetpu check model.tflite
     """
-    import json
     from dataclasses import asdict
 
     from edge_cls_tools.edgetpu.check import check
@@ -43,7 +43,7 @@ def check_model(model: ModelArgument, as_json: JsonOption = False) -> None:
             "mapped": checked.mapped,
             "verdicts": [asdict(verdict) | {"maps": verdict.maps} for verdict in checked.verdicts],
         }
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         _show(model, checked)
     if not checked.passed:
@@ -98,7 +98,6 @@ def compile_for_edge_tpu(
     Example:
       edge-cls edgetpu compile model.tflite -o compiled
     """
-    import json
     from dataclasses import asdict
 
     from rich.console import Console
@@ -116,7 +115,7 @@ def compile_for_edge_tpu(
             **asdict(summary),
             "percent": summary.percent,
         }
-        typer.echo(json.dumps(document, indent=2))
+        print_json(document)
         return
     typer.echo(
         f"{compiled.model}: {summary.mapped} of {summary.total} operators on the Edge TPU, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 
@@ -66,7 +67,6 @@ def fewshot(
     Example:
       edge-cls fewshot model.tflite photos --ways 5 --shots 1,5
     """
-    import json
     from dataclasses import asdict
 
     with quiet_native_libraries():
@@ -88,7 +88,7 @@ def fewshot(
             else:
                 results = run_few_shot(model, data, plan, heads=heads, display=display)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in rejections or results], indent=2))
+        print_json({"results": [asdict(one) for one in rejections or results]})
         return
     for rejection in rejections:
         _print_open_set(rejection)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 from edge_cls.cli.verbosity import note
@@ -20,8 +21,6 @@ def list_models(as_json: JsonOption = False) -> None:
     Example:
       edge-cls models list
     """
-    import json
-
     from edge_cls_tools.backbones.registry import Shipped, known_models
     from edge_cls_tools.backbones.store import local_path
     from edge_cls_tools.cli.text_table import text_table
@@ -32,7 +31,7 @@ def list_models(as_json: JsonOption = False) -> None:
         here = "shipped" if isinstance(model, Shipped) else "fetched" if path.exists() else None
         rows.append(model.model_dump() | {"here": here, "path": str(path)})
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        print_json({"models": rows})
         return
     table = [("name", "input", "embedding", "licence", "sha256", "here", "summary")]
     for row in rows:

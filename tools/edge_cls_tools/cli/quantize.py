@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 
@@ -59,8 +60,6 @@ def quantize(
     Example:
       edge-cls quantize run -o model.tflite
     """
-    import json
-
     with quiet_native_libraries():
         from edge_cls.files import write_whole
         from edge_cls_tools.cli.progress import progress_display
@@ -70,7 +69,7 @@ def quantize(
             task = display.add_task("quantising and comparing", total=None, note="")
             made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
     if as_json:
-        typer.echo(json.dumps(_as_json(made), indent=2, ensure_ascii=False))
+        print_json(_as_json(made))
     else:
         _show(made)
     if report:

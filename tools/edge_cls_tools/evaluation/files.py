@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from edge_cls.core.documents import with_schema
 from edge_cls_tools.evaluation.comparison import Pair, compare
 from edge_cls_tools.evaluation.metrics import Evaluation
 from edge_cls_tools.evaluation.predictions import Predictions, readable
@@ -20,7 +21,7 @@ def evaluation_json(evaluation: Evaluation, *, robustness: Robustness | None, pa
         "robustness": asdict(robustness) if robustness else None,
         "comparison": asdict(compare(pair)) if pair else None,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(with_schema(document), indent=2, ensure_ascii=False)
 
 
 def predictions_csv(predictions: Predictions, data: Path) -> bytes:
