@@ -13,7 +13,7 @@ import pytest
 
 from tests.commands import COMMAND, EdgeCls, good
 
-FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "source", "latency_ms"]
+FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "camera", "source", "latency_ms"]
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
