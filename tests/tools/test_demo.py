@@ -17,7 +17,7 @@ pytestmark = pytest.mark.tensorflow
 
 def test_the_demo_trains_teaches_streams_and_reports(tmp_path: Path) -> None:
     done = subprocess.run(
-        [COMMAND, "demo", "--out", str(tmp_path / "out")],
+        [COMMAND, "--quiet", "demo", "--out", str(tmp_path / "out")],
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,

@@ -130,7 +130,7 @@ def test_it_runs_on_another_keras_backend(tmp_path: Path) -> None:
     tiny_backbone().save(tmp_path / "teacher.keras")
     arguments = ["--images", "colors", "--teacher", "teacher.keras", "--teacher-size", "96", "--size", "32"]
     done = subprocess.run(
-        [COMMAND, "distill", *arguments, "--epochs", "1", "-o", "run"],
+        [COMMAND, "--quiet", "distill", *arguments, "--epochs", "1", "-o", "run"],
         env=os.environ | {"KERAS_BACKEND": "jax"},
         cwd=tmp_path,
         capture_output=True,

@@ -24,12 +24,12 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def edge_cls(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs the command with an empty cache."""
+    """Runs the command with an empty cache, and without progress lines, which a slow machine would print."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [COMMAND, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+            [COMMAND, "--quiet", *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
         )
 
     return run

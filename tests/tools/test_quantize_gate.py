@@ -99,7 +99,7 @@ def test_an_int8_model_that_loses_is_refused_and_the_old_file_stays(tmp_path: Pa
     target.write_bytes(b"the old model")
 
     def quantize(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [COMMAND, "quantize", str(tmp_path / "run"), "-o"]
+        command = [COMMAND, "--quiet", "quantize", str(tmp_path / "run"), "-o"]
         return subprocess.run([*command, str(target), *options], capture_output=True, text=True, check=False)
 
     refused = quantize("--json", "--report", str(report))
