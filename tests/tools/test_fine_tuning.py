@@ -55,8 +55,9 @@ def train(
     from edge_cls_tools.backbones.backbones import Backbone
     from edge_cls_tools.training.checkpoint import Checkpoint
     from edge_cls_tools.training.distribution import Distribution
-    from edge_cls_tools.training.fine_tuning import Photos, Recipe, fine_tune
+    from edge_cls_tools.training.fine_tuning import Photos, fine_tune
     from edge_cls_tools.training.head import Head
+    from edge_cls_tools.training.recipe import Recipe
 
     distribution = Distribution.named("none" if tf_config is None else "multiworker")
     rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 
 if TYPE_CHECKING:
     from edge_cls_tools.dataset.loading import Dataset
-    from edge_cls_tools.training.fine_tuning import Recipe
+    from edge_cls_tools.training.recipe import Recipe
 
 COLUMNS = ("data set", "backbone", "test photos", "regression", "frozen", "int8", "fine-tuned", "int8", "agreement")
 
@@ -54,7 +54,7 @@ def main(
     """Print the table in Markdown."""
     with quiet_native_libraries():
         from edge_cls_tools.dataset.loading import load_dataset, split_folders
-        from edge_cls_tools.training.fine_tuning import Recipe
+        from edge_cls_tools.training.recipe import Recipe
 
         typer.echo(f"| {' | '.join(COLUMNS)} | picked |\n|{'---|' * (len(COLUMNS) + 1)}")
         for spec in backbone:

@@ -79,7 +79,7 @@ def train(
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
         from edge_cls_tools.training.distribution import Distribution
-        from edge_cls_tools.training.fine_tuning import Recipe
+        from edge_cls_tools.training.recipe import Recipe
         from edge_cls_tools.training.train import train_classifier
 
         distribution = Distribution.named(strategy)

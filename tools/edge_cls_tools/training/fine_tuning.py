@@ -8,53 +8,26 @@ few hundred photos are worse than those of a million, and in published weights t
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_cls.core.manifest import Preprocessing
 from edge_cls_tools.backbones.backbones import Backbone
 from edge_cls_tools.io.batches import Pixels
-from edge_cls_tools.training.augmentation import CameraViews
-from edge_cls_tools.training.checkpoint import Checkpoint, State, restore, values
+from edge_cls_tools.training.checkpoint import Checkpoint, restore
 from edge_cls_tools.training.distribution import Distribution
 from edge_cls_tools.training.head import Head, Labels
+from edge_cls_tools.training.network import LABEL_SMOOTHING, trained_network
+from edge_cls_tools.training.recipe import Recipe
+from edge_cls_tools.training.training_state import Epoch, TrainingState
 
-MARGIN = 1.15
-"""Side of the stored photos as a multiple of the input size, so that a crop is still sharp."""
 BATCH_SIZE = 32
-WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises linearly from 0."""
-LABEL_SMOOTHING = 0.1
-PATIENCE = 5
-"""Early stopping: the training ends after this many epochs without a lower validation loss."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The hyperparameters of a fine-tuning. `layers`: "last" trains the layers of the coarsest resolution, "all" all.
-
-    `rate` is the peak learning rate, `epochs` the maximum number of epochs, `flip` allows mirrored photos.
-    """
-
-    layers: Literal["last", "all"]
-    epochs: int
-    rate: float
-    flip: bool = True
-    mixed_precision: bool = False
-    seed: int = 0
-
-    def contract(self, backbone: Backbone) -> Preprocessing:
-        """Return the preprocessing of the training photos: MARGIN times as large as the input of `backbone`."""
-        side = round(backbone.size * MARGIN)
-        return Preprocessing(side, side)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +37,6 @@ class Photos:
     pixels: Pixels
     labels: Labels
     weights: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The result of an epoch: its number, from 1, and the validation loss and accuracy of the float network."""
-
-    number: int
-    loss: float
-    accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +75,8 @@ def fine_tune(
     steps = len(train.labels) // batch_size
     strategy = distribution.strategy
     with strategy.scope():
-        network = _trained_network(backbone, head, recipe, steps)
-        state = _TrainingState(network, checkpoint, chief=distribution.chief)
+        network = trained_network(backbone, head, recipe, steps)
+        state = TrainingState(network, checkpoint, chief=distribution.chief)
         state.begin(resume=resume)
     # Not Keras's own `fit`, which in Keras 3 does not run on several machines (keras issue 20585).
     step = tf.function(lambda photos: strategy.run(network.train_step, args=(photos,)))
@@ -148,46 +112,6 @@ def fine_tune(
     return FineTuned(Backbone(name, tuned), Head(kernel, bias), state.epochs)
 
 
-class _TrainingState:
-    """Everything a checkpoint holds: weights, optimizer, random state, the best weights so far, the epochs done."""
-
-    def __init__(self, network: keras.Model, checkpoint: Checkpoint, *, chief: bool) -> None:
-        self.epochs: list[Epoch] = []
-        self.best = values(network.trainable_variables)
-        self._network, self._checkpoint, self._chief = network, checkpoint, chief
-        network.optimizer.build(network.trainable_variables)
-
-    def begin(self, *, resume: bool) -> None:
-        """Restore the checkpoint, if there is one. Raises ConfigError like `Checkpoint.load`."""
-        state = self._checkpoint.load(resume=resume)
-        if state is not None:
-            restore(self._variables(), state.groups["variable"])
-            self.best = list(state.groups["best"])
-            self.epochs = [Epoch(**epoch) for epoch in state.progress["passes"]]
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the validation loss has not fallen for PATIENCE epochs (early stopping)."""
-        best = min(self.epochs, key=lambda epoch: epoch.loss, default=None)
-        return best is not None and len(self.epochs) - best.number >= PATIENCE
-
-    def end_epoch(self, epoch: Epoch) -> None:
-        """Append the result of an epoch, and save a checkpoint if this process is the chief."""
-        if epoch.loss < min((earlier.loss for earlier in self.epochs), default=np.inf):
-            self.best = values(self._network.trainable_variables)
-        self.epochs.append(epoch)
-        state = State(
-            {"variable": values(self._variables()), "best": self.best},
-            {"passes": [dataclasses.asdict(each) for each in self.epochs]},
-        )
-        if self._chief:
-            self._checkpoint.save(state)
-
-    def _variables(self) -> list[keras.Variable]:
-        # The variables of a network include the state of its random generators and of its metrics.
-        return [*self._network.variables, *self._network.optimizer.variables]
-
-
 def _validate(number: int, predict: Callable[[Pixels], Any], photos: Photos) -> Epoch:
     """Return the metrics of the float network on the validation photos; every worker measures all of them."""
     starts = range(0, len(photos.labels), BATCH_SIZE)
@@ -201,56 +125,6 @@ def _validate(number: int, predict: Callable[[Pixels], Any], photos: Photos) -> 
     ).mean(axis=1)
     hits = predicted.argmax(axis=1) == photos.labels
     return Epoch(number, -float(np.average(smooth, weights=weights)), float(np.average(hits, weights=weights)))
-
-
-def _trained_network(backbone: Backbone, head: Head, recipe: Recipe, steps: int) -> keras.Model:
-    """Return the compiled network from uint8 photos to probabilities: augmentation, backbone and head."""
-    policy = "mixed_bfloat16" if recipe.mixed_precision else "float32"
-    tuned = keras.models.clone_model(backbone.model, clone_function=lambda layer: _with_policy(layer, policy))
-    tuned.set_weights(backbone.model.get_weights())
-    tuned.name = "backbone"
-    _set_trainable(tuned, recipe.layers)
-    dense = keras.layers.Dense(len(head.bias), activation="softmax", name="head", dtype="float32")
-    photos = keras.Input((None, None, 3), dtype="uint8")
-    pixels = CameraViews(backbone.size, flip=recipe.flip, seed=recipe.seed, name="views")(photos)
-    network = keras.Model(photos, dense(tuned(pixels)))
-    dense.set_weights([head.kernel, head.bias])
-    total = steps * recipe.epochs
-    warm_up = max(1, int(total * WARM_UP))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), warmup_target=recipe.rate, warmup_steps=warm_up
-    )
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    network.compile(keras.optimizers.Adam(rate), loss=loss)
-    return network
-
-
-def _with_policy(layer: keras.Layer, policy: str) -> keras.Layer:
-    return type(layer).from_config(layer.get_config() | {"dtype": policy})
-
-
-def _set_trainable(network: keras.Model, which: str) -> None:
-    """Set which layers of `network` are trained, "last" or "all"; batch normalisation never is."""
-    layers = list(_layers(network))
-    coarsest = min((_side(layer) for layer in layers if _side(layer)), default=0)
-    for layer in layers:
-        trained = which == "all" or _side(layer) in (0, coarsest)
-        layer.trainable = trained and not isinstance(layer, keras.layers.BatchNormalization)
-
-
-def _layers(network: keras.Model) -> Iterator[keras.Layer]:
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            layer.trainable = True
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
-def _side(layer: keras.Layer) -> int:
-    """Return the side of the feature map that `layer` outputs; 0 for vectors."""
-    shape: tuple[int | None, ...] = layer.output.shape
-    return (shape[1] or 0) if len(shape) == 4 else 0
 
 
 def _batches(photos: Photos, recipe: Recipe, batch_size: int, epoch: int) -> tf.data.Dataset:

@@ -27,9 +27,11 @@ from edge_cls_tools.run_directory import CHECKPOINT, Run, RunPhoto, save_run
 from edge_cls_tools.training.calibration_sample import calibration_sample
 from edge_cls_tools.training.checkpoint import Checkpoint, refuse_without_resume
 from edge_cls_tools.training.distribution import Distribution
-from edge_cls_tools.training.fine_tuning import Epoch, FineTuned, Photos, Recipe, fine_tune
+from edge_cls_tools.training.fine_tuning import FineTuned, Photos, fine_tune
 from edge_cls_tools.training.head import Head, balanced_weights, fit_head, two_outputs
 from edge_cls_tools.training.model_selection import Score, significantly_better
+from edge_cls_tools.training.recipe import Recipe
+from edge_cls_tools.training.training_state import Epoch
 
 
 @dataclass(frozen=True)
