@@ -1,4 +1,4 @@
-"""Fakes of the ports, for tests: they keep the promises of the real ones."""
+"""Fakes of the ports for tests, which keep the contracts of the ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_cls.runtime.ports import CapturedFrame, Clock, Command
 
 
 class FakeClock:
-    """A clock that stands still until somebody sleeps."""
+    """A clock that stands still until `sleep` is called."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now
@@ -29,16 +29,16 @@ class FakeClock:
         return self._now
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return the same seconds, which never go back."""
         return self._now
 
     def sleep(self, seconds: float, /) -> None:
-        """Move the time on, at once."""
+        """Move the time on and return at once."""
         self._now += seconds
 
 
 class FakeSource:
-    """Gives `images`, one after the other, then fails with `failure`, or ends."""
+    """Returns `images` one after the other, then raises `failure`, or ends if there is none."""
 
     def __init__(self, images: Iterable[Frame], *, live: bool = False, failure: Exception | None = None) -> None:
         self.live = live
@@ -47,7 +47,7 @@ class FakeSource:
         self._failure = failure
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
-        """Return the next frame, or None at the end. `into` is left alone: the images are what was given."""
+        """Return the next frame, or None at the end. `into` is not used: the frames are the given images."""
         del into
         index, image = next(self._images, (-1, None))
         if image is not None:
@@ -57,7 +57,7 @@ class FakeSource:
         return None
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Set `closed`."""
         self.closed = True
 
 
@@ -98,7 +98,7 @@ class FakeSink:
 
 
 class FakeSupervisor:
-    """Keeps what it was told in `calls`, a word each, with what belongs to it."""
+    """Keeps all notifications in `calls`: the name of the method, and its argument or an empty string."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
@@ -109,7 +109,7 @@ class FakeSupervisor:
         return [text for kind, text in self.calls if kind == "status"]
 
     def ready(self) -> None:
-        """Keep it."""
+        """Keep the call."""
         self.calls.append(("ready", ""))
 
     def status(self, text: str) -> None:
@@ -117,15 +117,15 @@ class FakeSupervisor:
         self.calls.append(("status", text))
 
     def watchdog(self) -> None:
-        """Keep it."""
+        """Keep the call."""
         self.calls.append(("watchdog", ""))
 
     def reloading(self) -> None:
-        """Keep it."""
+        """Keep the call."""
         self.calls.append(("reloading", ""))
 
     def stopping(self) -> None:
-        """Keep it."""
+        """Keep the call."""
         self.calls.append(("stopping", ""))
 
 

@@ -1,1 +1,1 @@
-"""The application: everything put together from the configuration."""
+"""The application: opens everything that the configuration names, and runs it."""

@@ -1,1 +1,1 @@
-"""How fast the appliance is, and how much of the machine it takes."""
+"""Measures the speed of the application on this device, and its memory."""

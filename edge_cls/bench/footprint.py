@@ -1,4 +1,4 @@
-"""What starting costs, and how much memory the process takes: of `edge-cls run`, in processes of their own."""
+"""Measures the start-up time and the memory of `edge-cls run`, in processes of their own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PHOTO_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Footprint:
-    """Seconds from the start of a process to its first classified frame, and the most memory it had, in MB.
+    """Seconds from the start of a process to its first classified frame, and its peak resident memory in MB.
 
-    `rss_mb` is None where the system does not tell.
+    `rss_mb` is None if the system does not report it.
     """
 
     start_s: float
@@ -32,7 +32,7 @@ class Footprint:
 
 
 def measure(frames: list[Frame], options: list[str], *, clock: Clock) -> Footprint:
-    """Return the median of a few runs of `edge-cls run` with `options` on `frames` as photos."""
+    """Return the medians of three runs of `edge-cls run` with `options` on `frames` as photos."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(_PHOTOS):
             photo = encode_jpeg_within(frames[number % len(frames)], _PHOTO_BYTES)
@@ -44,26 +44,26 @@ def measure(frames: list[Frame], options: list[str], *, clock: Clock) -> Footpri
 
 def _run(arguments: list[str], clock: Clock) -> Footprint:
     command = [sys.executable, "-c", "from edge_cls.cli import main; main()", *arguments]
-    # What is set for the appliance of this machine is not to be measured.
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("EDGE_CLS_")}
+    # The settings for the service of this machine must not change the measurement.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EDGE_CLS_")}
     with tempfile.TemporaryFile("w+") as said:
         began = clock.monotonic()
         with subprocess.Popen(  # noqa: S603 - our own command, and no shell
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=surroundings
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=environment
         ) as process:
-            started, most = None, None
+            started, peak = None, None
             for _ in process.stdout or ():
                 if started is None:
                     started = clock.monotonic() - began
-                most = _most_memory(process.pid) or most
+                peak = _peak_memory(process.pid) or peak
         if process.returncode or started is None:
             said.seek(0)
             raise RuntimeError(f"'edge-cls {' '.join(arguments)}' does not run: {said.read().strip()}")
-    return Footprint(started, most)
+    return Footprint(started, peak)
 
 
-def _most_memory(process: int) -> float | None:
-    """Return how many MB of memory a process has had at most; None where that cannot be known."""
+def _peak_memory(process: int) -> float | None:
+    """Return the peak resident memory of a process in MB; None if the system does not report it."""
     try:
         found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
     except OSError:

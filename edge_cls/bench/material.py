@@ -1,4 +1,4 @@
-"""What is measured with: frames in memory, and a memory of examples."""
+"""The material of measurements: frames in memory, and a memory of examples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_BYTES = 128 * 2**20
 
 
 def moving_frames(count: int, kind: int = 0) -> list[Frame]:
-    """Return `count` frames of a scene that moves sideways, (480, 640, 3). Each `kind` is a scene of its own."""
+    """Return `count` frames, (480, 640, 3), of a scene that moves sideways. Each `kind` is another scene."""
     colors = np.random.default_rng(kind).integers(0, 256, (6, 10, 3), np.uint8)
     scene = np.asarray(cv2.resize(colors, (WIDTH + _TRAVEL, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
     return [scene[:, left : left + WIDTH].copy() for left in np.linspace(0, _TRAVEL, count).astype(int).tolist()]
@@ -45,14 +45,14 @@ def decoded_frames(source: FrameSource) -> list[Frame]:
 
 
 def fill(memory: Memory, model: Model, count: int) -> None:
-    """Store `count` examples of CLASSES classes: embeddings of synthetic frames, each a little different.
+    """Store `count` examples of CLASSES classes: embeddings of synthetic frames, each with other noise.
 
-    Raises ConfigError for a model without an embedding.
+    Raises ConfigError if the model has no embedding.
     """
     if not model.teachable:
         raise ConfigError(
-            f"{model.file.path} has no embedding, and cannot be taught examples",
-            hint="make one with 'edge-cls import-model --embedding auto', or leave out --examples",
+            f"{model.file.path} has no embedding and cannot be taught examples",
+            hint="create one with 'edge-cls import-model --embedding auto', or leave out --examples",
         )
     looks = [_embedding(model, frame) for kind in range(CLASSES) for frame in moving_frames(_LOOKS, kind)]
     rng = np.random.default_rng(0)
@@ -76,9 +76,9 @@ def _embedding(model: Model, frame: Frame) -> QuantizedVector:
 
 
 class Replay:
-    """Gives `frames` round and round, copied as a camera's driver does: the next one `period` seconds after the last.
+    """Repeats `frames`, one every `period` seconds, and copies each one as a camera's driver does.
 
-    Every frame counts, so that the pipeline takes them as fast as it can.
+    It is not live, so that the pipeline takes every frame, as fast as it can.
     """
 
     live = False
@@ -91,7 +91,7 @@ class Replay:
         self._index = 0
 
     def read(self, into: Frame | None = None) -> CapturedFrame:
-        """Return the next frame, when its time has come."""
+        """Wait until the next frame is due, and return it."""
         if self._period:
             self._clock.sleep(max(0.0, self._due - self._clock.monotonic()))
             self._due = max(self._due, self._clock.monotonic() - self._period) + self._period
@@ -104,4 +104,4 @@ class Replay:
         return CapturedFrame(info, into)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""The whole pipeline beside the bare interpreter, a few frames each by turns: what disturbs one disturbs both."""
+"""Compares the whole pipeline with the bare interpreter, in short alternating blocks with the same disturbances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edge_cls.runtime.timings import STAGES, Stages
 from edge_cls.sinks.json_lines import JsonLines
 
 BLOCK = 25
-"""Frames in a block: long enough for the threads to run in step, short enough for many turns."""
+"""Frames in a block: enough for the threads to reach a steady state, and few enough for many blocks."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class Durations:
 
 @dataclass(frozen=True)
 class Speed:
-    """Frames a second of the pipeline and of the bare interpreter, the medians of the blocks.
+    """Frames per second of the pipeline and of the bare interpreter, as medians of the blocks.
 
-    `ratio`: the median of each block's ratio to the interpreter's block before it. `stages`: of the pipeline at full
-    speed. `latency`: from the capture to the result, at half of that speed, when no frame waits for the one before.
+    `ratio`: the median ratio of a block of the pipeline to the block of the interpreter before it. `stages`: the
+    durations of the stages at full speed. `latency`: the time from capture to result at half of that speed, at which no
+    frame waits for the one before.
     """
 
     pipeline_fps: float
@@ -52,9 +53,9 @@ class Speed:
 
 
 def measure(classifier: Classifier, frames: list[Frame], *, count: int, threads: int | None, clock: Clock) -> Speed:
-    """Return how fast `count` of `frames`, or a few more, go through the pipeline, and as many through the interpreter.
+    """Measure `count` frames, rounded up to whole blocks, in the pipeline and in the bare interpreter.
 
-    `threads`: those of the classifier's interpreter.
+    `threads`: the number of threads of the classifier's interpreter.
     """
     interpreter = Interpreter(classifier.model.file.network, threads=threads)
     tensor = interpreter.input
@@ -84,7 +85,7 @@ def measure(classifier: Classifier, frames: list[Frame], *, count: int, threads:
 
 
 class _Bench:
-    """Runs the appliance on blocks of frames; what it says goes to nowhere. It is its own supervisor."""
+    """Runs the main loop on blocks of frames, with a sink that writes to /dev/null. It is the supervisor as well."""
 
     def __init__(self, classifier: Classifier, clock: Clock) -> None:
         self._classifier = classifier
@@ -99,7 +100,7 @@ class _Bench:
         self._sink_queue.close(1.0)
 
     def run(self, source: Replay, stages: Stages, count: int = BLOCK) -> float:
-        """Return at how many frames a second `count` of them were done, from the first to the last."""
+        """Classify `count` frames, and return the rate from the first to the last one in frames per second."""
         self._beats.clear()
         parts = Parts(self._classifier, States(), sinks=(self._sink_queue,))
         main_loop = MainLoop(source, parts, clock=self._clock, supervisor=self, stages=stages)
@@ -107,20 +108,20 @@ class _Bench:
         return (len(self._beats) - 1) / (self._beats[-1] - self._beats[0])
 
     def ready(self) -> None:
-        """Take note that the first frame is done."""
+        """Do nothing."""
 
     def status(self, text: str) -> None:
-        """Take note, and tell nobody."""
+        """Do nothing."""
 
     def watchdog(self) -> None:
-        """Take note that one more frame is done."""
+        """Record the time at which a frame was classified."""
         self._beats.append(self._clock.monotonic())
 
     def reloading(self) -> None:
-        """Take note that the settings are read again, which they are not."""
+        """Do nothing: there is no configuration."""
 
     def stopping(self) -> None:
-        """Take note that the last frame is done."""
+        """Do nothing."""
 
 
 def _durations(stages: Stages, name: str) -> Durations:

@@ -62,7 +62,9 @@ def run(
     ] = False,
     events: Annotated[
         bool,
-        typer.Option("--events", help="Print changes of the stable state and of the camera instead of every frame."),
+        typer.Option(
+            "--events", help="Print changes of state and camera, and results of commands, instead of every frame."
+        ),
     ] = False,
     max_frames: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Stop after N frames.", show_default="never")
@@ -89,7 +91,7 @@ def run(
     from edge_cls.systemd.notify import Notifier
 
     file = config or (DEFAULT_FILE if source is None and DEFAULT_FILE.exists() else None)
-    # If a variable of the source is misspelt, the error of the configuration says more.
+    # If a variable of the source is misspelt, `load` reports that, which is the more helpful message.
     if source is None and file is None and not any(name.startswith("EDGE_CLS_SOURCE") for name in os.environ):
         raise typer.BadParameter(f"give --source, or --config: there is no {DEFAULT_FILE}")
     given = {
@@ -113,7 +115,7 @@ def run(
             make_memory=file is not None,
         )
         _introduce(application)
-        with _signals_heeded(application, reloads=file is not None):
+        with _handle_signals(application, reloads=file is not None):
             application.run(max_frames)
 
 
@@ -150,10 +152,10 @@ def _introduce(application: Application) -> None:
 
 
 @contextlib.contextmanager
-def _signals_heeded(application: Application, *, reloads: bool) -> Iterator[None]:
-    """End the run in good order on Ctrl-C and SIGTERM, and reload the configuration on SIGHUP if `reloads` is set.
+def _handle_signals(application: Application, *, reloads: bool) -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM end the run properly, and SIGHUP reload the configuration.
 
-    Otherwise SIGHUP has its usual meaning, that the terminal is gone, and ends the run, too.
+    If `reloads` is false, SIGHUP ends the run as well: without a configuration it means that the terminal is gone.
     """
     import signal
 

@@ -1,1 +1,1 @@
-"""Where people teach: one file a kind."""
+"""Sources of commands, and the feedback light: one module for each kind."""

@@ -1,4 +1,4 @@
-"""The feedback light: a sink that shows by its flashes what became of a command.
+"""The feedback light: a sink that shows the result of a command by flashes.
 
 | message   | the light                                                       |
 |-----------|-----------------------------------------------------------------|

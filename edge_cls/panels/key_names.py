@@ -1,15 +1,15 @@
-"""What the keys of keyboards are called."""
+"""The names of keys."""
 
 from __future__ import annotations
 
 from edge_cls.errors import ConfigError
 
 NAMES = ("enter", "space", "tab", "backspace", "esc", *(f"f{number}" for number in range(1, 13)))
-"""The names of keys that type no character of their own. A terminal does not tell of esc, nor of f1 to f12."""
+"""The names of keys that type no printable character. A terminal does not report esc and f1 to f12; a keypad does."""
 
 
 def check_key(name: str) -> str:
-    """Return the name of a key in lower case: the character that it types, or one of NAMES. Raises ConfigError.
+    """Return `name` in lower case: the character that a key types, or one of NAMES. Raises ConfigError for others.
 
     >>> check_key("M"), check_key("F1")
     ('m', 'f1')

@@ -1,7 +1,7 @@
-"""Where keys come from: a terminal, or a keypad that the kernel knows.
+"""The edges of keys, from a terminal or from a keypad that is an input device of the kernel.
 
-A key's name is the lower-case character that it types, or one of `core.key_names.NAMES`. The digits of a numeric pad
-are those above the letters.
+The name of a key is the lower-case character that it types, or one of `panels.key_names.NAMES`. The digits of a numeric
+keypad have the names of those above the letters.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ from edge_cls.errors import PanelError
 
 log = logging.getLogger(__name__)
 
-# A key that is held repeats at the latest every 0.1 s (the Linux console: 10.9 a second) after its first pause.
 STILL_HELD_S = 0.2
+"""Seconds without a repetition after which a terminal's key counts as released.
+
+After the initial delay, a held key repeats at least every 0.1 s (the Linux console: 10.9 times a second).
+"""
 REOPEN_S = 2.0
+"""Seconds between two attempts to open a keypad that is not plugged in."""
 
 _NAMED = {"\n": "enter", "\r": "enter", " ": "space", "\t": "tab", "\x7f": "backspace", "\b": "backspace"}
-# What arrow and function keys send is not to be taken for the letters in it.
+# Arrow and function keys send escape sequences, whose letters must not be taken for keys.
 _SEQUENCE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|O.|.)?")
 
 _EVENT = struct.Struct("llHHi")  # struct input_event: a time, the type, the code, the value
 _EV_SYN, _EV_KEY, _SYN_DROPPED = 0, 1, 3
-# Codes of linux/input-event-codes.h: from the first one on, a name each; `_` is a key without a name.
+# Codes of linux/input-event-codes.h: a first code, and the names of that and the following ones. `_` has no name here.
 _CODES = {
     code: name
     for first, names in (
@@ -49,33 +53,33 @@ _CODES = {
 }
 
 Edge = tuple[str, bool]
-"""The name of a key, and whether it went down."""
+"""The name of a key, and whether it was pressed (or released)."""
 
 
 class Keys(Protocol):
-    """Gives the edges of keys. Times are seconds of any clock."""
+    """A source of edges of keys. Times are seconds of any clock."""
 
     def fileno(self) -> int:
-        """Return what can be waited for; negative while there is nothing."""
+        """Return the file descriptor to poll; negative if there is none at present."""
 
     def read(self, now: float) -> list[Edge]:
-        """Return what came, when `fileno` is readable."""
+        """Return the new edges. Call it when `fileno` is readable."""
 
     def due(self) -> float:
-        """Return when `advance` will have something to do; infinite where that takes another key."""
+        """Return when `advance` will have something to do; infinite if it will not before another key."""
 
     def advance(self, now: float) -> list[Edge]:
-        """Return what time alone brought."""
+        """Return the edges that are due to time alone."""
 
     def close(self) -> None:
-        """Let go of the terminal or device. Closing twice is safe."""
+        """Release the terminal or device. Closing twice is safe."""
 
 
 class Terminal:
-    """The keys typed into the terminal behind the descriptor `fd`, which shows them no more until `close`.
+    """The keys typed into the terminal at the file descriptor `fd`, which does not echo them until `close`.
 
-    A terminal tells of no release: a key is up when it was not repeated for STILL_HELD_S. The first repetition comes
-    later than that, so it is a press of its own. Raises PanelError where `fd` is no terminal.
+    A terminal reports no releases: a key counts as released if it was not repeated for STILL_HELD_S. The first
+    repetition comes later than that, so it is a press of its own. Raises PanelError if `fd` is not a terminal.
     """
 
     def __init__(self, fd: int) -> None:
@@ -83,9 +87,9 @@ class Terminal:
             self._before = termios.tcgetattr(fd)
             tty.setcbreak(fd, termios.TCSADRAIN)
         except termios.error as error:
-            hint = "run it in a terminal, or name a keypad, such as device = '/dev/input/by-id/usb-NAME-event-kbd'"
+            hint = "run it in a terminal, or set a keypad, such as device = '/dev/input/by-id/usb-NAME-event-kbd'"
             raise PanelError("there is no terminal to read keys from", hint=hint) from error
-        # For whoever leaves without closing; the shell would be without an echo.
+        # If the process ends without closing, the shell must not be left without an echo.
         atexit.register(self._restore)
         self._terminal = fd
         self._fd = fd
@@ -93,11 +97,11 @@ class Terminal:
         self._down: dict[str, float] = {}  # the time of the latest repetition
 
     def fileno(self) -> int:
-        """Return the descriptor; -1 after the terminal is gone."""
+        """Return the file descriptor; -1 if the terminal is gone."""
         return self._fd
 
     def read(self, now: float) -> list[Edge]:
-        """Return what was typed."""
+        """Return the edges of the typed keys, after the releases that are due."""
         try:
             typed = os.read(self._fd, 1024)
         except OSError:
@@ -113,34 +117,34 @@ class Terminal:
         return edges
 
     def due(self) -> float:
-        """Return when the first of the keys will be taken for released."""
+        """Return when the first of the pressed keys will count as released."""
         return min(self._down.values(), default=math.inf) + STILL_HELD_S
 
     def advance(self, now: float) -> list[Edge]:
-        """Return the keys that are released."""
+        """Return the keys that count as released now."""
         released = [key for key, last in self._down.items() if last + STILL_HELD_S <= now]
         for key in released:
             del self._down[key]
         return [(key, False) for key in released]
 
     def close(self) -> None:
-        """Give the terminal back as it was. Closing twice is safe."""
+        """Restore the settings of the terminal. Closing twice is safe."""
         atexit.unregister(self._restore)
         self._restore()
 
     def _restore(self) -> None:
         self._fd = -1
         if self._before:
-            # A terminal that is gone needs no care.
+            # A terminal that is gone cannot be restored.
             with suppress(termios.error):
                 termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
             self._before = []
 
 
 class Keypad:
-    """The keys of the input device at `path`: one below /dev/input/by-id keeps its name when others are plugged in.
+    """The keys of the input device at `path`. Paths below /dev/input/by-id do not change if others are plugged in.
 
-    One that is not there, or is unplugged, is waited for. Raises PanelError where it may not be read, or is no device.
+    A device that is missing or is unplugged is waited for. Raises PanelError if it is not readable or not a device.
     """
 
     def __init__(self, path: Path) -> None:
@@ -150,7 +154,7 @@ class Keypad:
         try:
             self._fd = self._open()
         except FileNotFoundError:
-            log.warning("waiting for the keypad %s; 'ls -l /dev/input/by-id' names those that are there", path)
+            log.warning("waiting for the keypad %s; 'ls -l /dev/input/by-id' lists those that are plugged in", path)
             self._fd = -1
             self._reopen = -math.inf
         except OSError as error:
@@ -160,11 +164,11 @@ class Keypad:
             raise PanelError(f"the keypad {path} cannot be read: {error.strerror}", hint=hint) from error
 
     def fileno(self) -> int:
-        """Return the descriptor; -1 while it is unplugged."""
+        """Return the file descriptor; -1 while the keypad is unplugged."""
         return self._fd
 
     def read(self, now: float) -> list[Edge]:
-        """Return the edges that came. Where it was unplugged, every key is released."""
+        """Return the new edges. If the keypad was unplugged, all keys are released."""
         try:
             read = os.read(self._fd, 64 * _EVENT.size)
         except BlockingIOError:
@@ -172,14 +176,14 @@ class Keypad:
         except OSError:
             read = b""
         if not read:
-            log.warning("the keypad %s is gone; waiting for it", self._path)
-            self._let_go()
+            log.warning("the keypad %s was unplugged; waiting for it", self._path)
+            self._close_device()
             self._reopen = now + REOPEN_S
             return self._released()
         edges = []
         for _, _, kind, code, value in _EVENT.iter_unpack(read[: len(read) // _EVENT.size * _EVENT.size]):
             if kind == _EV_SYN and code == _SYN_DROPPED:
-                # Releases may be among what the kernel lost, and a key that hangs would teach for ever.
+                # The kernel has lost events. If a release was among them, the key would teach for ever.
                 edges += self._released()
             elif kind == _EV_KEY and code in _CODES and value in (0, 1):
                 (self._down.add if value else self._down.discard)(_CODES[code])
@@ -187,34 +191,34 @@ class Keypad:
         return edges
 
     def due(self) -> float:
-        """Return when to look for it again."""
+        """Return when to try to open the keypad again; infinite while it is open."""
         return self._reopen
 
     def advance(self, now: float) -> list[Edge]:
-        """Look whether it is there again."""
+        """Try to open the keypad again, if that is due. Returns no edges."""
         if now >= self._reopen:
             self._reopen = now + REOPEN_S
             with suppress(OSError):
                 self._fd = self._open()
                 self._reopen = math.inf
-                log.info("the keypad %s is there", self._path)
+                log.info("the keypad %s is plugged in", self._path)
         return []
 
     def close(self) -> None:
-        """Let go of the device. Closing twice is safe."""
-        self._let_go()
+        """Release the device. Closing twice is safe."""
+        self._close_device()
         self._reopen = math.inf
 
     def _open(self) -> int:
         fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         mode = os.fstat(fd).st_mode
-        # Folders and files open well, and then read as a keypad that is gone. A pipe may stand for one.
+        # Folders and files can be opened too, but then look like a keypad that is unplugged. Tests use a pipe.
         if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
             return fd
         os.close(fd)
-        raise OSError(errno.ENODEV, "it is no device")
+        raise OSError(errno.ENODEV, "it is not an input device")
 
-    def _let_go(self) -> None:
+    def _close_device(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1

@@ -1,1 +1,1 @@
-"""Capture, infer, publish."""
+"""The runtime: captures frames, classifies them, executes commands, and publishes messages."""

@@ -1,7 +1,8 @@
 """From frames to inferences: capture and preprocessing in one thread, the interpreter in another.
 
-Between the threads lies one frame at a time. Of a live source the newest wins; of a recording every one waits to be
-taken. After the first frames nothing of a frame's size is allocated any more: two images and three inputs go round.
+One frame at a time is handed over between the threads. The newest frame of a live source replaces the one before; every
+frame of a recording waits until it is taken. After the first frames, no memory of a frame's size is allocated any more:
+two images and three inputs are reused.
 """
 
 from __future__ import annotations
@@ -24,27 +25,28 @@ from edge_cls.runtime.timings import Stages
 
 log = logging.getLogger(__name__)
 
-STOP = 1.0
-"""Seconds that a thread has to end."""
-STALE = 2.0
-"""Seconds after which the newest frame is of the past: what is there now may be something else."""
+STOP_TIMEOUT_S = 1.0
+"""Seconds that each thread has to end."""
+STALE_S = 2.0
+"""Seconds after which the newest frame is too old to be taught: the scene may have changed."""
 _SLICE = 0.25
+"""Seconds of sleep after which is checked whether the pipeline was closed."""
 EngineT = TypeVar("EngineT", bound="Engine")
 
 
 class Engine(Protocol):
-    """What turns frames into inferences: a `Classifier`."""
+    """Turns frames into inferences: a `Classifier`, or a fake."""
 
     def prepare(self, frame: Frame, into: Frame | None = None) -> Frame:
-        """Return the pixels that enter the model, written into `into` where its shape fits."""
+        """Return the model's input for `frame`, written into `into` if its shape fits."""
 
     def infer(self, pixels: Frame) -> Outputs:
-        """Return the raw outputs for prepared pixels."""
+        """Return the model's raw outputs for a prepared input."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inferred(Generic[EngineT]):
-    """What `engine` made of a frame."""
+    """The raw outputs of `engine` for a frame."""
 
     info: FrameInfo
     engine: EngineT
@@ -96,13 +98,13 @@ class Pipeline(Generic[EngineT]):
 
     @property
     def ended(self) -> bool:
-        """Whether the source has ended, and all has been taken that came of it."""
+        """Whether the source has ended and all of its inferences have been taken."""
         return self._inferred.exhausted
 
     def take(self, timeout: float | None = None) -> Inferred[EngineT] | None:
         """Return the next inference; None after `timeout` seconds, when woken, or when the source has ended.
 
-        An error of the source or of the engine is raised here, after what came before it has been taken.
+        Raises the error of the source or of the engine, after all earlier inferences have been taken.
         """
         inferred = self._inferred.take(timeout)
         if inferred is None and self.ended and self._failure is not None:
@@ -110,7 +112,7 @@ class Pipeline(Generic[EngineT]):
         return inferred
 
     def wake(self) -> None:
-        """Let `take` return at once."""
+        """Make `take` return at once."""
         self._inferred.wake()
 
     def replace(self, engine: EngineT, governor: FrameRateGovernor | None) -> None:
@@ -118,16 +120,16 @@ class Pipeline(Generic[EngineT]):
         self.engine, self.governor = engine, governor
 
     def snapshot(self) -> CapturedFrame | None:
-        """Return a copy of the newest frame, in as many pixels as the source has; None without one, or a STALE one."""
+        """Return a copy of the newest frame in its full resolution; None if there is none, or none for STALE_S."""
         with self._latest_lock:
-            if self._latest is None or (self._source.live and self._clock.monotonic() - self._latest_at > STALE):
+            if self._latest is None or (self._source.live and self._clock.monotonic() - self._latest_at > STALE_S):
                 return None
             frame = self._latest
             image = frame.image.copy() if frame.detail is None else frame.detail().copy()
             return CapturedFrame(frame.info, image)
 
     def forget_latest(self) -> None:
-        """Let `snapshot` give nothing until the next frame: the camera has failed, and the last one is of the past."""
+        """Make `snapshot` return None until the next frame, because the camera has failed."""
         with self._latest_lock:
             self._latest = None
 
@@ -139,21 +141,21 @@ class Pipeline(Generic[EngineT]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop both threads, and close the source once nobody reads it."""
+        """Stop both threads, then close the source."""
         self._prepared.close()
         self._inferred.close()
         for thread in self._threads:
-            thread.join(STOP)
+            thread.join(STOP_TIMEOUT_S)
             if thread.is_alive():
-                # The driver of a camera may be asleep. The thread ends with the process, and the device with it.
-                log.warning("the thread of %s does not end", thread.name)
+                # The driver of a camera may hang. The thread then ends with the process, which releases the device.
+                log.warning("the thread %s does not end", thread.name)
                 return
         self._source.close()
 
     def _guarded(self, work: Callable[[], None], after: Handoff[object]) -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that takes
+        except BaseException as error:  # noqa: BLE001 - `take` raises it in its thread
             self._failure = error
         finally:
             after.close()

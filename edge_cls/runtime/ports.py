@@ -1,4 +1,4 @@
-"""What the runtime needs of the world: small protocols, with one adapter a file in `sources`, `panels` and `sinks`."""
+"""The ports of the runtime: small protocols, whose adapters are in `sources`, `panels`, `sinks` and `systemd`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from edge_cls.runtime.messages import Action, FrameInfo, Message
 
 
 class Clock(Protocol):
-    """The time. The standard library's `time` module is one; tests have their own."""
+    """The time: the standard library's module `time`, or a fake for tests."""
 
     def time(self) -> float:
-        """Return the seconds since 1970. They jump when somebody sets the clock."""
+        """Return the seconds since 1970. They jump if the system clock is set."""
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return the seconds of a clock that never goes back."""
 
     def sleep(self, seconds: float, /) -> None:
         """Return after `seconds`."""
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CapturedFrame:
-    """A frame as it came, RGB. `detail` gives the same view in more pixels, where the source has it, for crops."""
+    """A captured frame, RGB, uint8 (height, width, 3). `detail` returns the same view in more pixels, if any."""
 
     info: FrameInfo
     image: Frame
@@ -33,26 +33,25 @@ class CapturedFrame:
 
 
 class FrameSource(Protocol):
-    """Gives frames, one after the other, to one thread.
+    """A source of frames, which one thread reads one after the other.
 
-    `live`: whether the world moves on while nobody reads, as before a camera. Of a live source the newest frame
-    counts; of a recording every frame does.
+    Of a live source, such as a camera, only the newest frame counts; of a recording every frame does.
     """
 
     @property
     def live(self) -> bool:
-        """Whether the world moves on while nobody reads."""
+        """Whether time passes for the source while no frame is read."""
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         """Return the next frame, or None at the end.
 
-        The pixels are written into `into` where its shape fits, otherwise into a new array. The frame before stays
-        whole, its `detail` included, while this one is read. Raises SourceError or ImageError where there is none to
-        be had, in bounded time: nothing waits for ever.
+        The pixels are written into `into` if its shape fits, otherwise into a new array. The previous frame stays
+        intact, with its `detail`, while this one is read. Raises SourceError or ImageError if there is no frame, within
+        bounded time.
         """
 
     def close(self) -> None:
-        """Let go of the device or file. Closing twice is safe."""
+        """Release the device or file. Closing twice is safe."""
 
 
 class Sink(Protocol):
@@ -110,19 +109,19 @@ class CommandSource(Protocol):
 
 
 class Supervisor(Protocol):
-    """Who watches over the process: systemd, or nobody."""
+    """The supervisor of the process: systemd, or a stand-in if there is none."""
 
     def ready(self) -> None:
-        """Tell that it is at work, or that what `reloading` announced is done."""
+        """Notify that the process has started, or that the reload after `reloading` is done."""
 
     def status(self, text: str) -> None:
-        """Tell how it is, one line."""
+        """Notify the status, one line."""
 
     def watchdog(self) -> None:
-        """Tell that it goes on, before `ready` too. Who does not hear this for long enough starts the process again."""
+        """Notify the watchdog, before `ready` as well. If it is not notified in time, the process is restarted."""
 
     def reloading(self) -> None:
-        """Tell that the configuration is read again."""
+        """Notify that the configuration is being read again."""
 
     def stopping(self) -> None:
-        """Tell that it is about to end."""
+        """Notify that the process is about to end."""

@@ -1,4 +1,4 @@
-"""A camera that heals: what fails, stalls or is pulled out is closed and opened again, for ever."""
+"""A camera that is reopened whenever it fails, stalls or is unplugged."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from edge_cls.runtime.ports import CapturedFrame, Clock, FrameSource
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds until a camera is opened again: doubled after each attempt that gave no frames for at least as long."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+"""Seconds until a camera is reopened: doubled after each attempt, reset once it has given frames for as long."""
 _SLICE = 0.25
 
 
@@ -50,7 +50,7 @@ class Camera:
         self._source: FrameSource | None = None
         self._opened_by: Callable[[], FrameSource] | None = None
         self._opened_at = 0.0
-        self._wait = FIRST_WAIT
+        self._wait = FIRST_WAIT_S
         self._index = 0
         self._stopping = False
 
@@ -60,11 +60,11 @@ class Camera:
             try:
                 return self._read(into)
             except EdgeClsError as error:
-                # What a first start meets is for a person to mend; later there is nobody, but a reload may come.
+                # A person sees an error of the first start. Later errors are retried: a reload may solve them.
                 if not isinstance(error, SourceError) and not self._index and self._opened_by is self._first:
                     raise
                 problem = str(error)
-            # Not amid the exception: its traceback holds the driver's buffers, which could then not be freed.
+            # Outside of the except clause: the traceback holds the driver's buffers, which could not be freed there.
             self._close_source()
             self._change("down", f"{problem}; trying again")
             self._back_off()
@@ -79,7 +79,7 @@ class Camera:
         self._opener = opener
 
     def stop(self) -> None:
-        """Let `read` give up waiting, from any thread."""
+        """End the waiting of `read`, from any thread."""
         self._stopping = True
 
     def close(self) -> None:
@@ -104,9 +104,9 @@ class Camera:
                 f"the camera gave a frame of shape {image.shape} and dtype {image.dtype}", hint="check its settings"
             )
         self.alive = self._clock.monotonic()
-        # One that fails after a few frames again and again is no better than one that gives none.
+        # The wait is reset only now: a camera that fails after a few frames each time is as bad as one without frames.
         if self.alive - self._opened_at >= self._wait:
-            self._wait = FIRST_WAIT
+            self._wait = FIRST_WAIT_S
         self._change("running", "running")
         frame = replace(frame, info=replace(frame.info, index=self._index))
         self._index += 1
@@ -117,12 +117,12 @@ class Camera:
         if source is not None:
             try:
                 source.close()
-            except (OSError, RuntimeError) as error:  # of a device that is no longer there
+            except (OSError, RuntimeError) as error:  # the device may be gone
                 log.warning("the camera could not be closed: %s", error)
 
     def _back_off(self) -> None:
         until = self._clock.monotonic() + self._wait
-        self._wait = min(2 * self._wait, LONGEST_WAIT)
+        self._wait = min(2 * self._wait, LONGEST_WAIT_S)
         while not self._stopping and self._opened_by is self._opener and self._clock.monotonic() < until:
             self._clock.sleep(_SLICE)
             self.alive = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""A queue and a thread before a sink, so that a slow or dead one stops nothing."""
+"""A queue and a thread for each sink, so that a slow or failing sink delays nothing else."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SLICE = 0.25
 
 
 class SinkQueue:
-    """Hands messages to `sink` in a thread of its own, in order, from a queue of at most `size`.
+    """Passes messages to `sink` in a thread of its own, in order, from a queue of at most `size` messages.
 
-    `dropped` counts what the queue had no room for, `failures` what the sink raised for; those messages are lost, and
-    the next one is tried as if nothing had been. With `essential` the first failure is the end: `offer` and `close`
-    raise it. `problem` is one line while the sink fails or drops, and until nothing of the kind has happened for
-    `calm_s` seconds: a sink that fails every other message is one trouble with two lines in the log, not thousands.
+    `dropped` counts the messages for which the queue had no room, and `failures` those for which the sink raised an
+    exception; they are lost, and the next message is tried normally. With `essential` the first failure is final:
+    `offer` and `close` raise it. `problem` is one line from the first failed or dropped message until there was none
+    for `calm_s` seconds: a sink that fails for every other message is one problem with two log lines, not thousands.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class SinkQueue:
 
     @property
     def problem(self) -> str | None:
-        """What is amiss with the sink, on one line, which stays the same while that lasts."""
+        """The problem of the sink, one line that stays the same while the problem lasts; None if there is none."""
         with self._changed:
             return "; ".join(self._problems.values()) or None
 
     def offer(self, message: Message, *, wait: bool) -> None:
-        """Queue `message`, if the sink wants its kind.
+        """Queue `message` if the sink wants its kind.
 
-        Into a full queue it goes at once, in place of another message, by _DROP_ORDER; with `wait`
-        it waits for room instead, unless there is haste. Raises what an essential sink failed with.
+        If the queue is full, another message is dropped for it, by _DROP_ORDER; with `wait` the call waits for room
+        instead, until `cancel_wait`. Raises the error of an essential sink.
         """
         if not isinstance(message, self._wants):
             return
@@ -80,28 +80,28 @@ class SinkQueue:
                 self._changed.wait()
             if self._given_up is not None:
                 raise self._given_up
-            told = None
+            news = None
             if self._closing:
                 self.dropped += 1
             else:
                 self._queue.append(message)
                 if len(self._queue) > self._size:
-                    told = self._drop()
+                    news = self._drop()
                 self._changed.notify_all()
-        if told is not None and not wait:  # the sink of who waits is no slower; it is who stops that is in haste
-            _log.warning("%s", told)
+        if news is not None and not wait:  # with `wait`, messages are dropped only because the run was stopped
+            _log.warning("%s", news)
 
     def cancel_wait(self) -> None:
-        """Wait no more, for room or for the end of what is queued, from any thread or a signal handler."""
+        """End all waiting, for room and in `close`, now and later. For any thread or a signal handler."""
         with self._changed:
             self._wait_cancelled = True
             self._changed.notify_all()
 
     def close(self, timeout_s: float | None) -> None:
-        """Deliver what is queued, and close the sink: for at most `timeout_s` seconds, or else until there is haste.
+        """Deliver the queued messages and close the sink, within `timeout_s` seconds; None: until `cancel_wait`.
 
-        A sink that hangs is left behind, with what was queued. Raises what an essential sink failed with, once. Closing
-        twice is safe.
+        A sink that hangs is abandoned with its queue. Raises the error of an essential sink, once. Closing twice is
+        safe.
         """
         with self._changed:
             if self._closing:
@@ -126,7 +126,7 @@ class SinkQueue:
             raise failure
 
     def _drop(self) -> str | None:
-        """Make room for one, and return a line for the log where that is news."""
+        """Drop one message, and return a line for the log if the problem is new."""
         for kinds in _DROP_ORDER:
             index = next((index for index, one in enumerate(self._queue) if isinstance(one, kinds)), None)
             if index is not None:
@@ -137,7 +137,7 @@ class SinkQueue:
         return news
 
     def _begin(self, kind: Literal["fails", "slow"], line: str) -> str | None:
-        """Note a trouble before it is counted, and return `line` where it is news."""
+        """Record a problem before it is counted, and return `line` if the problem is new."""
         if not self._problems:
             self._lost_before = self.dropped + self.failures
         self._last_problem = self._clock.monotonic()
@@ -161,14 +161,14 @@ class SinkQueue:
         self._guard(None)
 
     def _guard(self, message: Message | None) -> None:
-        """Publish `message`, or close the sink where there is none, and take what it raises."""
+        """Publish `message`, or close the sink if it is None, and record an exception."""
         try:
             if message is None:
                 self._sink.close()
             else:
                 self._sink.publish(message)
             self._works = True
-        except Exception as error:  # noqa: BLE001 - a bug in one sink is no reason to stop the others
+        except Exception as error:  # noqa: BLE001 - a bug in one sink must not stop the others
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
@@ -182,18 +182,18 @@ class SinkQueue:
                 self._given_up = error
                 self._queue.clear()
             self._changed.notify_all()
-        # What an essential sink fails with is raised, and told by who catches it.
+        # The error of an essential sink is raised, and logged by the code that catches it.
         if news is not None and (not self._essential or not expected):
             _log.warning("%s", news, exc_info=None if expected else error)
 
     def _calm_left(self) -> float | None:
-        """Return after how many seconds without a message the trouble is over; None where only a message can tell."""
+        """Return the seconds until the problem is over; None if there is none, or only the next message can end it."""
         if not self._problems or not self._works:
             return None
         return max(0.0, self._last_problem + self._calm_s - self._clock.monotonic())
 
     def _settle(self) -> None:
-        """End the trouble where the sink works, and has done so for long enough."""
+        """End the problem if the sink has worked for long enough."""
         with self._changed:
             if self._calm_left() != 0.0 or len(self._queue) >= self._size:
                 return

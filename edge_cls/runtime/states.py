@@ -1,4 +1,4 @@
-"""From the scores of single frames to stable states."""
+"""Smoothing: from the scores of single frames to stable states."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 NEGLIGIBLE = 1e-3
-"""The score up to which a class is not worth following. Most of a thousand classes are below it."""
+"""Smoothed scores up to this are dropped, to save time: of a thousand classes, most are below it."""
 
 
 @dataclass(frozen=True)
 class Transition:
     """A stable state began (`entered`), ended (`left`) or gave way to another one (`changed`).
 
-    `label` is the state from now on, `previous` the one before; None is "nothing known". `score` is the smoothed score
-    of the label that came or, with `left`, that went. The evidence: `frames` frames since `since`, the time of the
-    first of them, in seconds, as `States.update` was told it; `at` is the time of the last one.
+    `label` is the state from now on, `previous` the one before; None means that nothing known is seen. `score` is the
+    smoothed score of the new label or, with `left`, of the previous one. The evidence is `frames` frames from the time
+    `since` to the time `at`, in seconds of the argument `at` of `States.update`.
     """
 
     kind: Literal["entered", "left", "changed"]
@@ -30,17 +30,18 @@ class Transition:
 
 
 class States:
-    """Turns the scores of one frame after the other into states that last.
+    """Turns the scores of successive frames into stable states.
 
-    Each score is smoothed exponentially with the time constant `smoothing_s`, whatever the frame rate. From `enter` on
-    the class that is ahead may become the state, and below `leave` it stops being it; another class that reaches
-    `enter` and is ahead takes over. That must hold for `dwell_s` seconds, each frame of them, before it is told, so no
-    state is shorter, that of nothing known included. Labels in `background` are nothing too, however sure of them the
-    classifier is.
+    Each score is smoothed exponentially with the time constant `smoothing_s`, at any frame rate. The best class may
+    become the state if its score is at least `enter`, also in place of another state, and a state ends if its score is
+    below `leave`. A change happens only if its condition has held in every frame for `dwell_s` seconds. Thus no state
+    is shorter than that, and neither is the time without one. Labels in `background` never become the state, whatever
+    their score.
 
-    `state` is the stable label, None while nothing known is there; `scores` are the smoothed ones, a new mapping each
-    time. Scores below NEGLIGIBLE are left out, which makes a smoothed score at most twice that too low, and labels that
-    are not seen any more vanish. Raises ValueError for settings that make no sense.
+    `state` is the stable label, None if nothing known is seen. `scores` are the smoothed scores, a new mapping after
+    each frame. Scores below NEGLIGIBLE are dropped, which makes a smoothed score too low by at most twice that, and
+    labels that are not seen any more disappear. Raises ValueError if a duration is negative or not finite, and unless
+    0 <= leave <= enter <= 1.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class States:
         self._frames = 0
 
     def update(self, scores: Mapping[str, float], *, unknown: bool, at: float) -> Transition | None:
-        """Take in the scores of a frame, in [0, 1], of the moment `at`, in seconds since whatever.
+        """Add the scores of a frame, in [0, 1], at the time `at` in seconds; return the change of state, if any.
 
-        A frame that is `unknown` speaks for no class. Where `at` repeats, no time has passed; where it goes back, what
-        was about to be told must hold anew.
+        A frame that is `unknown` counts for no class. If `at` repeats, no time has passed; if it goes back, the dwell
+        time of a change begins again.
         """
         if self._last is not None and at < self._last:
             self._frames = 0
@@ -88,12 +89,12 @@ class States:
         return self._become(wanted, at) if at - self._since >= self._dwell else None
 
     def continue_from(self, other: States) -> None:
-        """Take over what `other` has seen: its state, its scores, and the evidence for what is about to be told."""
+        """Continue with the state of `other`, its scores, and its evidence for the next change."""
         self.state, self.scores, self._last = other.state, other.scores, other._last
         self._next, self._since, self._frames = other._next, other._since, other._frames
 
     def reset(self, at: float) -> Transition | None:
-        """Forget everything, because no frames come: whatever was there has `left`, at once and without evidence."""
+        """Forget everything, because no frames come. A state has `left` at once, without evidence."""
         self._since, self._frames = at, 0
         transition = None if self.state is None else self._become(None, at)
         self.scores, self._last = {}, None
@@ -108,17 +109,17 @@ class States:
         new = {label: score for label, score in scores.items() if score > NEGLIGIBLE}
         smoothed = {label: old + weight * (new.pop(label, 0.0) - old) for label, old in self.scores.items()}
         smoothed.update((label, weight * score) for label, score in new.items())
-        # What is less than a negligible score would add now is forgotten. A fixed limit would not do: at a high frame
-        # rate one frame adds little, and a class could never begin.
+        # Scores below the contribution of a negligible score in this frame are dropped. A fixed limit would be wrong:
+        # at a high frame rate one frame contributes little, and the score of a class could never begin to rise.
         self.scores = {label: score for label, score in smoothed.items() if score > weight * NEGLIGIBLE}
 
     def _wanted(self) -> str | None:
-        """Return what the state should be, by the smoothed scores of now."""
+        """Return the state that the present smoothed scores stand for, without the dwell time."""
         best = max(self.scores, key=self.scores.__getitem__, default=None)
         current = None if self.state is None else self.scores.get(self.state, 0.0)
         if best is not None and self.scores[best] >= self._enter and (current is None or self.scores[best] > current):
             return None if best in self._background else best
-        # It may have become background by new rules.
+        # After a reload, the current state may be one of the background labels.
         return None if current is None or current < self._leave or self.state in self._background else self.state
 
     def _become(self, label: str | None, at: float) -> Transition:

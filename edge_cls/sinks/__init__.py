@@ -1,1 +1,1 @@
-"""Where results go: one file a kind."""
+"""Sinks for messages: one module for each kind."""

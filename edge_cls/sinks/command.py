@@ -1,4 +1,4 @@
-"""A program that is run for each event."""
+"""Runs a program for each event."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from edge_cls.runtime.ports import Clock
 
 _log = logging.getLogger(__name__)
 _TAIL = 4096
-"""Bytes of a program's output that are kept. It may print gigabytes."""
+"""Bytes of a program's output that are kept for the log: the last ones. The output may be gigabytes."""
 
 
 class CommandHook:
-    """Runs the program `argv` for each event, without a shell, and waits for the end of it and of its output.
+    """Runs the program `argv` for each event, without a shell, and waits until it and its output have ended.
 
-    In the arguments after the first, `{kind}`, `{label}`, `{previous}`, `{score}` and `{timestamp}` are replaced; all
-    other braces stay. "Nothing known" is an empty label. The same values are in the environment, as
-    `EDGE_CLS_EVENT_KIND` and so on. An argument that begins with a label which begins with `-` would be an option:
-    it is refused, unless `--` comes before it; write `--label={label}`, or read the environment.
+    In the arguments after the first, `{kind}`, `{label}`, `{previous}`, `{score}` and `{timestamp}` are replaced; other
+    braces are kept. If nothing known is seen, the label is empty. The environment has the same values, as
+    `EDGE_CLS_EVENT_KIND` and so on. If a label begins with `-`, an argument that begins with the label would be taken
+    for an option: the program is not run, unless `--` precedes the argument. To avoid this, write `--label={label}`, or
+    read the environment.
 
-    After `timeout_s` seconds the program is killed, with all that it started in its process group. Raises OutputError
-    where it cannot be started, is killed, or ends with another status than 0.
+    After `timeout_s` seconds the program is killed, with its whole process group. Raises OutputError if the program
+    cannot be started, is killed, or ends with a status other than 0.
     """
 
     wants = (Event,)
@@ -41,7 +42,7 @@ class CommandHook:
         self._clock = clock
 
     def publish(self, message: Message) -> None:
-        """Run the program once."""
+        """Run the program if `message` is an event."""
         if not isinstance(message, Event):
             return
         values = _values(message)
@@ -65,7 +66,7 @@ class CommandHook:
             self._finish(process)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no program is running between two events."""
 
     def _arguments(self, values: dict[str, str]) -> list[str]:
         arguments: list[str] = []
@@ -73,14 +74,14 @@ class CommandHook:
             argument = re.sub(r"\{(kind|label|previous|score|timestamp)\}", lambda found: values[found[1]], pattern)
             if argument.startswith("-") and not pattern.startswith("-") and "--" not in arguments:
                 raise OutputError(
-                    f"{self._argv[0]} would take the label in {argument!r} for an option, and was not run",
+                    f"{self._argv[0]} was not run: it would take the label in {argument!r} for an option",
                     hint='put "--" before it in argv, or let the program read EDGE_CLS_EVENT_LABEL',
                 )
             arguments.append(argument)
         return arguments
 
     def _finish(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for `process`, and kill it where that takes too long."""
+        """Wait for `process`, and kill it after the timeout. Raises OutputError as the class says."""
         deadline = self._clock.monotonic() + self._timeout_s
         try:
             last = one_line(_last_line(self._read(process, deadline)))
@@ -88,10 +89,10 @@ class CommandHook:
         except subprocess.TimeoutExpired:
             raise OutputError(
                 f"{self._argv[0]} did not end within {self._timeout_s:g} s and was killed",
-                hint="make it quicker, or raise timeout_s",
+                hint="make the program faster, or raise timeout_s",
             ) from None
         finally:
-            # Nobody has waited for a program that is still to be killed, so its number is not another's by now.
+            # The program was not waited for yet, so its process id cannot belong to another program.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -100,11 +101,11 @@ class CommandHook:
             ended = f"status {status}" if status > 0 else f"signal {-status}"
             raise OutputError(
                 f"{self._argv[0]} ended with {ended}{f' ({last})' if last else ''}",
-                hint="run it by hand to see why",
+                hint="run the program by hand to see why",
             )
 
     def _read(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
-        """Return the end of the output once all of it has come. Raises TimeoutExpired."""
+        """Return the last bytes of the output, once all of it has come. Raises TimeoutExpired after `deadline`."""
         assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
         tail = b""
         while (left := deadline - self._clock.monotonic()) > 0 and select.select([process.stdout], [], [], left)[0]:
@@ -126,7 +127,7 @@ def _values(event: Event) -> dict[str, str]:
 
 
 def _encoded(text: str) -> bytes:
-    """Return `text` as a program can get it: without the NUL and the half characters that no argument can hold."""
+    """Return `text` as bytes for a program. NUL and lone surrogates, which no argument can contain, are replaced."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace")
 
 

@@ -30,8 +30,11 @@ def fields(message: Message) -> dict[str, object]:
 
 
 def as_line(message: dict[str, object]) -> str:
-    """Return one line of JSON, with the version of its shape. Half characters of file names are escaped, for UTF-8."""
-    # A backslash, u and four digits: Python's escape of a half character is that of JSON.
+    """Return `message` as one line of JSON in valid UTF-8, with its schema number.
+
+    Lone surrogates, from file names, are escaped.
+    """
+    # Python's escape of a lone surrogate is that of JSON: a backslash, u and four digits.
     return json.dumps(with_schema(message), ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""An output pin that follows the state: a light, a relay."""
+"""An output pin that shows a state: a light or a relay."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from edge_cls.runtime.messages import Event, Message, Status
 
 
 class GpioOutput:
-    """On while the stable state is `label` and the camera runs. `pin` is a BCM number.
+    """Is on while the stable state is `label` and the camera is running. `pin` is a BCM number.
 
-    `active_high`: whether on is 3.3 V. Raises as `gpio.claim_output` does.
+    `active_high`: whether the pin has 3.3 V when on; otherwise when off. Raises as `gpio.claim_output` does.
     """
 
     wants = (Event, Status)
@@ -19,14 +19,14 @@ class GpioOutput:
         self._device = claim_output(pin, active_high=active_high)
 
     def publish(self, message: Message) -> None:
-        """Follow the state."""
+        """Turn the pin on or off by the state in `message`."""
         if isinstance(message, Event):
             self._turn(message.transition.label == self._label)
         elif isinstance(message, Status):
             self._turn(message.kind == "running" and message.state == self._label)
 
     def close(self) -> None:
-        """Turn it off and let go of the pin. Closing twice is safe."""
+        """Turn the pin off and release it. Closing twice is safe."""
         if not self._device.closed:
             self._turn(False)
             self._device.close()

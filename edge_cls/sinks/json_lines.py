@@ -1,4 +1,4 @@
-"""Messages as JSON, one object a line."""
+"""Writes messages as JSON, one object per line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edge_cls.sinks.fields import as_line, fields
 
 
 class JsonLines:
-    """Writes a line of `fields` a message, to a stream or to the end of a file; `-` is stdout.
+    """Writes the `fields` of each message as one line, to a stream or to the end of a file; `-` is stdout.
 
-    Of the kinds of message it `wants`: events and statuses, unless told otherwise. The file is opened when there is
-    something to write, and again when it was renamed, deleted (as logrotate does it) or failed. Raises OutputError
-    where a file cannot be written, and what a stream raises.
+    `wants` are the kinds of message to write; by default those that report changes. The file is opened at the first
+    message, and reopened if it was renamed or deleted (as logrotate does) or could not be written. Raises OutputError
+    if a file cannot be written, and whatever a stream raises.
     """
 
     def __init__(self, target: TextIO | Path, *, wants: tuple[type, ...] = CHANGES) -> None:
@@ -27,18 +27,18 @@ class JsonLines:
         self._output = _File(target) if isinstance(target, Path) else target
 
     def publish(self, message: Message) -> None:
-        """Write one line, and flush it, so that who reads a pipe sees it at once."""
+        """Write one line, and flush it, so that the reader of a pipe gets it at once."""
         self._output.write(as_line(fields(message)))
         self._output.flush()
 
     def close(self) -> None:
-        """Close the file. A stream belongs to who opened it."""
+        """Close the file. A stream is left open: it belongs to the code that opened it."""
         if isinstance(self._output, _File):
             self._output.close()
 
 
 class _File:
-    """A file that grows by whole lines, and may be moved away."""
+    """A file that grows by whole lines, and that another process may rename or delete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,20 +51,20 @@ class _File:
                 self.close()
                 if self._torn():
                     rest = b"\n" + rest
-                # Unbuffered, so that what fails now is not tried again behind our back.
+                # Unbuffered, so that data that could not be written is not written again later.
                 self._file = self._path.open("ab", buffering=0)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            # The next one may find another disk there. It will also see to half a line.
+            # The next message reopens the file, which may be on another disk then, and completes a partial line.
             self.close()
             raise OutputError(
                 f"{self._path} cannot be written ({error.strerror})",
-                hint="free some space, make its folder, or choose another place",
+                hint="free disk space, create its folder, or choose another path",
             ) from error
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: the file is not buffered."""
 
     def close(self) -> None:
         file, self._file = self._file, None
@@ -78,7 +78,7 @@ class _File:
             return False
 
     def _torn(self) -> bool:
-        """Return whether the last line is half a one, of a process that was killed, or of a full disk."""
+        """Return whether the last line is incomplete, because a process was killed or the disk was full."""
         if not self._path.is_file() or not self._path.stat().st_size:
             return False
         with self._path.open("rb") as file:

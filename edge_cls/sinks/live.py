@@ -24,21 +24,23 @@ from edge_cls.runtime.ports import Clock
 from edge_cls.sinks.text import change_line, command_line
 
 _PAUSE_S = 0.1
-"""Between two drawings: nobody reads faster."""
+"""Seconds between two drawings: nobody reads faster."""
 _WINDOW_S = 3.0
-"""Of frames that rate and latency are told of."""
+"""Seconds of frames over which frame rate and latency are computed."""
 _SCORES = 5
+"""Classes whose scores are shown: the best ones."""
 _LINES = 8
+"""Events and results of commands that are shown: the last ones."""
 _WIDE = 64
-"""Columns from which state and scores stand side by side."""
+"""Columns from which state and scores are side by side."""
 _COLOURS = {"opening": "yellow", "running": "green", "down": "red", "ended": "blue"}
 
 
 class LiveView:
-    """Draws the state, the scores of the newest frame, the camera and what happened last, at most 10 times a second.
+    """Draws the state, the scores of the newest frame, the camera, and the last events and results of commands.
 
-    It draws in a thread of its own, when something changed. An OSError of the terminal is raised by the next `publish`,
-    and drawing is tried again.
+    A thread of its own draws if something has changed, at most 10 times a second. An OSError of the terminal is raised
+    by the next `publish`, and drawing is tried again.
     """
 
     wants = (Result, Event, CommandResult, Status)
@@ -61,7 +63,7 @@ class LiveView:
         self._thread.start()
 
     def publish(self, message: Message) -> None:
-        """Take `message` into the next drawing."""
+        """Show `message` in the next drawing."""
         with self._changed:
             if isinstance(message, Result):
                 self._take_result(message)
@@ -78,22 +80,22 @@ class LiveView:
             raise failure
 
     def close(self) -> None:
-        """Draw a last time, and leave that in the terminal."""
+        """Draw a last time, and leave the drawing in the terminal. Closing twice is safe."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
 
     def page(self) -> RenderableType:
-        """Return what is drawn, for the console's size of now."""
+        """Return the drawing for the present size of the console."""
         width, height = self._console.size
         with self._changed:
             wide = width >= _WIDE
-            amiss = self._amiss(width)
+            problems = self._problems(width)
             # The panels of state and scores, the camera, and the frame around the last lines.
-            used = (_SCORES + 2 if wide else _SCORES + 7) + 1 + len(amiss) + 2
-            happened = self._happened(max(1, min(_LINES, height - used)))
-            return Group(*self._top(side_by_side=wide), self._camera(), *amiss, happened)
+            used = (_SCORES + 2 if wide else _SCORES + 7) + 1 + len(problems) + 2
+            events = self._last_events(max(1, min(_LINES, height - used)))
+            return Group(*self._top(side_by_side=wide), self._camera(), *problems, events)
 
     def _show(self) -> None:
         self._dirty = True
@@ -169,17 +171,17 @@ class LiveView:
             line.append(f": {one_line(self._status.detail)}")
         return line
 
-    def _amiss(self, width: int) -> list[RenderableType]:
-        """Return a paragraph a trouble, as lines."""
+    def _problems(self, width: int) -> list[RenderableType]:
+        """Return the lines of all problems, each wrapped to `width`."""
         problems = () if self._status is None else self._status.problems
         texts = [Text(f"! {one_line(problem)}", "yellow") for problem in problems]
         return [Padding(line, (0, 1)) for text in texts for line in text.wrap(self._console, width - 2)]
 
-    def _happened(self, room: int) -> Panel:
+    def _last_events(self, room: int) -> Panel:
         lines = Text(no_wrap=True, overflow="ellipsis")
         for when, line in list(self._lines)[-room:]:
             lines.append(f"{_time_of_day(when)}  ", "dim").append(f"{line}\n")
-        return Panel(lines, box=box.ROUNDED, title=Text("what happened"), height=room + 2, border_style="dim")
+        return Panel(lines, box=box.ROUNDED, title=Text("last events"), height=room + 2, border_style="dim")
 
 
 def _scores(prediction: Prediction | None) -> RenderableType:

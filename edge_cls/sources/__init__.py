@@ -1,1 +1,1 @@
-"""Where frames come from: one file a kind."""
+"""Sources of frames: one module for each kind."""

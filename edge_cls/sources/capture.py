@@ -1,4 +1,4 @@
-"""What OpenCV's captures have in common: frames decoded into buffers that are used again, and the time of a frame."""
+"""The common part of OpenCV's captures: frames decoded into reused buffers, and the capture time of a frame."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edge_cls.sources.pixels import bgr_to_rgb
 
 
 class Decoder:
-    """Gives what `capture` has grabbed as RGB."""
+    """Decodes the frames that `capture` has grabbed to RGB."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
         self._bgr: Frame | None = None
 
     def retrieve(self, into: Frame | None) -> Frame | None:
-        """Return the grabbed frame, written into `into` where it fits; None where it cannot be decoded."""
+        """Return the grabbed frame, written into `into` if its shape fits; None if the frame cannot be decoded."""
         there, bgr = self._capture.retrieve(self._bgr)
         if not there:
             return None
@@ -27,10 +27,10 @@ class Decoder:
 
 
 def capture_time(clock: Clock, stamp: float, *, oldest: float) -> tuple[float, float]:
-    """Return when a frame was captured, in seconds since 1970 and of the monotonic clock.
+    """Return the time at which a frame was captured, in seconds since 1970 and in seconds of the monotonic clock.
 
-    `stamp` is what the driver says, in seconds. Some drivers count from elsewhere: what lies in the future, or more
-    than `oldest` seconds back, is not believed, and the frame is of now.
+    `stamp` is the driver's time of the frame, in seconds of the monotonic clock. Some drivers use another clock: if the
+    stamp is in the future or more than `oldest` seconds in the past, the current time is returned instead.
     """
     timestamp, now = clock.time(), clock.monotonic()
     age = now - stamp

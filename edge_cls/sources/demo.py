@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 320, 240
 FRAMES_PER_SECOND = 30.0
 SECONDS_PER_PHOTOGRAPH = 3.0
 
-# Only photographs that lie in scikit-image's wheel: the others would be downloaded.
+# Only photographs in scikit-image's wheel: it would download the others.
 _PHOTOGRAPHS: Mapping[str, Callable[[], Frame]] = {
     "astronaut": skimage.data.astronaut,
     "cat": skimage.data.chelsea,
@@ -42,14 +42,14 @@ def _rgb(grey: Frame) -> Frame:
 
 
 class VirtualCamera:
-    """Views of the `photographs`, 320 x 240: the same seed gives the same views."""
+    """Views of the `photographs`, (240, 320, 3). The same seed gives the same views."""
 
     def __init__(self, photographs: Sequence[str] = PHOTOGRAPHS, *, seed: int = 0) -> None:
         self._photographs = {name: np.ascontiguousarray(_PHOTOGRAPHS[name]()[:, :, :3]) for name in photographs}
         self._seed = seed
 
     def view(self, name: str, moment: int) -> Frame:
-        """Return what the camera sees of photograph `name` at `moment`, whatever was asked for before."""
+        """Return the view of photograph `name` at `moment`, which depends on nothing but these and the seed."""
         photograph = self._photographs[name]
         rng = np.random.default_rng([self._seed, moment, *name.encode()])
         height, width = photograph.shape[:2]
@@ -80,7 +80,7 @@ class VirtualCamera:
 
 
 class DemoSource:
-    """The virtual camera as a live source: photograph after photograph, for ever, at 30 frames a second."""
+    """The virtual camera as an endless live source: one photograph after the other, at 30 frames a second."""
 
     live = True
 
@@ -92,7 +92,7 @@ class DemoSource:
         self._closed = False
 
     def read(self, into: Frame | None = None) -> CapturedFrame:
-        """Return the next view, when its time has come."""
+        """Wait until the next view is due, and return it."""
         if self._closed:
             raise SourceError("the demo is closed", hint="open it again")
         due = self._started + self._index / FRAMES_PER_SECOND
@@ -106,5 +106,5 @@ class DemoSource:
         return frame
 
     def close(self) -> None:
-        """Show no more."""
+        """Make all further reads fail."""
         self._closed = True

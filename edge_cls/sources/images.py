@@ -14,9 +14,9 @@ from edge_cls.sources.pixels import copied
 
 
 class ImagesSource:
-    """The photos at `paths`, in that order, each of them once. The `source` of a frame is its file.
+    """The photos at `paths`, in that order, each one once. The `source` of a frame is its file.
 
-    Raises SourceError where there is none.
+    Raises SourceError if `paths` is empty.
     """
 
     live = False
@@ -27,29 +27,31 @@ class ImagesSource:
         self._index = 0
         self._closed = False
         if not paths:
-            raise SourceError("there is no image to read", hint="name a file, or a folder or pattern of some")
+            raise SourceError("there is no image to read", hint="name an image, a folder or a pattern")
 
     @classmethod
     def below(cls, folder: Path, *, clock: Clock) -> ImagesSource:
-        """Return the photos in `folder` and the folders below, by name."""
+        """Return the photos in `folder` and the folders below it, sorted by path. Raises SourceError if it has none."""
         photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         if not photos:
-            raise SourceError(f"{folder} holds no image", hint=f"name a folder of {', '.join(sorted(SUFFIXES))} files")
+            raise SourceError(
+                f"{folder} contains no image", hint=f"name a folder of {', '.join(sorted(SUFFIXES))} files"
+            )
         return cls(photos, clock=clock)
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
-        """Return the next photo. Raises ImageError for one that cannot be read."""
+        """Return the next photo. Raises ImageError if it cannot be read."""
         if self._closed:
             raise SourceError("the photos are closed", hint="open them again")
         path = next(self._paths, None)
         if path is None:
             return None
-        # A photo is captured when it has been asked for, so that reading it counts as latency.
+        # The capture time is before the file is read, so that reading counts as latency.
         timestamp, captured = self._clock.time(), self._clock.monotonic()
         frame = CapturedFrame(FrameInfo(self._index, timestamp, captured, str(path)), copied(read_image(path), into))
         self._index += 1
         return frame
 
     def close(self) -> None:
-        """Read no more of them."""
+        """Make all further reads fail."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""What the name of a source means, without opening it."""
+"""The names of sources: which kind a name means, without opening it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Kind = Literal["picamera2", "v4l2", "stream", "demo", "files"]
 
 SCHEMES = ("rtsp", "http", "https")
 OPTIONS = {"picamera2": ("size", "fps", "lores", "controls"), "v4l2": ("size", "fps")}
-"""What may be chosen of the frames of a kind; of the other kinds nothing."""
+"""The options of each kind of source; the other kinds have none."""
 STALL_S = 10.0
 """Seconds without a frame after which a camera counts as failed, unless the configuration sets another number."""
 
 
 def parse_source(name: str) -> tuple[Kind, str]:
-    """Return what kind of source `name` means, and which one of them; of a stream the URL, as FFmpeg knows it.
+    """Return the kind of source that `name` means, and which source of that kind; for a stream, its URL for FFmpeg.
 
     >>> parse_source("picamera2"), parse_source("/dev/video2"), parse_source("RTSP://Camera/1")
     (('picamera2', '0'), ('v4l2', '/dev/video2'), ('stream', 'rtsp://Camera/1'))
@@ -34,7 +34,7 @@ def parse_source(name: str) -> tuple[Kind, str]:
 
 
 def device_file(which: str) -> str:
-    """Return the device file of a v4l2 source, which is called by its number, or by the file itself.
+    """Return the device file of the v4l2 source `which`, which is a number or the device file itself.
 
     >>> device_file("0"), device_file("/dev/v4l/by-id/usb-cam")
     ('/dev/video0', '/dev/v4l/by-id/usb-cam')
@@ -43,7 +43,7 @@ def device_file(which: str) -> str:
 
 
 def check_source(name: str) -> str:
-    """Return `name`. Raises ConfigError where no machine could have a source of that name."""
+    """Return `name`. Raises ConfigError if no machine could have a source of that name."""
     kind, which = parse_source(name)
     if kind == "v4l2" and not re.fullmatch(r"[0-9]+|/[^/].*", which):
         raise ConfigError("v4l2 takes a number or an absolute path", hint="write v4l2:0, or v4l2:/dev/video0")

@@ -1,4 +1,4 @@
-"""Sources by name."""
+"""Opens a source by its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_cls.sources.v4l2 import V4l2Source
 from edge_cls.sources.video import VideoSource
 
 NAMES = ("picamera2", "v4l2:0", "demo")
-"""What a source is called that is no file, device or URL."""
+"""Examples of the names of sources that are not files or URLs, for hints."""
 
 
 def open_source(
@@ -40,19 +40,19 @@ def open_source(
 ) -> FrameSource:
     """Return the source that `spec` names.
 
-    `picamera2`, `picamera2:1`, `picamera2:imx708` (a number, or a part of the model's name or id), `v4l2:0`,
-    `/dev/video2`, `rtsp://...`, `http://...`, `demo`, an image, a folder or pattern of images, or a video. `size`
-    (width, height) and `fps` are asked of cameras alone, `lores` and `controls` of picamera2 alone. Raises SourceError
-    where there is no such source, and ConfigError for a name that none can have, or an option that it does not have.
+    Names are `picamera2`, `picamera2:1`, `picamera2:imx708` (a number, or a part of the model's name or id), `v4l2:0`,
+    `/dev/video2`, `rtsp://...`, `http://...`, `demo`, an image, a folder or pattern of images, or a video. Only cameras
+    have `size` (width, height) and `fps`, only picamera2 has `lores` and `controls`. Raises SourceError if the source
+    does not exist, and ConfigError if no source can have that name or the source does not have a given option.
     """
     kind, which = parse_source(check_source(spec))
     if kind == "files" and not Path(spec).exists() and ("://" in spec or not glob.has_magic(spec)):
-        raise SourceError(f"{showable(spec)} does not exist", hint=_meant(spec))
+        raise SourceError(f"{showable(spec)} does not exist", hint=_suggestion(spec))
     asked = {"size": size, "fps": fps, "lores": lores, "controls": controls or None}
     options: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     for name in options:
         if name not in OPTIONS.get(kind, ()):
-            raise ConfigError(f"{showable(spec)} has no {name} to choose", hint=f"leave {name} away")
+            raise ConfigError(f"{showable(spec)} has no option {name}", hint=f"leave {name} out")
     source: FrameSource
     if kind == "picamera2":
         source = Picamera2Source(which, clock=clock, stall_s=stall_s, **options)
@@ -61,7 +61,7 @@ def open_source(
     elif kind == "stream":
         source = StreamSource(which, clock=clock, stall_s=stall_s)
     elif kind == "demo":
-        # Inside, because scikit-image is not on every device.
+        # Imported here, because scikit-image is not on every device.
         from edge_cls.sources.demo import DemoSource
 
         source = DemoSource(clock=clock)
@@ -77,7 +77,7 @@ def open_source(
 
 
 def is_live(spec: str) -> bool:
-    """Return whether `spec` names a camera or the demo, which may not be there yet, and no recording."""
+    """Return whether `spec` names a camera or the demo, and not a recording. The camera need not exist yet."""
     return parse_source(spec)[0] != "files"
 
 
@@ -93,13 +93,14 @@ def _files(spec: str, clock: Clock) -> FrameSource:
     return ImagesSource(matches, clock=clock)
 
 
-def _meant(spec: str) -> str:
+def _suggestion(spec: str) -> str:
+    """Return a hint for a name that is neither a source nor a file."""
     kind = spec.partition(":")[0]
     if "://" in spec:
         near = difflib.get_close_matches(kind.lower(), SCHEMES, n=1)
         return f"did you mean {near[0]}://...?" if near else f"use {', '.join(SCHEMES[:-1])} or {SCHEMES[-1]}"
-    heads = {name.partition(":")[0]: name for name in NAMES}
-    near = difflib.get_close_matches(kind.lower(), heads, n=1)
+    kinds = {name.partition(":")[0]: name for name in NAMES}
+    near = difflib.get_close_matches(kind.lower(), kinds, n=1)
     if near:
-        return f"did you mean '{heads[near[0]]}'?"
-    return "name a camera (picamera2, v4l2:0, rtsp://...), a video, an image, a folder, a pattern or 'demo'"
+        return f"did you mean '{kinds[near[0]]}'?"
+    return "use a camera (picamera2, v4l2:0, rtsp://...), a video, an image, a folder, a pattern or 'demo'"

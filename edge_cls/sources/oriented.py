@@ -1,4 +1,4 @@
-"""Another source's frames turned upright, mirrored, and cut to the region of interest."""
+"""The frames of another source, rotated, mirrored, and cropped to the region of interest."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ _TURNS: Mapping[int, int] = {
 
 
 class Oriented:
-    """The frames of `source`, turned clockwise by `rotation` degrees, then mirrored left to right, then cut to `roi`.
+    """The frames of `source`, rotated clockwise by `rotation` degrees, mirrored left to right, then cropped to `roi`.
 
-    `detail` is treated alike. Raises ConfigError for a rotation that is no multiple of 90, for a region that is not
-    inside the frame, and, when the first frame is read, for one of less than 8 x 8 pixels.
+    The same is done to `detail`. Raises ConfigError if the rotation is not a multiple of 90 or the region is not inside
+    the frame, and, when the first frame is read, if the region has less than 8 x 8 pixels.
     """
 
     def __init__(
         self, source: FrameSource, *, rotation: int = 0, mirror: bool = False, roi: Region | None = None
     ) -> None:
         if rotation not in (0, *_TURNS):
-            raise ConfigError(f"a rotation of {rotation} makes no sense", hint="use 0, 90, 180 or 270, clockwise")
+            raise ConfigError(
+                f"rotation is {rotation}, not 0, 90, 180 or 270", hint="give the clockwise rotation in degrees"
+            )
         self._source = source
         self._rotation = rotation
         self._mirror = mirror
@@ -42,7 +44,7 @@ class Oriented:
 
     @property
     def live(self) -> bool:
-        """As the source."""
+        """Whether the source is live."""
         return self._source.live
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
@@ -61,7 +63,8 @@ class Oriented:
         return None if detail is None else lambda: self._upright(detail(), None)
 
     def _upright(self, image: Frame, into: Frame | None) -> Frame:
-        # Only views up to here: the region is cut out of the frame as it lies, and OpenCV turns just that.
+        # No pixel is copied before `frame_buffer`: the region is found in a rotated and mirrored view, the view is
+        # turned back, and OpenCV then rotates only the pixels of the region.
         view = np.rot90(image, -self._rotation // 90)
         view = view[:, ::-1] if self._mirror else view
         view = _cut(view, self._roi)
@@ -84,8 +87,8 @@ def _cut(view: Frame, roi: Region) -> Frame:
     top, bottom = round(roi[1] * height), round((roi[1] + roi[3]) * height)
     if min(right - left, bottom - top) < MIN_SIDE:
         raise ConfigError(
-            f"the region of interest has {right - left} x {bottom - top} of the frame's {width} x {height} pixels,"
-            " too few to classify",
-            hint=f"make it at least {MIN_SIDE} x {MIN_SIDE} pixels large",
+            f"the region of interest is {right - left} x {bottom - top} pixels of the frame's {width} x {height},"
+            " too small to classify",
+            hint=f"make it at least {MIN_SIDE} x {MIN_SIDE} pixels",
         )
     return view[top:bottom, left:right]

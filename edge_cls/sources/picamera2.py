@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (640, 480)
 _FAULTS = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, BufferError, CancelledError)
-"""What Picamera2 and libcamera raise: for a camera that went away in the middle of something, nearly anything."""
+"""The exceptions of Picamera2 and libcamera. If a camera disappears while it is in use, nearly all may be raised."""
 _CABLE = "check the camera and its cable: rpicam-hello --list-cameras"
 
 
 @dataclass(frozen=True)
 class Stream:
-    """How the camera was configured to give one of its streams. `stride` is in bytes."""
+    """The configuration of one of the camera's streams, in pixels. `stride` is in bytes."""
 
     name: str
     width: int
@@ -44,7 +44,7 @@ class Stream:
     stride: int
 
     def rgb(self, buffer: Buffer, into: Frame | None = None) -> Frame:
-        """Return the frame in a buffer of this stream, written into `into` where it fits."""
+        """Return the frame in a buffer of this stream, written into `into` if its shape fits."""
         return to_rgb(buffer, self.pixel_format, self.width, self.height, self.stride, into)
 
     def __str__(self) -> str:
@@ -54,11 +54,11 @@ class Stream:
 class Picamera2Source:
     """The camera `which`: its number, or a part of its model's name or its id.
 
-    `size` (width, height) is asked of the main stream, and `lores` of the smaller one that inference then sees, with
-    the main one as `detail`. `fps` and `controls` (libcamera's, by name) are passed on. What the camera made of all
-    this is read back and logged. Raises SourceError where there is no such camera, where it cannot do what it is asked
-    to, where it is in use, and where no frame comes for `stall_s` seconds; MissingDependency without Picamera2.
-    `library` is the module picamera2, or what stands for it.
+    `size` (width, height) is requested for the main stream, and `lores` for a second, smaller one. With `lores`, the
+    frames come from the smaller stream, and the main one is their `detail`. `fps` and `controls` (libcamera's, by name)
+    are passed on. The configuration that the camera chose is read back and logged. Raises SourceError if there is no
+    such camera, if it does not support an option, if it is in use, or if no frame comes for `stall_s` seconds, and
+    MissingDependency if Picamera2 is not installed. `library` is the module picamera2, or a replacement for it.
     """
 
     live = True
@@ -75,18 +75,18 @@ class Picamera2Source:
         stall_s: float = STALL_S,
         library: Any = None,
     ) -> None:
-        gc.collect()  # What an opening that failed left behind: until now its exception held it.
+        gc.collect()  # Frees what a failed attempt to open left behind: its exception has held it until now.
         self._library = library or _import_picamera2()
         self._clock = clock
         self._stall_s = stall_s
         self._index = 0
         self._unused: list[Buffer] = []
         self._name = f"picamera2:{which}"
-        with self._told("cannot be looked for"):
+        with self._errors_as("cannot be found"):
             number, self._name = _find(self._library.Picamera2, which)
         self._camera: Any = _acquire(self._library.Picamera2, number, self._name)
         try:
-            with self._told("cannot be started"):
+            with self._errors_as("cannot be started"):
                 self.main, self.lores = self._configure(size or DEFAULT_SIZE, lores, fps, dict(controls or {}))
                 self._camera.start()
         except BaseException:
@@ -98,7 +98,7 @@ class Picamera2Source:
         if self._camera is None:
             raise SourceError(f"{self._name} is closed", hint="open it again")
         detail: _Detail | None = None
-        with self._told("failed"):
+        with self._errors_as("failed"):
             try:
                 request = self._camera.capture_request(wait=self._stall_s)
             except TimeoutError:
@@ -116,16 +116,16 @@ class Picamera2Source:
         return frame
 
     def close(self) -> None:
-        """Let go of the camera, also of one that failed."""
+        """Release the camera, even if it has failed. Closing twice is safe."""
         camera, self._camera = self._camera, None
         if camera is None:
             return
         try:
-            # Not stop(), which waits for ever where the event loop of Picamera2 has died.
+            # Without stop(), which waits for ever if the event loop of Picamera2 has died.
             camera.close()
         except _FAULTS as error:
             log.warning("%s could not be closed: %s", self._name, error)
-        # A Picamera2 refers to itself: its pipes and buffers are free when they are collected.
+        # A Picamera2 refers to itself: only the garbage collector frees its pipes and buffers.
         del camera
         gc.collect()
 
@@ -138,7 +138,7 @@ class Picamera2Source:
             lores=lores and {"size": lores, "format": "YUV420"},
             raw=None,
         )
-        # From 1280 x 720 Picamera2 would take BT.709, and our conversion is that of BT.601.
+        # From 1280 x 720 on Picamera2 would choose BT.709, but `to_rgb` converts from BT.601.
         configuration["colour_space"] = type(configuration["colour_space"]).Smpte170m()
         camera.configure(configuration)
         self._check_controls(fps, controls)
@@ -151,7 +151,7 @@ class Picamera2Source:
         small = _stream("lores", got["lores"], self._name) if lores else None
         if small and abs(small.width * main.height - small.height * main.width) > 2 * max(main.width, main.height):
             raise SourceError(
-                f"{self._name} gives {small} as lores, another aspect ratio than {main}",
+                f"{self._name} gives {small} as lores, whose aspect ratio is not that of {main}",
                 hint="choose sizes of the same ratio, for example size = [1280, 960] and lores = [320, 240]",
             )
         asked = {size, lores} - {None}
@@ -162,7 +162,7 @@ class Picamera2Source:
             self._name,
             main,
             f" and {small} as lores" if small else "",
-            ", which is not the size that was asked for" if adjusted else "",
+            ", which is not the requested size" if adjusted else "",
         )
         return main, small
 
@@ -170,43 +170,44 @@ class Picamera2Source:
         limits = self._camera.camera_controls
         known = sorted(limits)
         if fps is not None and "FrameDurationLimits" not in known:
-            raise SourceError(f"{self._name} lets nobody choose its frame rate", hint="leave fps away")
+            raise SourceError(f"{self._name} has a fixed frame rate", hint="leave fps out")
         if unknown := sorted(set(controls) - set(known)):
             raise SourceError(
                 f"{self._name} has no control {', '.join(unknown)}", hint=f"use some of: {', '.join(known)}"
             )
 
-        # libcamera would refuse these too, but the next camera that this process starts would then kill it.
+        # libcamera would refuse these too, but then the next start of a camera would crash this process.
         for name, value in controls.items():
             if not _suits(value, limits[name]):
                 raise SourceError(
-                    f"{self._name} cannot take {value!r} for its control {name}",
-                    hint=f"give a value like its limits, which are {limits[name][0]} and {limits[name][1]}",
+                    f"{self._name} does not accept {value!r} for its control {name}",
+                    hint=f"give a value of the type of its limits, which are {limits[name][0]} and {limits[name][1]}",
                 )
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _errors_as(self, problem: str) -> Iterator[None]:
+        """Turn the exceptions of the libraries into a SourceError that names `problem`."""
         try:
             yield
         except SourceError:
             raise
         except _FAULTS as error:
-            raise SourceError(f"{self._name} {what} ({error or type(error).__name__})", hint=_CABLE) from error
+            raise SourceError(f"{self._name} {problem} ({error or type(error).__name__})", hint=_CABLE) from error
 
     def _use(self, request: Any, stream: Stream, use: Callable[[Buffer, Stream], T]) -> T:
-        """Return what `use` makes of the camera's own memory, which nothing may refer to any more afterwards."""
+        """Return the result of `use` on the camera's own memory. Nothing may refer to that memory afterwards."""
         with self._library.MappedArray(request, stream.name, reshape=False, write=False) as mapped:
             if mapped.array.size < buffer_size(stream.pixel_format, stream.height, stream.stride):
                 raise SourceError(
-                    f"{self._name} gave a torn frame: {mapped.array.size} bytes for {stream}", hint=_CABLE
+                    f"{self._name} gave an incomplete frame: {mapped.array.size} bytes for {stream}", hint=_CABLE
                 )
             return use(mapped.array, stream)
 
 
 def _suits(value: object, limits: Sequence[Any]) -> bool:
-    """Return whether `value`, or each part of a list, is of the type of a control's least, largest and default value.
+    """Return whether `value`, or each element of a list, has the type of a control's smallest and largest value.
 
-    What is between them is libcamera's to say: some values outside have a meaning of their own.
+    The range is left to libcamera: some values outside of the limits have a meaning of their own.
     """
     return _is_like(value, limits) or (isinstance(value, list | tuple) and all(_is_like(v, limits) for v in value))
 
@@ -223,9 +224,9 @@ def _is_like(value: object, limits: Sequence[Any]) -> bool:
 
 
 class _Detail:
-    """The main stream's frame, converted when it is asked for.
+    """The main stream's frame, which is converted to RGB only when it is called.
 
-    Its bytes lie in a buffer of `unused`, to which they return when nobody has the frame any more.
+    Its bytes are in a buffer from `unused`, which goes back there when nothing refers to the frame any more.
     """
 
     def __init__(self, buffer: Buffer, stream: Stream, unused: list[Buffer]) -> None:
@@ -252,7 +253,7 @@ def _stream(name: str, configuration: Mapping[str, Any], camera: str) -> Stream:
 
 
 def _find(picamera2: Any, which: str) -> tuple[int, str]:
-    """Return the number and the name of a camera."""
+    """Return the number and the name of the camera that `which` means. Raises SourceError if it is not exactly one."""
     cameras = [(str(info.get("Model", "")), str(info.get("Id", ""))) for info in picamera2.global_camera_info()]
     if not cameras:
         raise SourceError("no camera was found", hint="check its cable, and: rpicam-hello --list-cameras")
@@ -262,13 +263,13 @@ def _find(picamera2: Any, which: str) -> tuple[int, str]:
     else:
         numbers = [number for number, names in enumerate(cameras) if any(which.lower() in n.lower() for n in names)]
     if len(numbers) != 1:
-        problem = "is in the names of several cameras" if numbers else "is no camera"
+        problem = "matches several cameras" if numbers else "matches no camera"
         raise SourceError(f"picamera2:{which} {problem}", hint=f"choose one of {there}")
     return numbers[0], f"picamera2:{numbers[0]} ({cameras[numbers[0]][0]})"
 
 
 def _acquire(picamera2: Any, number: int, name: str) -> Any:
-    # In two steps, because an __init__ that fails leaves a pipe open, and this may be tried for months.
+    # In two steps, because a failing __init__ leaves a pipe open, and this may be retried for months.
     camera = picamera2.__new__(picamera2)
     try:
         camera.__init__(number)
@@ -281,7 +282,7 @@ def _acquire(picamera2: Any, number: int, name: str) -> Any:
                 os.close(camera.notifyme_w)
         raise SourceError(
             f"{name} cannot be opened: it is in use, or does not answer",
-            hint="stop what else uses it (see: fuser -v /dev/media* /dev/video*), and check its cable",
+            hint="stop the program that uses it (fuser -v /dev/media* /dev/video*), and check its cable",
         ) from error
     return camera
 
@@ -295,8 +296,8 @@ def _import_picamera2() -> Any:
             hint="run: sudo apt install python3-picamera2; make the venv with python3 -m venv --system-site-packages",
         ) from error
     except ValueError as error:
-        # How modules tell that were compiled for numpy 1: "numpy.dtype size changed".
+        # Modules compiled for numpy 1 raise this: "numpy.dtype size changed".
         raise MissingDependency(
-            f"Picamera2 and this numpy do not go together ({error})", hint=install_hint("numpy<2")
+            f"Picamera2 was built for another version of numpy ({error})", hint=install_hint("numpy<2")
         ) from error
     return picamera2

@@ -14,10 +14,10 @@ from edge_cls.sources.names import STALL_S
 
 
 class StreamSource:
-    """The frames of the stream at `url`: rtsp, http (Motion JPEG, or what else FFmpeg reads) or https.
+    """The frames of the stream at `url`: rtsp, http (Motion JPEG, or another format that FFmpeg reads) or https.
 
-    What it shows of the URL is its host. Raises SourceError where the stream does not open, ends, or gives no frame
-    for `stall_s` seconds.
+    Messages and frames name only the host of the URL. Raises SourceError if the stream cannot be opened, ends, or gives
+    no frame for `stall_s` seconds.
     """
 
     live = True
@@ -27,11 +27,11 @@ class StreamSource:
         self._clock = clock
         self._stall_s = stall_s
         self._index = 0
-        patience = max(1, round(stall_s * 1000))
+        timeout_ms = max(1, round(stall_s * 1000))
         self._capture = cv2.VideoCapture(
             url,
             cv2.CAP_FFMPEG,
-            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience],
+            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms],
         )
         if not self._capture.isOpened():
             raise SourceError(
@@ -56,5 +56,5 @@ class StreamSource:
         return frame
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection. Closing twice is safe."""
         self._capture.release()

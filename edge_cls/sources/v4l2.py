@@ -21,11 +21,11 @@ _CABLE = "check its cable, or plug it in again"
 
 
 class V4l2Source:
-    """The camera `device`: a number as in /dev/video0, or a path, of which those below /dev/v4l/by-id stay the same.
+    """The camera `device`: a number as in /dev/video0, or a path. Paths below /dev/v4l/by-id never change.
 
-    `size` (width, height) and `fps` are asked for; what the camera made of them is logged. Raises SourceError where
-    the camera is missing, in use or not ours to read, and where no frame comes for `stall_s` seconds. (The first may
-    take OpenCV's own 10 seconds.)
+    `size` (width, height) and `fps` are requested from the camera, and the values that it chose are logged. Raises
+    SourceError if the camera is missing, in use or not readable by this user, or gives no frame for `stall_s` seconds.
+    (The first frame may take OpenCV's own 10 seconds.)
     """
 
     live = True
@@ -47,8 +47,8 @@ class V4l2Source:
         self._capture = cv2.VideoCapture(self._name, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise SourceError(
-                f"{self._name} cannot be opened: it is in use, or no camera",
-                hint=f"see who uses it: fuser -v {self._name}; see what there is: v4l2-ctl --list-devices",
+                f"{self._name} cannot be opened: it is in use, or it is not a camera",
+                hint=f"list its users: fuser -v {self._name}; list all cameras: v4l2-ctl --list-devices",
             )
         self._decoder = Decoder(self._capture)
         self._configure(size, fps)
@@ -73,14 +73,14 @@ class V4l2Source:
         return frame
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device. Closing twice is safe."""
         self._capture.release()
 
     def _check_device(self) -> None:
         if not Path(self._name).exists():
             raise SourceError(
                 f"{self._name} does not exist",
-                hint="plug it in; see what there is: v4l2-ctl --list-devices",
+                hint="plug it in; list all cameras: v4l2-ctl --list-devices",
             )
         if not os.access(self._name, os.R_OK | os.W_OK):
             raise SourceError(
@@ -89,7 +89,7 @@ class V4l2Source:
             )
 
     def _configure(self, size: tuple[int, int] | None, fps: float | None) -> None:
-        # USB has no room for large raw pictures at full speed. A camera without JPEG stays as it is.
+        # USB is too slow for large raw frames at the full frame rate. A camera without JPEG keeps its format.
         self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         if size is not None:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
@@ -107,5 +107,5 @@ class V4l2Source:
             self._name,
             *got,
             self._capture.get(cv2.CAP_PROP_FPS),
-            f", and not the {size[0]} x {size[1]} that were asked for" if size and adjusted else "",
+            f", not the requested {size[0]} x {size[1]}" if size and adjusted else "",
         )

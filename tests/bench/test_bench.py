@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(
     model = toy_model.write_mean_color(tmp_path / "mean.tflite")
     mute = edge_cls("bench", str(model), "--labels", str(tmp_path / "labels.txt"), "--examples", "20")
     assert (mute.returncode, mute.stdout) == (78, "")
-    assert "has no embedding, and cannot be taught examples; make one with" in mute.stderr
+    assert "has no embedding and cannot be taught examples; create one with" in mute.stderr
 
 
 def test_frames_come_round_and_round_as_copies() -> None:

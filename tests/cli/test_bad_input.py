@@ -52,10 +52,10 @@ BAD: dict[str, tuple[str, str]] = {
         "import-model mean.tflite --labels three.txt -o empty",
         "empty cannot be written",
     ),
-    "a folder without photos": ("run --source empty --model tiny.tflite", "empty holds no image"),
+    "a folder without photos": ("run --source empty --model tiny.tflite", "empty contains no image"),
     "a pattern without matches": ("run --source no*.png --model tiny.tflite", "no file matches no*.png"),
     "a missing source": ("run --source missing.mp4 --model tiny.tflite", "missing.mp4 does not exist"),
-    "a text as video": ("run --source text.avi --model tiny.tflite", "text.avi is no video"),
+    "a text as video": ("run --source text.avi --model tiny.tflite", "text.avi is not a video"),
 }
 
 

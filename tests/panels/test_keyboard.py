@@ -91,7 +91,7 @@ def test_a_terminal_is_restored_after_an_exception(open_pty: tuple[int, int]) ->
 def test_a_file_that_is_not_a_terminal_is_refused_with_a_hint(tmp_path: Path) -> None:
     with (
         (tmp_path / "file").open("w") as file,
-        pytest.raises(PanelError, match=r"run it in a terminal, or name a keypad"),
+        pytest.raises(PanelError, match=r"run it in a terminal, or set a keypad"),
     ):
         Terminal(file.fileno())
 
@@ -200,7 +200,7 @@ def test_keys_are_released_if_the_kernel_lost_events(keypad: KeypadPresser) -> N
 def test_a_keypad_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "event7"
     keys = Keypad(path)
-    assert f"waiting for the keypad {path}; 'ls -l /dev/input/by-id' names" in caplog.text
+    assert f"waiting for the keypad {path}; 'ls -l /dev/input/by-id' lists" in caplog.text
     assert keys.advance(100.0) == []
     assert (keys.due(), keys.fileno()) == (100.0 + REOPEN_S, -1)
     os.mkfifo(path)
@@ -228,7 +228,7 @@ def test_a_path_that_is_not_a_device_is_not_a_keypad(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for wrong in (path, tmp_path / "file"):
         before = len(list(Path("/proc/self/fd").iterdir()))
-        with pytest.raises(PanelError, match="it is no device; give an input device, such as one below /dev/input/by-"):
+        with pytest.raises(PanelError, match="it is not an input device; give an input device, such as"):
             Keypad(wrong)
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
     keys.advance(100.0)

@@ -17,7 +17,7 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.frame_rate import FrameRateGovernor
 from edge_cls.runtime.handoff import Handoff
 from edge_cls.runtime.messages import FrameInfo
-from edge_cls.runtime.pipeline import STALE, STOP, Inferred, Pipeline
+from edge_cls.runtime.pipeline import STALE_S, STOP_TIMEOUT_S, Inferred, Pipeline
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import NumberEngine, image, images, number_of
@@ -159,7 +159,7 @@ def test_a_driver_that_is_asleep_does_not_keep_the_process(caplog: pytest.LogCap
     with pipeline(source) as running:
         assert asleep.wait(PATIENCE)
     assert not source.closed, "closed under a thread that reads it"
-    assert "the thread of capture does not end" in caplog.text
+    assert "the thread capture does not end" in caplog.text
     awake.set()
     running._threads[0].join(PATIENCE)
 
@@ -227,7 +227,7 @@ def test_a_frame_of_the_past_is_no_snapshot() -> None:
     clock = FakeClock()
     with Pipeline(FakeSource(camera(), live=True), NumberEngine(), clock=clock) as running:
         assert stalled.wait(PATIENCE)
-        clock.sleep(STALE)
+        clock.sleep(STALE_S)
         assert running.snapshot() is not None
         clock.sleep(0.1)
         assert running.snapshot() is None
@@ -324,7 +324,7 @@ def test_leaving_does_not_wait_for_the_next_frame_of_a_slow_recording(caplog: py
         left.set()
     assert source.closed
     assert len(slept) == 1
-    assert slept[0] < STOP
+    assert slept[0] < STOP_TIMEOUT_S
     assert "does not end" not in caplog.text
 
 

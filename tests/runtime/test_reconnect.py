@@ -13,7 +13,7 @@ import pytest
 from edge_cls.errors import ConfigError, MissingDependency, SourceError
 from edge_cls.images.preprocess import Frame
 from edge_cls.runtime.ports import CapturedFrame, FrameSource
-from edge_cls.runtime.reconnect import FIRST_WAIT, LONGEST_WAIT, Camera
+from edge_cls.runtime.reconnect import FIRST_WAIT_S, LONGEST_WAIT_S, Camera
 from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import image, images
 
@@ -83,13 +83,13 @@ def test_it_waits_longer_each_time_but_never_gives_up() -> None:
     camera = Camera(openings, clock=clock)
     assert camera.read() is not None
     waits = [later - earlier for earlier, later in itertools.pairwise(openings.at)]
-    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
-    assert set(waits[8:]) == {LONGEST_WAIT}
+    assert waits[:3] == [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S]
+    assert set(waits[8:]) == {LONGEST_WAIT_S}
     # One that gave frames for longer than that is a new beginning.
-    clock.sleep(LONGEST_WAIT)
+    clock.sleep(LONGEST_WAIT_S)
     assert camera.read() is not None
     assert camera.read() is not None
-    assert openings.at[41] - openings.at[40] == pytest.approx(LONGEST_WAIT + FIRST_WAIT)
+    assert openings.at[41] - openings.at[40] == pytest.approx(LONGEST_WAIT_S + FIRST_WAIT_S)
 
 
 def test_one_that_fails_after_a_frame_each_time_is_opened_ever_more_seldom() -> None:
@@ -98,7 +98,7 @@ def test_one_that_fails_after_a_frame_each_time_is_opened_ever_more_seldom() -> 
     camera = Camera(openings, clock=clock)
     for _ in range(12):
         assert camera.read() is not None
-    assert openings.at[-1] - openings.at[-2] == LONGEST_WAIT
+    assert openings.at[-1] - openings.at[-2] == LONGEST_WAIT_S
 
 
 def test_a_camera_that_ends_is_opened_again() -> None:

@@ -120,9 +120,9 @@ def test_the_last_line_of_its_output_goes_to_the_log(script: Script, caplog: pyt
 
 
 def test_a_status_other_than_0_is_a_failure_that_tells_its_last_line(script: Script) -> None:
-    with pytest.raises(OutputError, match=r"ended with status 3 \(no door here\); run it by hand"):
+    with pytest.raises(OutputError, match=r"ended with status 3 \(no door here\); run the program by hand"):
         CommandHook([script("echo no door here; exit 3")], PATIENCE).publish(event(0))
-    with pytest.raises(OutputError, match="ended with signal 15; run it by hand"):
+    with pytest.raises(OutputError, match="ended with signal 15; run the program by hand"):
         CommandHook([script("kill $$")], PATIENCE).publish(event(0))
 
 
@@ -170,7 +170,7 @@ def test_what_does_not_end_is_killed_with_all_its_group(script: Script, tmp_path
             return super().monotonic() + 3600.0 * runs
 
     hook = CommandHook([script(lines)], PATIENCE, clock=OnceItRuns())
-    with pytest.raises(OutputError, match=r"did not end within 30 s and was killed; make it quicker"):
+    with pytest.raises(OutputError, match=r"did not end within 30 s and was killed; make the program faster"):
         hook.publish(event(0))
     assert ends(int(pid.read_text()))
 

@@ -76,7 +76,7 @@ def test_no_file_is_made_before_there_is_something_to_tell(tmp_path: Path) -> No
 
 
 def test_a_missing_folder_is_told_with_its_mend(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"events.jsonl cannot be written \(No such file.*make its folder"):
+    with pytest.raises(OutputError, match=r"events.jsonl cannot be written \(No such file.*create its folder"):
         JsonLines(tmp_path / "nowhere" / "events.jsonl").publish(event(0))
 
 

@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 
     def write(self, text: str) -> int:
         done = super().write(text)
-        if "what happened" in text:
+        if "last events" in text:
             self.drawn.release()
         return done
 
@@ -165,7 +165,7 @@ def test_between_two_drawings_is_a_pause_which_the_end_cuts_short(monkeypatch: p
         assert f"label-{number}" in screen.text  # takes its time, in which a thread could draw
     screen.view.close()
     written = screen.terminal.getvalue()
-    assert written.count("what happened") == 2
+    assert written.count("last events") == 2
     assert "label-49" in written
 
 

@@ -125,10 +125,10 @@ def test_the_demo_is_named_demo() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("missing.mp4", r"^missing\.mp4 does not exist; name a camera \(picamera2, v4l2:0, rtsp://\.\.\.\), a video"),
+        ("missing.mp4", r"^missing\.mp4 does not exist; use a camera \(picamera2, v4l2:0, rtsp://\.\.\.\), a video"),
         ("missing.jpg", r"^missing\.jpg does not exist"),
-        ("notes.txt", "is no video that OpenCV can read; convert it to MP4"),
-        ("empty", r"holds no image; name a folder of \.bmp, \.jpeg, \.jpg, \.png, \.webp files"),
+        ("notes.txt", "is not a video that OpenCV can read; convert it to MP4"),
+        ("empty", r"contains no image; name a folder of \.bmp, \.jpeg, \.jpg, \.png, \.webp files"),
         ("*.gif", "no file matches .*; check the pattern"),
         ("picamera", "^picamera does not exist; did you mean 'picamera2'?"),
         ("picamra2:1", "did you mean 'picamera2'?"),
@@ -171,11 +171,11 @@ def test_a_misspelt_name_is_told_before_its_options() -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("red.avi", {"size": (640, 480)}, r"^red\.avi has no size to choose; leave size away"),
-        ("photos", {"fps": 5.0}, "has no fps to choose"),
-        ("demo", {"controls": {"AfMode": 2}}, "has no controls to choose"),
-        ("v4l2:0", {"lores": (320, 240)}, "has no lores to choose"),
-        ("http://user:secret@camera/video", {"size": (640, 480)}, "^http://camera has no size"),
+        ("red.avi", {"size": (640, 480)}, r"^red\.avi has no option size; leave size out"),
+        ("photos", {"fps": 5.0}, "has no option fps"),
+        ("demo", {"controls": {"AfMode": 2}}, "has no option controls"),
+        ("v4l2:0", {"lores": (320, 240)}, "has no option lores"),
+        ("http://user:secret@camera/video", {"size": (640, 480)}, "^http://camera has no option size"),
     ],
 )
 def test_an_option_that_the_source_does_not_have_is_refused(spec: str, options: Any, message: str) -> None:

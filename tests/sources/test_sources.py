@@ -53,7 +53,7 @@ def test_a_photo_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_a_video_without_any_frame_is_told(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "empty.avi", count=0), clock=FakeClock())
-    with pytest.raises(SourceError, match="holds no frame that can be decoded; convert it to MP4"):
+    with pytest.raises(SourceError, match="contains no frame that can be decoded; convert it to MP4"):
         source.read()
     source.close()
 

@@ -49,7 +49,7 @@ def test_what_is_asked_for_is_asked_and_what_came_of_it_is_said(
 ) -> None:
     source = V4l2Source(device, clock=clock, size=(1280, 720), fps=15.0)
     assert camera.options[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"MJPG")
-    assert caplog.messages == [f"{device} gives 640 x 480 at 15 fps, and not the 1280 x 720 that were asked for"]
+    assert caplog.messages == [f"{device} gives 640 x 480 at 15 fps, not the requested 1280 x 720"]
     assert source.read().image.shape == (480, 640, 3)
     source.close()
 
@@ -105,7 +105,7 @@ def test_a_number_is_a_device(monkeypatch: pytest.MonkeyPatch, clock: FakeClock)
 
 def test_a_device_that_is_in_use_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
     camera.opens = False
-    with pytest.raises(SourceError, match=r"video0 cannot be opened: it is in use, or no camera; .*fuser -v"):
+    with pytest.raises(SourceError, match=r"video0 cannot be opened: it is in use, or it is not a camera; .*fuser -v"):
         V4l2Source(device, clock=clock)
 
 
