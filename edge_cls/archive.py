@@ -101,7 +101,8 @@ class Archive:
         self._check_packing(member)
         if member.file_size > self._limits.member_size:
             raise self._error(
-                f"{name} in {self.place} has over {_mebibytes(self._limits.member_size)}", hint="use a smaller one"
+                f"{name} in {self.place} has over {_mebibytes(self._limits.member_size)}",
+                hint="make or export it again",
             )
         try:
             return self._zip.read(member)  # never more than the size that was checked
@@ -145,7 +146,7 @@ class Archive:
             raise self._error(f"{self.place} is packed in an unusual way", hint="unpack it, and give the folder")
 
     def _too_many(self) -> EdgeClsError:
-        return self._error(f"{self.place} holds over {self._limits.members} files", hint="use a smaller archive")
+        return self._error(f"{self.place} holds over {self._limits.members} files", hint="make or export it again")
 
 
 def _mebibytes(size: int) -> str:

@@ -43,7 +43,7 @@ BACKENDS: dict[str, BackendRow] = {
         "edge_cls.backends.edgetpu:EdgeTpu",
         "the Edge TPU",
         options="(:(usb|pci)(:[0-9]+)?)?",
-        examples=("edgetpu:usb:0",),
+        examples=("edgetpu:usb:0", "edgetpu:pci:0"),
         operator="edgetpu-custom-op",
         compile="edge-cls edgetpu compile",
     ),
@@ -72,9 +72,26 @@ def backend_row(delegate: str) -> tuple[str, BackendRow]:
     for name, row in BACKENDS.items():
         if re.fullmatch(re.escape(name) + row.options, delegate):
             return name, row
-    examples = [example for row in BACKENDS.values() for example in row.examples]
-    *others, last = dict.fromkeys((CPU, AUTO, *BACKENDS, *examples))
+    *others, last = suggested_names()
     raise ConfigError(f"there is no delegate {showable(delegate)!r}", hint=f"use {', '.join(others)} or {last}")
+
+
+def suggested_names() -> list[str]:
+    """Return the names to suggest for `delegate`: `none`, `auto`, every other backend, and examples with options."""
+    examples = [example for row in BACKENDS.values() for example in row.examples]
+    return list(dict.fromkeys((CPU, AUTO, *BACKENDS, *examples)))
+
+
+def describe_names() -> str:
+    """Return the description of `delegate` for the help and the reference of the configuration.
+
+    >>> describe_names()
+    'Accelerator: none, auto (the Edge TPU, or the CPU if there is none), edgetpu, edgetpu:usb:0 or edgetpu:pci:0.'
+    """
+    preferred = BACKENDS[accelerators()[0]].title
+    names = suggested_names()
+    names[names.index(AUTO)] = f"{AUTO} ({preferred}, or {BACKENDS[CPU].title} if there is none)"
+    return f"Accelerator: {', '.join(names[:-1])} or {names[-1]}."
 
 
 def accelerators() -> list[str]:

@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 
+from edge_cls.backends.names import describe_names, suggested_names
 from edge_cls.learning.heads.names import HEAD_NAMES
 
 CLASSES = ("both", "model", "memory")
 """Values of --classes."""
-DELEGATES = ("none", "auto", "edgetpu", "edgetpu:usb", "edgetpu:pci", "edgetpu:usb:0")
-"""Values of --delegate to complete; any number of a device may follow."""
 
 
 def _complete_head(incomplete: str) -> list[str]:
@@ -28,7 +27,7 @@ def _complete_classes(incomplete: str) -> list[str]:
 
 
 def _complete_delegate(incomplete: str) -> list[str]:
-    return [name for name in DELEGATES if name.startswith(incomplete)]
+    return [name for name in suggested_names() if name.startswith(incomplete)]
 
 
 ModelArgument = Annotated[
@@ -116,8 +115,7 @@ DelegateOption = Annotated[
     typer.Option(
         "--delegate",
         metavar="NAME",
-        help="Accelerator: none, auto (the Edge TPU, or the CPU if there is none), edgetpu, edgetpu:usb:0 or "
-        "edgetpu:pci:0.",
+        help=describe_names(),
         show_default="none",
         autocompletion=_complete_delegate,
     ),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from edge_cls.backends.names import check_backend
+from edge_cls.backends.names import check_backend, describe_names
 from edge_cls.config.fields import (
     LIST,
     FilePath,
@@ -180,8 +180,7 @@ class ClassifierOptions(Section):
     )
     delegate: Annotated[str, AfterValidator(check_backend)] = Field(
         default="none",
-        description="Accelerator: none, auto (the Edge TPU, or the CPU if there is none), edgetpu, edgetpu:usb:0 or "
-        "edgetpu:pci:0.",
+        description=describe_names(),
     )
 
 

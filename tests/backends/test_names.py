@@ -32,7 +32,9 @@ def test_every_documented_name_is_accepted_and_opens_a_backend(delegate: str) ->
 )
 def test_other_names_are_refused_with_those_that_there_are(delegate: str) -> None:
     for use in (check_backend, backend_row, open_backend):
-        with pytest.raises(ConfigError, match=r"there is no delegate .*; use none, auto, edgetpu or edgetpu:usb:0$"):
+        with pytest.raises(
+            ConfigError, match=r"there is no delegate .*; use none, auto, edgetpu, .* or edgetpu:pci:0$"
+        ):
             use(delegate)
 
 
@@ -55,7 +57,7 @@ def test_a_new_backend_is_one_class_and_one_row_of_the_table(tiny: Path, tmp_pat
     row = BackendRow(FACTORY, "the fake", options="(:[0-9])?", examples=("fake:0",))
     with fake_backend("fake", row, Device()) as device:
         assert load(None, environ={"EDGE_CLS_DELEGATE": "fake:1"}).delegate == "fake:1"
-        with pytest.raises(ConfigError, match=r"use none, auto, edgetpu, fake, edgetpu:usb:0 or fake:0"):
+        with pytest.raises(ConfigError, match=r"use none, auto, edgetpu, fake, edgetpu:usb:0, edgetpu:pci:0 or fake:0"):
             check_backend("fake:")
         with Classifier(tiny, delegate="fake:1", memory=tmp_path / "taught.db") as classifier:
             assert classifier.classify(color_frame("blue")).label == "blue"

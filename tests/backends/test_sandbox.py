@@ -101,7 +101,7 @@ def test_whatever_the_interpreter_does_is_one_line(network: bytes, message: str)
 
 
 def ended_children() -> bool:
-    """Whether a child has ended that nobody waited for."""
+    """Return whether a child process has ended that was not waited for."""
     try:
         return os.waitpid(-1, os.WNOHANG)[0] != 0
     except ChildProcessError:

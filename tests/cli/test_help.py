@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import typer
 
+from edge_cls.backends.names import suggested_names
 from edge_cls.cli import SECTIONS, build_app
-from edge_cls.cli.options import CLASSES, DELEGATES
+from edge_cls.cli.options import CLASSES
 from edge_cls.config import Config, reference
 from tests.commands import EdgeCls, good
 
@@ -145,5 +146,5 @@ def test_ranges_agree_with_the_configuration(edge_cls: EdgeCls, key: str) -> Non
 def test_completed_values_are_valid() -> None:
     for name in CLASSES:
         Config.model_validate({"classes": name})
-    for name in DELEGATES:
+    for name in suggested_names():
         Config.model_validate({"delegate": name})

@@ -30,7 +30,7 @@ FAULTS = {
     "'gpio'?",
     "head = 'kn'": "head: unknown head 'kn'; use one of auto, ridge, centroid, knn, knn-euclidean, knn-manhattan, "
     "knn-regression",
-    "delegate = 'gpu'": "delegate: there is no delegate 'gpu'; use none, auto, edgetpu or edgetpu:usb:0",
+    "delegate = 'gpu'": "delegate: there is no delegate 'gpu'; use none, auto, edgetpu, edgetpu:usb:0 or edgetpu:pci:0",
     # what is missing
     "[panel]": "panel.kind: this key is required; add it",
     "[[sink]]\npath = '/x'": "sink #1: the kind is missing; set kind to one of json_lines, gpio, command, state_file",

@@ -1,4 +1,4 @@
-"""int8 and back: what is lost is at most half a step."""
+"""int8 and back: the error is at most half a step."""
 
 from __future__ import annotations
 

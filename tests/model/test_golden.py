@@ -1,4 +1,4 @@
-"""Golden frames tell a model that runs as it was made from one that does not."""
+"""Golden frames find a model that does not compute the outputs that it had when it was made."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PARSED = ("red things", "green things", "blue things")
 
 
 def int8_network(tiny: Path) -> bytes:
-    """Return the network of tiny.tflite as a stranger would leave it: one output, names of its own, no signature."""
+    """Return the network of tiny.tflite as another tool would write it: one output, names of its own, no signature."""
     model = unpack(converted(tiny), "tiny")
     graph = model.subgraphs[0]
     (probability,) = (index for index in graph.outputs if text(graph.tensors[index].name) == "probability")

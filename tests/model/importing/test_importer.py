@@ -1,4 +1,4 @@
-"""An imported model computes what it computed before, and says what nobody has to guess any more."""
+"""An imported model computes the same numbers as before, and has labels and normalisation in its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.model.importing.foreign import (
 )
 
 
-def told(imported: Imported) -> tuple[float, float, tuple[str, ...], int | None]:
+def facts(imported: Imported) -> tuple[float, float, tuple[str, ...], int | None]:
     contract = imported.preprocessing
     return contract.mean, contract.std, imported.file.labels, imported.embedding
 
@@ -39,7 +39,7 @@ def test_a_float_teachable_machine_zip_runs_as_it_was_trained(tmp_path: Path) ->
     files = {"model_unquant.tflite": float_network(tmp_path), "labels.txt": LABELS.encode()}
     source = write_zip(tmp_path / "converted_tflite.zip", files)
     imported = import_model(source, tmp_path / "m.tflite")
-    assert (imported.maker, *told(imported)) == ("Teachable Machine", 127.5, 127.5, PARSED, None)
+    assert (imported.maker, *facts(imported)) == ("Teachable Machine", 127.5, 127.5, PARSED, None)
     assert [best(tmp_path / "m.tflite", color) for color in ("red", "green", "blue")] == list(PARSED)
 
 
@@ -62,7 +62,7 @@ def test_a_lobe_folder_sees_colours_from_0_to_1(tmp_path: Path) -> None:
     (lobe / "signature.json").write_bytes(lobe_signature())
     (lobe / "saved_model.tflite").write_bytes(float_network(tmp_path))
     imported = import_model(lobe, tmp_path / "m.tflite", embedding="auto")
-    assert (imported.maker, *told(imported)) == ("Lobe", 0.0, 255.0, PARSED, 3)
+    assert (imported.maker, *facts(imported)) == ("Lobe", 0.0, 255.0, PARSED, 3)
     vector = Model(read_model(tmp_path / "m.tflite")).infer(np.full((8, 8, 3), (255, 0, 51), np.uint8)).embedding
     assert vector is not None
     np.testing.assert_allclose(vector.dequantize(), (1, 0, 0.2), atol=0.01)
@@ -145,7 +145,7 @@ def test_how_a_float_model_wants_its_pixels_is_asked_for_and_never_guessed(tmp_p
         with pytest.raises(ModelError, match=r"cannot take pixels as .*; give other numbers: "):
             import_model(tmp_path, tmp_path / "m.tflite", mean=mean, std=std)
     imported = import_model(tmp_path, tmp_path / "out" / "m.tflite", mean=0, std=255)
-    assert told(imported)[:2] == (0, 255)
+    assert facts(imported)[:2] == (0, 255)
 
 
 def test_labels_of_another_model_are_refused(tmp_path: Path, tiny: Path) -> None:

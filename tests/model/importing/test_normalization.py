@@ -1,4 +1,4 @@
-"""What a model says of its pixels is read as it is meant, and damaged words are told as such."""
+"""The normalisation in a model is read correctly, and a damaged one is an error."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_the_normalisation_is_read() -> None:
 
 def test_published_models_say_minus_1_to_1(shared: Path) -> None:
     for name in ("mobilenet_v1_0.25_128_quant.tflite", "mobilenet_v1_0.25_128_quant_edgetpu.tflite"):
-        told = read_metadata((shared / "models" / name).read_bytes())
-        assert told is not None
-        assert of_metadata(told, name) == Normalization(127.5, 127.5)
+        metadata = read_metadata((shared / "models" / name).read_bytes())
+        assert metadata is not None
+        assert of_metadata(metadata, name) == Normalization(127.5, 127.5)
 
 
 @pytest.mark.parametrize(("mean", "std"), [([1.0, 2.0, 3.0], [1.0]), ([1.0], [0.0]), ([], [1.0])])
