@@ -1,4 +1,4 @@
-"""A backbone that is fetched by name is the network whose weights were published, on pixels in [-1, 1]."""
+"""A backbone fetched by name is the network whose weights were published, on pixels in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAMILIES = {
 
 @pytest.fixture
 def server(file_server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileServer:
-    """Gives `weights.h5`, which the registry knows under the names of the families, at 64 pixels."""
+    """Serves `weights.h5`, the file of an entry for each family in the registry, with 64 pixels."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(registry, "builtin_file", lambda name: tmp_path / name)
     (tmp_path / "registry.toml").write_text(
@@ -64,7 +64,7 @@ def published(model: Any, folder: Path) -> bytes:
 def test_the_embedding_is_the_published_networks_own(server: FileServer, tmp_path: Path, name: str) -> None:
     from edge_cls_tools.backbones.backbones import load_backbone
 
-    # MobileNetV3 as it is published takes 0 to 255 itself; the others are given what they are made for.
+    # The published MobileNetV3 takes 0 to 255; the others take [-1, 1].
     own = name.startswith("MobileNetV3")
     pixels = PIXELS if own else PIXELS / 127.5 - 1
     original = network(name, pixels, **({"include_preprocessing": True} if own else {}))
@@ -90,7 +90,7 @@ def test_weights_of_another_network_are_refused(server: FileServer, tmp_path: Pa
         Path(str(caught.value).split()[0]).unlink()
 
 
-def test_without_network_the_file_to_place_is_told(server: FileServer, tmp_path: Path) -> None:
+def test_without_network_the_file_and_its_place_are_named(server: FileServer, tmp_path: Path) -> None:
     from edge_cls_tools.backbones.backbones import load_backbone
 
     server.close()

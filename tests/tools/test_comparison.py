@@ -1,4 +1,4 @@
-"""Paired comparison against published numbers, and models that know the same classes by other numbers."""
+"""Paired comparison against published numbers, and of models with the same classes in another order."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ def test_mcnemar_of_the_prime_ministers_approval() -> None:
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 100))
-def test_the_interval_holds_the_difference_and_turns_with_the_models(first: int, second: int, same: int) -> None:
+def test_the_interval_contains_the_difference_and_is_negated_with_the_models_swapped(
+    first: int, second: int, same: int
+) -> None:
     photos = max(1, first + second + same)
     low, high = difference_interval(first, second, photos)
     assert -1 <= low < high <= 1
-    # With half a photo in each cell the centre moves towards 0, so that 1 of 1 may lie beyond.
+    # With half a photo in each cell the centre moves towards 0, so that 1 of 1 may be outside.
     assert low <= (first - second) / (photos + 2) <= high
     assert difference_interval(second, first, photos) == pytest.approx((-high, -low))
 
@@ -52,13 +54,13 @@ def colors(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(tiny: Path) -> Model:
-    """The tiny model, that remembers no photo."""
+    """The tiny model, without the hashes of its training photos."""
     return Model(replace(read_model(tiny), trained_on=frozenset()))
 
 
 def test_labels_are_matched_by_name(model: Model, colors: Path) -> None:
     predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
-    # The same network, that calls blue green, green red, and red blue.
+    # The same network, which reports blue as green, green as red, and red as blue.
     turned = replace(model.file, path=Path("turned.tflite"), labels=(*model.labels[1:], model.labels[0]))
     result = compare(predict_missing(Model(turned), predictions, advance=lambda _: None))
     assert (result.photos, result.accuracy, result.other_accuracy) == (12, 1.0, 0.0)
@@ -76,7 +78,7 @@ def test_a_model_with_other_classes_is_refused(model: Model, colors: Path) -> No
         predict_missing(other, predictions, advance=lambda _: None)
 
 
-def test_photos_that_the_other_model_has_learnt_from_do_not_count(model: Model, colors: Path) -> None:
+def test_photos_that_the_other_model_was_trained_on_do_not_count(model: Model, colors: Path) -> None:
     predictions = predict(model, photos_for(model, colors), advance=lambda _: None)
     seen = frozenset(photo.digest[:4] for photo in predictions.photos[:5])
     pair = predict_missing(Model(replace(model.file, trained_on=seen)), predictions, advance=lambda _: None)
@@ -88,7 +90,7 @@ def test_photos_that_the_other_model_has_learnt_from_do_not_count(model: Model, 
         predict_missing(Model(replace(model.file, trained_on=everything)), predictions, advance=lambda _: None)
 
 
-def test_the_photos_that_differ_begin_with_the_surest_mistake(model: Model, colors: Path) -> None:
+def test_the_photos_that_differ_begin_with_the_most_confident_error(model: Model, colors: Path) -> None:
     photos = tuple(photos_for(model, colors))[:4]  # four of blue, class 0
     ours = np.array([[0.9, 0.1, 0], [0.9, 0.1, 0], [0.2, 0.8, 0], [0.4, 0.6, 0]], np.float32)
     theirs = np.array([[0.3, 0.7, 0], [0.9, 0.1, 0], [0.9, 0.1, 0], [0.1, 0.9, 0]], np.float32)

@@ -38,13 +38,13 @@ def found(diagnosis: Diagnosis, kind: str) -> set[str]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A sound data set of two classes, to be spoilt."""
+    """A data set of two classes without problems, which the tests add."""
     write_scenes(tmp_path / "cat", range(25))
     write_scenes(tmp_path / "dog", range(100, 125))
     return tmp_path
 
 
-def test_a_sound_data_set_has_no_findings(photos: Path) -> None:
+def test_a_data_set_without_problems_has_no_findings(photos: Path) -> None:
     diagnosis = diagnosis_of(photos)
     assert (diagnosis.findings, diagnosis.sound, diagnosis.photos) == ((), True, 50)
     assert diagnosis.classes == (ClassCount("cat", {"": 25}), ClassCount("dog", {"": 25}))
@@ -62,7 +62,7 @@ def test_a_photo_that_was_scaled_compressed_or_slightly_cropped_looks_alike_and_
     assert len(set(groups[:40])) == 40
     found = groups[40:].reshape(40, 3) == groups[:40, None]
     assert found[:, :2].all()
-    # A cut edge shifts everything a little: not each such copy is found, but none is taken for another's.
+    # A cut edge shifts everything a little: not every such copy is found, but none is grouped with another photo.
     assert found[:, 2].mean() >= 0.9
     assert len(np.unique(groups[40:][~found.ravel()])) == (~found).sum()
 
@@ -72,8 +72,7 @@ def test_plain_photos_of_other_colours_do_not_look_alike() -> None:
     assert len(set(similar_groups([fingerprint_of(frame) for frame in plain]))) == 4
 
 
-def test_groups_are_those_of_comparing_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "_BLOCK", 16)
+def test_groups_are_those_of_comparing_each_pair() -> None:
     rng = np.random.default_rng(0)
     base = rng.integers(0, 2, (12, 128)).astype(bool)
     photos = [
@@ -92,12 +91,12 @@ def test_groups_are_those_of_comparing_each_pair(monkeypatch: pytest.MonkeyPatch
         for j in range(i):
             if alike(photos[i], photos[j]):
                 groups = [groups[j] if group == groups[i] else group for group in groups]
-    ours = similar_groups(photos)
+    ours = similar_groups(photos, block=16)
     assert 12 < len(set(groups)) < 100
     assert len(set(zip(groups, ours, strict=True))) == len(set(groups)) == len(set(ours))
 
 
-def test_files_that_cannot_be_used_are_told_with_the_reason(photos: Path) -> None:
+def test_unusable_files_are_reported_with_the_reason(photos: Path) -> None:
     whole = (photos / "cat" / "000.png").read_bytes()
     (photos / "cat" / "cut.png").write_bytes(whole[:-3000])
     (photos / "cat" / "empty.jpg").touch()
@@ -127,7 +126,7 @@ def test_files_that_cannot_be_used_are_told_with_the_reason(photos: Path) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_and_a_folder_without_permission_are_told(photos: Path) -> None:
+def test_a_file_and_a_folder_without_permission_are_reported(photos: Path) -> None:
     (photos / "cat" / "000.png").chmod(0)
     (photos / "dog" / "secret").mkdir(mode=0)
     diagnosis = diagnosis_of(photos)
@@ -135,7 +134,7 @@ def test_a_file_and_a_folder_without_permission_are_told(photos: Path) -> None:
     assert found(diagnosis, "ignored") == {"dog/secret"}
 
 
-def test_a_loop_of_links_and_files_that_are_no_photos_are_passed_over_and_told(photos: Path) -> None:
+def test_a_loop_of_links_and_files_that_are_not_photos_are_ignored_and_reported(photos: Path) -> None:
     (photos / "cat" / "up").symlink_to("..")
     (photos / "cat" / "Thumbs.db").touch()
     (photos / "loose.png").write_bytes((photos / "cat" / "000.png").read_bytes())
@@ -144,13 +143,13 @@ def test_a_loop_of_links_and_files_that_are_no_photos_are_passed_over_and_told(p
     assert (diagnosis.photos, diagnosis.sound) == (50, True)
 
 
-def test_a_photo_with_the_suffix_of_another_format_is_told(photos: Path) -> None:
+def test_a_photo_with_the_suffix_of_another_format_is_reported(photos: Path) -> None:
     (photos / "cat" / "000.png").rename(photos / "cat" / "000.jpg")
     (photos / "cat" / "001.png").rename(photos / "cat" / "001.PNG")
     assert found(diagnosis_of(photos), "suffix") == {"cat/000.jpg"}
 
 
-def test_duplicates_are_told_by_what_they_spoil(tmp_path: Path) -> None:
+def test_duplicates_are_reported_by_their_effect(tmp_path: Path) -> None:
     for split, first in (("train", 0), ("test", 200)):
         write_scenes(tmp_path / split / "cat", range(first, first + 20))
         write_scenes(tmp_path / split / "dog", range(first + 100, first + 120))
@@ -168,7 +167,7 @@ def test_duplicates_are_told_by_what_they_spoil(tmp_path: Path) -> None:
     assert not diagnosis.sound
 
 
-def test_strange_photos_are_told(photos: Path) -> None:
+def test_unusual_photos_are_reported(photos: Path) -> None:
     grey = np.repeat(scene(500).mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     Image.fromarray(grey).save(photos / "cat" / "grey.png")
     Image.fromarray(np.full((90, 90, 3), (10, 20, 30), np.uint8)).save(photos / "cat" / "flat.png")
@@ -183,7 +182,7 @@ def test_strange_photos_are_told(photos: Path) -> None:
     }
 
 
-def test_where_many_photos_are_grey_or_all_are_small_that_is_not_strange(tmp_path: Path) -> None:
+def test_grey_or_small_photos_are_not_reported_if_most_are(tmp_path: Path) -> None:
     for label, first in (("cat", 0), ("dog", 50)):
         (tmp_path / label).mkdir()
         for seed in range(first, first + 20):
@@ -202,18 +201,20 @@ def test_where_many_photos_are_grey_or_all_are_small_that_is_not_strange(tmp_pat
         ([("cat", 30), ("x" * 101, 30)], [f"{'x' * 100!r} is not a label"]),
     ],
 )
-def test_classes_that_are_too_small_or_no_labels_are_told(counts: list[tuple[str, int]], says: list[str]) -> None:
+def test_classes_that_are_too_small_or_have_no_valid_label_are_reported(
+    counts: list[tuple[str, int]], says: list[str]
+) -> None:
     findings = class_findings([ClassCount(label, {"": number}) for label, number in counts])
     assert [finding.message for finding in findings] == says
 
 
-def test_a_class_that_a_split_lacks_is_told() -> None:
+def test_a_class_that_a_split_lacks_is_reported() -> None:
     counts = [ClassCount("cat", {"train": 30, "test": 9}), ClassCount("dog", {"train": 30, "test": 0})]
     assert [finding.message for finding in class_findings(counts)] == ["dog has no photo in test"]
 
 
 def clusters(count: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Return embeddings of three classes that lie well apart, and their labels."""
+    """Return embeddings of three well separated classes, and their labels."""
     rng = np.random.default_rng(3)
     labels = np.repeat(np.arange(3), count)
     centres = rng.normal(0, 1, (3, 40))
@@ -230,9 +231,9 @@ def test_swapped_labels_are_found_with_the_right_class_and_no_other_is_suspected
     assert all(s.given_probability < s.suggested_probability <= 1 for s in issues)
 
 
-def test_copies_of_a_photo_do_not_vouch_for_its_wrong_label() -> None:
+def test_copies_of_a_photo_do_not_confirm_its_wrong_label() -> None:
     embeddings, truth = clusters(60)
-    # The same odd photo of class 0 twelve times, all labelled 1: alone, each would be learnt from the others.
+    # The same odd photo of class 0 twelve times, all labelled 1: in 12 groups, each would be learnt from the others.
     odd = np.tile(embeddings[0] + 0.2, (12, 1)).astype(np.float32)
     labels = np.concatenate([truth, np.ones(12, int)])
     alone, together = np.arange(192), np.concatenate([np.arange(180), np.full(12, 180)])
@@ -245,7 +246,7 @@ def test_copies_of_a_photo_do_not_vouch_for_its_wrong_label() -> None:
     assert not suspected(alone) & set(range(180, 192))
 
 
-def test_classes_too_small_to_judge_are_left_in_peace() -> None:
+def test_classes_with_too_few_photos_are_skipped() -> None:
     embeddings, labels = clusters(4)
     assert find_label_issues(embeddings, labels, np.arange(12), lambda _: None) == []
     many, truth = clusters(20)
@@ -253,7 +254,7 @@ def test_classes_too_small_to_judge_are_left_in_peace() -> None:
     assert 59 not in {one.index for one in find_label_issues(many, few, np.arange(60), lambda _: None)}
 
 
-def test_what_is_unlike_all_others_is_an_outlier() -> None:
+def test_a_photo_unlike_all_others_is_an_outlier() -> None:
     embeddings, _ = clusters(40)
     strange = np.random.default_rng(9).normal(0, 1, (1, 40)).astype(np.float32)
     assert [index for index, _ in find_outliers(np.concatenate([embeddings, strange]))] == [120]

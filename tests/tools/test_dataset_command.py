@@ -27,7 +27,7 @@ from tests.scenes import scene, write_scenes
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sound data set of two classes, 20 photos each."""
+    """A data set of two classes without problems, 20 photos each."""
     folder = tmp_path_factory.mktemp("sound")
     write_scenes(folder / "cat", range(20))
     write_scenes(folder / "dog", range(100, 120))
@@ -36,13 +36,13 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the sound data set, to be spoiled."""
+    """A copy of that data set, to which the tests add problems."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return shutil.copytree(sound, tmp_path / "photos")
 
 
 def tree(root: Path) -> dict[str, bytes | str]:
-    """Return all files below a folder: their bytes, or where they point to."""
+    """Return all files below a folder: their bytes, or the target of a link."""
     return {
         os.fsencode(path.relative_to(root)).decode("latin-1"): str(path.readlink())
         if path.is_symlink()
@@ -52,15 +52,15 @@ def tree(root: Path) -> dict[str, bytes | str]:
     }
 
 
-def spoil(photos: Path) -> None:
-    """Put two unusable files and an odd link in."""
+def add_unusable(photos: Path) -> None:
+    """Add two unusable files and a broken link."""
     (photos / "cat" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no photo")
     (photos / "dog" / "2024").mkdir()
     (photos / "dog" / "2024" / "cut.png").write_bytes((photos / "dog" / "100.png").read_bytes()[:500])
     (photos / "dog" / "link.png").symlink_to("nowhere.png")
 
 
-def test_a_sound_data_set_ends_with_0(photos: Path, edge_cls: EdgeCls) -> None:
+def test_a_data_set_without_problems_ends_with_0(photos: Path, edge_cls: EdgeCls) -> None:
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
     assert (code, err) == (0, "")
     lines = out.splitlines()
@@ -75,7 +75,7 @@ def test_findings_are_blocks_with_a_path_on_each_line_and_end_with_1(
     photos: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    spoil(photos)
+    add_unusable(photos)
     copy = f"[bold]{'very long name ' * 10}.png"
     (photos / "cat" / copy).write_bytes((photos / "cat" / "000.png").read_bytes())
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels")
@@ -132,25 +132,25 @@ def test_equal_messages_are_joined_and_long_lists_are_counted(photos: Path, edge
     ]
 
 
-def test_json_tells_everything_and_nothing_else(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+def test_json_has_all_findings_and_stdout_nothing_else(photos: Path, edge_cls: EdgeCls) -> None:
+    add_unusable(photos)
     (photos / "dog" / "swapped.png").write_bytes((photos / "cat" / "000.png").read_bytes())
     code, out, err = edge_cls("dataset", "check", str(photos), "--json")
-    told = json.loads(out)
+    document = json.loads(out)
     assert (code, err) == (1, "")
-    assert (told["photos"], told["sound"], told["classes"]) == (41, False, {"cat": 20, "dog": 21})
+    assert (document["photos"], document["sound"], document["classes"]) == (41, False, {"cat": 20, "dog": 21})
     conflict = {
         "kind": "conflict",
         "message": "the same as cat and dog",
         "files": ["cat/000.png", "dog/swapped.png"],
         "suggested_label": None,
     }
-    assert conflict in told["findings"]
-    unusable = [finding for finding in told["findings"] if finding["kind"] == "unusable"]
+    assert conflict in document["findings"]
+    unusable = [finding for finding in document["findings"] if finding["kind"] == "unusable"]
     assert ["dog/2024/cut.png"] in [finding["files"] for finding in unusable]
 
 
-def test_a_wrong_label_is_suspected_with_the_class_that_it_looks_like(tmp_path: Path, edge_cls: EdgeCls) -> None:
+def test_a_wrong_label_is_suspected_with_the_most_probable_class(tmp_path: Path, edge_cls: EdgeCls) -> None:
     for label, base in (("noise", 0), ("spots", 1)):
         (tmp_path / label).mkdir()
         for seed in range(20):
@@ -163,7 +163,7 @@ def test_a_wrong_label_is_suspected_with_the_class_that_it_looks_like(tmp_path: 
 
 
 def test_the_report_shows_duplicates_side_by_side_and_escapes_names(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+    add_unusable(photos)
     Image.fromarray(scene(3)).save(photos / "cat" / "<script>.jpg")
     edge_cls("dataset", "check", str(photos), "--no-labels", "--report", str(photos.parent / "report.html"))
     html = (photos.parent / "report.html").read_text()
@@ -175,7 +175,7 @@ def test_the_report_shows_duplicates_side_by_side_and_escapes_names(photos: Path
 
 
 def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+    add_unusable(photos)
     before, folder = tree(photos), photos.parent / "quarantine"
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
     assert code == 1
@@ -194,8 +194,8 @@ def test_quarantine_can_be_undone_to_the_byte(photos: Path, edge_cls: EdgeCls) -
     assert not folder.exists()
 
 
-def test_what_cannot_go_back_stays_and_is_told(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+def test_a_file_that_cannot_go_back_stays_and_is_reported(photos: Path, edge_cls: EdgeCls) -> None:
+    add_unusable(photos)
     folder = photos.parent / "quarantine"
     edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
     (photos / "dog" / "2024" / "cut.png").write_bytes(b"a new photo")
@@ -271,8 +271,8 @@ def test_every_original_path_is_written_before_a_file_is_moved(
     assert not folder.exists()
 
 
-def test_a_file_that_cannot_be_moved_is_told_after_the_summary(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+def test_a_file_that_cannot_be_moved_is_reported_after_the_summary(photos: Path, edge_cls: EdgeCls) -> None:
+    add_unusable(photos)
     before, folder = tree(photos), photos.parent / "quarantine"
     folder.write_text("a file where the folder should be")
     code, out, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(folder))
@@ -292,7 +292,7 @@ def test_a_folder_without_photos_is_one_line(tmp_path: Path, edge_cls: EdgeCls, 
 
 
 def test_a_quarantine_inside_the_data_set_is_refused(photos: Path, edge_cls: EdgeCls) -> None:
-    spoil(photos)
+    add_unusable(photos)
     before = tree(photos)
     code, _, err = edge_cls("dataset", "check", str(photos), "--no-labels", "--quarantine", str(photos / "bad"))
     assert code == 1
@@ -301,13 +301,13 @@ def test_a_quarantine_inside_the_data_set_is_refused(photos: Path, edge_cls: Edg
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_a_split_keeps_what_looks_alike_together_and_loses_nothing(photos: Path, edge_cls: EdgeCls, link: bool) -> None:
+def test_a_split_keeps_near_duplicates_together_and_loses_nothing(photos: Path, edge_cls: EdgeCls, link: bool) -> None:
     for seed in range(6):
         Image.fromarray(scene(seed)).resize((70, 70)).save(photos / "cat" / f"{seed:03d}-small.jpg")
     (photos / "dog" / "more").mkdir()
     (photos / "dog" / "more" / "100.png").write_bytes((photos / "dog" / "100.png").read_bytes())
     before, out = tree(photos), photos.parent / "split"
-    code, said, err = edge_cls("dataset", "split", str(photos), str(out), *(["--link"] if link else []))
+    code, text, err = edge_cls("dataset", "split", str(photos), str(out), *(["--link"] if link else []))
     assert (code, err) == (0, "")
     assert tree(photos) == before
     written = tree(out)
@@ -317,7 +317,7 @@ def test_a_split_keeps_what_looks_alike_together_and_loses_nothing(photos: Path,
     assert split_of["dog/100.png"] == split_of["dog/more/100.png"]
     dataset = load_dataset(out)
     assert dataset.moved == 0
-    assert said == f"{out}: {len(dataset.train)} train, {len(dataset.test)} test, {len(dataset.validation)} val\n"
+    assert text == f"{out}: {len(dataset.train)} train, {len(dataset.test)} test, {len(dataset.validation)} val\n"
     counts = [sum(photo.label == label for photo in dataset.test) for label in (0, 1)]
     assert counts == [5, 4]
     name = next(iter(written))
@@ -358,7 +358,7 @@ def test_a_split_takes_given_splits_together_and_leaves_unusable_files_out(tmp_p
         (("photos", "out", "--test", "0.6", "--validation", "0.5"), 78, "leaves nothing to train on"),
     ],
 )
-def test_a_split_that_makes_no_sense_is_refused(
+def test_an_impossible_split_is_refused(
     photos: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, says: str
 ) -> None:
     (photos.parent / "full").mkdir()

@@ -1,4 +1,4 @@
-"""What others publish becomes a folder a class; what is no such thing, or a trap, becomes one line."""
+"""Published data sets become a folder per class; other or hostile files become one line of error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def idx(array: NDArray[np.uint8]) -> bytes:
 
 
 def write_idx_set(folder: Path) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Write the four files of an MNIST of 20 and 10 digits; return what is in them."""
+    """Write the four files of an MNIST of 20 and 10 digits; return their contents."""
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for split, prefix, count in (("train", "train", 20), ("test", "t10k", 10)):
@@ -61,7 +61,7 @@ def files_of(paths: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_idx_files_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeCls, name: str) -> None:
+def test_idx_files_become_a_folder_per_class(tmp_path: Path, edge_cls: EdgeCls, name: str) -> None:
     written = write_idx_set(tmp_path / "files")
     code, out, err = edge_cls("dataset", "import", name, str(tmp_path / "out"), *files_of(tmp_path / "files"))
     assert (code, out, err) == (0, f"{tmp_path / 'out'}: 30 photos\n", "")
@@ -72,7 +72,7 @@ def test_idx_files_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeCls, na
             np.testing.assert_array_equal(np.asarray(Image.open(path)), image)
 
 
-def test_what_keras_publishes_of_mnist_is_taken_too(tmp_path: Path, edge_cls: EdgeCls) -> None:
+def test_the_archive_of_keras_is_imported_too(tmp_path: Path, edge_cls: EdgeCls) -> None:
     images, labels = RNG.integers(0, 256, (10, 28, 28), dtype=np.uint8), np.arange(10, dtype=np.uint8)
     np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     code, out, _ = edge_cls("dataset", "import", "mnist", str(tmp_path / "out"), "--files", str(tmp_path / "mnist.npz"))
@@ -80,7 +80,7 @@ def test_what_keras_publishes_of_mnist_is_taken_too(tmp_path: Path, edge_cls: Ed
 
 
 @pytest.mark.parametrize(("name", "key"), [("cifar10", b"labels"), ("cifar100", b"fine_labels")])
-def test_pickled_batches_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeCls, name: str, key: bytes) -> None:
+def test_pickled_batches_become_a_folder_per_class(tmp_path: Path, edge_cls: EdgeCls, name: str, key: bytes) -> None:
     images = RNG.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     flat = images.transpose(0, 3, 1, 2).reshape(6, -1)
     batches = {
@@ -95,7 +95,7 @@ def test_pickled_batches_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeC
         np.testing.assert_array_equal(np.asarray(Image.open(path)), images[index])
 
 
-def test_the_classes_are_as_many_as_their_names_say() -> None:
+def test_each_set_has_as_many_classes_as_its_name_says() -> None:
     assert {name: len(set(known.labels)) for name, known in SETS.items()} == {
         "mnist": 10,
         "fashion_mnist": 10,
@@ -132,7 +132,7 @@ def no_archive(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [evil_pickle, cut_archive, wrong_labels, no_archive, nothing])
-def test_files_that_are_no_cifar_are_one_line(
+def test_files_that_are_not_cifar_are_one_line(
     tmp_path: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -147,14 +147,14 @@ def test_files_that_are_no_cifar_are_one_line(
 @pytest.mark.parametrize(
     "content", [b"", b"\0\0\x08", b"\0\0\x09\1\0\0\0\1x", idx(np.zeros(9, np.uint8))[:-1], b"\x1f\x8bnonsense"]
 )
-def test_bytes_that_are_no_idx_file_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_an_idx_file_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises((ValueError, OSError, EOFError)):
         read_idx(tmp_path / "file")
 
 
 @pytest.mark.tensorflow
-def test_what_keras_has_in_its_cache_is_imported(tmp_path: Path) -> None:
+def test_the_cache_of_keras_is_imported(tmp_path: Path) -> None:
     write_idx_set(tmp_path / "keras" / "datasets" / "fashion-mnist")
     done = subprocess.run(
         [COMMAND, "dataset", "import", "fashion_mnist", str(tmp_path / "out")],
@@ -180,7 +180,7 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def test_samples_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeCls, photo: bytes) -> None:
+def test_samples_become_a_folder_per_class(tmp_path: Path, edge_cls: EdgeCls, photo: bytes) -> None:
     members = {f"samples/{label}/{i}.jpg": photo + bytes([i]) for label in ("Class 1", "Hand") for i in range(4)}
     noise = {"__MACOSX/samples/Hand/._0.jpg": b"x", "samples/Hand/.DS_Store": b"x", "samples/project.json": b"{}"}
     write_zip(tmp_path / "samples.zip", members | noise)
@@ -232,7 +232,7 @@ def damaged(path: Path, photo: bytes) -> None:
         (lambda path, _: os.mkfifo(path), "Not a regular file"),
     ],
 )
-def test_an_archive_that_is_a_trap_or_damaged_leaves_nothing(
+def test_a_hostile_or_damaged_archive_leaves_nothing(
     tmp_path: Path, edge_cls: EdgeCls, photo: bytes, make: Callable[[Path, bytes], None], says: str
 ) -> None:
     path = tmp_path / "in" / "samples.zip"
@@ -262,7 +262,9 @@ LISTS = {
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("beside", [False, True])
-def test_photos_with_a_list_become_a_folder_a_class(tmp_path: Path, edge_cls: EdgeCls, name: str, beside: bool) -> None:
+def test_photos_with_a_list_become_a_folder_per_class(
+    tmp_path: Path, edge_cls: EdgeCls, name: str, beside: bool
+) -> None:
     write_scenes(tmp_path / "val" / "images" / "sub", range(1))
     write_scenes(tmp_path / "val" / "images", range(1, 4))
     ((tmp_path if beside else tmp_path / "val") / name).write_text(LISTS[name].replace("sub/", "images/sub/"))
@@ -275,7 +277,7 @@ def test_photos_with_a_list_become_a_folder_a_class(tmp_path: Path, edge_cls: Ed
     assert len(list((tmp_path / "val").rglob("*.png"))) == 4
 
 
-def test_numbers_get_their_names_and_photos_of_one_name_are_told_apart(tmp_path: Path, edge_cls: EdgeCls) -> None:
+def test_numbers_get_their_names_and_photos_with_one_name_are_distinguished(tmp_path: Path, edge_cls: EdgeCls) -> None:
     for folder, seeds in (("a/airfield", range(2)), ("b/bar/indoor", range(2, 3))):
         write_scenes(tmp_path / "data" / folder, seeds)
     (tmp_path / "data/b/bar/indoor/002.png").rename(tmp_path / "data/b/bar/indoor/000.png")
@@ -298,7 +300,7 @@ def test_numbers_get_their_names_and_photos_of_one_name_are_told_apart(tmp_path:
         ("\x00\x01", "no photo below"),
     ],
 )
-def test_a_list_that_makes_no_sense_is_one_line(tmp_path: Path, edge_cls: EdgeCls, text: str | None, says: str) -> None:
+def test_an_invalid_list_is_one_line(tmp_path: Path, edge_cls: EdgeCls, text: str | None, says: str) -> None:
     write_scenes(tmp_path / "in" / "val", range(1))
     if text is not None:
         (tmp_path / "in" / "val" / "val.txt").write_text(text)
@@ -308,7 +310,7 @@ def test_a_list_that_makes_no_sense_is_one_line(tmp_path: Path, edge_cls: EdgeCl
     assert not (tmp_path / "in" / "out").exists()
 
 
-def test_a_list_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\xfa")
     os.mkfifo(tmp_path / "pipe.txt")
     for path in (tmp_path, tmp_path / "missing", tmp_path / "list.txt", tmp_path / "pipe.txt"):

@@ -36,7 +36,7 @@ def names(dataset: Dataset) -> list[list[str]]:
     ]
 
 
-def test_a_folder_a_class_is_split_by_class(tmp_path: Path, write_class: WriteClass) -> None:
+def test_a_folder_per_class_is_split_by_class(tmp_path: Path, write_class: WriteClass) -> None:
     write_class(tmp_path / "cat", 100)
     write_class(tmp_path / "dog", 20, first=100)
     dataset = load_dataset(tmp_path)
@@ -48,7 +48,7 @@ def test_a_folder_a_class_is_split_by_class(tmp_path: Path, write_class: WriteCl
     assert counts == [[65, 13], [15, 3], [20, 4]]
 
 
-def test_the_split_depends_on_seed_and_content_alone(tmp_path: Path, write_class: WriteClass) -> None:
+def test_the_split_depends_on_seed_and_content_only(tmp_path: Path, write_class: WriteClass) -> None:
     write_class(tmp_path / "a" / "cat", 30)
     write_class(tmp_path / "a" / "dog", 30, first=30)
     first = load_dataset(tmp_path / "a", seed=1)
@@ -63,7 +63,7 @@ def test_the_split_depends_on_seed_and_content_alone(tmp_path: Path, write_class
         assert {photo.digest for photo in before} == {photo.digest for photo in after}
 
 
-def test_copies_of_a_photo_never_straddle_the_split(tmp_path: Path, write_class: WriteClass) -> None:
+def test_copies_of_a_photo_are_in_one_split(tmp_path: Path, write_class: WriteClass) -> None:
     for label, first in (("cat", 0), ("dog", 50)):
         write_class(tmp_path / label, 20, first=first)
         for photo in list((tmp_path / label).iterdir()):
@@ -91,7 +91,7 @@ def test_given_splits_are_kept(tmp_path: Path, write_class: WriteClass, validati
     assert dataset.moved == 0
 
 
-def test_what_the_test_folder_has_too_is_not_trained_on(tmp_path: Path, write_class: WriteClass) -> None:
+def test_photos_that_the_test_folder_has_too_are_not_trained_on(tmp_path: Path, write_class: WriteClass) -> None:
     for split, first in (("train", 0), ("test", 8)):
         write_class(tmp_path / split / "cat", 10, first=first)
         write_class(tmp_path / split / "dog", 10, first=first + 100)
@@ -160,21 +160,21 @@ def only_a_test_folder(root: Path, write: WriteClass) -> Path:
         (only_a_test_folder, "no train folder"),
     ],
 )
-def test_what_cannot_be_trained_on_is_said(
+def test_a_folder_that_cannot_be_trained_on_is_reported(
     tmp_path: Path, write_class: WriteClass, make: Callable[[Path, WriteClass], Path], says: str
 ) -> None:
     with pytest.raises(DatasetError, match=says):
         load_dataset(make(tmp_path, write_class))
 
 
-def test_a_class_that_the_model_does_not_know_is_said(tmp_path: Path, write_class: WriteClass) -> None:
+def test_a_class_that_the_model_does_not_have_is_reported(tmp_path: Path, write_class: WriteClass) -> None:
     write_class(tmp_path / "cat", 3)
     write_class(tmp_path / "horse", 3, first=3)
     with pytest.raises(DatasetError, match="horse is not a class of the model"):
         photos_of(tmp_path, ("cat", "dog"))
 
 
-def test_the_test_folder_of_a_split_data_set_is_what_is_measured(tmp_path: Path, write_class: WriteClass) -> None:
+def test_the_test_folder_of_a_split_data_set_is_measured(tmp_path: Path, write_class: WriteClass) -> None:
     write_class(tmp_path / "train" / "cat", 3)
     write_class(tmp_path / "test" / "cat", 3, first=3)
     assert module.test_folder(tmp_path) == tmp_path / "test"

@@ -1,4 +1,4 @@
-"""The cache of embeddings: a help, and never in the way."""
+"""The cache of embeddings saves work, and its failure costs nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def embed(tiny: Path, folder: Path) -> tuple[int, Embeddings]:
-    """Return how many photos had to be computed, and the embeddings."""
+    """Return the number of photos computed, and the embeddings."""
     photos = all_photos(folder / "data")
     cache = EmbeddingCache(read_model(tiny).network, Preprocessing(32, 32))
     return len(cache.missing(photos)), cache.embed(photos, lambda _: None)
@@ -46,6 +46,8 @@ def test_a_damaged_cache_is_computed_again(tiny: Path, folder: Path, keep: int) 
     assert embed(tiny, folder)[0] == 0
 
 
-def test_a_cache_that_cannot_be_kept_is_done_without(tiny: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_not_needed(
+    tiny: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(next((folder / "data").rglob("*.png"))))
     assert [embed(tiny, folder)[0] for _ in range(2)] == [6, 6]

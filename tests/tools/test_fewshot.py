@@ -1,4 +1,4 @@
-"""Few-shot accuracy is what a brute-force count gives, on trials that depend on the seed alone."""
+"""Few-shot accuracy equals a brute-force count, on trials that depend on the seed only."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def clusters(spread: float, classes: int = 12, photos: int = 30) -> EmbeddedSet:
     return EmbeddedSet("clusters", as_stored(embeddings.astype(np.float32)), labels)
 
 
-def test_classes_far_apart_are_always_told_apart() -> None:
+def test_well_separated_classes_are_always_distinguished() -> None:
     result = few_shot(clusters(0.01), ways=10, shots=1, heads=["knn"], trials=5)[0]
     assert (result.accuracy, result.ci95, result.ways, result.trials) == (1.0, 0.0, 10, 5)
 
 
-def test_noise_is_guessed() -> None:
+def test_noise_has_the_accuracy_of_a_guess() -> None:
     data = clusters(0.0)
     noise = as_stored(np.random.default_rng(1).normal(size=(len(data.labels), 12)).astype(np.float32))
     result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=50)[0]
@@ -61,7 +61,7 @@ def test_more_examples_help() -> None:
     assert twenty > one + 0.1
 
 
-def test_too_few_photos_are_said() -> None:
+def test_too_few_photos_are_reported() -> None:
     with pytest.raises(DatasetError, match="has 0 classes with more than 30 photos"):
         few_shot(clusters(0.1), ways=10, shots=30, heads=["knn"], trials=1)
 
@@ -111,7 +111,7 @@ def test_the_single_output_of_a_bare_model_is_an_embedding_whatever_its_name_and
     assert few_shot(embedded, ways=3, shots=1, heads=["knn"], trials=5)[0].accuracy > 0.9
 
 
-def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: Path) -> None:
+def test_corals_published_extractor_distinguishes_photos(shared: Path, tmp_path: Path) -> None:
     for label in ("roses", "sunflowers"):
         (tmp_path / "flowers" / label).mkdir(parents=True)
         for photo in sorted((shared / "data" / "flowers5" / label).iterdir())[:12]:
@@ -122,7 +122,7 @@ def test_corals_published_extractor_tells_photos_apart(shared: Path, tmp_path: P
     assert few_shot(embedded, ways=2, shots=5, heads=["knn"], trials=20)[0].accuracy > 0.7
 
 
-def test_every_head_is_measured_on_the_same_trials_and_auto_says_what_it_chose() -> None:
+def test_every_head_is_measured_on_the_same_trials_and_auto_counts_its_choices() -> None:
     data = clusters(0.4)
     results = few_shot(data, ways=5, shots=3, heads=NAMES, trials=4)
     assert [one.head for one in results] == list(NAMES)
@@ -133,8 +133,8 @@ def test_every_head_is_measured_on_the_same_trials_and_auto_says_what_it_chose()
     assert results[1].chosen is None
 
 
-def test_trials_are_what_they_were_before_heads_could_be_compared() -> None:
-    """What is drawn depends on the seed, the shots and the trial alone."""
+def test_the_trials_of_a_seed_never_change() -> None:
+    """The draw depends on the seed, the shots and the number of the trial only."""
     data = clusters(0.1)
     trial = next(draw_trials(data, ways=3, shots=2, trials=1, seed=4))
     rng = np.random.default_rng([4, 2, 0])

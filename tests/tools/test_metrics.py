@@ -1,4 +1,4 @@
-"""Metrics are what the textbooks say."""
+"""Metrics equal those of textbooks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def colors(tmp_path: Path) -> Path:
     return tmp_path / "colors"
 
 
-def test_photos_that_the_model_has_learnt_from_are_left_out(colors: Path, tmp_path: Path) -> None:
+def test_photos_that_the_model_was_trained_on_are_left_out(colors: Path, tmp_path: Path) -> None:
     original = read_model(TINY)
     photos = photos_of(colors, original.labels)
     seen = frozenset(photo.digest[:4] for photo in photos[:5])
@@ -68,8 +68,8 @@ def test_a_backbone_alone_cannot_be_evaluated(colors: Path) -> None:
         evaluate(network, colors, advance=lambda _: None)
 
 
-def test_the_temperature_of_the_file_is_told_with_what_it_gave() -> None:
-    """Three of four right, at 0.8: under temperature 2 the raw 0.94 was less honest."""
+def test_the_temperature_is_reported_with_the_calibration_error_before_it() -> None:
+    """Three of four are correct at 0.8; without temperature 2 the confidence of 0.94 was less calibrated."""
     probabilities = np.array([[0.8, 0.2]] * 4, np.float32)
     manifest = Manifest("m", "none", Preprocessing(8, 8), "a test", temperature=2.0, unknown_below=0.9)
     result = summarize("m", ("a", "b"), probabilities, np.array([0, 0, 0, 1]), left_out=0, manifest=manifest)
@@ -80,7 +80,7 @@ def test_the_temperature_of_the_file_is_told_with_what_it_gave() -> None:
 
 
 def test_the_interval_of_the_accuracy_is_wilsons() -> None:
-    """Nine of ten: 0.596 to 0.982, as Wilson's formula gives it."""
+    """Nine of ten: 0.596 to 0.982 by Wilson's formula."""
     probabilities = np.array([[0.8, 0.2]] * 10, np.float32)
     result = summarize("m", ("a", "b"), probabilities, np.array([0] * 9 + [1]), left_out=0)
     z2 = 1.959964**2
@@ -97,7 +97,7 @@ def test_a_class_that_the_model_has_twice_cannot_be_measured(colors: Path, tmp_p
         evaluate(tmp_path / "m.tflite", colors, advance=lambda _: None)
 
 
-def test_the_report_is_json_all_through() -> None:
+def test_an_evaluation_has_only_values_of_json() -> None:
     from dataclasses import asdict
 
     result = summarize("m", ("a", "b"), np.array([[0.7, 0.3]], np.float32), np.array([1]), left_out=0)

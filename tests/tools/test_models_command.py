@@ -1,4 +1,4 @@
-"""`edge-cls models`, with a registry whose files a server on loopback gives."""
+"""`edge-cls models`, with a registry whose files come from a server on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server(file_server: FileServer) -> FileServer:
 
 @pytest.fixture
 def store(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of fetched files, still absent. `pinned` and `unpinned` are what the server gives."""
+    """The folder of fetched files, still absent. `pinned` has a published checksum, `unpinned` has none."""
     entry = (
         'kind = "tflite"\nsummary = "an extractor"\ninput_size = 96\nembedding = 8\nlicence = "MIT"\n'
         f'source = "https://example.invalid"\nfile_size = {len(CONTENT)}\n'
@@ -42,7 +42,7 @@ def store(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path / "cache" / "edge-cls" / "models"
 
 
-def test_the_list_tells_what_is_known_and_what_is_here(store: Path, edge_cls: EdgeCls) -> None:
+def test_the_list_shows_known_and_fetched_models(store: Path, edge_cls: EdgeCls) -> None:
     assert edge_cls("models", "fetch", "pinned")[0] == 0
     code, out, err = edge_cls("models", "list")
     assert (code, err) == (0, "")
@@ -67,7 +67,7 @@ def test_a_fetched_file_is_fetched_once(store: Path, server: FileServer, edge_cl
     assert len(server.requests) == 1
 
 
-def test_where_no_sha256_is_published_the_one_that_came_is_told_and_held(
+def test_without_a_published_sha256_that_of_the_first_download_is_required_later(
     store: Path, server: FileServer, edge_cls: EdgeCls
 ) -> None:
     for how in ("fetched", "is already here"):
@@ -120,14 +120,14 @@ def test_another_file_than_the_published_one_is_not_kept(store: Path, server: Fi
     assert not (store / "pinned.tflite").exists()
 
 
-def test_a_name_that_is_not_known_is_said(edge_cls: EdgeCls, store: Path) -> None:
+def test_an_unknown_name_is_reported(edge_cls: EdgeCls, store: Path) -> None:
     code, out, err = edge_cls("models", "fetch", "pined")
     assert (code, out) == (1, "")
     assert err == "error: pined is not a known backbone; did you mean pinned? the names are pinned, unpinned\n"
     assert not store.exists()
 
 
-def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_imported(
+def test_a_published_classifier_is_checked_as_published_and_used_as_imported(
     store: Path, server: FileServer, edge_cls: EdgeCls, tiny: Path, tmp_path: Path
 ) -> None:
     server.content = append_zip(int8_network(tiny), {"labels.txt": LABELS.encode()})
@@ -143,7 +143,7 @@ def test_a_published_classifier_is_checked_as_it_came_and_used_as_it_was_importe
         assert (store / "pinned.tflite").read_bytes() == server.content
         model = Model(read_model(store / "teachable.tflite"))
         assert (model.teachable, model.labels) == (True, PARSED)
-        # A broken import is mended by the next fetch.
+        # The next fetch repairs a damaged import.
         (store / "teachable.tflite").write_bytes(b"half of it")
     (store / "pinned.tflite").write_bytes(server.content[::-1])
     code, out, err = edge_cls("models", "fetch", "teachable")

@@ -1,4 +1,4 @@
-"""How well strangers are told apart is counted as by brute force, on trials that depend on the seed alone."""
+"""Open-set rejection equals a brute-force count, on trials that depend on the seed only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_auroc_is_the_share_of_pairs_in_order(high: list[int], low: list[int]) -
     assert auroc(np.array(high, float), np.array(low, float)) == pytest.approx(np.mean(pairs))
 
 
-def test_classes_far_apart_are_told_from_strangers_and_noise_is_not() -> None:
+def test_well_separated_unknown_classes_are_rejected_and_noise_is_a_guess() -> None:
     apart = measure_open_set(clusters(0.1), ways=10, shots=5, trials=5, unknown_distance=1.0)
     assert (apart.ways, apart.unknowns, apart.trials) == (10, 10, 5)
     assert apart.auroc == apart.auroc_cosine == 1.0
@@ -48,7 +48,7 @@ def test_classes_far_apart_are_told_from_strangers_and_noise_is_not() -> None:
     assert guessed.accepted + guessed.rejected == pytest.approx(1.0, abs=0.04)
 
 
-def test_what_is_asked_is_about_what_is_measured() -> None:
+def test_the_measured_rate_of_false_accepts_is_about_the_requested_one() -> None:
     strict, lax = (
         measure_open_set(clusters(1.0), ways=10, shots=5, trials=20, false_accept=rate) for rate in (0.05, 0.3)
     )
@@ -69,7 +69,7 @@ def test_at_most_three_fifths_of_the_classes_are_taught() -> None:
     assert (result.ways, result.unknowns) == (3, 2)
 
 
-def test_too_few_photos_are_said() -> None:
+def test_too_few_photos_are_reported() -> None:
     with pytest.raises(DatasetError, match="has 0 classes with more than 20 photos"):
         measure_open_set(clusters(0.1), ways=10, shots=20, trials=1)
 
@@ -83,5 +83,5 @@ def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     (result,) = json.loads(done.stdout)["results"]
     assert (result["set"], result["shots"], result["false_accept"], result["trials"]) == ("colors", 2, 0.1, 3)
     assert 0 <= result["auroc"] <= 1
-    said = edge_cls("fewshot", str(model), str(tmp_path / "colors"), *arguments)
-    assert "(requested 10.0%)" in said.stdout
+    text = edge_cls("fewshot", str(model), str(tmp_path / "colors"), *arguments)
+    assert "(requested 10.0%)" in text.stdout

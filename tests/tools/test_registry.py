@@ -1,4 +1,4 @@
-"""The registry is right about what ships, and refuses what a person mistypes."""
+"""The registry is right about the shipped files, and refuses mistyped entries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = known_models()
 
 
-def test_every_family_is_known_and_every_name_and_file_is_one_models_own() -> None:
+def test_every_family_is_known_and_names_and_files_are_unique() -> None:
     networks = {model.network for model in MODELS.values() if isinstance(model, KerasWeights)}
     assert networks == {"MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"}
     assert {"builtin", "mobilenet_v2_1.0_224", "coral_mobilenet_v1_1.0_224_embedding"} <= set(MODELS)
@@ -37,11 +37,11 @@ def test_every_family_is_known_and_every_name_and_file_is_one_models_own() -> No
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-def test_a_published_file_comes_over_an_encrypted_line(model: registry.KnownModel) -> None:
+def test_a_published_file_has_an_encrypted_address(model: registry.KnownModel) -> None:
     assert isinstance(model, Shipped) or model.url.startswith("https://")
 
 
-def test_what_is_told_of_the_built_in_backbone_is_so() -> None:
+def test_the_entry_of_the_built_in_backbone_is_true() -> None:
     model = MODELS["builtin"]
     assert isinstance(model, Shipped)
     path = builtin_file(model.file)
@@ -52,7 +52,7 @@ def test_what_is_told_of_the_built_in_backbone_is_so() -> None:
     assert [output.shape for output in interpreter.outputs] == [(1, model.embedding)]
 
 
-def test_what_is_told_of_corals_extractor_is_so(shared: Path) -> None:
+def test_the_entry_of_corals_extractor_is_true(shared: Path) -> None:
     model = MODELS["coral_mobilenet_v1_1.0_224_embedding"]
     assert isinstance(model, EmbeddingExtractor)
     content = (shared / "models" / model.file).read_bytes()
@@ -62,7 +62,7 @@ def test_what_is_told_of_corals_extractor_is_so(shared: Path) -> None:
     assert [output.shape[-1] for output in interpreter.outputs] == [model.embedding]
 
 
-def test_what_is_told_of_corals_classifier_is_so(shared: Path, tmp_path: Path) -> None:
+def test_the_entry_of_corals_classifier_is_true(shared: Path, tmp_path: Path) -> None:
     model = MODELS["coral_mobilenet_v2_1.0_224"]
     assert isinstance(model, PublishedClassifier)
     path = shared / "models" / model.file
@@ -86,7 +86,7 @@ def test_the_wheel_carries_all_of_models() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"), [("mobilenet_v2_1.0_244", "did you mean mobilenet_v2_1.0_224? the names"), ("gpt", "the names")]
 )
-def test_the_nearest_name_is_told(name: str, hint: str) -> None:
+def test_the_nearest_name_is_suggested(name: str, hint: str) -> None:
     with pytest.raises(ModelError) as caught:
         find_model(name)
     assert caught.value.hint == f"{hint} are {', '.join(MODELS)}"
@@ -117,9 +117,7 @@ url = "https://example.invalid/one.h5"
         (ENTRY.replace('licence = "MIT"', ""), "licence"),
     ],
 )
-def test_an_entry_that_makes_no_sense_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, says: str
-) -> None:
+def test_an_invalid_entry_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, says: str) -> None:
     (tmp_path / "registry.toml").write_text(ENTRY)
     monkeypatch.setattr(registry, "builtin_file", lambda name: tmp_path / name)
     assert list(known_models()) == ["one"]

@@ -1,4 +1,4 @@
-"""What confidence is worth, against sums done by hand and by brute force."""
+"""Calibration and coverage against sums done by hand and by brute force."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answers_to(confidence: np.ndarray) -> np.ndarray:
     return np.random.default_rng(len(confidence)).random(len(confidence)) < 0.5
 
 
-def test_calibration_error_of_the_sure_and_wrong_is_one() -> None:
+def test_the_calibration_error_of_certain_errors_is_one() -> None:
     assert expected_calibration_error(np.ones(10, np.float32), np.zeros(10, bool)) == pytest.approx(1.0)
 
 
@@ -37,7 +37,7 @@ def test_calibration_error_is_the_weighted_gap_of_the_bins() -> None:
 
 
 @given(confidences)
-def test_bins_hold_every_answer_once_and_the_error_is_what_a_loop_gives(confidence: np.ndarray) -> None:
+def test_bins_contain_every_prediction_once_and_the_error_equals_that_of_a_loop(confidence: np.ndarray) -> None:
     correct = answers_to(confidence)
     bins = reliability(confidence, correct)
     assert len(bins) == BINS
@@ -52,7 +52,7 @@ def test_bins_hold_every_answer_once_and_the_error_is_what_a_loop_gives(confiden
     assert 0 <= expected <= 1 + 1e-6
 
 
-def test_the_rejection_curve_of_four_answers() -> None:
+def test_the_rejection_curve_of_four_predictions() -> None:
     confidence = np.array([0.25, 0.5, 0.5, 1.0], np.float32)
     correct = np.array([0, 0, 1, 1], bool)
     assert rejection_curve(confidence, correct) == (
@@ -65,7 +65,7 @@ def test_the_rejection_curve_of_four_answers() -> None:
 
 
 @given(confidences)
-def test_asking_for_more_confidence_keeps_less_and_never_nothing(confidence: np.ndarray) -> None:
+def test_a_higher_threshold_keeps_less_and_never_nothing(confidence: np.ndarray) -> None:
     curve = rejection_curve(confidence, answers_to(confidence))
     shares = [one.share for one in curve]
     assert shares[0] == 1.0

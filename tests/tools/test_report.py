@@ -1,4 +1,4 @@
-"""A report holds all it shows, and escapes what it was given."""
+"""A report contains all its pictures, and escapes all text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from edge_cls_tools.report.page import picture, plot
 
 
-def test_a_picture_is_inside_and_small() -> None:
+def test_a_picture_is_embedded_and_small() -> None:
     html = picture(np.zeros((300, 600, 3), np.uint8))
     assert re.fullmatch(r'<img src="data:image/jpeg;base64,[A-Za-z0-9+/=]+" width="160" height="80" alt="">', html)
 

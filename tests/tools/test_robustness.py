@@ -1,4 +1,4 @@
-"""Robustness is measured on the same photos in the same way, whatever they are called."""
+"""Robustness is measured on the same photos in the same way, whatever their names are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def photos(tmp_path: Path, model: Model) -> list[Photo]:
     return photos_for(model, tmp_path / "colors")
 
 
-def test_the_colours_are_robust_to_what_does_not_change_colours(model: Model, photos: list[Photo]) -> None:
+def test_a_colour_model_is_robust_to_corruptions_that_keep_the_colours(model: Model, photos: list[Photo]) -> None:
     done: list[int] = []
     result = measure_robustness(model, photos, limit=100, advance=done.append)
     assert (result.photos, result.available, sum(done)) == (9, 9, 9)
@@ -43,7 +43,7 @@ def test_the_colours_are_robust_to_what_does_not_change_colours(model: Model, ph
     assert set(result.kinds) == {kind.name for kind in CORRUPTIONS}
     for name in ("rotation", "perspective", "nearer", "farther", "deformation", "defocus", "motion"):
         assert result.kinds[name].accuracy == (1.0,) * 5, name
-    # On a quarter of a picture of another colour the model sees that colour.
+    # The photo covers a sixth of a backdrop of another colour, which the model sees.
     assert result.kinds["clutter"].accuracy[4] < 0.5
     cells = [accuracy for kind in result.kinds.values() for accuracy in kind.accuracy]
     assert result.mean_accuracy == pytest.approx(np.mean(cells))
@@ -69,7 +69,7 @@ def test_a_sample_gives_each_class_its_share() -> None:
     assert len(stratified_sample(photos, 1000)) == 100
 
 
-def test_large_photos_are_shrunk_and_small_ones_are_not(tmp_path: Path) -> None:
+def test_large_photos_are_reduced_and_small_ones_are_not(tmp_path: Path) -> None:
     for name, size in (("large", (1200, 960)), ("small", (60, 40))):
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     assert working_frame(Photo(tmp_path / "large.png", 0, b"")).shape == (480, 600, 3)
@@ -85,7 +85,7 @@ def test_the_backdrop_shows_another_class_or_noise(photos: list[Photo]) -> None:
         assert backdrop_of(photo, alone).std() > 60
 
 
-def test_each_photo_has_a_chance_of_its_own_and_one_for_all_strengths(photos: list[Photo]) -> None:
+def test_each_photo_has_its_own_random_numbers_for_all_strengths(photos: list[Photo]) -> None:
     occlusion = next(kind for kind in CORRUPTIONS if kind.name == "occlusion")
     frame = np.asarray(color_frame("red", side=100))
     one, other = (list(corrupted_frames(occlusion, photo, frame, frame)) for photo in photos[:2])

@@ -1,4 +1,4 @@
-"""What a run directory holds is one run, wherever its writing is cut short."""
+"""A run directory contains one whole run, even if its writing is interrupted."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def save(folder: Path, name: str) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    """Return whose run the files are of."""
+    """Return the names of the runs that the files belong to."""
     size = int(np.load(folder / "calibration.npy")[0, 0, 0, 0])
     return {load_run(folder).backbone, (folder / "model.keras").read_text(), {3: "old", 5: "newer"}[size]}
 
 
 @pytest.mark.parametrize("call", range(30))
-def test_killed_at_any_call_it_holds_the_old_run_or_the_new_one(tmp_path: Path, call: int) -> None:
+def test_killed_at_any_call_it_contains_the_old_run_or_the_new_one(tmp_path: Path, call: int) -> None:
     save(tmp_path, "old")
     calls = 0
 
@@ -76,7 +76,7 @@ def test_killed_at_any_call_it_holds_the_old_run_or_the_new_one(tmp_path: Path, 
 
 
 @pytest.mark.tensorflow
-def test_a_damaged_network_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_damaged_network_is_reported_in_one_line(tmp_path: Path) -> None:
     import keras
 
     from edge_cls_tools.backbones.backbones import load_backbone

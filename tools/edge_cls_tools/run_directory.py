@@ -62,8 +62,9 @@ def save_run(
 ) -> None:
     """Write a run to `folder`; at any moment, `load_run` finds either the previous run or all of this one.
 
-    All files are written to a staging folder, run.json last, and then moved. If the move is interrupted, `load_run`
-    completes it. `calibration` and `held_out` are uint8 (n, height, width, 3). Raises OSError if the disk is full.
+    All files are written to a staging folder, run.json last, and then moved one by one, because `folder` may exist and
+    hold a checkpoint. If the move is interrupted, `load_run` completes it. `calibration` and `held_out` are uint8 (n,
+    height, width, 3). Raises OSError if the disk is full.
     """
     staging = folder / STAGING
     _put_in_place(folder)

@@ -37,7 +37,7 @@ def rotate(frame: Frame, degrees: float) -> Frame:
     return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=_MIRROR), np.uint8)
 
 
-def from_aside(frame: Frame, degrees: float) -> Frame:
+def view_from_side(frame: Frame, degrees: float) -> Frame:
     """Return the photo as a picture on a wall, seen from `degrees` aside through a lens with a view of 53 degrees."""
     height, width = frame.shape[:2]
     focal, angle = float(max(height, width)), np.radians(degrees)
@@ -48,7 +48,7 @@ def from_aside(frame: Frame, degrees: float) -> Frame:
     return np.asarray(cv2.warpPerspective(frame, matrix, (width, height), borderMode=_MIRROR), np.uint8)
 
 
-def nearer(frame: Frame, factor: float) -> Frame:
+def zoom_in(frame: Frame, factor: float) -> Frame:
     """Return the centre of the photo, `factor` times as large, factor >= 1."""
     height, width = frame.shape[:2]
     across, down = max(1, round(width / factor)), max(1, round(height / factor))
@@ -56,7 +56,7 @@ def nearer(frame: Frame, factor: float) -> Frame:
     return resize(frame[top : top + down, left : left + across], width, height)
 
 
-def farther(frame: Frame, share: float) -> Frame:
+def zoom_out(frame: Frame, share: float) -> Frame:
     """Return the photo with `share` of its width and height, share <= 1."""
     height, width = frame.shape[:2]
     small = _scaled(frame, share)
@@ -70,7 +70,7 @@ def expose(frame: Frame, stops: float) -> Frame:
     return _by_table(frame, np.full(3, 2.0**stops))
 
 
-def lamp(frame: Frame, kelvin: float) -> Frame:
+def warm_light(frame: Frame, kelvin: float) -> Frame:
     """Return a photo of daylight as if lit by a black body of `kelvin`, for a camera without white balance.
 
     Planck's law at 610, 540 and 465 nm, relative to green.
@@ -108,7 +108,7 @@ def deform(frame: Frame, share: float, rng: np.random.Generator) -> Frame:
     return np.asarray(moved, np.uint8)
 
 
-def paste_on(frame: Frame, share: float, place: Place, backdrop: Frame) -> Frame:
+def paste_on_backdrop(frame: Frame, share: float, place: Place, backdrop: Frame) -> Frame:
     """Return the photo, with `share` of its width and height, on top of `backdrop`, which is cut to the same shape."""
     height, width = frame.shape[:2]
     small = _scaled(frame, share)
@@ -119,14 +119,14 @@ def paste_on(frame: Frame, share: float, place: Place, backdrop: Frame) -> Frame
     return canvas
 
 
-def defocus(frame: Frame, share: float) -> Frame:
+def blur_by_defocus(frame: Frame, share: float) -> Frame:
     """Return the photo with every point spread over a disc with a radius of `share` of the shorter side."""
     radius = share * min(frame.shape[:2])
     across, down = _kernel_grid(radius)
     return _filter(frame, np.clip(radius + 0.5 - np.hypot(across, down), 0, 1))
 
 
-def move(frame: Frame, share: float, degrees: float) -> Frame:
+def blur_by_motion(frame: Frame, share: float, degrees: float) -> Frame:
     """Return the photo with motion blur: every point is a line, `share` of the shorter side long, at `degrees`."""
     length, angle = share * min(frame.shape[:2]), np.radians(degrees)
     across, down = _kernel_grid(length / 2)
@@ -150,14 +150,14 @@ def compress(frame: Frame, quality: float) -> Frame:
 class Corruption:
     """A kind of corruption, with five strengths in `unit`, weakest first.
 
-    `draw(frame, strength, rng, backdrop)` applies it. Random numbers come from `rng`, and `backdrop` is a photo of
+    `apply(frame, strength, rng, backdrop)` applies it. Random numbers come from `rng`, and `backdrop` is a photo of
     another class. The same state of `rng` gives the same random numbers at every strength.
     """
 
     name: str
     unit: str
     strengths: tuple[float, float, float, float, float]
-    draw: Callable[[Frame, float, np.random.Generator, Frame], Frame]
+    apply: Callable[[Frame, float, np.random.Generator, Frame], Frame]
 
 
 def _sign(rng: np.random.Generator) -> int:
@@ -175,13 +175,13 @@ def _color(rng: np.random.Generator) -> NDArray[np.uint8]:
 CORRUPTIONS = (
     Corruption("rotation", "degrees", (8, 16, 24, 35, 50), lambda f, s, rng, _: rotate(f, s * _sign(rng))),
     Corruption(
-        "perspective", "degrees aside", (10, 20, 30, 40, 50), lambda f, s, rng, _: from_aside(f, s * _sign(rng))
+        "perspective", "degrees aside", (10, 20, 30, 40, 50), lambda f, s, rng, _: view_from_side(f, s * _sign(rng))
     ),
-    Corruption("nearer", "times larger", (1.2, 1.5, 1.8, 2.2, 2.7), lambda f, s, *_: nearer(f, s)),
-    Corruption("farther", "of side", (0.85, 0.7, 0.55, 0.45, 0.35), lambda f, s, *_: farther(f, s)),
+    Corruption("nearer", "times larger", (1.2, 1.5, 1.8, 2.2, 2.7), lambda f, s, *_: zoom_in(f, s)),
+    Corruption("farther", "of side", (0.85, 0.7, 0.55, 0.45, 0.35), lambda f, s, *_: zoom_out(f, s)),
     Corruption("darker", "stops", (-1, -2, -3, -4, -5), lambda f, s, *_: expose(f, s)),
     Corruption("brighter", "stops", (0.5, 1, 1.5, 2, 2.5), lambda f, s, *_: expose(f, s)),
-    Corruption("warm light", "kelvin", (5200, 4300, 3600, 3000, 2500), lambda f, s, *_: lamp(f, s)),
+    Corruption("warm light", "kelvin", (5200, 4300, 3600, 3000, 2500), lambda f, s, *_: warm_light(f, s)),
     Corruption(
         "occlusion",
         "of area",
@@ -193,11 +193,14 @@ CORRUPTIONS = (
         "clutter",
         "of side",
         (0.85, 0.7, 0.6, 0.5, 0.4),
-        lambda f, s, rng, other: paste_on(f, s, _place(rng), other),
+        lambda f, s, rng, other: paste_on_backdrop(f, s, _place(rng), other),
     ),
-    Corruption("defocus", "of side", (0.005, 0.01, 0.02, 0.03, 0.045), lambda f, s, *_: defocus(f, s)),
+    Corruption("defocus", "of side", (0.005, 0.01, 0.02, 0.03, 0.045), lambda f, s, *_: blur_by_defocus(f, s)),
     Corruption(
-        "motion", "of side", (0.02, 0.04, 0.06, 0.09, 0.13), lambda f, s, rng, _: move(f, s, 180 * rng.random())
+        "motion",
+        "of side",
+        (0.02, 0.04, 0.06, 0.09, 0.13),
+        lambda f, s, rng, _: blur_by_motion(f, s, 180 * rng.random()),
     ),
     Corruption("noise", "of range", (0.05, 0.1, 0.15, 0.22, 0.3), lambda f, s, rng, _: add_noise(f, s, rng)),
     Corruption("compression", "JPEG quality", (40, 25, 15, 10, 5), lambda f, s, *_: compress(f, s)),

@@ -97,7 +97,7 @@ def backdrop_of(photo: Photo, photos: Sequence[Photo]) -> Frame:
 
 def corrupted_frames(kind: Corruption, photo: Photo, frame: Frame, backdrop: Frame) -> Iterator[Frame]:
     """Yield `frame`, which shows `photo`, corrupted with each strength."""
-    return (kind.draw(frame, strength, _rng(photo, kind.name), backdrop) for strength in kind.strengths)
+    return (kind.apply(frame, strength, _rng(photo, kind.name), backdrop) for strength in kind.strengths)
 
 
 def _rng(photo: Photo, purpose: str) -> np.random.Generator:

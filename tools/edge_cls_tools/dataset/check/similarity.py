@@ -31,7 +31,7 @@ MAX_COLOUR = 24.0
 """Largest mean difference of the colours of two near duplicates, in levels of 255, over 16 x 16 places."""
 _THUMBNAIL_SIDE, _COLOURS_SIDE = 128, 16
 """Sides in pixels of the thumbnail that is hashed, and of the colours that are compared."""
-_BLOCK = 1024
+BLOCK = 1024
 """Photos that are compared with all others in one matrix product, which bounds the memory."""
 
 
@@ -60,14 +60,16 @@ def fingerprint(small: Frame) -> Fingerprint:
     return Fingerprint(np.concatenate([one.hash.ravel() for one in hashes]), np.asarray(colours, np.uint8))
 
 
-def similar_groups(photos: Sequence[Fingerprint], advance: Callable[[int], None] = lambda _: None) -> NDArray[np.intp]:
+def similar_groups(
+    photos: Sequence[Fingerprint], advance: Callable[[int], None] = lambda _: None, *, block: int = BLOCK
+) -> NDArray[np.intp]:
     """Return the group number of each photo, (n,): the connected components of all pairs of near duplicates.
 
     All pairs are compared, in blocks of matrix products: the product of two hashes of -1 and 1 is 64 minus twice the
-    number of bits that differ. `advance` is called with the number of photos done.
+    number of bits that differ. `advance` is called with the number of photos done, `block` at a time.
     """
     first, second = [], []
-    for left, right in _similar_pairs(photos, advance):
+    for left, right in _similar_pairs(photos, advance, block):
         first.append(left)
         second.append(right)
     edges = (np.concatenate(first), np.concatenate(second)) if first else (np.zeros(0, int), np.zeros(0, int))
@@ -77,22 +79,22 @@ def similar_groups(photos: Sequence[Fingerprint], advance: Callable[[int], None]
 
 
 def _similar_pairs(
-    photos: Sequence[Fingerprint], advance: Callable[[int], None]
+    photos: Sequence[Fingerprint], advance: Callable[[int], None], block: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     if not photos:
         return
     signs = np.stack([photo.bits for photo in photos]).astype(np.float32) * 2 - 1
     colours = np.stack([photo.colours for photo in photos]).reshape(len(photos), -1)
     least = HASH_BITS - 2 * MAX_BITS
-    for start in range(0, len(photos), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        similar = np.ones((len(signs[block]), len(photos) - start), np.bool_)
+    for start in range(0, len(photos), block):
+        rows = slice(start, start + block)
+        similar = np.ones((len(signs[rows]), len(photos) - start), np.bool_)
         for bits in (slice(0, HASH_BITS), slice(HASH_BITS, None)):
-            similar &= signs[block, bits] @ signs[start:, bits].T >= least
+            similar &= signs[rows, bits] @ signs[start:, bits].T >= least
         left, right = np.nonzero(np.triu(similar, 1))
         same = [
             np.abs(colours[start + i].astype(np.int16) - colours[start + j]).mean() <= MAX_COLOUR
             for i, j in zip(left, right, strict=True)
         ]
         yield start + left[same], start + right[same]
-        advance(len(signs[block]))
+        advance(len(signs[rows]))
