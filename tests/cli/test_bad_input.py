@@ -1,4 +1,4 @@
-"""Whatever a user gives by mistake ends with one line that says how to mend it."""
+"""Every mistake of a user ends with one line that says what happened and how to correct it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("command", "message"), BAD.values(), ids=BAD)
-def test_a_mistake_ends_with_one_line_that_says_what_and_how_to_mend_it(
+def test_a_mistake_ends_with_one_line_with_the_message_and_the_hint(
     edge_cls: EdgeCls, command: str, message: str
 ) -> None:
     done = edge_cls(*command.split())
@@ -84,7 +84,7 @@ def test_wrong_usage_ends_with_2_and_without_a_traceback(edge_cls: EdgeCls, comm
 
 
 @pytest.mark.parametrize("command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite"])
-def test_a_full_disk_behind_stdout_is_told(folder: Path, command: str) -> None:
+def test_a_full_disk_behind_stdout_is_an_error(folder: Path, command: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [COMMAND, *command.split()], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
@@ -97,7 +97,7 @@ def test_a_full_disk_behind_stdout_is_told(folder: Path, command: str) -> None:
 @pytest.mark.parametrize(
     "command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite --json"]
 )
-def test_a_reader_that_has_had_enough_is_told_nothing(folder: Path, command: str) -> None:
+def test_a_reader_that_closes_the_pipe_causes_no_message(folder: Path, command: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -111,7 +111,7 @@ def test_a_reader_that_has_had_enough_is_told_nothing(folder: Path, command: str
     "command",
     ["classify tiny.tflite {} --json", "run --source {} --model tiny.tflite --json", "classify tiny.tflite {}"],
 )
-def test_a_file_name_that_is_no_text_is_printed_escaped(edge_cls: EdgeCls, folder: Path, command: str) -> None:
+def test_a_file_name_that_is_not_valid_text_is_printed_escaped(edge_cls: EdgeCls, folder: Path, command: str) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     (folder / name).write_bytes((folder / "red.png").read_bytes())
     text = good(edge_cls(*command.format(name).split()))
@@ -126,8 +126,8 @@ def test_a_label_that_is_refused_leaves_no_example(edge_cls: EdgeCls, folder: Pa
 
 
 @pytest.mark.parametrize("command", ["config show", "classify tiny.tflite red.png", "classify tiny.tflite no.jpg"])
-def test_who_has_closed_our_outputs_is_told_nothing(folder: Path, command: str) -> None:
-    """As a shell does with >&-, and a careless parent."""
+def test_closed_outputs_cause_no_traceback(folder: Path, command: str) -> None:
+    """A shell closes them with >&-."""
     closing = ["sh", "-c", f'exec "$0" {command} >&-', COMMAND]
     done = subprocess.run(closing, cwd=folder, stderr=subprocess.PIPE, text=True, check=False)
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""`edge-cls doctor`: a line a fact for people, the same as JSON for programs."""
+"""`edge-cls doctor`: one line per check for people, the same as JSON for programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_device_in_order(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Mach
     assert "OK    temperature     51 °C" in lines
 
 
-def test_a_trouble_is_told_with_the_command_that_mends_it(
+def test_a_problem_is_printed_with_the_command_that_fixes_it(
     edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Machine], Path]
 ) -> None:
     on(machine(write(pi_4(tmp_path), {"proc/self/mounts": "/dev/root / ext4 ro 0 0\n"})))
@@ -44,7 +44,7 @@ def test_a_trouble_is_told_with_the_command_that_mends_it(
     assert lines[problem + 1] == "      fix:            sudo mount -o remount,rw /"
 
 
-def test_a_warning_is_no_failure(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Machine], Path]) -> None:
+def test_a_warning_is_not_a_failure(edge_cls: EdgeCls, tmp_path: Path, on: Callable[[Machine], Path]) -> None:
     on(machine(pi_4(tmp_path), free=400 * 2**20))
     done = edge_cls("doctor")
     assert done.returncode == 0

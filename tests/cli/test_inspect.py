@@ -21,26 +21,26 @@ def inspect(edge_cls: EdgeCls, path: Path | str) -> dict[str, Any]:
     return dict(json.loads(good(edge_cls("inspect", str(path), "--json"))))
 
 
-def test_all_that_a_model_of_ours_says_is_told(edge_cls: EdgeCls, tiny: Path) -> None:
-    told = inspect(edge_cls, tiny)
-    assert told["size"] == tiny.stat().st_size
-    assert told["network_sha256"] == told["manifest"]["flatbuffer_sha256"]
-    assert told["network_sha256"] == sha256(read_parts(tiny)[0])
-    assert told["manifest"]["preprocessing"]["width"] == 32
-    assert told["labels"] == ["blue", "green", "red"]
-    assert list(told["files"]) == ["manifest.json", "labels.txt", "trained-on.sha256", "golden.json"]
-    assert (told["golden"], told["golden_problem"], told["golden_failed"]) == (3, None, False)
-    assert told["metadata"]["subgraph_metadata"][0]["output_tensor_metadata"][0]["name"] == "probability"
-    assert [(one["name"], one["shape"], one["dtype"]) for one in told["outputs"]] == [
+def test_everything_in_a_model_of_edge_cls_is_in_the_json(edge_cls: EdgeCls, tiny: Path) -> None:
+    inspected = inspect(edge_cls, tiny)
+    assert inspected["size"] == tiny.stat().st_size
+    assert inspected["network_sha256"] == inspected["manifest"]["flatbuffer_sha256"]
+    assert inspected["network_sha256"] == sha256(read_parts(tiny)[0])
+    assert inspected["manifest"]["preprocessing"]["width"] == 32
+    assert inspected["labels"] == ["blue", "green", "red"]
+    assert list(inspected["files"]) == ["manifest.json", "labels.txt", "trained-on.sha256", "golden.json"]
+    assert (inspected["golden"], inspected["golden_problem"], inspected["golden_failed"]) == (3, None, False)
+    assert inspected["metadata"]["subgraph_metadata"][0]["output_tensor_metadata"][0]["name"] == "probability"
+    assert [(one["name"], one["shape"], one["dtype"]) for one in inspected["outputs"]] == [
         ("probability", [1, 3], "uint8"),
         ("embedding", [1, 16], "uint8"),
     ]
-    assert told["outputs"][0]["scale"] == 1 / 256
-    assert told["operators"] == {"QUANTIZE": 3, "CONV_2D": 2, "MEAN": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1}
-    assert told["float_operators"] == []
+    assert inspected["outputs"][0]["scale"] == 1 / 256
+    assert inspected["operators"] == {"QUANTIZE": 3, "CONV_2D": 2, "MEAN": 1, "FULLY_CONNECTED": 1, "SOFTMAX": 1}
+    assert inspected["float_operators"] == []
 
 
-def test_a_person_is_told_the_same(edge_cls: EdgeCls) -> None:
+def test_the_text_says_the_same(edge_cls: EdgeCls) -> None:
     text = good(edge_cls("inspect", "tiny.tflite"))
     for words in (
         "blue, green, red",
@@ -67,9 +67,9 @@ def test_no_path_checksum_or_name_is_folded(
 
 
 def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
-    told = inspect(edge_cls, builtin_file("edge-embed.tflite"))
-    assert (told["labels"], told["manifest"]["name"]) == ([], "edge-embed")
-    assert told["golden_failed"] is False
+    inspected = inspect(edge_cls, builtin_file("edge-embed.tflite"))
+    assert (inspected["labels"], inspected["manifest"]["name"]) == ([], "edge-embed")
+    assert inspected["golden_failed"] is False
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,20 @@ def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
         ("teachable_machine/converted_tflite/model_unquant.tflite", "CONV_2D", 0, False),
     ],
 )
-def test_any_published_model_is_told_of(
+def test_any_published_model_is_described(
     edge_cls: EdgeCls, shared: Path, name: str, operators: str, labels: int, edge_tpu: bool
 ) -> None:
-    told = inspect(edge_cls, shared / "models" / name)
-    assert (next(iter(told["operators"])), len(told["labels"]), told["edge_tpu"]) == (operators, labels, edge_tpu)
-    assert told["manifest"] is None
+    inspected = inspect(edge_cls, shared / "models" / name)
+    assert (next(iter(inspected["operators"])), len(inspected["labels"]), inspected["edge_tpu"]) == (
+        operators,
+        labels,
+        edge_tpu,
+    )
+    assert inspected["manifest"] is None
     assert good(edge_cls("inspect", str(shared / "models" / name)))
 
 
-def test_golden_frames_that_differ_are_told_and_fail(edge_cls: EdgeCls, folder: Path) -> None:
+def test_golden_frames_that_differ_are_an_error(edge_cls: EdgeCls, folder: Path) -> None:
     def other(frame: GoldenFrame) -> GoldenFrame:
         return dataclasses.replace(frame, outputs={name: bytes(len(one)) for name, one in frame.outputs.items()})
 
@@ -108,8 +112,8 @@ def test_golden_frames_that_differ_are_told_and_fail(edge_cls: EdgeCls, folder: 
 def test_golden_frames_of_an_edge_tpu_model_are_not_replayed(edge_cls: EdgeCls, folder: Path, shared: Path) -> None:
     compiled = read_model(shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").network
     write_model(dataclasses.replace(read_model(folder / "tiny.tflite"), path=folder / "tpu.tflite", network=compiled))
-    told = inspect(edge_cls, "tpu.tflite")
-    assert (told["golden_problem"], told["golden_failed"]) == (
+    inspected = inspect(edge_cls, "tpu.tflite")
+    assert (inspected["golden_problem"], inspected["golden_failed"]) == (
         "not replayed: the model is compiled for the Edge TPU",
         False,
     )
@@ -118,13 +122,13 @@ def test_golden_frames_of_an_edge_tpu_model_are_not_replayed(edge_cls: EdgeCls, 
 def test_damaged_metadata_does_not_hide_the_rest(edge_cls: EdgeCls, folder: Path) -> None:
     content = with_metadata((folder / "mean.tflite").read_bytes(), {"name": "mean"})
     (folder / "meta.tflite").write_bytes(content.replace(b"M001", b"M999"))
-    told = inspect(edge_cls, "meta.tflite")
-    assert told["metadata"] is None
-    assert told["metadata_problem"].startswith("the TFLite metadata is damaged; ")
-    assert told["inputs"][0]["name"] == "pixels"
+    inspected = inspect(edge_cls, "meta.tflite")
+    assert inspected["metadata"] is None
+    assert inspected["metadata_problem"].startswith("the TFLite metadata is damaged; ")
+    assert inspected["inputs"][0]["name"] == "pixels"
 
 
-def test_what_a_strangers_file_says_does_nothing_to_the_terminal(edge_cls: EdgeCls, folder: Path) -> None:
+def test_texts_of_a_foreign_file_do_nothing_to_the_terminal(edge_cls: EdgeCls, folder: Path) -> None:
     wicked = {"name": "\x1b[2J[bold red]:smile:\n", "description": "x" * 100_000}
     content = with_metadata((folder / "mean.tflite").read_bytes(), wicked)
     (folder / "wicked.tflite").write_bytes(content)

@@ -1,4 +1,4 @@
-"""`edge-cls memory`: what each command says and does, and how it can be taken back."""
+"""`edge-cls memory`: the output and effect of each command, and how to undo it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ids_of(path: Path, label: str) -> list[str]:
         return [example.id for example in memory.embeddings() if example.label == label]
 
 
-def test_list_and_show_tell_what_is_there(edge_cls: EdgeCls, taught: Path) -> None:
+def test_list_and_show_print_the_classes_and_examples(edge_cls: EdgeCls, taught: Path) -> None:
     assert listed(edge_cls) == {"red": 2, "green": 2}
     assert [line.split() for line in good(edge_cls("memory", "list")).splitlines()] == [["2", "red"], ["2", "green"]]
     shown = good(edge_cls("memory", "show", "red")).splitlines()
@@ -155,7 +155,7 @@ def test_a_folder_of_photos_becomes_a_memory_and_bad_ones_are_named(edge_cls: Ed
     assert listed(edge_cls, "--memory", other) == {"red": 1}
 
 
-def test_photos_that_are_gone_are_told_and_not_deleted(edge_cls: EdgeCls, taught: Path, tmp_path: Path) -> None:
+def test_missing_photos_are_reported_and_their_examples_kept(edge_cls: EdgeCls, taught: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     good(edge_cls("memory", "export", str(out)))
     next((out / "red").iterdir()).unlink()
@@ -166,7 +166,7 @@ def test_photos_that_are_gone_are_told_and_not_deleted(edge_cls: EdgeCls, taught
     assert taught.exists()
 
 
-def test_damage_is_told_by_check_and_by_whoever_comes_first(edge_cls: EdgeCls, taught: Path) -> None:
+def test_damage_is_reported_by_check_and_by_the_next_command(edge_cls: EdgeCls, taught: Path) -> None:
     content = bytearray(taught.read_bytes())
     with Memory(taught) as memory:
         crop = memory.crop(ids_of(taught, "red")[0])
@@ -224,7 +224,7 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("taught")
-def test_the_coach_says_what_each_class_needs_and_how_they_are_told_apart(edge_cls: EdgeCls) -> None:
+def test_the_coach_says_what_each_class_needs_and_which_head_is_used(edge_cls: EdgeCls) -> None:
     document = json.loads(good(edge_cls("memory", "coach", "--json")))
     assert [(one["label"], one["examples"], one["verdict"]) for one in document["classes"]] == [
         ("red", 2, "too few"),

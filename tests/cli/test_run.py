@@ -19,15 +19,15 @@ def write_config(folder: Path, text: str) -> Path:
     return path
 
 
-def test_events_are_told_once_and_frames_not_at_all(edge_cls: EdgeCls, folder: Path) -> None:
+def test_events_are_printed_once_and_frames_not_at_all(edge_cls: EdgeCls, folder: Path) -> None:
     config = write_config(folder, '[source]\nname = "photos"\n')
     lines = [
         json.loads(line) for line in good(edge_cls("run", "--config", str(config), "--events", "--json")).splitlines()
     ]
-    told = [(line["label"], line["previous"]) for line in lines if "event" in line]
-    assert told[0] == ("blue", None)
-    assert told[-1][0] == "red"
-    assert len(told) <= 5, "each is told once"
+    events = [(line["label"], line["previous"]) for line in lines if "event" in line]
+    assert events[0] == ("blue", None)
+    assert events[-1][0] == "red"
+    assert len(events) <= 5, "each is printed once"
     assert [line["status"] for line in lines if "status" in line][-1] == "ended"
     text = good(edge_cls("run", "--config", str(config), "--events"))
     assert "entered blue" in text
@@ -63,13 +63,13 @@ def test_without_a_source_it_says_how_to_name_one(edge_cls: EdgeCls, folder: Pat
     assert "no source is set" in done.stderr
 
 
-def test_a_misspelt_variable_of_the_source_is_told_where_nothing_else_names_one(
+def test_a_misspelt_variable_of_the_source_is_reported_if_nothing_else_names_one(
     edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGE_CLS_SOURCE", "demo")
     done = edge_cls("run")
-    told = "error: EDGE_CLS_SOURCE: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?\n"
-    assert (done.returncode, done.stderr) == (78, told)
+    expected = "error: EDGE_CLS_SOURCE: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?\n"
+    assert (done.returncode, done.stderr) == (78, expected)
 
 
 def test_a_bad_configuration_ends_with_78_and_one_line(edge_cls: EdgeCls, folder: Path) -> None:
@@ -91,7 +91,7 @@ def test_signals_reload_and_end_a_camera_in_good_order(folder: Path, red_camera:
     assert running.stdout is not None
     while '"entered"' not in running.stdout.readline():
         pass
-    # A bad reload neither ends it nor tells anything anew.
+    # A bad reload neither ends the run nor repeats events.
     config.write_text(config.read_text() + "nonsense")
     running.send_signal(signal.SIGHUP)
     assert running.stderr is not None
