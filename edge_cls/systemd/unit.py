@@ -11,6 +11,7 @@ from pathlib import Path
 
 import edge_cls
 from edge_cls.errors import ServiceError
+from edge_cls.files import shipped_file
 
 GROUPS = ("video", "render", "gpio", "input", "plugdev", "apex")
 """Groups that may use cameras and their buffers, pins, a keypad, an Edge TPU (USB, PCIe). Not all machines have all."""
@@ -27,12 +28,10 @@ _CLOSED = tuple(Path(path) for path in ("/root", "/run", "/tmp", "/var/tmp"))  #
 
 def template() -> str:
     """Return the unit file as it is shipped. Raises ServiceError if this installation lacks it."""
-    package = Path(__file__).resolve().parents[1]
-    # A wheel contains the folder inside the package; in a checkout it lies beside it.
-    for folder in (package / "systemd", package.parent / "systemd"):
-        if (folder / "edge-cls.service").is_file():
-            return (folder / "edge-cls.service").read_text()
-    raise ServiceError("this installation lacks edge-cls.service", hint="install edge-cls again")
+    path = shipped_file("edge-cls.service", wheel="systemd", checkout="systemd")
+    if path is None:
+        raise ServiceError("this installation lacks edge-cls.service", hint="install edge-cls again")
+    return path.read_text()
 
 
 def own_command() -> Path:
