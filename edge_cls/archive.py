@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 
 from edge_cls.errors import EdgeClsError
 
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError)
 """The errors that `zipfile` raises for an archive or a member that is damaged, or packed in a way it does not know."""
 _CENTRAL_ENTRY = b"PK\x01\x02"
 _EMPTY = b"PK\x05\x06" + bytes(18)
@@ -65,7 +65,7 @@ class Archive:
             raise self._too_many()
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-        except ZIP_ERRORS as problem:
+        except _ZIP_ERRORS as problem:
             if not appended:
                 raise error(f"{place} is a damaged ZIP ({problem})", hint="download or copy it again") from problem
             # Opened for reading: one for writing would write its end when it is collected, into a closed file.
@@ -106,7 +106,7 @@ class Archive:
             )
         try:
             return self._zip.read(member)  # never more than the size that was checked
-        except ZIP_ERRORS as problem:
+        except _ZIP_ERRORS as problem:
             raise self._error(
                 f"{name} in {self.place} is damaged ({problem})", hint="download or copy it again"
             ) from problem

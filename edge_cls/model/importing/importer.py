@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_cls.backends.names import compiled_for
+from edge_cls.backends.names import BACKENDS, compiled_for
 from edge_cls.backends.sandbox import probe
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
@@ -62,12 +62,12 @@ def import_model(
     graph = operators(model)
     pixels = _input(model, name)
     normalization = _normalization(pixels, export, mean, std, name)
-    edge_tpu = compiled_for(export.network) == "edgetpu"
+    backend = compiled_for(export.network)
     vector = None
     if embedding != "none":
-        if edge_tpu:
+        if backend is not None:
             raise ModelError(
-                f"{name} is compiled for the Edge TPU, which hides the tensors inside",
+                f"{name} is compiled for {BACKENDS[backend].title}, which hides the tensors inside",
                 hint="import the .tflite file that it was compiled from with --embedding, and compile that again",
             )
         vector = find_embedding(graph, embedding, name)
@@ -78,13 +78,14 @@ def import_model(
         preprocessing=Preprocessing(pixels.shape[2], pixels.shape[1], mean=normalization.mean, std=normalization.std),
         created_by=f"edge-cls {__version__}",
     )
-    network = export.network if edge_tpu else _edited(model, graph, vector, scores)
+    network = export.network if backend else _edited(model, graph, vector, scores)
     file = ModelFile(target, network, manifest, found)
-    if not edge_tpu:  # a compiled model cannot run on this machine's CPU
+    if backend is None:  # a compiled model cannot run on this machine's CPU
         probe(network, name=name)
         file = with_golden(file)
     write_model(file)
-    return Imported(file, export.maker, manifest.preprocessing, None if vector is None else vector.size, edge_tpu)
+    size = None if vector is None else vector.size
+    return Imported(file, export.maker, manifest.preprocessing, size, edge_tpu=backend == "edgetpu")
 
 
 def _input(model: Any, name: str) -> TensorInfo:
