@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from _ext.markdown import code, plain, table
 
 _ROOT = Path(__file__).parents[2]
-_WORDS = {"str": "text", "float": "number", "int": "integer", "None": "null", "bool": "true or false"}
+_WORDS = {"str": "text", "float": "number", "int": "integer", "bool": "true or false", "Path": "text"}
 
 
 class Field(NamedTuple):
@@ -29,7 +30,7 @@ class Field(NamedTuple):
 
 def as_markdown(name: str) -> str:
     """Return the docstring of the dataclass `package:Class`, and a table of its fields."""
-    rows = [(code(field.name), code(_json_type(field.type)), with_code(field.meaning)) for field in fields(name)]
+    rows = [(code(field.name), plain(json_type(field.type)), with_code(field.meaning)) for field in fields(name)]
     docstring = inspect.cleandoc(ast.get_docstring(_class(name)) or "")
     text = "\n\n".join(with_code(paragraph) for paragraph in docstring.split("\n\n"))
     if not any(meaning for _, _, meaning in rows):
@@ -70,7 +71,37 @@ def _classes(room: str) -> dict[str, ast.ClassDef]:
     return {statement.name: statement for statement in statements if isinstance(statement, ast.ClassDef)}
 
 
-def _json_type(annotation: str) -> str:
-    """Return the type of a field as a reader of JSON knows it."""
-    annotation = re.sub(r"\btuple\[(\w+), \.\.\.\]", r"list[\1]", annotation)
-    return re.sub(rf"\b({'|'.join(_WORDS)})\b", lambda match: _WORDS[match[0]], annotation)
+def json_type(annotation: str) -> str:
+    """Return the type of a field as a reader of JSON knows it.
+
+    >>> json_type("dict[str, tuple[float, ...]] | None"), json_type("Literal['OK', 'FAIL']")
+    ('object of (list of number) or null', '"OK" or "FAIL"')
+    """
+    return _in_words(ast.parse(annotation, mode="eval").body)
+
+
+def _in_words(node: ast.expr) -> str:
+    match node:
+        case ast.BinOp():
+            return f"{_in_words(node.left)} or {_in_words(node.right)}"
+        case ast.Constant(value=None):
+            return "null"
+        case ast.Constant():
+            return json.dumps(node.value)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            return " or ".join(map(_in_words, choices.elts if isinstance(choices, ast.Tuple) else [choices]))
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
+            return f"object of {_bracketed(value)}"
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[item, *others])):
+            more = 1 if ast.unparse(others[0]) == "..." else len(others) + 1
+            return f"list of {_bracketed(item)}" if more == 1 else f"list of {more} {_in_words(item)}"
+        case ast.Subscript(slice=item):
+            return f"list of {_bracketed(item)}"
+        case _:
+            name = ast.unparse(node)
+            return _WORDS.get(name, name)
+
+
+def _bracketed(node: ast.expr) -> str:
+    words = _in_words(node)
+    return f"({words})" if isinstance(node, ast.Subscript | ast.BinOp) else words

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from _ext import command_reference, configuration_reference, json_reference
-from _ext.fields import as_markdown, fields, with_code
+from _ext.fields import as_markdown, fields, json_type, with_code
 from _ext.markdown import plain
 from edge_cls.config import example, reference
 from edge_cls.config.loading import variable_names
@@ -78,7 +78,22 @@ def test_every_command_with_json_is_in_the_reference_of_json() -> None:
 
 def test_the_fields_of_a_dataclass_are_read_without_importing_it() -> None:
     assert [field.name for field in fields("edge_cls.core:Calibration")] == ["images", "sha256"]
-    assert "| `images` | `integer` |" in as_markdown("edge_cls.core:Calibration")
+    assert "| `images` | integer |" in as_markdown("edge_cls.core:Calibration")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ("dict[str, tuple[float, ...]] | None", "object of (list of number) or null"),
+        ("Literal['OK', 'FAIL']", '"OK" or "FAIL"'),
+        ("tuple[float, float]", "list of 2 number"),
+        ("list[list[int]]", "list of (list of integer)"),
+        ("Literal[1]", "1"),
+        ("CoveragePoint | None", "CoveragePoint or null"),
+    ],
+)
+def test_types_are_in_the_words_of_json(annotation: str, words: str) -> None:
+    assert json_type(annotation) == words
 
 
 def test_every_generated_page_has_its_place() -> None:
