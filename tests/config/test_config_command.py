@@ -372,7 +372,7 @@ def test_show_prints_json_alone(edge_cls: EdgeCls, here: Path, monkeypatch: pyte
     (here / "config.toml").write_text("memory = '/a.db'\nsink = [{ kind = 'json_lines', path = '/x' }]")
     monkeypatch.setenv("EDGE_CLS_SOURCE__NAME", "rtsp://me:secret@cam:554/x")
     document = json.loads(good(edge_cls("config", "show", "config.toml", "--json")))
-    assert list(document) == ["file", "settings", "from"]
+    assert list(document) == ["schema", "file", "settings", "from"]
     assert document["file"] == "config.toml"
     assert document["settings"]["memory"] == "/a.db"
     assert document["settings"]["source"]["name"] == "rtsp://cam:554/***"
