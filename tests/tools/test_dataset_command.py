@@ -114,11 +114,15 @@ def block(text: str, kind: str) -> list[str]:
     return lines[start : next(number for number in range(start + 1, len(lines)) if lines[number][0] != " ")]
 
 
-def test_equal_messages_are_joined_and_long_lists_are_counted(photos: Path, edge_cls: EdgeCls) -> None:
+def test_equal_messages_are_joined_but_groups_stay_apart_and_long_lists_are_counted(
+    photos: Path, edge_cls: EdgeCls
+) -> None:
     for number in range(7):
         (photos / "cat" / f"empty{number}.jpg").touch()
     for number in range(4):
         (photos / "dog" / f"copy{number}.png").write_bytes((photos / "dog" / "100.png").read_bytes())
+    for name in ("000", "001"):
+        (photos / "cat" / f"{name}-copy.png").write_bytes((photos / "cat" / f"{name}.png").read_bytes())
     _, out, _ = edge_cls("dataset", "check", str(photos), "--no-labels")
     assert block(out, "unusable")[1:-1] == [
         "      is empty",
@@ -129,6 +133,10 @@ def test_equal_messages_are_joined_and_long_lists_are_counted(photos: Path, edge
         "      5 copies",
         *(f"        dog/{name}.png" for name in ("100", "copy0", "copy1")),
         "        and 2 more",
+        "      2 copies",
+        *("        cat/000-copy.png", "        cat/000.png"),
+        "      2 copies",
+        *("        cat/001-copy.png", "        cat/001.png"),
     ]
 
 

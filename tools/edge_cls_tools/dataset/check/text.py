@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge_cls_tools.dataset.check.findings import Diagnosis, Finding, Kind, shown
 
@@ -21,9 +22,12 @@ def level_of(kind: Kind, findings: list[Finding]) -> str:
 
 
 def details_of(findings: list[Finding], diagnosis: Diagnosis) -> Iterator[str]:
-    """Yield the lines for the worst findings: a message, and below it one path a line; equal messages are joined."""
+    """Yield the lines for the worst findings: a message, and below it one path per line.
+
+    Findings of single files with the same message are joined; groups of duplicates stay apart.
+    """
     listed = findings[:MAX_FINDINGS]
-    for message, group in itertools.groupby(listed, key=lambda finding: finding.message):
+    for (message, _), group in itertools.groupby(listed, key=_block):
         yield message
         for finding in group:
             for path in finding.paths[:MAX_PATHS]:
@@ -32,6 +36,10 @@ def details_of(findings: list[Finding], diagnosis: Diagnosis) -> Iterator[str]:
                 yield f"  and {len(finding.paths) - MAX_PATHS} more"
     if len(findings) > len(listed):
         yield f"and {len(findings) - len(listed)} more; --json lists all"
+
+
+def _block(finding: Finding) -> tuple[str, tuple[Path, ...]]:
+    return finding.message, finding.paths if len(finding.paths) > 1 else ()
 
 
 def verdict_of(diagnosis: Diagnosis) -> str:
