@@ -47,7 +47,7 @@ def save_frames(folder: Path, side: int) -> list[Path]:
 def test_the_classifier_gives_the_labels_of_classify(tiny: Path, tmp_path: Path) -> None:
     images = save_frames(tmp_path, side=32)
     command = [COMMAND, "classify", str(tiny), *map(str, images), "--json"]
-    ours = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    ours = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["photos"]
     theirs = ask_mediapipe(tiny, images)
     for one, other in zip(ours, theirs, strict=True):
         label, score = other["classes"]["probability"][0]
