@@ -1,4 +1,4 @@
-"""The composition root: from a configuration to a running appliance, and from one configuration to the next."""
+"""The composition root: from a configuration to a running main loop, and from one configuration to the next."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATIENCE = 30.0
 
 
 class Setup:
-    """A service whose configuration can be replaced; what it shows is in `seen`."""
+    """An application whose configuration can be replaced; `seen` is its output."""
 
     def __init__(self, config: dict[str, Any], *, sink: FakeSink | None = None, make_memory: bool = True) -> None:
         self.config = config
@@ -60,7 +60,7 @@ class Setup:
 
 @pytest.fixture
 def build() -> Iterator[Callable[..., Setup]]:
-    """Make setups, which are closed at the end."""
+    """A function that makes setups, which are closed at the end of the test."""
     setups: list[Setup] = []
 
     def make(config: dict[str, Any], **options: Any) -> Setup:
@@ -106,7 +106,7 @@ def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
 
 
 def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
-    """The stream is cut after five results, and served again at the same port."""
+    """The stream ends after five results, and is served again at the same port."""
     again: list[MjpegServer] = []
 
     class Cutting(FakeSink):
@@ -126,7 +126,7 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, 
     setup.supervisor.watchdog = stop_at_blue  # type: ignore[method-assign]
     setup.application.run()
     again[0].die()
-    # Between them is nothing, where the main loop had time to look while the camera was down.
+    # In between there may be a state of nothing known, if the main loop noticed that the camera was down.
     assert [event.transition.label for event in sink.events if event.transition.label] == ["red", "blue"]
 
 
@@ -139,7 +139,9 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, 
         ({"source": {"name": "demo"}, "classes": "model"}, ConfigError, "has none"),
     ],
 )
-def test_what_keeps_it_from_beginning_is_told(config: dict[str, Any], error: type[EdgeClsError], said: str) -> None:
+def test_an_error_that_prevents_the_start_is_raised(
+    config: dict[str, Any], error: type[EdgeClsError], said: str
+) -> None:
     with pytest.raises(error, match=said):
         Setup(config)
 
@@ -154,7 +156,7 @@ def test_a_model_that_fails_its_golden_frames_is_refused(tiny: Path, tmp_path: P
         Setup({"source": {"name": "demo"}, "model": str(path)})
 
 
-def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Setup], photos: Path, tmp_path: Path) -> None:
+def test_a_memory_is_created_only_if_requested(build: Callable[..., Setup], photos: Path, tmp_path: Path) -> None:
     config = {"source": {"name": str(photos)}, "memory": str(tmp_path / "new.db")}
     with pytest.raises(MemoryFileError, match="does not exist"):
         Setup(config, make_memory=False)
@@ -165,7 +167,7 @@ def test_a_memory_is_made_where_that_was_asked_for(build: Callable[..., Setup], 
 # Reload
 
 
-def test_what_changed_is_replaced_and_what_is_seen_stays(
+def test_changed_parts_are_replaced_and_the_state_stays(
     build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     one, other = ({"kind": "state_file", "path": str(tmp_path / name)} for name in ("one.json", "other.json"))
@@ -198,7 +200,7 @@ def test_another_camera_takes_over(build: Callable[..., Setup], tiny: Path, red_
     assert setup.seen.results[0].prediction.label == "red"
 
 
-def test_no_password_is_told_of_a_source_that_is_refused(
+def test_no_password_is_shown_of_a_refused_source(
     build: Callable[..., Setup], tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     setup = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
@@ -230,7 +232,7 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "sink": [sink]})
     main_loop, classifier, config = setup.application.main_loop, setup.application.classifier, setup.application.config
     sink_queues = main_loop.parts.sinks
-    # Somebody else has a pin of the panel.
+    # A pin of the panel is in use.
     taken = gpiozero.LED(6)
     setup.reload(**change)
     taken.close()
@@ -253,7 +255,7 @@ def test_a_pin_may_change_its_purpose(build: Callable[..., Setup], tiny: Path, r
     assert setup.application.config.panel.button[0].pin == 6
 
 
-def test_a_button_teaches_what_the_camera_sees(
+def test_a_button_teaches_the_frame_of_the_camera(
     build: Callable[..., Setup], tiny: Path, tmp_path: Path, red_camera: MjpegServer, pins: MockFactory
 ) -> None:
     pressed = False
@@ -280,7 +282,7 @@ def test_a_button_teaches_what_the_camera_sees(
     assert labels_in(memory) == ["mug"]
 
 
-def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
+def test_a_sink_that_fails_from_the_beginning_is_reported_in_the_status(
     build: Callable[..., Setup], tiny: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -290,7 +292,7 @@ def test_a_sink_that_fails_from_the_beginning_is_told_in_the_status(
     assert "events.jsonl fails" in caplog.text
 
 
-def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Setup], tiny: Path, photos: Path) -> None:
+def test_a_closed_output_ends_the_run(build: Callable[..., Setup], tiny: Path, photos: Path) -> None:
     class Closed(FakeSink):
         def publish(self, message: Message) -> None:
             raise OutputError("nobody reads", hint="read")
@@ -300,9 +302,7 @@ def test_what_is_shown_ends_the_run_when_nobody_reads_it(build: Callable[..., Se
         setup.application.run()
 
 
-def test_that_the_edge_tpu_is_not_there_is_told_in_the_status(
-    build: Callable[..., Setup], tiny: Path, photos: Path
-) -> None:
+def test_a_missing_edge_tpu_is_reported_in_the_status(build: Callable[..., Setup], tiny: Path, photos: Path) -> None:
     setup = build({"model": str(tiny), "delegate": "auto", "source": {"name": str(photos)}})
     assert setup.application.run() == 30
     assert "on the CPU, not on the Edge TPU" in setup.supervisor.statuses[0]
@@ -350,7 +350,7 @@ def test_a_sink_that_was_closed_for_a_configuration_that_fails_is_opened_again(
 
 
 def learning() -> int:
-    """How many classifiers with a memory are open: each has such a thread."""
+    """Return the number of open classifiers with a memory: each one has such a thread."""
     return [thread.name for thread in threading.enumerate()].count("learn")
 
 
@@ -388,7 +388,7 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
     awake.set()
 
 
-def test_of_a_recording_the_end_is_waited_for_however_slow_who_reads_it(
+def test_the_end_of_a_recording_is_delivered_however_slow_the_sink(
     build: Callable[..., Setup], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closing, close = threading.Event(), SinkQueue.close

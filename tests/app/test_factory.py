@@ -1,4 +1,4 @@
-"""From the sections of a configuration to what they name: nothing that can be set is left out on the way."""
+"""From the sections of a configuration to the adapters: every key reaches its adapter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge_cls.testing import FakeClock, FakeCommandSource, FakeSink
 
 
 class Recorder:
-    """Stands for an adapter: keeps what it was made with."""
+    """Stands for an adapter, and keeps its arguments."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.arguments, self.options = arguments, options
@@ -63,7 +63,7 @@ def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("edge_cls.app.factory.under_voltage", lambda: True)
     clock = FakeClock()
     governor = governor_of(Config(limits=Limits(max_fps=8.0, hot_c=60.0)), clock)
-    for _ in range(60):  # the first check is after five seconds; a rate that is low already is not lowered
+    for _ in range(60):  # the first check is after five seconds, and a rate that is already low is not reduced
         clock.sleep(0.1)
         governor.due(clock.monotonic())
     assert governor.reason is not None
@@ -90,7 +90,7 @@ def test_all_that_can_be_set_of_an_output_reaches_it(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_raw_results_are_written_where_that_was_asked_for(raw: bool) -> None:
+def test_raw_results_are_written_only_if_requested(raw: bool) -> None:
     assert len(open_sink(JsonLinesSink(kind="json_lines", raw=raw)).wants) == (4 if raw else 3)
 
 

@@ -1,4 +1,4 @@
-"""`edge-cls bench MODEL`: what it measures, and with what. How fast that is no test can say."""
+"""`edge-cls bench MODEL`: what is measured, and on which material. The tests assert no durations."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ STAGES = ["capture", "preprocess", "invoke", "head", "smooth", "publish"]
 
 @pytest.fixture
 def one_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process of its own is started once, not a few times."""
+    """The footprint is measured in one process instead of three."""
     monkeypatch.setattr(footprint, "_STARTS", 1)
 
 
 @pytest.mark.usefixtures("one_start")
-def test_the_command_tells_the_stages_the_ratio_and_what_a_process_takes(edge_cls: EdgeCls, tiny: Path) -> None:
+def test_the_command_prints_stages_ratio_and_footprint(edge_cls: EdgeCls, tiny: Path) -> None:
     document = json.loads(good(edge_cls("bench", str(tiny), "--examples", "20", "--frames", "30", "--json")))
     assert list(document["stages"]) == STAGES
     for spent in (*document["stages"].values(), document["latency"]):
@@ -53,22 +53,20 @@ def test_a_memory_and_photos_of_ones_own_are_measured_and_left_as_they_are(
     photos.mkdir()
 
     (photos / "one.png").write_bytes(encode_png(moving_frames(1)[0][:50, :60]))
-    told = good(
+    reported = good(
         edge_cls(
             "bench", str(tiny), "--source", str(photos), "--memory", str(tmp_path / "taught.db"),
             "--threads", "1", "--frames", "1",
         )
     )  # fmt: skip
-    assert [line.split()[0] for line in told.splitlines()[:8]] == ["ms", *STAGES, "latency"]
-    assert "ratio" in told
-    assert "1 examples" in told
+    assert [line.split()[0] for line in reported.splitlines()[:8]] == ["ms", *STAGES, "latency"]
+    assert "ratio" in reported
+    assert "1 examples" in reported
     with Memory(tmp_path / "taught.db") as memory:
         assert len(memory.embeddings()) == 1
 
 
-def test_what_makes_no_sense_is_refused_before_anything_is_measured(
-    edge_cls: EdgeCls, tiny: Path, tmp_path: Path
-) -> None:
+def test_wrong_options_are_refused_before_anything_is_measured(edge_cls: EdgeCls, tiny: Path, tmp_path: Path) -> None:
     both = edge_cls("bench", str(tiny), "--examples", "20", "--memory", str(tmp_path / "taught.db"))
     assert (both.returncode, both.stdout) == (78, "")
     assert both.stderr.startswith("error: --examples and --memory cannot be combined")
@@ -93,7 +91,7 @@ def test_frames_come_round_and_round_as_copies() -> None:
     assert frames[1].any()
 
 
-def test_frames_come_at_their_time_and_what_was_missed_is_not_made_up_for() -> None:
+def test_frames_come_at_their_time_and_missed_ones_are_not_made_up_for() -> None:
     clock = FakeClock(100.0)
     source = Replay(moving_frames(1), clock=clock, period=2.0)
     times = [source.read().info.captured for _ in range(3)]
@@ -119,7 +117,7 @@ def test_of_a_long_source_so_much_is_taken_as_fits_and_it_is_closed(monkeypatch:
     assert len(decoded_frames(FakeSource(images[:2]))) == 2
 
 
-def test_a_memory_is_filled_with_classes_that_can_be_told_apart(tiny: Path, tmp_path: Path) -> None:
+def test_a_memory_is_filled_with_classes_that_differ(tiny: Path, tmp_path: Path) -> None:
     model = Model(read_model(tiny))
     with Memory(tmp_path / "taught.db") as memory:
         fill(memory, model, 45)

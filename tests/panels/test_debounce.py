@@ -1,4 +1,4 @@
-"""Presses out of edges, against a brute-force reading of the sampled signal."""
+"""Debouncing, against a brute-force walk over the sampled signal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_cls.panels.debounce import Debouncer, Press, Release, Repeat
 
 # Ticks are whole numbers, so that sums are exact and the reference can walk from one to the next.
 DEBOUNCE, HOLD, REPEAT = 4, 20, 7
-Told = Press | Repeat | Release
+Change = Press | Repeat | Release
 
 
 def debouncer(hold_s: float = HOLD) -> Debouncer:
@@ -29,40 +29,40 @@ def levels(edges: Sequence[int], end: int) -> list[bool]:
     return signal
 
 
-def played(edges: Sequence[int], *, advanced_at: Sequence[int]) -> list[Told]:
-    """Return what a debouncer tells of edges when it is asked at the times `advanced_at`."""
-    contact, told, down = debouncer(), [], False
+def played(edges: Sequence[int], *, advanced_at: Sequence[int]) -> list[Change]:
+    """Return the changes that a debouncer finds in `edges` if `advance` is called at the times `advanced_at`."""
+    contact, reported, down = debouncer(), [], False
     for tick, is_call in sorted([(edge, False) for edge in edges] + [(now, True) for now in advanced_at]):
         if is_call:
-            told += contact.advance(tick)
+            reported += contact.advance(tick)
         else:
             down = not down
             contact.edge(down, tick)
-    return told
+    return reported
 
 
-def reference(signal: Sequence[bool]) -> list[Told]:
-    """Walk over the samples: what is told of a signal that is asked about at every tick."""
-    told: list[Told] = []
+def reference(signal: Sequence[bool]) -> list[Change]:
+    """Walk over the samples, and return the changes that a debouncer must find if it is called at every tick."""
+    reported: list[Change] = []
     believed, tick, repeat = False, 0, math.inf
     while tick < len(signal):
         if signal[tick] != believed:
-            # The level just before the window ends decides; an edge at its very end belongs to what follows.
+            # The level just before the end of the window counts; an edge exactly at the end belongs to the next one.
             if tick + DEBOUNCE < len(signal) and signal[tick + DEBOUNCE - 1] != believed:
                 believed = not believed
-                told.append(Press(tick) if believed else Release(tick))
+                reported.append(Press(tick) if believed else Release(tick))
                 repeat = tick + HOLD if believed else math.inf
             # A repeat that falls into the window waits for its end.
             tick += DEBOUNCE
             if not (tick < len(signal) and believed and repeat <= tick and signal[tick] == believed):
                 continue
         if believed and repeat <= tick:
-            # Two windows, one behind the other, may have hidden more than one: the last of them is told.
+            # Two successive windows may have hidden more than one repeat: the last one is returned.
             repeat += (tick - repeat) // REPEAT * REPEAT
-            told.append(Repeat(repeat))
+            reported.append(Repeat(repeat))
             repeat += REPEAT
         tick += 1
-    return told
+    return reported
 
 
 edges = st.lists(st.integers(0, 120), max_size=16, unique=True).map(sorted)
@@ -70,7 +70,7 @@ edges = st.lists(st.integers(0, 120), max_size=16, unique=True).map(sorted)
 
 @given(edges)
 @example([0, 1, 2, 3, 4, 100, 101, 104, 105])
-def test_it_tells_what_a_walk_over_the_samples_tells(edges: list[int]) -> None:
+def test_it_agrees_with_a_walk_over_the_samples(edges: list[int]) -> None:
     assert played(edges, advanced_at=range(140)) == reference(levels(edges, 140))
 
 
@@ -98,27 +98,27 @@ def test_a_steady_hold_repeats_at_a_steady_rate(held: int) -> None:
 
 
 @given(st.integers(DEBOUNCE, 60), st.lists(st.integers(0, 100), max_size=6).map(sorted))
-def test_called_late_it_tells_of_one_repeat_and_keeps_the_rhythm(held: int, calls: list[int]) -> None:
-    told: list[list[Told]] = []
+def test_called_late_it_returns_one_repeat_and_keeps_the_rhythm(held: int, calls: list[int]) -> None:
+    reported: list[list[Change]] = []
     contact = debouncer()
     contact.edge(True, 0)
-    told = [contact.advance(now) for now in calls]
-    assert all(sum(isinstance(one, Repeat) for one in batch) <= 1 for batch in told)
-    flat = [one.at for batch in told for one in batch if isinstance(one, Repeat)]
+    reported = [contact.advance(now) for now in calls]
+    assert all(sum(isinstance(one, Repeat) for one in batch) <= 1 for batch in reported)
+    flat = [one.at for batch in reported for one in batch if isinstance(one, Repeat)]
     assert all((at - HOLD) % REPEAT == 0 for at in flat)
     assert flat == sorted(set(flat))
     assert all(
         one.at <= now < one.at + REPEAT
-        for now, batch in zip(calls, told, strict=True)
+        for now, batch in zip(calls, reported, strict=True)
         for one in batch
         if isinstance(one, Repeat)
     )
     contact.edge(False, 100 + held)
-    assert contact.advance(1000) == ([Press(0)] if not any(told) else []) + [Release(100 + held)]
+    assert contact.advance(1000) == ([Press(0)] if not any(reported) else []) + [Release(100 + held)]
 
 
 @given(edges)
-def test_presses_and_releases_are_the_same_however_late_it_is_asked(edges: list[int]) -> None:
+def test_presses_and_releases_are_the_same_however_late_it_is_called(edges: list[int]) -> None:
     at_once, late = (
         [one for one in played(edges, advanced_at=calls) if not isinstance(one, Repeat)]
         for calls in (range(140), [139])
@@ -127,16 +127,16 @@ def test_presses_and_releases_are_the_same_however_late_it_is_asked(edges: list[
 
 
 @given(edges)
-def test_it_need_not_be_asked_before_it_says(edges: list[int]) -> None:
-    contact, told, down, now = debouncer(), [], False, 0
+def test_it_need_not_be_called_before_it_is_due(edges: list[int]) -> None:
+    contact, reported, down, now = debouncer(), [], False, 0
     for edge in [*edges, 140]:
         while contact.due() < edge:
             now = max(now, int(contact.due()))
-            told += contact.advance(now)
+            reported += contact.advance(now)
         down = not down
         if edge < 140:
             contact.edge(down, edge)
-    assert told == played(edges, advanced_at=range(140))
+    assert reported == played(edges, advanced_at=range(140))
 
 
 @given(st.floats(0, 1e9), st.floats(1e-3, 10), st.floats(1e-3, 10))
@@ -154,12 +154,12 @@ def test_only_the_first_edge_may_be_the_moment_of_a_press() -> None:
     contact = debouncer()
     assert [contact.edge(tick % 2 == 0, tick) for tick in range(3)] == [True, False, False]
     assert contact.advance(4) == [Press(0)]
-    # A bounce on release is no press either.
+    # A bounce on release is not a press either.
     assert [contact.edge(tick % 2 == 1, tick) for tick in (10, 11, 12)] == [False, False, False]
     assert contact.edge(True, 14)
 
 
-def test_time_that_stands_still_tells_nothing() -> None:
+def test_there_is_no_change_while_time_stands_still() -> None:
     contact = debouncer()
     for down in (True, False, True):
         contact.edge(down, 5)
@@ -184,7 +184,7 @@ def test_with_an_infinite_hold_nothing_repeats() -> None:
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_an_edge_that_is_told_twice_is_one(down: bool) -> None:
+def test_a_repeated_edge_is_one_edge(down: bool) -> None:
     contact = debouncer()
     contact.edge(down, 0)
     assert not contact.edge(down, 1)

@@ -108,8 +108,8 @@ def test_a_press_that_is_handled_late_has_its_own_frame(presser: PinPresser, cam
     presser.contact("mug", True)  # a spike, with the newest frame
     presser.contact("mug", False)
     go_on.set()
-    told = [submitted.get(timeout=PATIENCE) for _ in range(4)][1:]
-    assert [(command.action, command.frame and command.frame.info.index) for command in told] == [
+    reported = [submitted.get(timeout=PATIENCE) for _ in range(4)][1:]
+    assert [(command.action, command.frame and command.frame.info.index) for command in reported] == [
         ("teach", 1),
         ("background", 2),
         ("teach", 3),
@@ -345,9 +345,9 @@ def test_pins_that_cannot_be_claimed_are_refused_with_a_hint(
     monkeypatch.setattr(Path, "glob", lambda _, pattern: [Path(chip) for chip in chips if "gpiochip" in pattern])
     monkeypatch.setattr(os, "access", lambda path, _: str(path) in accessible)
     monkeypatch.delenv("LG_WD", raising=False)
-    with pytest.raises(PanelError) as told:
+    with pytest.raises(PanelError) as reported:
         gpio.claim_input(17, pull_up=True)
-    assert message in str(told.value)
+    assert message in str(reported.value)
 
 
 def event(label: str | None, previous: str | None) -> Event:

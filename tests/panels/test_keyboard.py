@@ -177,7 +177,7 @@ def test_a_keypad_is_awaited_until_it_is_plugged_in(tmp_path: Path) -> None:
     path = tmp_path / "event0"
     os.mkfifo(path)
     keys = Keypad(path)
-    assert keys.read(0.0) == []  # without a writer it counts as unplugged
+    assert keys.read(0.0) == []  # without a writer the pipe counts as unplugged
     path.unlink()
     assert keys.due() == REOPEN_S
     assert keys.advance(REOPEN_S) == []

@@ -1,4 +1,4 @@
-"""An engine for tests: it sees which number a frame was filled with."""
+"""An engine for tests, which infers the number that a frame is filled with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def images(count: int) -> list[Frame]:
 
 
 class NumberEngine:
-    """Infers the number that a frame was filled with, after `before` was called with it."""
+    """Infers the number that a frame is filled with, after it has called `before` with that number."""
 
     def __init__(self, before: Callable[[int], None] = lambda _: None) -> None:
         self._before = before
@@ -41,5 +41,5 @@ class NumberEngine:
 
 
 def number_of(outputs: Outputs) -> int:
-    """Return what NumberEngine has seen."""
+    """Return the number that NumberEngine has inferred."""
     return int(outputs[0][0])

@@ -1,4 +1,4 @@
-"""A child process of test_endurance.py: very many frames through an appliance, and what that cost, as JSON."""
+"""A child process of test_endurance.py: classifies very many frames, and prints the memory used, as JSON."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tests.colors import COLORS, color_frame
 
 RATE = 30.0
 VISIT = 900
-"""Frames for which a colour is shown."""
+"""Successive frames of one colour."""
 AT_ONCE = 10
-"""Measurements of which the lowest counts: a sink may have a file open for a moment."""
+"""Measurements, of which the lowest counts: a sink may have a file open for a moment."""
 
 
 class Endless:
-    """Colours by turns; a lesson and its undoing with every tenth; what the process takes, early and late."""
+    """Gives alternating colours, teaches and undoes an example with every tenth, and measures the process twice."""
 
     live = False
 

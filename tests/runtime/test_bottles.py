@@ -1,8 +1,8 @@
 """Stable states on a real clip: bottles are put on a table and taken away by hand.
 
-The changes were labelled by looking at the pictures. There is a bottle on the table all the time, but each of three
-places is empty for a while. Of the whole picture the model sees the square in the middle, with the middle place, which
-is empty once; the other two are looked at with a region of interest.
+The changes were labelled by a person. There is always a bottle on the table, but each of three places is empty for a
+while. If the whole picture is classified, the model sees the square in the middle, whose place is empty once; the other
+two places are classified with a region of interest.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from edge_cls.testing import FakeSink, FakeSupervisor
 FPS = 29.83
 FRAMES = 1189
 LATENCY = 1.0
-"""Seconds after which a change must have been told: half a second of smoothing, half of dwell."""
+"""Seconds after which a change must have been reported: half a second of smoothing, half of dwell."""
 
 Change = tuple[int, int, str]
-"""The frames from the first that shows a bottle or its shadow moving to the last that a hand or its shadow is in, and
-what a person sees afterwards. In between is neither: a hand that holds a bottle."""
+"""The first frame in which a bottle or its shadow moves, the last frame with a hand or its shadow, and the state that a
+person sees afterwards. In between, a hand holds a bottle, and there is no right answer."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A part of the picture (left, top, width, height, as fractions), what happens there, and frames to teach."""
+    """A part of the picture (left, top, width, height, as fractions), its changes, and the frames to teach."""
 
     region: tuple[float, float, float, float]
     changes: tuple[Change, ...]
@@ -79,7 +79,7 @@ def pictures(path: Path) -> Iterator[Frame]:
 
 
 def true_state(place: Place, frame: float) -> str | None:
-    """Return what a person sees at `frame`; None while it changes, and until it must have been told."""
+    """Return the state that a person sees at `frame`; None from the start of a change until it must be reported."""
     label = "bottles"
     for start, end, after in place.changes:
         if start <= frame <= end + LATENCY * FPS:
@@ -92,7 +92,7 @@ def true_state(place: Place, frame: float) -> str | None:
 def predictions(
     request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[int, Prediction]]:
-    """Return what the built-in backbone says of each frame, or of every third, after five taught ones of each class."""
+    """Return the predictions for each frame, or every third, by the built-in backbone with 5 examples per class."""
     clip = shared / "videos" / "bottle-detection.mp4"
     if not clip.is_file():
         pytest.skip(f"{clip} is not there")
@@ -120,25 +120,27 @@ def test_the_changes_are_those_that_a_person_sees(
     predictions: dict[str, dict[int, Prediction]], name: str, every: int
 ) -> None:
     place, states = PLACES[name], States()
-    told: list[Transition] = []
+    reported: list[Transition] = []
     for at, said in list(predictions[name].items())[::every]:
         scores = {score.label: score.score for score in said.predictions}
         transition = states.update(scores, unknown=said.unknown, at=at / FPS)
         if transition is not None:
-            told.append(transition)
+            reported.append(transition)
         expected = true_state(place, at)
         if at > LATENCY * FPS and expected is not None:
-            assert states.state == expected, (at, told)
-    times = [transition.at for transition in told]
+            assert states.state == expected, (at, reported)
+    times = [transition.at for transition in reported]
     assert np.diff([0.0, *times]).min() >= 0.5
-    assert [told[0].label, *(label for _, _, label in place.changes)] == [one.label for one in told if one.label]
-    # A hand may be nothing known for a while, and only a hand.
-    assert sum(one.label is None for one in told) <= sum(after == "bottles" for _, _, after in place.changes)
+    assert [reported[0].label, *(label for _, _, label in place.changes)] == [
+        one.label for one in reported if one.label
+    ]
+    # Only while a hand is in the picture may nothing known be seen.
+    assert sum(one.label is None for one in reported) <= sum(after == "bottles" for _, _, after in place.changes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
-def test_the_whole_appliance_tells_them_too(shared: Path, tmp_path: Path, name: str) -> None:
+def test_the_whole_application_reports_them_too(shared: Path, tmp_path: Path, name: str) -> None:
     clip, place, memory, seen = shared / "videos" / "bottle-detection.mp4", PLACES[name], tmp_path / "m.db", FakeSink()
     if not clip.is_file():
         pytest.skip(f"{clip} is not there")

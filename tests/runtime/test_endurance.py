@@ -1,4 +1,4 @@
-"""A year on a shelf, in short: memory and open files stay what they were."""
+"""A long run in short: neither memory nor the number of open files grows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(tiny: Path, folder: Path, frames: int, warm_up: int) -> dict[str, int]:
 
 def check(taken: dict[str, int], frames: int) -> None:
     assert taken["done"] == taken["counted"] == frames
-    # Every visit of a colour is one event, and no frame between is.
+    # Every change of colour is one event, and there are no others.
     assert taken["events"] == -(-frames // million.VISIT)
     assert taken["files_later"] == taken["files"]
     assert taken["rss_growth"] < 2 * MEGABYTE

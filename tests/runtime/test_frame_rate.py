@@ -1,4 +1,4 @@
-"""As many frames as were asked for, whatever the camera's rate; fewer while it is hot or lacks voltage."""
+"""The frame rate is the requested one, at any rate of the camera, and lower during heat or under-voltage."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edge_cls.testing import FakeClock
 
 @dataclass
 class Board:
-    """A clock and sensors that a test sets, and the pace that asks them."""
+    """A clock and sensors that a test sets, and the governor that reads them."""
 
     max_fps: float | None = None
     degrees: float | None = 50.0
     weak: bool = False
-    asked: int = 0
+    requested: int = 0
     clock: FakeClock = field(default_factory=lambda: FakeClock(0.0))
 
     def __post_init__(self) -> None:
@@ -32,11 +32,11 @@ class Board:
         )
 
     def _temperature(self) -> float | None:
-        self.asked += 1
+        self.requested += 1
         return self.degrees
 
     def accepted(self, times: Iterable[float]) -> list[float]:
-        """Return which of the frames of `times` were due."""
+        """Return the times of those frames of `times` that were due."""
         due = []
         for time in times:
             self.clock.sleep(max(0.0, time - self.clock.monotonic()))
@@ -45,7 +45,7 @@ class Board:
         return due
 
     def run(self, seconds: float, camera_fps: float) -> float:
-        """Return how many frames a second were due in the next seconds."""
+        """Return the rate at which frames are due in the next seconds, in frames per second."""
         begin = self.clock.monotonic()
         times = [begin + index / camera_fps for index in range(1, int(seconds * camera_fps) + 1)]
         return len(self.accepted(times)) / seconds
@@ -53,7 +53,7 @@ class Board:
 
 @pytest.mark.parametrize("max_fps", [0.1, 1, 10, 12, 20, 29.97, 30])
 @pytest.mark.parametrize("camera_fps", [30, 50, 1000])
-def test_the_long_run_rate_is_what_was_asked_for(camera_fps: float, max_fps: float) -> None:
+def test_the_long_run_rate_is_the_requested_one(camera_fps: float, max_fps: float) -> None:
     seconds = max(100, 100 / max_fps)
     assert Board(max_fps).run(seconds, camera_fps) == pytest.approx(max_fps, rel=0.01)
 
@@ -78,10 +78,10 @@ def test_a_camera_of_the_very_rate_that_trembles_loses_nearly_nothing() -> None:
 
 @given(st.floats(0.5, 60), st.lists(st.floats(0.0005, 3), min_size=1, max_size=300))
 def test_no_frames_come_in_a_burst(max_fps: float, gaps: list[float]) -> None:
-    """Whatever the times of a camera are, with pauses anywhere: no span has two frames more than its share."""
+    """At any times of the camera's frames, with any pauses: no span has two frames more than its share."""
     now, times = 0.0, []
     for gap in gaps:
-        # Frames a thousandth of a second apart after each gap: whatever may be accepted is offered.
+        # Frames a millisecond apart after each gap, so that every frame that may be accepted is offered.
         times += [now + index / 1000 for index in range(20)]
         now += 0.02 + gap
     due = Board(max_fps).accepted(times)
@@ -120,15 +120,15 @@ def test_a_rate_is_above_nothing(max_fps: float) -> None:
         Board(max_fps)
 
 
-def test_the_sensors_are_asked_every_few_seconds_only() -> None:
+def test_the_sensors_are_read_every_few_seconds_only() -> None:
     board = Board(None)
     board.run(60, 100)
-    assert 10 <= board.asked <= 12
+    assert 10 <= board.requested <= 12
 
 
 @pytest.mark.parametrize("max_fps", [16.0, None])
 def test_heat_halves_the_rate_until_it_is_a_frame_a_second(max_fps: float | None) -> None:
-    """Also where no rate was asked for: then it is halved from what it did."""
+    """Even without a limit: then the actual rate is halved."""
     board = Board(max_fps)
     assert board.run(10, 16) == pytest.approx(16, rel=0.1)
     board.degrees = 82.4
@@ -139,7 +139,7 @@ def test_heat_halves_the_rate_until_it_is_a_frame_a_second(max_fps: float | None
     assert board.governor.reason == "slowed to 1 frame a second: 82 °C"
 
 
-def test_what_it_does_is_halved_not_what_it_may_do() -> None:
+def test_the_actual_rate_is_halved_and_not_the_limit() -> None:
     board = Board(100)
     board.run(10, 8)
     board.degrees = 80.0
@@ -193,7 +193,7 @@ def test_too_little_voltage_halves_the_rate_once_and_for_a_minute() -> None:
     assert board.governor.reason is None
 
 
-def test_heat_and_too_little_voltage_are_both_told() -> None:
+def test_heat_and_under_voltage_are_both_reported() -> None:
     board = Board(16)
     board.run(10, 30)
     board.weak, board.degrees = True, 81.0
@@ -201,7 +201,7 @@ def test_heat_and_too_little_voltage_are_both_told() -> None:
     assert board.governor.reason == "slowed to 4 frames a second: 81 °C and the power supply gives too little voltage"
 
 
-def test_a_camera_that_was_away_is_slowed_from_what_it_did_before() -> None:
+def test_a_camera_that_was_away_is_slowed_from_its_former_rate() -> None:
     board = Board(None)
     board.run(20, 16)
     board.clock.sleep(10_000)

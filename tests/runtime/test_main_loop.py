@@ -1,4 +1,4 @@
-"""The appliance among faults: it goes on classifying, or says precisely what it waits for."""
+"""The main loop and failures around it: it continues to classify, or reports precisely what it waits for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RATE = 10.0
 
 
 class Colours:
-    """Frames of colours, ten a second by their capture times, as fast as they are read."""
+    """Frames of colours, ten per second by their capture times, which can be read without waiting."""
 
     def __init__(self, colours: Sequence[str], *, live: bool = False, failure: Exception | None = None) -> None:
         self.live = live
@@ -124,7 +124,7 @@ def teachable(tiny: Path, tmp_path: Path) -> Iterator[Classifier]:
         yield classifier
 
 
-def test_frames_become_stable_states_each_told_once(colours: Classifier) -> None:
+def test_frames_become_stable_states_each_reported_once(colours: Classifier) -> None:
     setup = Setup(Colours(["red"] * 20 + ["blue"] + ["red"] * 20 + ["blue"] * 20), colours)
     setup.run()
     assert setup.events == [("entered", "red"), ("changed", "blue")]
@@ -141,7 +141,7 @@ def test_an_event_carries_the_capture_time_of_its_frame(colours: Classifier) -> 
     assert event.latency == setup.clock.monotonic() - event.frame.captured
 
 
-def test_ready_is_told_with_the_first_classified_frame_and_the_watchdog_with_each(colours: Classifier) -> None:
+def test_ready_is_notified_with_the_first_classified_frame_and_the_watchdog_with_each(colours: Classifier) -> None:
     setup = Setup(Colours(["red"] * 5), colours)
     setup.run()
     kinds = [kind for kind, _ in setup.supervisor.calls]
@@ -153,29 +153,29 @@ def test_ready_is_told_with_the_first_classified_frame_and_the_watchdog_with_eac
 
 def test_a_camera_that_is_missing_at_boot_is_waited_for_and_told(colours: Classifier) -> None:
     clock, tries = FakeClock(), itertools.count()
-    told = threading.Event()
+    reported = threading.Event()
 
     def opener() -> FrameSource:
         if next(tries) < 5:
             raise GONE
-        assert told.wait(PATIENCE)
+        assert reported.wait(PATIENCE)
         return Colours(["red"] * 99, live=True, failure=GONE)
 
-    class Told(FakeSupervisor):
+    class Change(FakeSupervisor):
         def watchdog(self) -> None:
             super().watchdog()
-            told.set()
+            reported.set()
 
-    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Told())
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Change())
     setup.run(max_frames=3)
     kinds = [kind for kind, _ in setup.supervisor.calls]
     assert "camera: the camera is gone; plug it in; trying again" in setup.supervisor.statuses
-    # It was alive all the time, and at work only then.
+    # The watchdog was notified all the time, and `ready` only with the first frame.
     assert kinds.index("watchdog") < kinds.index("ready")
     assert "running" in setup.supervisor.statuses[-1]
 
 
-def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> None:
+def test_the_state_has_left_when_the_camera_is_gone(colours: Classifier) -> None:
     clock = FakeClock()
     wait, gone = threading.Event(), threading.Event()
     at_the_fault: list[CapturedFrame | None] = []
@@ -203,7 +203,7 @@ def test_what_was_seen_has_left_when_the_camera_is_gone(colours: Classifier) -> 
         def read(self, into: Frame | None = None) -> CapturedFrame | None:
             frame = super().read(into)
             if frame is not None:
-                # Every frame is taken before the next, so that the test knows which were seen.
+                # Every frame is taken before the next one is read, so that the test knows which were classified.
                 assert taken.wait(PATIENCE)
                 taken.clear()
             return frame
@@ -290,35 +290,35 @@ def test_frames_may_change_their_size_on_the_way(colours: Classifier) -> None:
     assert [result.prediction.label for result in setup.seen.results] == ["red"] * len(sizes)
 
 
-def test_of_a_camera_that_floods_us_the_newest_frames_are_told_in_order(colours: Classifier) -> None:
-    """A thousand frames as fast as they can be read, then the camera ends."""
+def test_the_newest_frames_of_a_flooding_camera_are_reported_in_order(colours: Classifier) -> None:
+    """A thousand frames without a pause, then the camera ends."""
     setup = Setup(Colours(["red"] * 999 + ["blue"], live=True), colours)
     setup.run()
-    told = [result.frame.index for result in setup.seen.results]
-    assert told == sorted(set(told))
-    assert told[-1] == 999
+    reported = [result.frame.index for result in setup.seen.results]
+    assert reported == sorted(set(reported))
+    assert reported[-1] == 999
     assert setup.seen.results[-1].prediction.label == "blue"
-    assert setup.pipeline.dropped == 1000 - len(told)
+    assert setup.pipeline.dropped == 1000 - len(reported)
 
 
-def test_a_camera_of_no_frames_at_all_is_told_and_tried_for_ever(colours: Classifier) -> None:
-    clock, openings, told = FakeClock(), itertools.count(1), threading.Event()
+def test_a_camera_without_any_frame_is_reported_and_retried_for_ever(colours: Classifier) -> None:
+    clock, openings, reported = FakeClock(), itertools.count(1), threading.Event()
     stalled = SourceError("no frame for 10 s", hint="check the cable")
 
-    class Told(FakeSupervisor):
+    class Change(FakeSupervisor):
         def status(self, text: str) -> None:
             super().status(text)
             if "trying again" in text:
-                told.set()
+                reported.set()
 
     def opener() -> FrameSource:
         if (opening := next(openings)) == 2:
-            assert told.wait(PATIENCE)
+            assert reported.wait(PATIENCE)
         if opening == 50:
             setup.main_loop.stop()
         return FakeSource([], live=True, failure=stalled)
 
-    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Told())
+    setup = Setup(Camera(opener, clock=clock), colours, clock=clock, supervisor=Change())
     setup.run()
     assert next(openings) > 50
     assert any("no frame for 10 s; check the cable; trying again" in said for said in setup.supervisor.statuses)
@@ -382,7 +382,7 @@ def test_an_essential_sink_that_fails_ends_the_run_and_closes_the_source(colours
         sink_queue.close(PATIENCE)
 
 
-def test_what_ended_the_run_is_the_last_that_is_told(colours: Classifier) -> None:
+def test_the_reason_for_the_end_is_the_last_status(colours: Classifier) -> None:
     setup = Setup(Colours(["red"] * 3, failure=GONE), colours)
     with pytest.raises(SourceError, match="the camera is gone"):
         setup.run()
@@ -421,11 +421,11 @@ def kinds(results: list[CommandResult]) -> list[str]:
     return [result.kind for result in results]
 
 
-def test_a_lesson_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
+def test_an_example_is_acknowledged_after_the_commit(teachable: Classifier, tmp_path: Path) -> None:
     stored: list[list[str]] = []
 
     class Immediate(SinkQueue):
-        """Looks into the memory at the moment at which the main loop offers the result."""
+        """Looks into the memory when the main loop offers the result."""
 
         def offer(self, message: Message, *, wait: bool) -> None:
             if isinstance(message, CommandResult):
@@ -448,7 +448,7 @@ def test_a_command_is_accepted_at_once_and_its_result_follows(teachable: Classif
     assert messages.count(accepted) == 1
 
 
-def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
+def test_a_taught_class_is_recognised_in_the_frames_after(teachable: Classifier) -> None:
     page = np.full((40, 40, 3), 255, np.uint8)
     setup = Setup(FakeSource([page] * 3), teachable)
     results = setup.submit(*[command(label="page", frame=page)] * 2)
@@ -456,7 +456,7 @@ def test_what_was_taught_is_recognised_in_the_frames_after(teachable: Classifier
     assert setup.seen.results[-1].prediction.label == "page"
 
 
-def test_a_lesson_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
+def test_an_example_that_looks_like_another_class_is_a_conflict(teachable: Classifier) -> None:
     frame = color_frame("red")
     results = Setup(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
     assert kinds(results) == ["stored", "conflict"]
@@ -475,7 +475,7 @@ def test_undo_background_and_forget(teachable: Classifier) -> None:
     assert teachable.memory.classes() == {}
 
 
-def test_forget_without_a_label_means_what_the_camera_sees(teachable: Classifier) -> None:
+def test_forget_without_a_label_means_the_class_that_the_camera_sees(teachable: Classifier) -> None:
     for number in range(3):
         teachable.teach("mug", color_frame("red", number))
         teachable.teach("sky", color_frame("blue", number))
@@ -531,7 +531,7 @@ def test_however_long_a_button_is_held_frames_go_on(teachable: Classifier, monke
     assert set(done) >= {1, 2, 3, 4}
 
 
-def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on(
+def test_a_damaged_memory_that_cannot_be_repaired_refuses_an_example_and_frames_go_on(
     teachable: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(*_: object, **__: object) -> str:
@@ -545,7 +545,7 @@ def test_a_damaged_memory_that_cannot_be_saved_refuses_a_lesson_and_frames_go_on
     assert len(setup.seen.results) == 5
 
 
-def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
+def test_an_example_for_which_the_disk_is_full_is_refused_and_frames_go_on(
     teachable: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> str:
@@ -559,7 +559,7 @@ def test_a_lesson_that_the_disk_does_not_take_is_refused_and_frames_go_on(
     assert len(setup.seen.results) == 5
 
 
-def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_go_on(teachable: Classifier) -> None:
+def test_a_memory_that_is_locked_by_another_process_refuses_an_example_and_frames_go_on(teachable: Classifier) -> None:
     memory = teachable.memory
     assert memory is not None
     memory.wait_at_most(0.0)
@@ -574,9 +574,7 @@ def test_a_memory_that_another_process_writes_into_refuses_a_lesson_and_frames_g
     assert kinds(Setup(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))) == ["stored"]
 
 
-def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
-    teachable: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_teaching_repairs_a_damaged_memory(teachable: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = teachable.memory
     assert memory is not None
 
@@ -594,13 +592,13 @@ def test_a_lesson_that_finds_the_memory_damaged_has_it_saved(
 
 
 def during(frames: int, at: dict[int, Callable[[], None]]) -> Iterator[Frame]:
-    """Give red frames, and do what is to be done before some of them."""
+    """Give red frames, and call the functions in `at` before the frames of these numbers."""
     for number in range(frames):
         at.get(number, lambda: None)()
         yield color_frame("red", number)
 
 
-def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
+def test_a_memory_that_cannot_be_read_is_reported_and_tried_again(
     teachable: Classifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -616,11 +614,11 @@ def test_a_memory_that_cannot_be_read_is_told_and_tried_again(
         away.rename(path)
         clock.sleep(60)
 
-    # Away for so long that many tries fail, the longest pause between which is 30 s.
+    # Removed for so long that many attempts fail; the longest pause between two of them is 30 s.
     minutes = {number: lambda: clock.sleep(60) for number in range(21, 40)}
     setup = Setup(FakeSource(during(60, {20: take_away, **minutes, 40: bring_back})), teachable, clock=clock)
     setup.run()
-    # Classified all the time, by what was known.
+    # Frames were classified all the time, with the examples from before.
     assert {result.prediction.label for result in setup.seen.results} == {"mug"}
     assert len(setup.seen.results) == 60
     troubled = [status for status in setup.statuses if status.problems]
@@ -637,7 +635,7 @@ def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> 
     assert memory is not None
 
     def damage() -> None:
-        # What a failing card leaves: the first page is whole, of the others nothing.
+        # As a failing card leaves it: the first page is intact, and the others are zeros.
         with contextlib.closing(sqlite3.connect(memory.path)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         content = memory.path.read_bytes()
@@ -655,7 +653,7 @@ def test_a_damaged_memory_is_saved_while_frames_go_on(teachable: Classifier) -> 
     assert labels_in(memory.path) == ["mug"]
 
 
-def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, tmp_path: Path) -> None:
+def test_a_label_that_the_head_cannot_use_is_reported_and_frames_go_on(tiny: Path, tmp_path: Path) -> None:
     memory = tmp_path / "taught.db"
 
     def teach() -> None:
@@ -669,7 +667,7 @@ def test_a_label_that_the_head_cannot_use_is_told_and_frames_go_on(tiny: Path, t
     assert "'mug' is not a number" in setup.statuses[-1].problems[0]
 
 
-def test_what_another_process_teaches_is_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
+def test_examples_of_another_process_are_known_with_the_next_frame(teachable: Classifier, tmp_path: Path) -> None:
     def teach() -> None:
         with Classifier(teachable.model.file.path, memory=tmp_path / "taught.db") as other:
             other.teach("mug", color_frame("red"))
@@ -778,7 +776,7 @@ def test_stop_ends_an_endless_run_from_another_thread(colours: Classifier) -> No
     assert setup.supervisor.calls[-1] == ("stopping", "")
 
 
-def test_of_a_recording_nothing_is_dropped_however_slow_who_is_told(colours: Classifier) -> None:
+def test_no_result_of_a_recording_is_dropped_however_slow_the_sink(colours: Classifier) -> None:
     read_ahead = threading.Event()
 
     class Slow(FakeSink):

@@ -1,4 +1,4 @@
-"""Capture beside inference: what is inferred, in which order, in which buffers, and how it ends."""
+"""The pipeline: which frames are inferred, in which order, in which buffers, and how it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edge_cls.testing import FakeClock, FakeSource
 from tests.runtime.engine import NumberEngine, image, images, number_of
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 
 def pipeline(source: FrameSource, engine: NumberEngine | None = None) -> Pipeline[NumberEngine]:
@@ -108,7 +108,7 @@ def test_an_empty_source_gives_nothing() -> None:
     assert source.closed
 
 
-def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
+def test_a_failing_source_is_reported_after_the_frames_before_it() -> None:
     source = FakeSource(images(5), failure=SourceError("the camera is gone", hint="plug it in"))
     seen: list[int] = []
     with pytest.raises(SourceError, match="the camera is gone; plug it in"), pipeline(source) as running:
@@ -117,7 +117,7 @@ def test_a_failing_source_is_told_after_the_frames_before_it() -> None:
     assert source.closed
 
 
-def test_a_failing_model_is_told_and_the_source_is_closed() -> None:
+def test_a_failing_model_is_reported_and_the_source_is_closed() -> None:
     def fail(_: int) -> None:
         raise ModelError("the model fails", hint="take another")
 
@@ -128,7 +128,7 @@ def test_a_failing_model_is_told_and_the_source_is_closed() -> None:
         assert source.closed
 
 
-def test_the_source_is_closed_once_nobody_reads_it() -> None:
+def test_the_source_is_closed_after_its_last_read() -> None:
     class Watched(FakeSource):
         reader = threading.current_thread()
 
@@ -165,7 +165,7 @@ def test_a_driver_that_is_asleep_does_not_keep_the_process(caplog: pytest.LogCap
 
 
 class Filling:
-    """Gives frames in the buffers that it is given, as a camera does; remembers which they were."""
+    """Writes frames into the given buffers, as a camera does, and remembers the buffers."""
 
     live = False
 
@@ -195,14 +195,14 @@ def test_two_images_and_three_inputs_go_round() -> None:
 def test_a_snapshot_is_a_copy_of_the_newest_frame() -> None:
     last_is_read = threading.Event()
 
-    class Told(Filling):
+    class Change(Filling):
         def read(self, into: Frame | None = None) -> CapturedFrame | None:
             frame = super().read(into)
             if frame is None:
                 last_is_read.set()
             return frame
 
-    source = Told(5)
+    source = Change(5)
     with pipeline(source) as running:
         list(take_all(running))
         assert last_is_read.wait(PATIENCE)
@@ -216,7 +216,7 @@ def test_a_snapshot_is_a_copy_of_the_newest_frame() -> None:
 
 
 def test_a_frame_of_the_past_is_no_snapshot() -> None:
-    """A camera may stall for many seconds until it is known to be down."""
+    """A camera may stall for many seconds before it counts as down."""
     stalled, over = threading.Event(), threading.Event()
 
     def camera() -> Iterator[Frame]:
@@ -265,7 +265,7 @@ def test_taking_can_be_woken_before_and_while_it_waits() -> None:
     waker.join()
 
 
-def test_a_closed_handoff_takes_nothing_and_gives_what_it_had() -> None:
+def test_a_closed_handoff_refuses_items_and_returns_its_last_one() -> None:
     handoff: Handoff[int] = Handoff()
     assert handoff.put(1, wait=True) is None
     handoff.close()
@@ -291,7 +291,7 @@ def test_the_engine_may_be_replaced_between_frames() -> None:
 
 
 def paced(source: FrameSource, max_fps: float) -> tuple[list[int], float]:
-    """Return what is inferred at most so many times a second, and how many seconds that took by the clock."""
+    """Return the inferences at the rate of `max_fps`, and the seconds that they took by the clock."""
     clock = FakeClock(now=0.0)
     governor = FrameRateGovernor(max_fps=max_fps, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
     with Pipeline(source, NumberEngine(), clock=clock, governor=governor) as running:
@@ -329,7 +329,7 @@ def test_leaving_does_not_wait_for_the_next_frame_of_a_slow_recording(caplog: py
 
 
 def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
-    """FakeSource's frames are captured a second apart."""
+    """The frames of FakeSource are captured at intervals of one second."""
 
     class Taken(FakeSource):
         live = True
@@ -346,13 +346,13 @@ def test_frames_of_a_camera_that_come_too_soon_are_not_inferred() -> None:
     governor = FrameRateGovernor(max_fps=0.25, clock=clock, temperature=lambda: None, undervoltage=lambda: False)
     due = governor.due
 
-    def told(captured: float) -> bool:
+    def reported(captured: float) -> bool:
         verdict = due(captured)
         if not verdict:
             settled.set()
         return verdict
 
-    governor.due = told  # type: ignore[method-assign]
+    governor.due = reported  # type: ignore[method-assign]
     source = Taken(images(9), live=True)
     seen = []
     with Pipeline(source, NumberEngine(), clock=clock, governor=governor) as running:

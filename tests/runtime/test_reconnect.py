@@ -1,4 +1,4 @@
-"""A camera that fails, stalls, lies or is pulled out: it is opened again, for ever, and says so."""
+"""A camera that fails, stalls, gives wrong frames or is unplugged: it is reported, and reopened without end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GONE = SourceError("the camera is gone", hint="plug it in")
 
 
 class Openings:
-    """Opens one source after the other, or raises one of the errors; `at` is when."""
+    """Opens one source after the other, or raises one of the errors, and keeps the times in `at`."""
 
     def __init__(self, clock: FakeClock, *outcomes: FrameSource | Exception) -> None:
         self.at: list[float] = []
@@ -47,7 +47,7 @@ def test_a_camera_that_fails_is_closed_and_opened_again() -> None:
     read = [camera.read() for _ in range(5)]
     assert first.closed
     assert not second.closed
-    # They are numbered through.
+    # The numbers continue after the camera was reopened.
     assert [frame.info.index for frame in read if frame] == [0, 1, 2, 3, 4]
     camera.close()
     assert second.closed
@@ -55,7 +55,7 @@ def test_a_camera_that_fails_is_closed_and_opened_again() -> None:
 
 
 def test_nothing_of_a_call_that_failed_is_held_when_the_camera_is_closed() -> None:
-    """A traceback would keep the driver's buffers from being freed, which the next opening may need."""
+    """A traceback would hold the driver's buffers, which opening the camera again may need."""
     held: list[weakref.ref[Buffer]] = []
     free: list[bool] = []
 
@@ -85,7 +85,7 @@ def test_it_waits_longer_each_time_but_never_gives_up() -> None:
     waits = [later - earlier for earlier, later in itertools.pairwise(openings.at)]
     assert waits[:3] == [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S]
     assert set(waits[8:]) == {LONGEST_WAIT_S}
-    # One that gave frames for longer than that is a new beginning.
+    # If the camera gave frames for longer than the wait, the wait starts again with the shortest one.
     clock.sleep(LONGEST_WAIT_S)
     assert camera.read() is not None
     assert camera.read() is not None
@@ -118,7 +118,7 @@ def test_a_camera_that_ends_is_opened_again() -> None:
         np.zeros((2, 640, 3), np.uint8),
     ],
 )
-def test_what_is_no_frame_is_a_failure(torn: Frame) -> None:
+def test_what_is_not_a_frame_is_a_failure(torn: Frame) -> None:
     clock = FakeClock()
     camera = Camera(Openings(clock, live([image(1), torn]), live([image(2)])), clock=clock)
     assert camera.read() is not None
@@ -130,32 +130,32 @@ def test_what_is_no_frame_is_a_failure(torn: Frame) -> None:
 def test_it_says_how_it_is() -> None:
     clock = FakeClock()
     camera = Camera(Openings(clock, GONE, live(images(2)), live(images(1))), clock=clock)
-    told: list[tuple[str, str]] = []
-    camera.on_change(lambda: told.append((camera.state.kind, camera.state.detail)))
+    reported: list[tuple[str, str]] = []
+    camera.on_change(lambda: reported.append((camera.state.kind, camera.state.detail)))
     assert camera.state.kind == "opening"
     for _ in range(3):
         camera.read()
     down = ("down", "the camera is gone; plug it in; trying again")
-    assert told == [down, ("running", "running"), down, ("running", "running")]
+    assert reported == [down, ("running", "running"), down, ("running", "running")]
 
 
 @pytest.mark.parametrize("error", [ConfigError("no such control", hint="m"), MissingDependency("x", hint="m")])
-def test_what_no_waiting_mends_is_raised(error: Exception) -> None:
+def test_an_error_that_retrying_cannot_solve_is_raised(error: Exception) -> None:
     clock = FakeClock()
     with pytest.raises(type(error)):
         Camera(Openings(clock, error), clock=clock).read()
 
 
 @pytest.mark.parametrize("error", [ConfigError("no such control", hint="m"), MissingDependency("x", hint="m")])
-def test_what_comes_up_while_it_runs_is_told_and_tried_again(error: Exception) -> None:
-    """Nobody is there to mend it, and the process would not be started again."""
+def test_an_error_of_a_running_camera_is_reported_and_tried_again(error: Exception) -> None:
+    """There may be no person to see the error, and the process would not be restarted."""
     clock = FakeClock()
     camera = Camera(Openings(clock, live(images(1)), error, live(images(1))), clock=clock)
     assert camera.read() is not None
-    told: list[str] = []
-    camera.on_change(lambda: told.append(camera.state.detail))
+    reported: list[str] = []
+    camera.on_change(lambda: reported.append(camera.state.detail))
     assert camera.read() is not None
-    assert f"{error}; trying again" in told
+    assert f"{error}; trying again" in reported
 
 
 def test_nor_does_another_opener_end_it_before_the_first_frame() -> None:

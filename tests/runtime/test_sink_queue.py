@@ -1,4 +1,4 @@
-"""A slow, dead, flapping or hanging sink stops nothing, and what it cost is counted."""
+"""A slow, dead, flapping or hanging sink stops nothing, and its lost messages are counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_cls.runtime.states import Transition
 from edge_cls.testing import FakeClock, FakeSink
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 
 def frame_info(number: int) -> FrameInfo:
@@ -84,14 +84,14 @@ class FailingSink(FakeSink):
 
 @pytest.fixture
 def held() -> Iterator[HeldSink]:
-    """A sink that is released at the end of the test, whatever happened."""
+    """A sink that is released at the end of the test in any case."""
     sink = HeldSink()
     yield sink
     sink.release.set()
 
 
 def held_queue(sink: HeldSink, *, size: int) -> SinkQueue:
-    """Return an outbox whose queue is empty, and whose sink is busy with result 0."""
+    """Return a queue without messages, whose sink is busy with result 0."""
     sink_queue = SinkQueue(sink, size=size)
     sink_queue.offer(result(0), wait=False)
     assert sink.entered.wait(PATIENCE)
@@ -135,7 +135,7 @@ def test_only_what_the_sink_wants_is_queued() -> None:
     assert sink_queue.dropped == 0
 
 
-def test_a_slow_sink_delays_nobody_and_loses_the_oldest_results_counted_exactly(
+def test_a_slow_sink_delays_nothing_and_loses_the_oldest_results_counted_exactly(
     held: HeldSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink_queue = held_queue(held, size=3)
@@ -200,7 +200,7 @@ def test_a_recording_waits_for_room(held: HeldSink) -> None:
     assert sink_queue.dropped == 0
 
 
-def test_who_waits_for_room_is_let_go_when_the_outbox_closes(held: HeldSink) -> None:
+def test_waiting_for_room_ends_when_the_queue_is_closed(held: HeldSink) -> None:
     sink_queue = held_queue(held, size=1)
     sink_queue.offer(result(1), wait=True)
     waiter = threading.Thread(target=sink_queue.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
@@ -211,8 +211,8 @@ def test_who_waits_for_room_is_let_go_when_the_outbox_closes(held: HeldSink) -> 
     assert sink_queue.dropped == 2
 
 
-def test_who_waits_for_the_end_is_let_go_when_there_is_haste(held: HeldSink) -> None:
-    """Who reads a recording's output may have stopped to read, and Ctrl-C comes."""
+def test_waiting_for_the_end_can_be_cancelled(held: HeldSink) -> None:
+    """The reader of a recording's output may have stopped reading when Ctrl-C is pressed."""
     sink_queue = held_queue(held, size=2)
     sink_queue.offer(result(1), wait=True)
     closer = threading.Thread(target=sink_queue.close, args=(None,), daemon=True)
@@ -223,7 +223,7 @@ def test_who_waits_for_the_end_is_let_go_when_there_is_haste(held: HeldSink) -> 
     assert sink_queue.dropped == 1
 
 
-def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink, caplog: pytest.LogCaptureFixture) -> None:
+def test_waiting_for_room_can_be_cancelled(held: HeldSink, caplog: pytest.LogCaptureFixture) -> None:
     sink_queue = held_queue(held, size=1)
     sink_queue.offer(result(1), wait=True)
     waiter = threading.Thread(target=sink_queue.offer, args=(result(2),), kwargs={"wait": True}, daemon=True)
@@ -238,7 +238,7 @@ def test_who_waits_for_room_is_let_go_when_there_is_haste(held: HeldSink, caplog
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OutputError("full", hint="make room")])
-def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dead_sink_stops_nothing_and_is_reported_once(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     sink_queue = SinkQueue(FailingSink(lambda _: failure), name="card")
     for number in range(1000):
@@ -250,7 +250,7 @@ def test_a_dead_sink_stops_nothing_and_is_told_once(failure: Exception, caplog: 
     assert len(caplog.records) == 2
 
 
-def test_a_bug_in_a_sink_is_told_with_its_traceback_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_a_sink_is_reported_with_its_traceback_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     sink = FailingSink(lambda number: ZeroDivisionError("a bug") if number < 3 else None)
     sink_queue = SinkQueue(sink, name="buggy")
     for number in range(5):
@@ -262,7 +262,7 @@ def test_a_bug_in_a_sink_is_told_with_its_traceback_and_stops_nothing(caplog: py
     assert "in publish" in caplog.text
 
 
-def test_a_flapping_sink_is_one_trouble_with_a_bounded_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flapping_sink_is_one_problem_with_a_bounded_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = FakeClock()
     sink = FailingSink(lambda number: OSError("odd") if number % 2 else None)
@@ -278,7 +278,7 @@ def test_a_flapping_sink_is_one_trouble_with_a_bounded_log(caplog: pytest.LogCap
     assert problems <= {None, "sink flaky fails: odd"}
 
 
-def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sink_that_works_again_is_reported_when_it_has_done_so_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock, sink = FakeClock(), FailingSink(lambda number: OSError("gone") if number < 7 else None)
     sink_queue = SinkQueue(sink, name="stick", clock=clock, calm_s=60.0)
@@ -294,7 +294,7 @@ def test_a_sink_that_works_again_is_told_when_it_has_done_so_for_a_while(caplog:
 
 
 def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture) -> None:
-    """An event may be the last of the day; the trouble before it is not that long."""
+    """The next message may come much later; the problem must not last that long."""
     caplog.set_level(logging.INFO)
     settled = threading.Event()
 
@@ -316,14 +316,14 @@ def test_calm_is_seen_without_a_further_message(caplog: pytest.LogCaptureFixture
         logger.removeHandler(watch)
 
 
-def test_a_sink_that_still_fails_is_in_trouble_however_long_nothing_happens() -> None:
+def test_a_sink_that_still_fails_has_a_problem_however_long_nothing_happens() -> None:
     sink_queue = SinkQueue(FailingSink(lambda _: OSError("gone")), name="stick", calm_s=0.0)
     sink_queue.offer(event(0), wait=True)
     sink_queue.close(PATIENCE)
     assert sink_queue.problem == "sink stick fails: gone"
 
 
-def test_what_an_essential_sink_fails_with_ends_the_run() -> None:
+def test_the_error_of_an_essential_sink_ends_the_run() -> None:
     sink_queue = SinkQueue(
         FailingSink(lambda number: BrokenPipeError("head left") if number == 3 else None), essential=True
     )
@@ -339,7 +339,7 @@ def offer_for_ever(sink_queue: SinkQueue) -> None:
         sink_queue.offer(result(number), wait=True)
 
 
-def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
+def test_waiting_for_an_essential_sink_ends_with_its_error() -> None:
     ready = threading.Event()
 
     class Pipe(FakeSink):
@@ -365,7 +365,7 @@ def test_who_waits_for_an_essential_sink_is_told_of_its_end() -> None:
     assert [str(error) for error in raised] == ["0"]
 
 
-def test_close_delivers_what_is_queued_and_closes_the_sink_once(held: HeldSink) -> None:
+def test_close_delivers_the_queued_messages_and_closes_the_sink_once(held: HeldSink) -> None:
     sink_queue = held_queue(held, size=10)
     for number in range(1, 8):
         sink_queue.offer(result(number), wait=False)
@@ -394,7 +394,7 @@ def test_a_sink_that_hangs_is_left_behind_and_closed_should_it_ever_return(
     assert [number_of(message) for message in held.messages] == [0]
 
 
-def test_a_sink_that_fails_to_close_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sink_that_fails_to_close_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     class Unclosable(FakeSink):
         def close(self) -> None:
             raise OSError("stuck")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge_cls.runtime.states import NEGLIGIBLE, States, Transition
 
 Frame = tuple[float, dict[str, float], bool]
-"""The seconds since the frame before, the scores, and whether it is unknown."""
+"""The seconds since the previous frame, the scores, and whether the frame is unknown."""
 
 SCORES = st.dictionaries(st.sampled_from(["a", "b", "c", "background"]), st.floats(0, 1))
 FRAMES = st.lists(st.tuples(st.floats(0, 2), SCORES, st.booleans()), max_size=60)
@@ -31,29 +31,29 @@ SETTINGS = st.builds(
 
 
 def play(states: States, frames: Iterable[Frame]) -> list[Transition]:
-    """Return the transitions of `frames`, of which the first is at 0 seconds."""
-    at, told = 0.0, []
+    """Return the transitions of `frames`. The first frame is at 0 seconds."""
+    at, reported = 0.0, []
     for index, (seconds, scores, unknown) in enumerate(frames):
         at += seconds if index else 0
         if (transition := states.update(scores, unknown=unknown, at=at)) is not None:
-            told.append(transition)
-    return told
+            reported.append(transition)
+    return reported
 
 
 def steady(scores: Mapping[str, float], seconds: float, fps: float = 20, *, unknown: bool = False) -> list[Frame]:
     return [(1 / fps, dict(scores), unknown)] * round(seconds * fps)
 
 
-def labels(told: Iterable[Transition]) -> list[tuple[str, str | None]]:
-    return [(transition.kind, transition.label) for transition in told]
+def labels(reported: Iterable[Transition]) -> list[tuple[str, str | None]]:
+    return [(transition.kind, transition.label) for transition in reported]
 
 
-def test_a_class_enters_gives_way_to_another_one_and_leaves_each_told_once() -> None:
+def test_a_class_enters_gives_way_to_another_one_and_leaves_each_reported_once() -> None:
     frames = steady({"cup": 0.9}, 3) + steady({"mug": 0.8, "cup": 0.1}, 3) + steady({"mug": 0.9}, 3, unknown=True)
     states = States()
-    told = play(states, frames)
-    assert labels(told) == [("entered", "cup"), ("changed", "mug"), ("left", None)]
-    assert [transition.previous for transition in told] == [None, "cup", "mug"]
+    reported = play(states, frames)
+    assert labels(reported) == [("entered", "cup"), ("changed", "mug"), ("left", None)]
+    assert [transition.previous for transition in reported] == [None, "cup", "mug"]
     assert states.state is None
 
 
@@ -81,20 +81,20 @@ def test_of_two_that_are_equal_the_state_stays() -> None:
 
 
 def test_at_a_thousand_frames_a_second_a_class_can_begin() -> None:
-    told = play(States(), steady({"cup": 0.9}, 1, fps=2000) + steady({"mug": 0.9}, 2, fps=2000))
-    assert labels(told) == [("entered", "cup"), ("changed", "mug")]
+    reported = play(States(), steady({"cup": 0.9}, 1, fps=2000) + steady({"mug": 0.9}, 2, fps=2000))
+    assert labels(reported) == [("entered", "cup"), ("changed", "mug")]
 
 
 def test_a_class_that_is_not_ahead_does_not_take_over() -> None:
-    told = play(States(), steady({"cup": 0.9}, 3) + steady({"cup": 0.9, "mug": 0.8}, 3))
-    assert labels(told) == [("entered", "cup")]
+    reported = play(States(), steady({"cup": 0.9}, 3) + steady({"cup": 0.9, "mug": 0.8}, 3))
+    assert labels(reported) == [("entered", "cup")]
 
 
-def test_what_is_over_before_the_dwell_time_is_not_told() -> None:
+def test_a_state_that_ends_before_the_dwell_time_is_not_reported() -> None:
     glimpse = steady({"mug": 1.0}, 0.45)
     frames = steady({"cup": 0.9}, 3) + glimpse + steady({"cup": 0.9}, 3) + glimpse + steady({}, 0.3, unknown=True)
-    told = play(States(smoothing_s=0, dwell_s=0.5), frames + steady({"cup": 0.9}, 3))
-    assert labels(told) == [("entered", "cup")]
+    reported = play(States(smoothing_s=0, dwell_s=0.5), frames + steady({"cup": 0.9}, 3))
+    assert labels(reported) == [("entered", "cup")]
 
 
 def test_noise_on_every_other_frame_is_smoothed_away() -> None:
@@ -105,28 +105,28 @@ def test_noise_on_every_other_frame_is_smoothed_away() -> None:
 def test_background_is_nothing() -> None:
     states = States(background=("background", "table"))
     assert play(states, steady({"background": 0.99}, 3) + steady({"table": 0.99}, 3)) == []
-    told = play(states, steady({"cup": 0.9}, 3) + steady({"table": 0.9, "cup": 0.5}, 3))
-    assert labels(told) == [("entered", "cup"), ("left", None)]
+    reported = play(states, steady({"cup": 0.9}, 3) + steady({"table": 0.9, "cup": 0.5}, 3))
+    assert labels(reported) == [("entered", "cup"), ("left", None)]
 
 
-def test_what_becomes_background_has_left() -> None:
+def test_a_state_that_becomes_background_has_left() -> None:
     before, after = States(), States(background=("table",))
     play(before, steady({"table": 0.9}, 3))
     assert before.state == "table"
     after.continue_from(before)
-    told = [after.update({"table": 0.9}, unknown=False, at=3 + 0.1 * step) for step in range(1, 20)]
-    assert [one.label for one in told if one] == [None]
+    reported = [after.update({"table": 0.9}, unknown=False, at=3 + 0.1 * step) for step in range(1, 20)]
+    assert [one.label for one in reported if one] == [None]
 
 
 def test_without_smoothing_and_dwell_each_frame_decides() -> None:
     states = States(smoothing_s=0, dwell_s=0)
     frames = [*steady({"a": 0.7}, 0.05), *steady({"b": 0.7}, 0.05), *steady({"b": 0.39}, 0.05)]
-    told = play(states, frames)
-    assert labels(told) == [("entered", "a"), ("changed", "b"), ("left", None)]
-    assert [transition.frames for transition in told] == [1, 1, 1]
+    reported = play(states, frames)
+    assert labels(reported) == [("entered", "a"), ("changed", "b"), ("left", None)]
+    assert [transition.frames for transition in reported] == [1, 1, 1]
 
 
-def test_when_the_camera_is_down_the_state_is_left_and_everything_begins_anew() -> None:
+def test_when_the_camera_is_down_the_state_is_left_and_everything_starts_again() -> None:
     states = States()
     assert states.reset(0.0) is None
     play(states, steady({"cup": 0.9}, 3))
@@ -138,7 +138,7 @@ def test_when_the_camera_is_down_the_state_is_left_and_everything_begins_anew() 
     assert again == Transition("entered", "mug", None, 0.7, 12.5, 12.0, 2)
 
 
-def test_a_reset_forgets_what_was_about_to_be_told() -> None:
+def test_a_reset_forgets_the_evidence_for_the_next_change() -> None:
     states = States(dwell_s=0.5)
     states.update({"mug": 0.9}, unknown=False, at=0.0)
     states.reset(0.1)
@@ -165,11 +165,11 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> 
 
 @given(FRAMES, SETTINGS)
 def test_no_state_is_shorter_than_the_dwell_time(frames: list[Frame], settings: dict[str, float]) -> None:
-    told = play(States(**settings), frames)  # type: ignore[arg-type]  # the background is no number
-    times = [0.0, *(transition.at for transition in told)]
+    reported = play(States(**settings), frames)  # type: ignore[arg-type]  # the background is no number
+    times = [0.0, *(transition.at for transition in reported)]
     assert all(later - earlier >= settings["dwell_s"] for earlier, later in pairwise(times))
-    assert all(transition.at - transition.since >= settings["dwell_s"] for transition in told)
-    assert all(later.since > earlier.at or settings["dwell_s"] == 0 for earlier, later in pairwise(told))
+    assert all(transition.at - transition.since >= settings["dwell_s"] for transition in reported)
+    assert all(later.since > earlier.at or settings["dwell_s"] == 0 for earlier, later in pairwise(reported))
 
 
 @given(FRAMES, SETTINGS)
@@ -218,15 +218,15 @@ def test_constant_scores_end_in_their_best_class_or_in_nothing(frames: list[Fram
 )
 def test_the_frame_rate_does_not_matter(parts: list[tuple[str | None, float]], slow: float, fast: float) -> None:
     def sampled(fps: float) -> list[Transition]:
-        states, told, index = States(), [], 0
+        states, reported, index = States(), [], 0
         end = 0.0
         for label, seconds in parts:
             end += seconds
             while index / fps < end:
                 scores = {} if label is None else {label: 0.9}
-                told.append(states.update(scores, unknown=label is None, at=index / fps))
+                reported.append(states.update(scores, unknown=label is None, at=index / fps))
                 index += 1
-        return [transition for transition in told if transition is not None]
+        return [transition for transition in reported if transition is not None]
 
     coarse, fine = sampled(slow), sampled(fast)
     assert labels(coarse) == labels(fine)
@@ -253,8 +253,8 @@ def test_evidence_from_before_a_step_back_in_time_does_not_count() -> None:
     states = States(smoothing_s=0, dwell_s=0.5)
     for at in (10.0, 10.4, 3.0, 3.4):
         assert states.update({"a": 1.0}, unknown=False, at=at) is None
-    told = states.update({"a": 1.0}, unknown=False, at=3.5)
-    assert told == Transition("entered", "a", None, 1.0, 3.5, 3.0, 3)
+    reported = states.update({"a": 1.0}, unknown=False, at=3.5)
+    assert reported == Transition("entered", "a", None, 1.0, 3.5, 3.0, 3)
 
 
 def test_labels_that_come_and_go_do_not_pile_up() -> None:
@@ -270,6 +270,6 @@ def test_labels_that_come_and_go_do_not_pile_up() -> None:
 def test_of_a_thousand_classes_only_those_with_a_score_are_followed() -> None:
     scores = dict.fromkeys(map(str, range(1000)), 0.1 / 1000) | {"500": 0.9}
     states = States()
-    told = play(states, steady(scores, 2))
-    assert labels(told) == [("entered", "500")]
+    reported = play(states, steady(scores, 2))
+    assert labels(reported) == [("entered", "500")]
     assert set(states.scores) == {"500"}

@@ -1,4 +1,4 @@
-"""How long each stage takes: of the frames that came through, and of no others."""
+"""The durations of the stages, over the frames that passed them."""
 
 from __future__ import annotations
 

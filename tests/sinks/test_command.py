@@ -1,4 +1,4 @@
-"""A program for each event: what it is given, and that it cannot hold up anything for long."""
+"""A program for each event: its arguments, its environment, and that it cannot delay anything for long."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from edge_cls.testing import FakeClock
 from tests.sinks.messages import event
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 Script = Callable[[str], str]
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    """Makes a program of a few lines of sh, which knows the test's folder as $HERE."""
+    """Writes a program of a few lines of sh, in which $HERE is the test's folder."""
 
     def make(lines: str) -> str:
         path = tmp_path / "hook.sh"
@@ -89,7 +89,7 @@ def test_a_label_never_becomes_an_option(script: Script, tmp_path: Path) -> None
         assert (tmp_path / "got").read_text().splitlines()[-1] == "-rf"
 
 
-def test_what_no_argument_can_hold_is_replaced(script: Script, tmp_path: Path) -> None:
+def test_characters_that_no_argument_can_contain_are_replaced(script: Script, tmp_path: Path) -> None:
     CommandHook([script('printf "%s" "$1" > $HERE/got'), "{label}"], PATIENCE).publish(event(0, "a\0b\ud800"))
     assert (tmp_path / "got").read_text() == "a\ufffdb?"
 
@@ -119,7 +119,7 @@ def test_the_last_line_of_its_output_goes_to_the_log(script: Script, caplog: pyt
     assert caplog.messages[-1].endswith("hook.sh ended with status 0: the \\x1b[31mend")
 
 
-def test_a_status_other_than_0_is_a_failure_that_tells_its_last_line(script: Script) -> None:
+def test_a_status_other_than_0_is_a_failure_that_names_the_last_line(script: Script) -> None:
     with pytest.raises(OutputError, match=r"ended with status 3 \(no door here\); run the program by hand"):
         CommandHook([script("echo no door here; exit 3")], PATIENCE).publish(event(0))
     with pytest.raises(OutputError, match="ended with signal 15; run the program by hand"):
@@ -136,7 +136,7 @@ def test_a_status_other_than_0_is_a_failure_that_tells_its_last_line(script: Scr
     ],
     ids=["missing", "not executable", "no interpreter", "no program"],
 )
-def test_a_program_that_cannot_be_started_is_told_with_its_mend(
+def test_a_program_that_cannot_be_started_is_refused_with_a_hint(
     tmp_path: Path, make: Callable[[Path], object], reason: str
 ) -> None:
     make(tmp_path / "hook")
@@ -154,19 +154,19 @@ HANGING = {
 
 
 @pytest.mark.parametrize("lines", HANGING.values(), ids=HANGING)
-def test_what_does_not_end_is_killed_with_all_its_group(script: Script, tmp_path: Path, lines: str) -> None:
+def test_a_program_that_does_not_end_is_killed_with_its_group(script: Script, tmp_path: Path, lines: str) -> None:
     pid = tmp_path / "pid"
 
     class OnceItRuns(FakeClock):
-        """Stands still until the program has told its number; an hour is over when its output is looked at."""
+        """Stands still until the program has written its process id; then an hour has passed at the next look."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.asked = 0
+            self.requested = 0
 
         def monotonic(self) -> float:
-            self.asked += 1
-            runs = self.asked > 1 and pid.exists() and pid.read_text().endswith("\n")
+            self.requested += 1
+            runs = self.requested > 1 and pid.exists() and pid.read_text().endswith("\n")
             return super().monotonic() + 3600.0 * runs
 
     hook = CommandHook([script(lines)], PATIENCE, clock=OnceItRuns())
@@ -176,7 +176,7 @@ def test_what_does_not_end_is_killed_with_all_its_group(script: Script, tmp_path
 
 
 def ends(pid: int) -> bool:
-    """Wait for the end of a process that need not be our child."""
+    """Wait for the end of a process, which need not be a child of this one."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What every sink promises, alone and behind its queue."""
+"""The contract of all sinks, alone and behind a queue."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from edge_cls.sinks.text import TextLines
 from edge_cls.testing import FakeSink
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A sink, what has arrived where it writes to, and how to break and mend that.
+    """A sink, the text that has arrived at its destination, and how to break and repair the destination.
 
-    `keeps`: how many events can be seen there. `failed` waits until a failure behind its back has happened.
+    `keeps`: the number of events that are visible there. `failed` waits until a failure in another thread has happened.
     """
 
     sink: Sink
@@ -43,8 +43,8 @@ class Case:
     failed: Callable[[], object] = lambda: None
 
     @property
-    def told(self) -> list[int]:
-        """The numbers of the events that can be seen, in order."""
+    def reported(self) -> list[int]:
+        """The numbers of the visible events, in order."""
         return list(dict.fromkeys(map(int, re.findall(r"label-(\d+)", self.text()))))
 
 
@@ -171,7 +171,7 @@ def test_every_kind_that_is_wanted_is_taken_and_order_is_kept(case: Case) -> Non
             if isinstance(message, case.sink.wants):
                 case.sink.publish(message)
     case.sink.close()
-    assert case.told == list(range(5))[-case.keeps :]
+    assert case.reported == list(range(5))[-case.keeps :]
 
 
 def test_events_are_wanted_by_all(case: Case) -> None:
@@ -184,21 +184,21 @@ def test_closing_twice_is_safe_also_when_nothing_was_published(case: Case) -> No
     case.sink.close()
 
 
-def test_a_failure_is_told_as_one_and_the_next_message_goes_through(breakable: Case) -> None:
+def test_a_failure_is_raised_once_and_the_next_message_goes_through(breakable: Case) -> None:
     breakable.sink.publish(event(0))
     for number in (1, 2):
         breakable.wreck()
         with pytest.raises((OSError, EdgeClsError)):
-            publish_until_told(breakable, event(number))
+            publish_until_raised(breakable, event(number))
         breakable.hint()
     breakable.sink.publish(event(3))
     breakable.sink.publish(event(4))
     breakable.sink.close()
-    assert breakable.told[-1] == 4
+    assert breakable.reported[-1] == 4
 
 
-def publish_until_told(case: Case, message: Message) -> None:
-    """A view draws behind its caller's back, and tells at the next message."""
+def publish_until_raised(case: Case, message: Message) -> None:
+    """A view draws in another thread, and raises its error at the next message."""
     case.sink.publish(message)
     case.failed()
     case.sink.publish(message)
@@ -210,11 +210,11 @@ def test_behind_its_queue_all_arrives_in_order(case: Case) -> None:
         for message in (*others(number), event(number)):
             sink_queue.offer(message, wait=False)
     sink_queue.close(PATIENCE)
-    assert case.told == list(range(5))[-case.keeps :]
+    assert case.reported == list(range(5))[-case.keeps :]
     assert (sink_queue.dropped, sink_queue.failures, sink_queue.problem) == (0, 0, None)
 
 
-def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(breakable: Case) -> None:
+def test_behind_its_queue_a_failure_is_counted_and_later_messages_arrive(breakable: Case) -> None:
     breakable.sink.publish(event(0))
     breakable.wreck()
     sink_queue = SinkQueue(breakable.sink, size=1)
@@ -227,4 +227,4 @@ def test_behind_its_queue_a_failure_is_counted_and_what_comes_later_arrives(brea
     sink_queue.close(PATIENCE)
     assert sink_queue.failures >= 1
     assert sink_queue.dropped == 0
-    assert breakable.told[-1] == 3
+    assert breakable.reported[-1] == 3

@@ -1,4 +1,4 @@
-"""JSON lines in a file that is rotated, torn, or on a disk that fills up."""
+"""JSON lines in a file that is rotated, has an incomplete line, or is on a disk that fills up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from edge_cls.sinks.json_lines import JsonLines
 from tests.sinks.messages import event
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 
 def frames(path: Path) -> list[int]:
     return [json.loads(line)["frame"] for line in path.read_text().splitlines()]
 
 
-def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
+def test_lines_are_appended(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     for number in range(3):
         sink = JsonLines(path)
@@ -48,7 +48,7 @@ def test_a_rotated_file_is_followed(tmp_path: Path, remove: Callable[[Path], obj
 
 
 def test_a_truncated_file_goes_on_from_its_beginning(tmp_path: Path) -> None:
-    """As logrotate's "copytruncate" leaves it: no hole of zeros."""
+    """As after logrotate's "copytruncate": the file has no hole of zeros."""
     path = tmp_path / "events.jsonl"
     sink = JsonLines(path)
     sink.publish(event(0))
@@ -69,13 +69,13 @@ def test_half_a_line_of_a_killed_process_spoils_no_other(tmp_path: Path) -> None
     assert json.loads(whole)["frame"] == 1
 
 
-def test_no_file_is_made_before_there_is_something_to_tell(tmp_path: Path) -> None:
+def test_no_file_is_created_before_the_first_message(tmp_path: Path) -> None:
     sink = JsonLines(tmp_path / "events.jsonl")
     sink.close()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_folder_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"events.jsonl cannot be written \(No such file.*create its folder"):
         JsonLines(tmp_path / "nowhere" / "events.jsonl").publish(event(0))
 
@@ -105,7 +105,7 @@ def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk:
     assert sink_queue.problem is not None
     assert "No space left on device" in sink_queue.problem
     small_disk("1m")
-    # The one that is queued and the one in hand may yet have failed; of these none.
+    # The queued message and the one being written may have failed, but none of these.
     for number in range(sent, sent + 100):
         sink_queue.offer(event(number), wait=True)
     sink_queue.close(PATIENCE)
@@ -120,7 +120,7 @@ def test_a_full_disk_costs_the_lines_it_has_no_room_for_and_no_other(small_disk:
     assert whole[-100:] == list(range(sent, sent + 100))
 
 
-def test_a_read_only_disk_is_told(small_disk: Callable[[str], Path]) -> None:
+def test_a_read_only_disk_is_reported(small_disk: Callable[[str], Path]) -> None:
     folder = small_disk("64k")
     sink = JsonLines(folder / "events.jsonl")
     small_disk("64k,ro")

@@ -1,4 +1,4 @@
-"""What a person sees in a terminal."""
+"""The live view in a terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from edge_cls.testing import FakeClock
 from tests.sinks.messages import command_result, event, frame_info, result, status
 
 PATIENCE = 30.0
-"""Seconds after which a test that waits for an event has failed; none waits that long where the code is right."""
+"""Seconds after which waiting for an event fails the test. If the code is right, no test waits that long."""
 
 EVIL = "\x1b[2Jtwo\nlines \x07[bold]x[/bold]:smile:"
 SAID = "\\x1b[2Jtwo lines \\x07[bold]x[/bold]:smile:"
 
 
 class Terminal(io.StringIO):
-    """Counts what is drawn."""
+    """Counts the drawings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Terminal(io.StringIO):
 
 
 class Screen:
-    """A view on a terminal of a size."""
+    """A view on a terminal of the given size."""
 
     def __init__(self, width: int = 80, height: int = 40) -> None:
         self.terminal, self.width, self.height = Terminal(), width, height
@@ -56,7 +56,7 @@ class Screen:
 
 @pytest.fixture
 def screen() -> Iterator[Screen]:
-    """A wide one."""
+    """A wide screen."""
     made = Screen()
     yield made
     made.view.close()
@@ -96,7 +96,7 @@ def test_rate_and_latency_are_those_of_the_last_seconds(screen: Screen) -> None:
     assert "frames/s" not in screen.text
 
 
-def test_troubles_are_told_whole(screen: Screen) -> None:
+def test_problems_are_shown_in_full(screen: Screen) -> None:
     long = "sink card fails: " + "a word " * 20 + "end"
     screen.view.publish(status(0, long, "81 °C"))
     text = " ".join(screen.text.split())
@@ -162,7 +162,7 @@ def test_between_two_drawings_is_a_pause_which_the_end_cuts_short(monkeypatch: p
     assert screen.terminal.drawn.acquire(timeout=PATIENCE)
     for number in range(50):
         screen.view.publish(result(number, Score(f"label-{number}", 0.9)))
-        assert f"label-{number}" in screen.text  # takes its time, in which a thread could draw
+        assert f"label-{number}" in screen.text  # takes long enough for a thread to draw
     screen.view.close()
     written = screen.terminal.getvalue()
     assert written.count("last events") == 2
@@ -180,8 +180,8 @@ def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None
     assert "mug" in written
 
 
-def test_a_stopped_terminal_stops_nobody(screen: Screen) -> None:
-    """As after Ctrl-S: the drawing hangs, and only that."""
+def test_a_stopped_terminal_stops_no_publisher(screen: Screen) -> None:
+    """As after Ctrl-S: only the drawing hangs."""
     hold, hung = threading.Event(), threading.Event()
 
     def write(text: str) -> int:

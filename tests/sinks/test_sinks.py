@@ -1,4 +1,4 @@
-"""What the sinks write."""
+"""The output of the sinks for text and JSON."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_command_in_json_has_exactly_the_promised_fields() -> None:
 @pytest.mark.parametrize(
     ("prediction", "label", "score", "unknown"), [(UNKNOWN, "Käse", 0.25, True), (NOTHING, None, 0.0, True)]
 )
-def test_a_json_line_tells_of_the_unknown(
+def test_a_json_line_says_if_a_frame_is_unknown(
     prediction: Prediction, label: str | None, score: float, unknown: bool
 ) -> None:
     line = json.loads(written(raw_json, result(prediction)))

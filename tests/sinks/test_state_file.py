@@ -1,4 +1,4 @@
-"""A snapshot that is always whole."""
+"""The state file, which a reader never sees half written."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
     }
 
 
-def test_it_stays_when_the_appliance_ends_with_nothing_beside_it(tmp_path: Path) -> None:
+def test_it_stays_when_the_application_ends_with_nothing_beside_it(tmp_path: Path) -> None:
     sink = StateFile(tmp_path / "state.json")
     sink.publish(status(1))
     sink.close()
@@ -91,7 +91,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert len(seen) > 1
 
 
-def test_what_could_not_be_written_is_in_the_next_snapshot(tmp_path: Path) -> None:
+def test_a_message_that_could_not_be_written_is_in_the_next_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.mkdir()
     sink = StateFile(path)

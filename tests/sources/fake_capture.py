@@ -1,4 +1,4 @@
-"""A stand-in for cv2.VideoCapture on a USB camera, which keeps the promises of the real one that we rely on."""
+"""A fake of cv2.VideoCapture for a USB camera, as far as V4l2Source relies on the real one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_cls.runtime.ports import Clock
 
 
 class FakeVideoCapture:
-    """Gives red frames, in B, G, R, of 640 x 480 at most. What goes wrong is set on the class by `fake_camera`."""
+    """Gives red frames, in B, G, R, of at most 640 x 480. `fake_camera` sets failures on the class."""
 
     clock: Clock
     opens = True
@@ -20,11 +20,11 @@ class FakeVideoCapture:
     problem: str | None = None
     gives = 1_000_000
     stamped = True
-    asked: Sequence[object] = ()
+    requested: Sequence[object] = ()
     options: dict[int, float]
 
-    def __init__(self, *asked: object) -> None:
-        type(self).asked = asked
+    def __init__(self, *requested: object) -> None:
+        type(self).requested = requested
         self._open = self.opens
         self._pending = False
         self._stamp = 0.0

@@ -1,7 +1,7 @@
-"""A stand-in for the module picamera2, which keeps the promises of the real one that we rely on.
+"""A fake of the module picamera2, as far as Picamera2Source relies on the real one.
 
-It adjusts what it is asked for without a word, pads its rows, lends its memory only until a request is released, gives
-no more frames while all its buffers are lent, and keeps a camera acquired until it is closed.
+It adjusts the requested configuration silently, pads its rows, lends its memory only until a request is released, gives
+no more frames while all of its buffers are lent, and keeps a camera acquired until it is closed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def encode(rgb: tuple[int, int, int], pixel_format: str, size: tuple[int, int], 
 
 
 class ColorSpace:
-    """libcamera's, as far as it goes here."""
+    """A part of libcamera's colour spaces."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -56,7 +56,7 @@ class ColorSpace:
 
 
 class World:
-    """What cameras there are, what they do, and who holds them."""
+    """The cameras, their behaviour, and which of them are acquired."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -83,7 +83,7 @@ class World:
 
     @property
     def library(self) -> Any:
-        """What stands for the module."""
+        """The replacement of the module."""
         return SimpleNamespace(Picamera2=type("Picamera2", (FakePicamera2,), {"world": self}), MappedArray=MappedArray)
 
 
@@ -132,10 +132,10 @@ class FakePicamera2:
         if configuration["lores"]:
             self._configuration["lores"] = self._adjusted("lores", configuration["lores"], self.world.lores_ratio)
 
-    def _adjusted(self, name: str, asked: dict[str, Any], ratio: float) -> dict[str, Any]:
-        pixel_format = self.world.formats.get(name, asked["format"])
+    def _adjusted(self, name: str, requested: dict[str, Any], ratio: float) -> dict[str, Any]:
+        pixel_format = self.world.formats.get(name, requested["format"])
         width, height = (
-            min(side, limit) // 2 * 2 for side, limit in zip(asked["size"], self.world.largest, strict=True)
+            min(side, limit) // 2 * 2 for side, limit in zip(requested["size"], self.world.largest, strict=True)
         )
         width = round(width * ratio) // 2 * 2
         row = width * {"BGR888": 3, "RGB888": 3, "XBGR8888": 4, "XRGB8888": 4}.get(pixel_format, 1)
@@ -173,7 +173,7 @@ class FakePicamera2:
 
 
 class Request:
-    """One moment in all streams."""
+    """The frames of one moment, in all streams."""
 
     def __init__(self, world: World, color: tuple[int, int, int], configuration: dict[str, Any]) -> None:
         self.world = world
@@ -210,9 +210,9 @@ class MappedArray:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del self.array
-        self._mapping.close()  # a BufferError where somebody still has the array
+        self._mapping.close()  # a BufferError if something still refers to the array
 
 
 def solid(color: tuple[int, int, int], frame: Frame) -> bool:
-    """Return whether `frame` is all of about this colour."""
+    """Return whether all pixels of `frame` have about this colour."""
     return bool((np.abs(frame.astype(int) - color) <= 4).all())

@@ -12,9 +12,9 @@ from edge_cls.images.reading import encode_jpeg
 
 
 class MjpegServer:
-    """Sends `frames` over and over, as fast as they are taken, until it dies. With `stalls_after`, no more than that.
+    """Sends `frames` repeatedly, as fast as they are read, until `die`, or only `stalls_after` of them.
 
-    Where there is a `password`, only "user" with that password gets them.
+    If there is a `password`, only "user" with that password gets them.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class MjpegServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which the server listens."""
         return int(self._server.server_address[1])
 
     @property
@@ -47,7 +47,7 @@ class MjpegServer:
         self.die()
 
     def die(self) -> None:
-        """Hang up on everybody and stop listening."""
+        """Close all connections and stop listening."""
         self._dead.set()
         self._server.shutdown()
         self._thread.join()
@@ -61,10 +61,10 @@ class MjpegServer:
                 try:
                     camera._send(self)
                 except OSError:
-                    """Whoever looked has gone."""
+                    """The client has closed the connection."""
 
             def log_message(self, *_: object) -> None:
-                """Keep stderr for the code under test."""
+                """Write no log: stderr belongs to the code under test."""
 
         return Handler
 

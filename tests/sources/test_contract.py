@@ -1,4 +1,4 @@
-"""One contract for every source of frames; tests/camera runs it over a real camera as well."""
+"""The contract of all sources of frames; tests/lanes/camera checks it with the real Picamera2 as well."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.video import write_video
 
 NOW = 1_700_000_000.0
 FRAMES = 4
-"""How many frames the recordings hold."""
+"""Frames in each recording."""
 
 
 class Stage:
-    """What a source under test may use: a folder, a clock, patches, and things to be closed after the test."""
+    """The means for a source under test: a folder, a clock, patches, and objects to close after the test."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch, after: ExitStack) -> None:
         self.folder = folder
@@ -110,7 +110,7 @@ def source(request: pytest.FixtureRequest, stage: Stage) -> Iterator[FrameSource
 
 @pytest.fixture(params=ADAPTERS, ids=lambda make: str(make.__name__))
 def adapter(request: pytest.FixtureRequest, stage: Stage) -> Iterator[FrameSource]:
-    """Each source in turn that does not just give what a test gave to it."""
+    """Each source in turn, except for the fake that returns the images of the test."""
     opened = request.param(stage)
     yield opened
     opened.close()
@@ -183,7 +183,7 @@ def test_a_buffer_with_gaps_between_its_rows_is_left_alone(adapter: FrameSource)
 
 
 def check_no_pixels_are_allocated(source: FrameSource) -> None:
-    """Check that no read takes new memory for pixels, once the first ones have set their buffers up."""
+    """Check that no read allocates memory for pixels after the first ones have allocated their buffers."""
     buffer: Frame | None = None
     for _ in range(FRAMES - 1):
         frame = source.read(buffer)
@@ -206,7 +206,7 @@ def test_after_the_first_frames_no_pixels_are_allocated(make: Callable[[Stage], 
 
 
 @pytest.mark.parametrize("make", RED)
-def test_what_is_red_is_red(make: Callable[[Stage], FrameSource], stage: Stage) -> None:
+def test_red_frames_are_red(make: Callable[[Stage], FrameSource], stage: Stage) -> None:
     source = make(stage)
     for buffer in (None, np.zeros((48, 64, 3), np.uint8)):
         frame = source.read(buffer)

@@ -1,4 +1,4 @@
-"""Sources by name."""
+"""Opening sources by their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.video import write_video
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with photos, a video, and what is neither."""
+    """A working directory with photos, a video, and files that are neither."""
     (tmp_path / "photos" / "below").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no video")
@@ -52,7 +52,7 @@ def test_files_are_named_by_their_path(spec: str, kind: type, count: int) -> Non
 
 
 class Opened(FakeSource):
-    """Remembers how it was opened."""
+    """Keeps the arguments with which it was opened."""
 
     def __init__(self, which: str = "", *, clock: FakeClock, **options: Any) -> None:
         super().__init__([color_frame("red")])
@@ -110,7 +110,7 @@ def test_a_network_camera_is_named_by_its_url(
         ("rtps://camera/1", False),
     ],
 )
-def test_what_is_a_camera_is_known_from_its_name_alone(spec: str, live: bool) -> None:
+def test_a_camera_is_recognised_by_its_name_alone(spec: str, live: bool) -> None:
     assert is_live(spec) is live
 
 
@@ -162,7 +162,7 @@ def test_a_name_that_no_machine_has_is_a_setting_that_makes_no_sense(spec: str, 
     assert str(refused.value) == message
 
 
-def test_a_misspelt_name_is_told_before_its_options() -> None:
+def test_a_misspelt_name_is_reported_before_its_options() -> None:
     with pytest.raises(SourceError, match=r"did you mean 'picamera2'?"):
         open_source("picamra2", clock=FakeClock(), size=(640, 480))
 
@@ -193,7 +193,7 @@ def test_frames_come_upright_mirrored_and_cut() -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_what_changes_nothing_costs_nothing() -> None:
+def test_the_default_orientation_adds_no_step() -> None:
     source: FrameSource = open_source("red.avi", clock=FakeClock(), controls={}, roi=(0.0, 0.0, 1.0, 1.0))
     assert not isinstance(source, Oriented)
     source.close()

@@ -1,4 +1,4 @@
-"""Turned, mirrored and cut frames, against numpy."""
+"""Rotated, mirrored and cropped frames, compared with numpy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def picture(height: int, width: int) -> Frame:
 
 
 def reference(image: Frame, rotation: int, mirror: bool, roi: Region) -> Frame:
-    """Turn, then mirror, then cut, with numpy alone."""
+    """Rotate, then mirror, then crop, with numpy only."""
     upright = np.rot90(image, -(rotation // 90))
     upright = np.fliplr(upright) if mirror else upright
     height, width = upright.shape[:2]
@@ -62,7 +62,7 @@ def test_a_quarter_turn_is_clockwise() -> None:
 
 
 class Detailed(FakeSource):
-    """Gives twice the pixels as detail."""
+    """Has a `detail` with twice the width and height."""
 
     def read(self, into: Frame | None = None) -> CapturedFrame | None:
         frame = super().read(into)

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's camera, with a fake of Picamera2; tests/camera has the real one."""
+"""The Raspberry Pi's camera, with a fake of Picamera2; tests/lanes/camera has the real one."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def test_every_format_that_the_camera_may_choose_is_read(world: World, pixel_for
     source.close()
 
 
-def test_the_size_is_what_the_camera_made_of_it_and_that_is_said(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_size_is_the_camera_s_choice_and_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.largest, world.formats = (640, 480), {"main": "NV12"}
     source = opened(world, size=(1000, 700))
     assert source.read().image.shape == (480, 640, 3)
@@ -56,7 +54,7 @@ def test_the_size_is_what_the_camera_made_of_it_and_that_is_said(
     ]
 
 
-def test_a_camera_that_does_as_it_was_asked_makes_no_noise(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_that_meets_the_request_logs_no_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         opened(world, size=(640, 480), lores=(320, 240)).close()
     assert not caplog.messages
@@ -97,7 +95,7 @@ def test_the_memory_of_details_is_used_again(world: World) -> None:
         assert frame.detail is not None
         buffers.add(frame.detail._raw.ctypes.data)  # type: ignore[attr-defined] # the point of this test
     source.close()
-    assert len(buffers) == 2  # that of the frame before is still held while the next one is read
+    assert len(buffers) == 2  # the previous frame still holds its buffer while the next one is read
 
 
 def test_lores_of_another_aspect_ratio_is_refused_and_the_camera_is_free_again(world: World) -> None:
@@ -179,7 +177,7 @@ def test_a_camera_that_does_not_say_when_is_taken_to_mean_now(world: World) -> N
     source.close()
 
 
-def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(world: World) -> None:
+def test_a_camera_that_stalls_is_reported_after_the_timeout(world: World) -> None:
     source = opened(world, stall_s=3.0)
     world.stalls = True
     with pytest.raises(SourceError, match=r"picamera2:0 \(imx708\) gave no frame for 3 s; check the camera and its"):
@@ -190,7 +188,7 @@ def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(world: World
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("Failed to queue request"), OSError(9, "Bad file descriptor")])
-def test_a_camera_that_fails_is_told_and_can_be_opened_again(world: World, failure: Exception) -> None:
+def test_a_camera_that_fails_is_reported_and_can_be_opened_again(world: World, failure: Exception) -> None:
     source = opened(world)
     world.failure = failure
     with pytest.raises(SourceError, match=r"picamera2:0 \(imx708\) failed \(.*; check the camera and its cable"):
@@ -202,7 +200,7 @@ def test_a_camera_that_fails_is_told_and_can_be_opened_again(world: World, failu
     again.close()
 
 
-def test_a_torn_frame_is_told_and_its_request_goes_back(world: World) -> None:
+def test_an_incomplete_frame_is_reported_and_its_request_goes_back(world: World) -> None:
     source = opened(world)
     world.torn = True
     with pytest.raises(SourceError, match=r"gave an incomplete frame: 468480 bytes for 640 x 480 BGR888"):
@@ -228,7 +226,7 @@ def test_a_camera_that_fails_while_it_is_configured_is_free_again(world: World) 
     assert not world.acquired
 
 
-def test_a_camera_in_use_is_told_and_asking_again_and_again_loses_no_file_descriptor(world: World) -> None:
+def test_a_camera_in_use_is_reported_and_retrying_loses_no_file_descriptor(world: World) -> None:
     source = opened(world)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
@@ -248,7 +246,7 @@ def test_a_camera_in_use_is_told_and_asking_again_and_again_loses_no_file_descri
         ("imx", "picamera2:imx matches several cameras; choose one of 0: imx708"),
     ],
 )
-def test_a_camera_that_is_not_there_is_told_with_those_that_are(world: World, which: str, message: str) -> None:
+def test_a_camera_that_is_not_there_is_reported_with_those_that_exist(world: World, which: str, message: str) -> None:
     world.cameras.append({"Model": "imx219", "Id": "/base/i2c@88000/imx219@10", "Num": 1})
     with pytest.raises(SourceError, match=message):
         opened(world, which)
@@ -262,7 +260,7 @@ def test_a_camera_is_chosen_by_number_model_or_id(world: World, which: str, numb
     source.close()
 
 
-def test_no_camera_at_all_is_told(world: World) -> None:
+def test_no_camera_at_all_is_reported(world: World) -> None:
     world.cameras.clear()
     with pytest.raises(SourceError, match="no camera was found; check its cable"):
         opened(world)
@@ -274,7 +272,7 @@ def test_without_picamera2_it_is_said_how_to_install_it(monkeypatch: pytest.Monk
         open_source("picamera2", clock=FakeClock())
 
 
-def test_a_picamera2_of_another_numpy_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_picamera2_built_for_another_numpy_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingDependency, match=r"\(numpy\.dtype size changed\); run: .*pip install 'numpy<2'"):

@@ -1,4 +1,4 @@
-"""Camera buffers to RGB, against arithmetic in float64."""
+"""Camera buffers to RGB, compared with arithmetic in float64."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from edge_cls.sources.pixels import FORMATS, buffer_size, copied, to_rgb
 
 EVEN = st.integers(4, 24).map(lambda half: 2 * half)
 PACKED = {"BGR888": (0, 1, 2), "RGB888": (2, 1, 0), "XBGR8888": (0, 1, 2), "XRGB8888": (2, 1, 0)}
-"""Where R, G and B lie in a pixel, as Picamera2's manual has it."""
+"""The positions of R, G and B in a pixel, by Picamera2's manual."""
 
 
 def layout(pixel_format: str, width: int, padding: int) -> int:
-    """Return a stride with some padding; that of YUV420 is even, since its chroma has half of it."""
+    """Return a stride with some padding; the stride of YUV420 is even, because its chroma has half of it."""
     row = width * {"BGR888": 3, "RGB888": 3, "XBGR8888": 4, "XRGB8888": 4}.get(pixel_format, 1)
     return row + (padding - padding % 2 if pixel_format == "YUV420" else padding)
 
 
 def bt601(luma: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """BT.601 in the limited range: up to 16 is black, 235 is white, chroma has 112 steps each way."""
+    """BT.601 with limited range: up to 16 is black, 235 is white, and chroma has 112 steps in each direction."""
     y = (luma - 16).clip(0) * 255 / 219
     u, v = (u - 128) * 255 / 224, (v - 128) * 255 / 224
     rgb = [y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u]
@@ -32,7 +32,7 @@ def bt601(luma: NDArray[np.float64], u: NDArray[np.float64], v: NDArray[np.float
 
 
 def reference(buffer: NDArray[np.uint8], pixel_format: str, width: int, height: int, stride: int) -> Frame:
-    """Pick each byte where the format has it."""
+    """Pick each byte at its position in the format."""
     y, x = np.mgrid[:height, :width]
     if pixel_format in PACKED:
         step = 4 if "X" in pixel_format else 3
@@ -58,14 +58,14 @@ def test_every_format_with_any_padding_becomes_the_rgb_of_the_arithmetic(
     into = np.zeros((height, width, 3), np.uint8)
     frame = to_rgb(buffer, pixel_format, width, height, stride, into)
     assert frame is into
-    # OpenCV calculates in whole numbers.
+    # OpenCV calculates with integers.
     tolerance = 0 if pixel_format in PACKED else 2
     np.testing.assert_allclose(
         frame.astype(int), reference(buffer, pixel_format, width, height, stride).astype(int), atol=tolerance
     )
     np.testing.assert_array_equal(buffer, before)
     buffer[:] = 0
-    assert frame.any()  # it does not look into the camera's memory
+    assert frame.any()  # it does not refer to the camera's memory
 
 
 @pytest.mark.parametrize("pixel_format", FORMATS)

@@ -1,4 +1,4 @@
-"""What is special about photos, videos and the demo; what they have in common is in test_contract.py."""
+"""Photos, videos and the demo: everything beyond the contract of sources in test_contract.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = 1_700_000_000.0
 
 
 def write_photos(folder: Path, count: int = 3) -> Path:
-    """Write red photos into a folder and a folder below it, and a text beside them."""
+    """Write red photos into a folder and its subfolder, and a text file."""
     (folder / "below").mkdir(parents=True)
     for index in range(count):
         place = folder / "below" if index % 2 else folder
@@ -44,14 +44,14 @@ def test_photos_come_by_name_and_are_named(tmp_path: Path) -> None:
     assert [frame and frame.info.source for frame in frames] == [str(path) for path in expected]
 
 
-def test_a_photo_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no photo")
     source = ImagesSource([tmp_path / "text.jpg"], clock=FakeClock())
     with pytest.raises(ImageError, match=r"text\.jpg is not an image of a known format"):
         source.read()
 
 
-def test_a_video_without_any_frame_is_told(tmp_path: Path) -> None:
+def test_a_video_without_any_frame_is_reported(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "empty.avi", count=0), clock=FakeClock())
     with pytest.raises(SourceError, match="contains no frame that can be decoded; convert it to MP4"):
         source.read()
@@ -101,7 +101,7 @@ def test_a_list_of_no_photos_is_refused() -> None:
         ImagesSource([], clock=FakeClock())
 
 
-def test_the_position_of_a_frame_is_by_the_rate_that_the_video_tells(tmp_path: Path) -> None:
+def test_the_position_of_a_frame_is_by_the_frame_rate_of_the_video(tmp_path: Path) -> None:
     source = VideoSource(write_video(tmp_path / "red.avi"), clock=FakeClock())
     read = [source.read() for _ in range(3)]
     source.close()

@@ -1,4 +1,4 @@
-"""A network camera: a real stream over loopback, that dies, stalls, comes back, and keeps its password."""
+"""A network camera: a real stream over loopback, which dies, stalls, comes back, and keeps its password secret."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def server() -> Iterator[MjpegServer]:
 
 
 def read_on(source: StreamSource) -> None:
-    """Read what is still on its way, until an error."""
+    """Read the remaining frames, until an error is raised."""
     while True:
         source.read()
 
@@ -46,7 +46,7 @@ def test_the_frames_come_in_order_and_in_their_colors(server: MjpegServer) -> No
     source.close()
 
 
-def test_a_stream_that_dies_is_told_and_works_when_it_is_opened_again(server: MjpegServer) -> None:
+def test_a_stream_that_dies_is_reported_and_works_when_it_is_opened_again(server: MjpegServer) -> None:
     source = StreamSource(server.url, clock=FakeClock(), stall_s=PATIENCE)
     source.read()
     server.die()
@@ -59,8 +59,8 @@ def test_a_stream_that_dies_is_told_and_works_when_it_is_opened_again(server: Mj
         source.close()
 
 
-def test_a_stream_that_stalls_is_told() -> None:
-    # FFmpeg looks at the first frames before it gives any of them.
+def test_a_stream_that_stalls_is_reported() -> None:
+    # FFmpeg reads the first frames before it returns one.
     with MjpegServer([color_frame("red", side=64)], stalls_after=200) as server:
         source = StreamSource(server.url, clock=FakeClock(), stall_s=0.5)
         with pytest.raises(SourceError, match=r"gave no frame for 0\.5 s"):
@@ -68,13 +68,13 @@ def test_a_stream_that_stalls_is_told() -> None:
         source.close()
 
 
-def test_ffmpeg_is_told_how_long_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ffmpeg_gets_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stream(FakeVideoCapture):
         pass
 
     monkeypatch.setattr("cv2.VideoCapture", Stream)
     StreamSource("rtsp://camera/1", clock=FakeClock(), stall_s=2.5).close()
-    url, backend, options = Stream.asked
+    url, backend, options = Stream.requested
     assert (url, backend) == ("rtsp://camera/1", cv2.CAP_FFMPEG)
     assert options == [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 2500, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 2500]
 
@@ -87,24 +87,24 @@ def test_a_server_that_never_answers_is_given_up(capfd: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_the_password_opens_the_stream_and_is_told_to_nobody(known: bool, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_password_opens_the_stream_and_is_never_shown(known: bool, capfd: pytest.CaptureFixture[str]) -> None:
     secret = "S3cr3t-Pa55"  # noqa: S105 - of the loopback camera above
     with MjpegServer([color_frame("red", side=64)], password=secret if known else "another") as server:
         url = f"http://user:{secret}@127.0.0.1:{server.port}/video?pwd={secret}"
         if known:
             source = StreamSource(url, clock=FakeClock(), stall_s=PATIENCE)
-            told = str(source.read().info)
+            reported = str(source.read().info)
             source.close()
             with pytest.raises(SourceError) as closed:
                 source.read()
-            told += str(closed.value)
+            reported += str(closed.value)
         else:
             with pytest.raises(SourceError) as refused:
                 StreamSource(url, clock=FakeClock(), stall_s=PATIENCE)
-            told = f"{refused.value!s} {refused.value!r}"
-    told += "".join(capfd.readouterr())
-    assert f"http://127.0.0.1:{server.port}" in told
-    assert secret not in told
+            reported = f"{refused.value!s} {refused.value!r}"
+    reported += "".join(capfd.readouterr())
+    assert f"http://127.0.0.1:{server.port}" in reported
+    assert secret not in reported
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_password_opens_the_stream_and_is_told_to_nobody(known: bool, capfd:
         ("http://user:se@cret@camera:8080/video", "http://camera:8080"),
         ("https://[fe80::1]:8443/?user=a&pwd=secret", "https://[fe80::1]:8443"),
         ("rtsp://10.0.0.2:554/user=admin&password=secret&channel=1.sdp", "rtsp://10.0.0.2:554"),
-        # Passwords that should have been escaped.
+        # Passwords with characters that should have been escaped.
         ("rtsp://user:sec/ret@camera/video", "rtsp://..."),
         ("rtsp://user:12/secret@camera/video", "rtsp://..."),
         ("rtsp://user:sec?ret@camera/video", "rtsp://..."),

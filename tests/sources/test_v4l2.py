@@ -1,4 +1,4 @@
-"""A USB camera, with a fake of OpenCV's capture: no machine that runs these tests has the real device."""
+"""A USB camera, with a fake of OpenCV's capture, because the test machines have no such device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def camera(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> type[FakeVideoCapture]:
-    """The fake, in the place of OpenCV's capture."""
+    """The fake, instead of OpenCV's capture."""
     fresh = type("Camera", (FakeVideoCapture,), {"clock": clock})
     monkeypatch.setattr("cv2.VideoCapture", fresh)
     return fresh
@@ -41,10 +41,10 @@ def test_it_is_opened_by_its_path_and_by_no_other_backend(
     camera: type[FakeVideoCapture], device: str, clock: FakeClock
 ) -> None:
     V4l2Source(device, clock=clock).close()
-    assert camera.asked == (device, cv2.CAP_V4L2)
+    assert camera.requested == (device, cv2.CAP_V4L2)
 
 
-def test_what_is_asked_for_is_asked_and_what_came_of_it_is_said(
+def test_options_are_requested_and_the_camera_s_choice_is_logged(
     camera: type[FakeVideoCapture], device: str, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = V4l2Source(device, clock=clock, size=(1280, 720), fps=15.0)
@@ -54,7 +54,7 @@ def test_what_is_asked_for_is_asked_and_what_came_of_it_is_said(
     source.close()
 
 
-def test_a_camera_that_does_as_it_was_asked_makes_no_noise(
+def test_a_camera_that_meets_the_request_logs_no_warning(
     camera: type[FakeVideoCapture], device: str, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -77,7 +77,7 @@ def test_a_driver_that_counts_from_elsewhere_is_not_believed(
     assert V4l2Source(device, clock=clock).read().info.captured == NOW
 
 
-def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(
+def test_a_camera_that_stalls_is_reported_after_the_timeout(
     camera: type[FakeVideoCapture], device: str, clock: FakeClock
 ) -> None:
     source = V4l2Source(device, clock=clock, stall_s=3.0)
@@ -87,7 +87,7 @@ def test_a_camera_that_stalls_is_told_after_the_time_that_was_given(
     assert clock.monotonic() == NOW + 3
 
 
-def test_a_camera_that_is_pulled_out_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
+def test_a_camera_that_is_unplugged_is_reported(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
     source = V4l2Source(device, clock=clock)
     camera.problem = "Error is reported for camera stream: 0"
     with pytest.raises(SourceError, match=r"video0 failed .*; check its cable, or plug it in again"):
@@ -103,13 +103,13 @@ def test_a_number_is_a_device(monkeypatch: pytest.MonkeyPatch, clock: FakeClock)
         V4l2Source("7", clock=clock)
 
 
-def test_a_device_that_is_in_use_is_told(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
+def test_a_device_that_is_in_use_is_reported(camera: type[FakeVideoCapture], device: str, clock: FakeClock) -> None:
     camera.opens = False
     with pytest.raises(SourceError, match=r"video0 cannot be opened: it is in use, or it is not a camera; .*fuser -v"):
         V4l2Source(device, clock=clock)
 
 
-def test_rights_that_are_missing_are_told_with_the_group(
+def test_missing_permissions_are_reported_with_the_group(
     monkeypatch: pytest.MonkeyPatch, device: str, clock: FakeClock
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
@@ -118,7 +118,7 @@ def test_rights_that_are_missing_are_told_with_the_group(
 
 
 def test_opencv_waits_for_one_camera_as_the_fake_does(tmp_path: Path) -> None:
-    """The real thing refuses what is no V4L camera: then at least its name and arguments are right."""
+    """The real OpenCV refuses a file that is not a V4L camera, which shows that its name and arguments are right."""
     writer = cv2.VideoWriter(str(tmp_path / "one.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()

@@ -1,4 +1,4 @@
-"""What the tests of the real Picamera2 share. They run inside the testbed's root: make test-camera."""
+"""Fixtures for the tests of the real Picamera2, which run inside the testbed's root: make test-camera."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PALETTE = {
 
 
 def half_and_half(left: tuple[int, int, int]) -> Frame:
-    """Return a photo with a colour on the left, and grey on the right."""
+    """Return a photo with a colour on the left and grey on the right."""
     photo = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
     photo[:, : SIZE[0] // 2] = left
     return photo
@@ -29,7 +29,7 @@ def half_and_half(left: tuple[int, int, int]) -> Frame:
 
 @pytest.fixture
 def library() -> Any:
-    """The real module picamera2, as far as Picamera2Source needs it, before a virtual camera that shows the PALETTE."""
+    """The real module picamera2, as far as Picamera2Source uses it, with a virtual camera that shows the PALETTE."""
     if not PHOTOS.is_dir():
         pytest.skip("there is no virtual camera of libcamera here: run make test-camera")
     show([half_and_half(color) for color in PALETTE.values()])

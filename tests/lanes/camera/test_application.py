@@ -1,4 +1,4 @@
-"""The whole appliance before the real Picamera2: taught with a button, it knows what comes back."""
+"""The whole application with the real Picamera2: it recognises scenes that were taught with a button."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATIENCE = 120.0
 
 
 def scene(label: str) -> list[Frame]:
-    """Return views of a known photo, each moved and lit a little otherwise."""
+    """Return views of a known photo, each with a slightly different position and brightness."""
     photo = resize(read_image(KNOWN / f"{label}.jpg"), SIZE[0] + 32, SIZE[1] + 32)
     views = []
     for number in range(FEWEST + 2):
@@ -45,7 +45,7 @@ def scene(label: str) -> list[Frame]:
 
 
 class Stage:
-    """The library of Picamera2, before whose camera `label` stands from its next opening on."""
+    """The library of Picamera2, whose camera shows the scene `label` from its next opening on."""
 
     def __init__(self, library: Any) -> None:
         self.label = LABELS[0]
@@ -59,7 +59,7 @@ class Stage:
         class Opened(real):  # type: ignore[misc, valid-type] # its class is known in the root alone
             @staticmethod
             def global_camera_info() -> Any:
-                # This starts libcamera where no camera is open, and then the photos are read.
+                # If no camera is open, this starts libcamera, which then reads the photos.
                 show(scene(stage.label))
                 return real.global_camera_info()
 
@@ -71,7 +71,7 @@ class Stage:
         return SimpleNamespace(Picamera2=Opened, MappedArray=self._library.MappedArray)
 
 
-def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_back(
+def test_a_class_taught_by_button_is_recognised_and_a_camera_that_is_closed_comes_back(
     library: Any, pins: MockFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stage = Stage(library)
@@ -97,7 +97,7 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
     recognised = []
 
     def play() -> Iterator[None]:
-        """What happens before the camera and at the buttons, a frame a step."""
+        """Press the buttons and change the scenes, in one step per frame."""
         for label, next_label in ((LABELS[0], LABELS[1]), (LABELS[1], LABELS[0])):
             pins.pin(PINS[label]).drive_low()
             while application.classifier.taught().get(label, 0) < EXAMPLES:
@@ -114,7 +114,7 @@ def test_what_a_button_teaches_is_recognised_and_a_camera_that_is_closed_comes_b
         yield
 
     def taken_away(label: str) -> Iterator[None]:
-        """Close the camera under the appliance; go on when frames of the next scene come."""
+        """Close the camera behind the application's back, and continue at the frames of the next scene."""
         before, stage.label = stage.openings, label
         stage.camera.close()
         while stage.openings == before:

@@ -1,4 +1,4 @@
-"""The contract of all sources, over the real Picamera2: make test-camera."""
+"""The contract of all sources with the real Picamera2: make test-camera."""
 
 from __future__ import annotations
 

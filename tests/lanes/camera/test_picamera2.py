@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 PATIENCE = 30.0
-# The virtual camera leaves JPEG's full range as it is and calls it limited, so that contrast grows by a sixth.
+# The virtual camera labels JPEG's full range as limited, so that the contrast grows by a sixth.
 TOLERANCE = 25
 
 
@@ -44,7 +44,7 @@ def source(library: Any) -> Iterator[Picamera2Source]:
 
 
 def color_of(frame: Frame) -> str | None:
-    """Return which photo of the palette this is a frame of."""
+    """Return the photo of the palette that a frame shows."""
     height, width = frame.shape[:2]
     seen = frame[height // 8 : -height // 8, width // 8 : width * 3 // 8].mean(axis=(0, 1))
     grey = frame[:, width * 5 // 8 : -width // 8].mean(axis=(0, 1))
@@ -70,7 +70,7 @@ def test_frames_of_known_photos_come_in_their_colors_and_the_right_way_round(sou
     assert len(seen) >= 3
 
 
-def test_what_was_configured_is_read_back(library: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_configuration_is_read_back(library: Any, caplog: pytest.LogCaptureFixture) -> None:
     source = opened(library, size=(1000, 700))
     assert str(source.main) == "640 x 480 NV12"
     assert "gives 640 x 480 NV12, which is not the requested size" in caplog.text
@@ -89,7 +89,7 @@ def test_two_streams_are_of_the_same_moment(library: Any) -> None:
     source.close()
 
 
-def test_a_camera_that_is_closed_under_us_is_told_and_works_when_it_is_opened_again(library: Any) -> None:
+def test_a_camera_that_is_closed_by_another_is_reported_and_works_when_it_is_opened_again(library: Any) -> None:
     source = opened(library, stall_s=1.0)
     source.read()
     source._camera.close()
@@ -140,7 +140,7 @@ def test_nothing_is_left_of_a_camera_that_was_closed_amid_a_frame(library: Any) 
 
     with contextlib.closing(Camera(open_it, clock=time)) as camera:
         for color in colors:
-            # libcamera reads the photos when it starts: where all is freed that held the one that ran before.
+            # libcamera reads the photos at its start, which needs everything of the previous run to be freed.
             show([half_and_half(PALETTE[color])] * FEWEST)
             frame = camera.read()
             assert frame is not None
@@ -149,7 +149,7 @@ def test_nothing_is_left_of_a_camera_that_was_closed_amid_a_frame(library: Any) 
     assert len(openings) == len(colors)
 
 
-def test_a_camera_in_use_is_told_and_goes_on_for_its_user(library: Any, source: Picamera2Source) -> None:
+def test_a_camera_in_use_is_reported_and_its_user_is_not_disturbed(library: Any, source: Picamera2Source) -> None:
     with pytest.raises(SourceError, match="cannot be opened: it is in use"):
         opened(library)
     assert color_of(source.read().image) in PALETTE
@@ -184,7 +184,7 @@ def test_a_camera_is_free_again_after_settings_that_it_refuses(library: Any) -> 
         ("imx999", "picamera2:imx999 matches no camera"),
     ],
 )
-def test_a_camera_that_is_not_there_is_told_with_those_that_are(library: Any, which: str, message: str) -> None:
+def test_a_camera_that_is_not_there_is_reported_with_those_that_exist(library: Any, which: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         Picamera2Source(which, clock=time, library=library)
 

@@ -11,18 +11,18 @@ from PIL import Image
 from edge_cls.images.preprocess import Frame
 
 CAMERA = "Frames"
-"""What libcamera calls the camera that shows photos."""
+"""libcamera's name of the camera that shows photos."""
 PHOTOS = Path("/opt/frames")
-"""Where they lie: 000.jpg, 001.jpg, ..."""
+"""The folder of the photos: 000.jpg, 001.jpg, ..."""
 SIZE = (640, 480)
 FEWEST = 5
-"""With fewer photos every virtual camera hangs."""
+"""Number of photos below which the virtual camera hangs."""
 
 
 def show(photos: list[Frame]) -> None:
-    """Put `photos` of 480 x 640 pixels before the camera, a frame shows one of them.
+    """Make the virtual camera show `photos`, 480 x 640, one in each frame.
 
-    They are seen by the next camera that is opened while this process has none open.
+    They are shown by the next camera that is opened while this process has no other one open.
     """
     assert len(photos) >= FEWEST
     for old in PHOTOS.glob("*.jpg"):
@@ -32,7 +32,7 @@ def show(photos: list[Frame]) -> None:
 
 
 def picamera2_library() -> Any:
-    """Return what Picamera2Source takes in the place of the module: a virtual camera has neither raw modes nor DMA."""
+    """Return a replacement of the module for Picamera2Source: a virtual camera has neither raw modes nor DMA."""
     import libcamera
     import picamera2
     from picamera2.allocators import LibcameraAllocator
