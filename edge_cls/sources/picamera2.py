@@ -7,7 +7,7 @@ import functools
 import gc
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from edge_cls.installed import install_hint
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.capture import capture_time
+from edge_cls.sources.controls import suits
 from edge_cls.sources.names import STALL_S
 from edge_cls.sources.pixels import FORMATS, Buffer, buffer_size, to_rgb
 
@@ -178,7 +179,7 @@ class Picamera2Source:
 
         # libcamera would refuse these too, but then the next start of a camera would crash this process.
         for name, value in controls.items():
-            if not _suits(value, limits[name]):
+            if not suits(value, limits[name]):
                 raise SourceError(
                     f"{self._name} does not accept {value!r} for its control {name}",
                     hint=f"give a value of the type of its limits, which are {limits[name][0]} and {limits[name][1]}",
@@ -202,25 +203,6 @@ class Picamera2Source:
                     f"{self._name} gave an incomplete frame: {mapped.array.size} bytes for {stream}", hint=_CABLE
                 )
             return use(mapped.array, stream)
-
-
-def _suits(value: object, limits: Sequence[Any]) -> bool:
-    """Return whether `value`, or each element of a list, has the type of a control's smallest and largest value.
-
-    The range is left to libcamera: some values outside of the limits have a meaning of their own.
-    """
-    return _is_like(value, limits) or (isinstance(value, list | tuple) and all(_is_like(v, limits) for v in value))
-
-
-def _is_like(value: object, limits: Sequence[Any]) -> bool:
-    like = next((limit for limit in limits if limit is not None), None)
-    if isinstance(like, tuple):  # a rectangle or a size
-        return isinstance(value, list | tuple) and len(value) == len(like) and all(isinstance(n, int) for n in value)
-    if isinstance(like, float):
-        return isinstance(value, int | float)
-    if isinstance(like, int):
-        return isinstance(value, int) and abs(value) <= max([2**31 - 1, *(abs(limit) for limit in limits if limit)])
-    return True
 
 
 class _Detail:

@@ -80,7 +80,7 @@ def install(root: Path) -> None:
 
 
 def put_photos(shared: Path, root: Path) -> None:
-    """Put two photos of things where tests/lanes/camera/test_appliance.py looks for them."""
+    """Put two photos of things where tests/lanes/camera/test_application.py looks for them."""
     known = root / "opt" / "known"
     known.mkdir(exist_ok=True)
     for label, kind in (("first", "glass"), ("second", "metal")):
