@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_cls.config.errors import ConfigProblem
@@ -20,11 +21,31 @@ _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
 SERVICE_FOLDERS = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
 """Folders that systemd creates when it starts the service."""
-# The unit hides these (ProtectHome, PrivateTmp): the service sees empty folders in their place ...
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
-# ... and it can write only to these (ProtectSystem=strict).
-_WRITABLE = (*SERVICE_FOLDERS, Path("/dev"))
 _VOLATILE = (Path("/run"), Path("/dev"))
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """The files that the unit of the service lets it reach.
+
+    The service reads its configuration from `file`. It sees empty folders in place of those in `hidden` (ProtectHome,
+    PrivateTmp), except for `shown`, which are folders below them. It can write only below `writable`
+    (ProtectSystem=strict).
+    """
+
+    file: Path = DEFAULT_FILE
+    shown: Collection[Path] = ()
+    hidden: Collection[Path] = _HIDDEN
+    writable: Collection[Path] = (*SERVICE_FOLDERS, Path("/dev"))
+
+    def reads(self, file: Path) -> bool:
+        """Return whether `file` is the configuration of the service."""
+        return file.resolve() == self.file.resolve()
+
+    def hides(self, path: Path) -> bool:
+        """Return whether the service cannot see `path`."""
+        return _is_below(path, self.hidden) and not _is_below(path, self.shown)
 
 
 def missing(config: Config) -> Iterator[ConfigProblem]:
@@ -45,17 +66,16 @@ def missing(config: Config) -> Iterator[ConfigProblem]:
             yield ConfigProblem(where, f"{program} is not an executable program", hint)
 
 
-def warnings(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator[ConfigProblem]:
+def warnings(config: Config, file: Path, *, service: Confinement) -> Iterator[ConfigProblem]:
     """Yield a problem for each setting that is valid, but probably a mistake.
 
-    `file` is the file that the configuration was read from; `shown` are the folders below /home that the unit lets the
-    service see.
+    `file` is the file that the configuration was read from.
     """
     name = _source(config)
     if not name:
         yield ConfigProblem("source.name", "no source is set", "set it here, or use --source")
     elif "://" in name and _SECRET.search(name) and file.stat().st_mode & 0o004 and _holds(file, name):
-        yield ConfigProblem("source.name", "every user can read the password in this file", _protecting(file))
+        yield ConfigProblem("source.name", "every user can read the password in this file", _protecting(file, service))
     if config.memory is None and config.panel is not None and config.panel.button:
         yield ConfigProblem("panel.button", "without a memory nothing can be taught", "set memory")
     if config.memory is None and config.classes == "memory":
@@ -63,24 +83,24 @@ def warnings(config: Config, file: Path, *, shown: Collection[Path]) -> Iterator
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
         if is_set and config.model is None:
             yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or remove it")
-    out_of_reach = list(_out_of_reach(config, shown)) if _is_service_file(file) else []
+    out_of_reach = list(_out_of_reach(config, service)) if service.reads(file) else []
     yield from out_of_reach
     reported = {problem.where for problem in out_of_reach}
     for where, path in _written(config):
         if where not in reported and path.parent not in SERVICE_FOLDERS and not path.parent.is_dir():
             # The service could not write into a folder that root owns.
-            make = "install -d -o edge-cls -g edge-cls" if _is_service_file(file) else "mkdir -p"
+            make = "install -d -o edge-cls -g edge-cls" if service.reads(file) else "mkdir -p"
             yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"create it: {make} {path.parent}")
 
 
-def _out_of_reach(config: Config, shown: Collection[Path]) -> Iterator[ConfigProblem]:
+def _out_of_reach(config: Config, service: Confinement) -> Iterator[ConfigProblem]:
     """Yield a problem for each setting that works in a terminal, but not in the service, which its unit confines."""
     written = dict(_written(config))
-    writable = [folder.resolve() for folder in _WRITABLE]  # a folder may be a link to a larger card
+    writable = [folder.resolve() for folder in service.writable]  # a folder may be a link to a larger card
     for where, path in (dict(_named(config)) | written).items():
         real = Path(os.path.realpath(path))
         # Neither a link nor its target may be hidden.
-        if any(_is_below(place, _HIDDEN) and not _is_below(place, shown) for place in (path.absolute(), real)):
+        if any(service.hides(place) for place in (path.absolute(), real)):
             yield ConfigProblem(
                 where, f"the service cannot see {showable(str(path))}", "put it below /var/lib/edge-cls"
             )
@@ -134,13 +154,9 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"sink #{number}, path", sink.path
 
 
-def _is_service_file(file: Path) -> bool:
-    return file.resolve() == DEFAULT_FILE.resolve()
-
-
-def _protecting(file: Path) -> str:
+def _protecting(file: Path, service: Confinement) -> str:
     """Return the command after which only the user of `file` can read it: its owner, or the service."""
-    theirs = file.stat().st_uid != 0 and not _is_service_file(file)
+    theirs = file.stat().st_uid != 0 and not service.reads(file)
     # The service's user is not in the group root.
     return f"chmod 640 {file}" if theirs else f"chown root:edge-cls {file} && chmod 640 {file}"
 

@@ -14,23 +14,30 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_WATCHDOG_S = 30.0
 """Watchdog interval in seconds if the unit sets none; it then only spaces the notifications."""
-_SEND_TIMEOUT_S = 1.0
-"""Seconds that a notification may wait for room in systemd's queue."""
 _STATUS_LIMIT = 1000
 """Longest status line in characters, of four bytes at most: systemd ignores a message of more than 4096 bytes."""
 
 
 class Notifier:
-    """Notifies the service manager at the socket `address`, or nobody if that is None.
+    """Notifies the service manager at the socket `address`, or no one if that is None.
 
     `watchdog_s` is the time in seconds after which the manager restarts a service that has not notified its watchdog.
-    If a notification cannot be sent, the work goes on: the first of several failures in a row is logged, and READY and
-    STATUS are sent again with the next `watchdog`. All methods must be called by the same thread.
+    A notification waits up to `send_timeout_s` seconds for room in the manager's queue. If it cannot be sent, the work
+    goes on: the first of several failures in a row is logged, and READY and STATUS are sent again with the next
+    `watchdog`. All methods must be called by the same thread.
     """
 
-    def __init__(self, address: str | None, *, watchdog_s: float = _DEFAULT_WATCHDOG_S, clock: Clock) -> None:
+    def __init__(
+        self,
+        address: str | None,
+        *,
+        watchdog_s: float = _DEFAULT_WATCHDOG_S,
+        send_timeout_s: float = 1.0,
+        clock: Clock,
+    ) -> None:
         self._address = address and (f"\0{address[1:]}" if address.startswith("@") else address)
         self._watchdog_s = watchdog_s
+        self._send_timeout_s = send_timeout_s
         self._clock = clock
         self._started = False
         self._status = ""
@@ -95,7 +102,7 @@ class Notifier:
             return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
-                out.settimeout(_SEND_TIMEOUT_S)
+                out.settimeout(self._send_timeout_s)
                 out.connect(self._address)
                 out.send(message.encode())
         except OSError as error:

@@ -20,10 +20,11 @@ _COMMAND = "/opt/edge-cls/bin/edge-cls"
 _VENV = "/usr/bin/python3 -m venv /opt/edge-cls"
 """With the full path, because `python3` may be the one that the service cannot see."""
 _ELSEWHERE = f"install edge-cls elsewhere: {_VENV}"
-_HOME = Path("/home")
+HOME = Path("/home")
 """ProtectHome=tmpfs hides it behind an empty folder, in which single folders can be made visible."""
-_CLOSED = tuple(Path(path) for path in ("/root", "/run", "/tmp", "/var/tmp"))  # noqa: S108 - none is used
+CLOSED = tuple(Path(path) for path in ("/root", "/run", "/tmp", "/var/tmp"))  # noqa: S108 - none is used
 """Also hidden, by ProtectHome or PrivateTmp; folders in them cannot be made visible, or are lost at the next boot."""
+_SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def template() -> str:
@@ -34,9 +35,12 @@ def template() -> str:
     return path.read_text()
 
 
-def own_command() -> Path:
-    """Return the `edge-cls` command of this Python. Raises ServiceError if there is none."""
-    command = Path(sysconfig.get_path("scripts")) / "edge-cls"
+def own_command(scripts: Path = _SCRIPTS) -> Path:
+    """Return the `edge-cls` command in `scripts`, the folder of this Python's commands.
+
+    Raises ServiceError if there is none.
+    """
+    command = scripts / "edge-cls"
     if not command.is_file():
         raise ServiceError(f"{command} does not exist", hint=f"install edge-cls into a virtual environment: {_VENV}")
     return command
@@ -48,21 +52,23 @@ def own_folders() -> list[Path]:
     return [place for folder in folders for place in (folder, folder.resolve())]
 
 
-def render(text: str, *, command: Path, folders: Iterable[Path]) -> str:
+def render(
+    text: str, *, command: Path, folders: Iterable[Path], home: Path = HOME, closed: Collection[Path] = CLOSED
+) -> str:
     """Return the unit `text` with the path of `command`, which needs `folders` to run.
 
-    Of /home the service sees only those folders, read-only, even if the home around them is private. Raises
-    ServiceError if the service could not reach one of them.
+    Of `home` the service sees only those folders, read-only, even if the folders around them are private. Raises
+    ServiceError if the service could not reach one of `folders`, for example because it is below one of `closed`.
     """
     folders = list(folders)
-    shown = _outermost(folder for folder in folders if folder.is_relative_to(_HOME))
+    shown = _outermost(folder for folder in folders if folder.is_relative_to(home))
     for path in (command, *folders):
         if not re.fullmatch(r"[\w/.+@-]+", str(path), re.ASCII):
             raise ServiceError(f"the path {path} contains characters that systemd would misinterpret", hint=_ELSEWHERE)
-        if any(path.is_relative_to(closed) for closed in _CLOSED):
+        if any(path.is_relative_to(folder) for folder in closed):
             raise ServiceError(f"the service cannot see {path}", hint=_ELSEWHERE)
         for place in (path, *path.parents):
-            if place.is_relative_to(_HOME) and not any(place.is_relative_to(folder) for folder in shown):
+            if place.is_relative_to(home) and not any(place.is_relative_to(folder) for folder in shown):
                 break  # systemd creates a visible folder of this name
             if not place.stat().st_mode & stat.S_IXOTH:
                 raise ServiceError(f"the service's user may not enter {place}", hint=f"run: chmod -R o+rX {place}")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_cls.config import Config, checks, example, load
-from edge_cls.systemd import unit
+from edge_cls.config import Config, example, load
+from edge_cls.config.checks import Confinement, missing, warnings
 from tests.commands import EdgeCls, good
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and no file that the environment names."""
+    """An empty working directory, with no configuration in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in ("EDGE_CLS_CONFIG", "EDGE_CLS_MEMORY", "EDGE_CLS_DEBUG"):
         monkeypatch.delenv(name, raising=False)
@@ -26,13 +26,19 @@ LATER = "correct these first; then the files and devices that it names are check
 
 
 def checked(done: tuple[int, str, str]) -> tuple[int, list[str], list[str]]:
+    """Return the exit code of a command and the lines of its output: the problems, and the warnings."""
     code, stdout, stderr = done
     return code, stdout.splitlines(), stderr.splitlines()
 
 
-def test_what_init_writes_is_sound_and_everybody_can_read_it(edge_cls: EdgeCls, here: Path) -> None:
-    said = good(edge_cls("config", "init", "config.toml"))
-    assert said == "wrote config.toml; edit it, then: edge-cls config check config.toml\n"
+def warned(file: Path, service: Confinement) -> list[str]:
+    """Return the warnings about `file` on a machine where the service is confined to `service`."""
+    return list(map(str, warnings(load(file, environ={}), file, service=service)))
+
+
+def test_init_writes_a_valid_example_that_every_user_can_read(edge_cls: EdgeCls, here: Path) -> None:
+    printed = good(edge_cls("config", "init", "config.toml"))
+    assert printed == "wrote config.toml; edit it, then: edge-cls config check config.toml\n"
     file = here / "config.toml"
     assert (file.read_text(), file.stat().st_mode & 0o777) == (example(), 0o644)
     assert [path.name for path in here.iterdir()] == ["config.toml"]
@@ -43,7 +49,7 @@ def test_what_init_writes_is_sound_and_everybody_can_read_it(edge_cls: EdgeCls, 
     )
 
 
-def test_init_replaces_nothing_unless_it_is_forced(edge_cls: EdgeCls, here: Path) -> None:
+def test_init_replaces_a_file_only_with_force(edge_cls: EdgeCls, here: Path) -> None:
     file = here / "config.toml"
     file.write_text("threads = 2\n")
     done = edge_cls("config", "init", "config.toml")
@@ -56,22 +62,22 @@ def test_init_replaces_nothing_unless_it_is_forced(edge_cls: EdgeCls, here: Path
     assert file.read_text() == example()
 
 
-def test_init_does_not_take_a_broken_link_for_nothing(edge_cls: EdgeCls, here: Path) -> None:
+def test_init_does_not_write_through_a_broken_link(edge_cls: EdgeCls, here: Path) -> None:
     (here / "config.toml").symlink_to("elsewhere.toml")
     assert edge_cls("config", "init", "config.toml").returncode == 1
     assert not (here / "elsewhere.toml").exists()
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "message"),
     [
         ("no/config.toml", "error: the folder no does not exist; create it: mkdir -p no\n"),
         (".", "error: . is a folder; name a file: config.toml\n"),
     ],
 )
-def test_init_makes_no_folder(edge_cls: EdgeCls, here: Path, file: str, told: str) -> None:
+def test_init_creates_no_folder(edge_cls: EdgeCls, here: Path, file: str, message: str) -> None:
     done = edge_cls("config", "init", file)
-    assert (done.returncode, done.stderr) == (1, told)
+    assert (done.returncode, done.stderr) == (1, message)
     assert list(here.iterdir()) == []
 
 
@@ -81,7 +87,7 @@ def test_init_does_not_replace_a_folder(edge_cls: EdgeCls, here: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "error: folder is a folder; name a file: folder/config.toml\n")
 
 
-def test_check_tells_each_fault_on_a_line_of_its_own(edge_cls: EdgeCls, here: Path) -> None:
+def test_check_prints_one_line_for_each_problem(edge_cls: EdgeCls, here: Path) -> None:
     (here / "bad.toml").write_text("memry = 1\nthreads = 0\n[[sink]]\nkind = 'gpio'\npin = 1")
     assert checked(edge_cls("config", "check", "bad.toml")) == (
         78,
@@ -94,7 +100,7 @@ def test_check_tells_each_fault_on_a_line_of_its_own(edge_cls: EdgeCls, here: Pa
     )
 
 
-def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> None:
+def test_check_checks_the_files_and_programs_that_the_configuration_names(edge_cls: EdgeCls, here: Path) -> None:
     (here / "folder").mkdir()
     (here / "plain").write_text("")
     (here / "config.toml").write_text(
@@ -132,7 +138,7 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown"),
     [
         ("rtps://me:secret@cam/", "rtps://cam"),
         ("me:secret@rtsp://cam/", "...://cam"),
@@ -140,18 +146,17 @@ def test_check_looks_at_what_the_file_names(edge_cls: EdgeCls, here: Path) -> No
         ("me:secret@cam/1", "...@cam/1"),
     ],
 )
-def test_check_does_not_tell_the_password_in_an_address_that_is_misspelt(
-    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
-) -> None:
-    monkeypatch.setattr(checks, "DEFAULT_FILE", here / "config.toml")
-    monkeypatch.setattr(checks, "_HIDDEN", (here,))  # so that it is told that it is not seen, too
-    (here / "config.toml").write_text(f"source.name = '{name}'")
-    code, (problem,), warnings = checked(edge_cls("config", "check", "config.toml"))
-    assert (code, any("secret" in line for line in (problem, *warnings))) == (78, False)
-    assert f"{told} does not exist; " in problem
+def test_the_password_in_a_misspelt_address_is_not_shown(here: Path, name: str, shown: str) -> None:
+    file = here / "config.toml"
+    file.write_text(f"source.name = '{name}'")
+    (problem,) = map(str, missing(load(file, environ={})))
+    # The folder is hidden, so that a warning mentions a part of the address, too.
+    hidden = warned(file, Confinement(file=file, hidden=[here]))
+    assert not any("secret" in line for line in (problem, *hidden))
+    assert f"{shown} does not exist; " in problem
 
 
-def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
+def test_files_and_programs_that_exist_are_no_problem(edge_cls: EdgeCls, here: Path) -> None:
     for name in ("a.tflite", "a.txt", "1.png"):
         (here / name).write_text("")
     (here / "config.toml").write_text(
@@ -173,7 +178,7 @@ def test_check_takes_what_is_there(edge_cls: EdgeCls, here: Path) -> None:
     assert good(edge_cls("config", "check", "config.toml")) == "config.toml: no problems found\n"
 
 
-DOUBTS = {
+WARNINGS = {
     "source.name = 'demo'\nclasses = 'model'": "classes: the built-in backbone has no classes of its own; set model, "
     "or remove it",
     "source.name = 'demo'\nmemory = 'no/a.db'": "memory: the folder no does not exist; create it: mkdir -p no",
@@ -188,30 +193,27 @@ DOUBTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), DOUBTS.items(), ids=[text.splitlines()[-1][:20] for text in DOUBTS])
-def test_what_is_probably_not_meant_is_a_warning(edge_cls: EdgeCls, here: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "warning"), WARNINGS.items(), ids=[text.splitlines()[-1][:20] for text in WARNINGS])
+def test_a_probable_mistake_is_a_warning(edge_cls: EdgeCls, here: Path, text: str, warning: str) -> None:
     (here / "config.toml").write_text(text)
     (here / "config.toml").chmod(0o644)
     assert checked(edge_cls("config", "check", "config.toml")) == (
         0,
         ["config.toml: no problems found"],
-        [f"warning: {told}"],
+        [f"warning: {warning}"],
     )
 
 
-def test_a_file_with_a_password_stays_readable_for_who_needs_it(
-    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hint_for_a_file_with_a_password_keeps_it_readable_for_its_user(edge_cls: EdgeCls, here: Path) -> None:
     file = here / "config.toml"
     file.write_text("source.name = 'rtsp://me:secret@cam/'")
     file.chmod(0o644)
     if os.geteuid() == 0:
         os.chown(file, 1000, 1000)
-    told = "warning: source.name: every user can read the password in this file; "
-    assert edge_cls("config", "check", "config.toml").stderr == f"{told}chmod 640 config.toml\n"
-    monkeypatch.setattr(checks, "DEFAULT_FILE", file)
-    hint = "chown root:edge-cls config.toml && chmod 640 config.toml\n"
-    assert edge_cls("config", "check", "config.toml").stderr == told + hint
+    problem = "source.name: every user can read the password in this file"
+    assert edge_cls("config", "check", "config.toml").stderr == f"warning: {problem}; chmod 640 config.toml\n"
+    hint = f"chown root:edge-cls {file} && chmod 640 {file}"
+    assert warned(file, Confinement(file=file)) == [f"{problem}; {hint}"]
 
 
 OUT_OF_REACH = {
@@ -235,53 +237,44 @@ OUT_OF_REACH = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), OUT_OF_REACH.items(), ids=list(OUT_OF_REACH))
-def test_what_the_service_does_not_see_or_may_not_write_is_a_doubt_of_its_configuration_alone(
-    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+@pytest.mark.parametrize(("text", "warning"), OUT_OF_REACH.items(), ids=list(OUT_OF_REACH))
+def test_a_path_out_of_reach_of_the_service_is_a_warning_only_for_the_configuration_of_the_service(
+    edge_cls: EdgeCls, here: Path, text: str, warning: str
 ) -> None:
     file = here / "config.toml"
     file.write_text(f"source.name = 'demo'\n{text}" if "source" not in text else text)
     _, _, elsewhere = checked(edge_cls("config", "check", "config.toml"))
-    assert not any("the service" in warning for warning in elsewhere)
-    monkeypatch.setattr(checks, "DEFAULT_FILE", file)
-    assert checked(edge_cls("config", "check", "config.toml"))[2] == [f"warning: {told}"]
+    assert not any("the service" in line for line in elsewhere)
+    assert warned(file, Confinement(file=file)) == [warning]
 
 
-def test_a_link_that_leads_out_of_the_services_sight_is_a_doubt(
-    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checks, "DEFAULT_FILE", here / "config.toml")
-    monkeypatch.setattr(checks, "_HIDDEN", (Path("/home"),))
+def test_a_link_to_a_hidden_folder_is_a_warning(here: Path) -> None:
+    file = here / "config.toml"
     (here / "a.tflite").symlink_to("/home/me/a.tflite")
-    (here / "config.toml").write_text("source.name = 'demo'\nmodel = 'a.tflite'")
-    (told,) = checked(edge_cls("config", "check", "config.toml"))[2]
-    assert told.startswith("warning: model: the service cannot see ")
+    file.write_text("source.name = 'demo'\nmodel = 'a.tflite'")
+    (warning,) = warned(file, Confinement(file=file, hidden=[Path("/home")]))
+    assert warning.startswith("model: the service cannot see ")
 
 
-def test_a_configuration_and_a_folder_of_the_service_that_are_links(
-    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As on a device with a read-only system, whose configuration and memory are on another card."""
+def test_the_configuration_and_a_folder_of_the_service_may_be_links(here: Path) -> None:
+    """For example on a device with a read-only system, whose configuration and memory are on another card."""
     (here / "card").mkdir()
     (here / "state").symlink_to("card")
     (here / "config.toml").symlink_to("card/real.toml")
-    monkeypatch.setattr(checks, "DEFAULT_FILE", here / "config.toml")
-    monkeypatch.setattr(checks, "_HIDDEN", (Path("/home"),))
-    monkeypatch.setattr(checks, "_WRITABLE", (here / "state",))
+    service = Confinement(file=here / "config.toml", hidden=[Path("/home")], writable=[here / "state"])
     text = f"source.name = 'demo'\nmemory = '{here}/state/taught.db'\n"
     (here / "card/real.toml").write_text(text)
-    good(edge_cls("config", "check", "config.toml"))
+    assert warned(here / "config.toml", service) == []
     (here / "card/real.toml").write_text(f"{text}panel.kind = 'keyboard'")
     for name in ("config.toml", "card/real.toml"):
-        (told,) = checked(edge_cls("config", "check", name))[2]
-        assert told.startswith("warning: panel.device: the service has no terminal")
+        (warning,) = warned(here / name, service)
+        assert warning.startswith("panel.device: the service has no terminal")
 
 
-def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "DEFAULT_FILE", here / "config.toml")
-    monkeypatch.setattr(unit, "own_folders", lambda: [here])
+def test_files_within_reach_of_the_service_cause_no_warning(here: Path) -> None:
     (here / "a.tflite").touch()
-    (here / "config.toml").write_text(
+    file = here / "config.toml"
+    file.write_text(
         """
         model = "a.tflite"
         memory = "/var/lib/edge-cls/taught.db"
@@ -299,18 +292,19 @@ def test_what_the_service_has_is_no_doubt(edge_cls: EdgeCls, here: Path, monkeyp
         argv = ["/bin/sh"]
         """
     )
-    good(edge_cls("config", "check", "config.toml"))
+    assert list(missing(load(file, environ={}))) == []
+    assert warned(file, Confinement(file=file, shown=[here])) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of root")
-def test_a_file_of_root_is_given_to_the_service_wherever_it_is(edge_cls: EdgeCls, here: Path) -> None:
+def test_the_hint_gives_a_file_of_root_to_the_service_wherever_it_is(edge_cls: EdgeCls, here: Path) -> None:
     (here / "config.toml").write_text("source.name = 'rtsp://me:secret@cam/'")
     (here / "config.toml").chmod(0o644)
-    told = edge_cls("config", "check", "config.toml").stderr
-    assert told.endswith("; chown root:edge-cls config.toml && chmod 640 config.toml\n")
+    warning = edge_cls("config", "check", "config.toml").stderr
+    assert warning.endswith("; chown root:edge-cls config.toml && chmod 640 config.toml\n")
 
 
-def test_a_password_that_few_may_read_or_that_is_elsewhere_is_no_doubt(
+def test_a_password_in_a_private_file_or_in_the_environment_causes_no_warning(
     edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = here / "config.toml"
@@ -322,7 +316,7 @@ def test_a_password_that_few_may_read_or_that_is_elsewhere_is_no_doubt(
     good(edge_cls("config", "check", "config.toml"))
 
 
-def test_the_environment_may_name_the_file(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_name_the_file(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_CLS_CONFIG", "my.toml")
     good(edge_cls("config", "init"))
     assert (here / "my.toml").exists()
@@ -337,19 +331,19 @@ def test_a_missing_file_is_refused(edge_cls: EdgeCls, command: str) -> None:
     assert done.stderr == "error: no.toml does not exist; write one: edge-cls config init no.toml\n"
 
 
-def test_a_folder_is_no_configuration(edge_cls: EdgeCls, here: Path) -> None:
+def test_a_folder_is_refused_as_configuration(edge_cls: EdgeCls, here: Path) -> None:
     done = edge_cls("config", "check", str(here))
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr == f"error: {here} is a folder; name a file, such as {here}/config.toml\n"
 
 
-def test_a_file_with_an_odd_name_sends_no_codes_to_the_terminal(edge_cls: EdgeCls) -> None:
+def test_control_characters_in_a_file_name_are_escaped(edge_cls: EdgeCls) -> None:
     assert "\x1b" not in good(edge_cls("config", "init", "a\x1b.toml"))
     assert "\x1b" not in edge_cls("config", "check", "a\x1b.toml").stdout
     assert "\x1b" not in edge_cls("config", "show", "a\x1b.toml").stdout
 
 
-def test_show_is_a_configuration_itself_with_who_set_what(
+def test_show_prints_a_valid_configuration_with_the_origin_of_each_setting(
     edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "config.toml").write_text("memory = '/a.db'\nsink = [{ kind = 'json_lines', path = '/x' }]")
@@ -368,7 +362,7 @@ def test_show_is_a_configuration_itself_with_who_set_what(
     assert again.model_copy(update={"source": Config().source}) == load(here / "config.toml", environ={})
 
 
-def test_show_prints_json_alone(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_prints_only_json(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "config.toml").write_text("memory = '/a.db'\nsink = [{ kind = 'json_lines', path = '/x' }]")
     monkeypatch.setenv("EDGE_CLS_SOURCE__NAME", "rtsp://me:secret@cam:554/x")
     document = json.loads(good(edge_cls("config", "show", "config.toml", "--json")))
@@ -385,10 +379,12 @@ def test_show_prints_json_alone(edge_cls: EdgeCls, here: Path, monkeypatch: pyte
     assert document["from"]["source.name"] == "EDGE_CLS_SOURCE__NAME"
 
 
-def test_a_bad_variable_is_refused_here_too(edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_refused_by_check_and_show(
+    edge_cls: EdgeCls, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (here / "config.toml").write_text("")
     monkeypatch.setenv("EDGE_CLS_SOURCE_NAME", "demo")
-    told = "EDGE_CLS_SOURCE_NAME: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?"
-    assert checked(edge_cls("config", "check", "config.toml")) == (78, [told], [LATER])
+    problem = "EDGE_CLS_SOURCE_NAME: unknown setting; did you mean EDGE_CLS_SOURCE__NAME?"
+    assert checked(edge_cls("config", "check", "config.toml")) == (78, [problem], [LATER])
     done = edge_cls("config", "show", "config.toml")
-    assert (done.returncode, done.stdout, done.stderr) == (78, "", f"error: config.toml: {told}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (78, "", f"error: config.toml: {problem}\n")

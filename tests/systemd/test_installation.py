@@ -1,4 +1,4 @@
-"""What `edge-cls service` does to a system: a folder here, with a recorder in the place of its commands."""
+"""`edge-cls service` on a system that is a folder, with a recorder in place of the system's commands."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def system(tmp_path: Path) -> System:
     return System(tmp_path)
 
 
-def test_installing_writes_three_files_and_enables_the_unit_which_waits_for_its_camera_to_be_named(
+def test_installing_writes_three_files_and_enables_the_unit_but_does_not_start_it_without_a_camera(
     system: System,
 ) -> None:
     assert system.install(now=True)
@@ -76,7 +76,7 @@ def test_installing_writes_three_files_and_enables_the_unit_which_waits_for_its_
     assert (system.root / CONFIG).stat().st_mode & 0o777 == 0o640
 
 
-def test_installing_again_replaces_the_unit_and_keeps_the_configuration_which_it_lets_the_service_read(
+def test_installing_again_replaces_the_unit_and_keeps_the_configuration_readable_for_the_service(
     system: System,
 ) -> None:
     system.install()
@@ -106,7 +106,7 @@ def test_uninstalling_keeps_configuration_and_state(system: System) -> None:
     }
 
 
-def test_a_purge_leaves_nothing(system: System) -> None:
+def test_a_purge_removes_all_files_and_the_user(system: System) -> None:
     system.install()
     for path in ("var/lib/edge-cls/taught.db", "etc/systemd/system/edge-cls.service.d/override.conf"):
         (system.root / path).parent.mkdir(parents=True)
@@ -117,8 +117,8 @@ def test_a_purge_leaves_nothing(system: System) -> None:
     assert system.calls[-1] == "userdel edge-cls"
 
 
-def test_a_purge_leaves_what_a_link_leads_to_and_says_so(system: System) -> None:
-    """It may be a whole disk."""
+def test_a_purge_keeps_and_reports_the_target_of_a_link(system: System) -> None:
+    """The target may be a whole disk."""
     elsewhere = system.root / "mnt/card"
     elsewhere.mkdir(parents=True)
     (elsewhere / "photo.jpg").touch()
@@ -131,7 +131,7 @@ def test_a_purge_leaves_what_a_link_leads_to_and_says_so(system: System) -> None
 
 
 @pytest.mark.parametrize("mounted", ["edge-cls", "ssd"])
-def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.MonkeyPatch, mounted: str) -> None:
+def test_a_purge_empties_a_mount_point(system: System, monkeypatch: pytest.MonkeyPatch, mounted: str) -> None:
     state = system.root / "var/lib/edge-cls"
     for name in ("ssd", "other"):
         (state / name).mkdir(parents=True)
@@ -150,7 +150,7 @@ def test_a_purge_empties_what_is_mounted(system: System, monkeypatch: pytest.Mon
     assert system.calls[-1] == "userdel edge-cls"
 
 
-def test_a_purge_that_fails_otherwise_says_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_purge_that_fails_for_another_reason_raises(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlink(*_: object, **__: object) -> NoReturn:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -161,7 +161,7 @@ def test_a_purge_that_fails_otherwise_says_so(system: System, monkeypatch: pytes
     monkeypatch.undo()
 
 
-def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System) -> None:
+def test_the_files_for_systemd_are_readable_for_all_users_whatever_the_umask(system: System) -> None:
     old = os.umask(0o077)
     try:
         system.install()
@@ -175,7 +175,7 @@ def test_what_systemd_reads_everybody_may_read_whatever_the_umask(system: System
     }
 
 
-def test_a_command_that_fails_is_told_with_its_own_words() -> None:
+def test_the_error_of_a_command_contains_its_own_message() -> None:
     with pytest.raises(ServiceError, match=r"ls /does/not/exist: .*No such file"):
         installation.call("ls", "/does/not/exist")
     with pytest.raises(ServiceError, match="no-such-command is not installed"):
@@ -184,7 +184,7 @@ def test_a_command_that_fails_is_told_with_its_own_words() -> None:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that are found before all others, where systemd seems to run."""
+    """A folder of programs that come first in PATH, on a system where systemd seems to run."""
     monkeypatch.setattr(installation, "require_systemd", lambda: None)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     return tmp_path
@@ -195,7 +195,7 @@ def program(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_the_status_is_what_systemd_says(programs: Path, edge_cls: EdgeCls) -> None:
+def test_the_status_is_that_of_systemd(programs: Path, edge_cls: EdgeCls) -> None:
     program(programs, "systemctl", f"cat <<'END'\n{SHOWN}END")
     done = edge_cls("service", "status")
     assert (done.returncode, done.stderr) == (0, "")
@@ -235,7 +235,7 @@ def test_the_status_is_what_systemd_says(programs: Path, edge_cls: EdgeCls) -> N
         ),
     ],
 )
-def test_the_exit_code_says_whether_it_works(
+def test_the_exit_code_of_status_depends_on_the_state(
     changes: dict[str, str], code: int, first: str, programs: Path, edge_cls: EdgeCls
 ) -> None:
     shown = SHOWN
@@ -246,14 +246,14 @@ def test_the_exit_code_says_whether_it_works(
     assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (code, "", first)
 
 
-def test_the_log_is_that_of_journalctl(programs: Path, edge_cls: EdgeCls) -> None:
+def test_logs_prints_the_output_of_journalctl(programs: Path, edge_cls: EdgeCls) -> None:
     program(programs, "journalctl", 'echo "$@"; exit 5')
     done = edge_cls("service", "logs", "--follow", "--lines", "7")
     assert done == (5, "--unit=edge-cls.service --lines=7 --follow\n", "")
 
 
 @pytest.mark.parametrize("words", [["install"], ["uninstall"], ["status"], ["logs"]])
-def test_without_systemd_it_is_said_what_to_do_instead(
+def test_without_systemd_the_hint_names_the_command_to_run(
     words: list[str], edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(installation, "_RUNNING", tmp_path / "nowhere")
@@ -264,7 +264,9 @@ def test_without_systemd_it_is_said_what_to_do_instead(
 
 @pytest.mark.parametrize("words", ["install --now", "uninstall --purge"])
 @pytest.mark.usefixtures("programs")
-def test_without_root_the_line_to_type_is_told(words: str, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_root_the_hint_is_the_command_with_sudo(
+    words: str, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     done = edge_cls("service", *words.split())
     assert done.returncode == 1
@@ -272,7 +274,7 @@ def test_without_root_the_line_to_type_is_told(words: str, edge_cls: EdgeCls, mo
     assert done.stderr.endswith(f"/edge-cls service {words}\n")
 
 
-def test_a_dry_run_prints_the_unit_and_asks_for_nothing(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_prints_the_unit_and_needs_no_root(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unit, "own_command", lambda: Path("/usr/bin/env"))
     monkeypatch.setattr(unit, "own_folders", lambda: [Path("/usr")])
     done = edge_cls("service", "install", "--dry-run")

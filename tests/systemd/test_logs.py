@@ -18,10 +18,10 @@ log = logging.getLogger("edge_cls.test")
 
 
 @pytest.fixture(autouse=True)
-def put_back() -> Iterator[None]:
+def restore_logging() -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("edge_cls")
     handlers, levels = root.handlers[:], (root.level, ours.level)
-    # Taken away, so that they are not closed when the log is set up.
+    # Removed, so that setting up the log does not close them.
     root.handlers[:] = []
     yield
     for handler in root.handlers:
@@ -32,7 +32,7 @@ def put_back() -> Iterator[None]:
 
 
 class Journal:
-    """A stderr that is the journal, as systemd announces it. Entered in the test: pytest puts its own in between."""
+    """A stderr that JOURNAL_STREAM names. A test enters it itself, because pytest replaces stderr before."""
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._path = path
@@ -67,7 +67,7 @@ def test_levels_are_those_of_syslog(journal: Journal, level: str, priority: int)
     assert journal.text == f"<{priority}>no frame for 10 s\n"
 
 
-def test_no_message_can_forge_a_level(journal: Journal) -> None:
+def test_a_message_cannot_forge_a_level(journal: Journal) -> None:
     with journal():
         log.info("mug\n<0>\x1b[31m\udcff")
     assert journal.text == "<6>mug <0>\\x1b[31m\\udcff\n"
@@ -85,7 +85,7 @@ def test_each_line_of_a_traceback_has_the_level(journal: Journal) -> None:
     assert all(line.startswith("<3>") for line in lines)
 
 
-def test_details_and_messages_of_libraries_are_not_logged(journal: Journal) -> None:
+def test_debug_messages_and_information_of_libraries_are_not_logged(journal: Journal) -> None:
     with journal():
         log.debug("details")
         logging.getLogger("picamera2").info("not ours")
@@ -93,7 +93,7 @@ def test_details_and_messages_of_libraries_are_not_logged(journal: Journal) -> N
     assert journal.text == "<4>theirs\n"
 
 
-def test_with_a_broken_stderr_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_stderr_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     logs.set_up({})
     reading, writing = os.pipe()
     os.close(reading)
@@ -105,7 +105,7 @@ def test_with_a_broken_stderr_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", ["", "1:2"])
-def test_in_a_terminal_there_are_plain_lines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_terminal_lines_are_plain(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"JOURNAL_STREAM": name} if name else {})
     log.debug("details")
     log.info("nothing wrong")
@@ -115,13 +115,13 @@ def test_in_a_terminal_there_are_plain_lines(name: str, capsys: pytest.CaptureFi
     assert capsys.readouterr() == ("", "warning: camera \\x1b[31m gone\nwarning: theirs\n")
 
 
-def test_the_variable_brings_details(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_variable_adds_debug_messages(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up({"EDGE_CLS_DEBUG": "1"})
     log.debug("details")
     assert capsys.readouterr().err == "debug: details\n"
 
 
-def test_an_error_that_ends_a_command_is_one_in_the_journal_too(tmp_path: Path) -> None:
+def test_an_error_that_ends_a_command_has_the_level_error_in_the_journal(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("a") as stderr:
         status = os.fstat(stderr.fileno())
         name = f"{status.st_dev}:{status.st_ino}"

@@ -1,4 +1,4 @@
-"""What the service tells systemd, read from the socket that systemd would read."""
+"""The notifications of the service, read from the socket that systemd would read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Manager:
         self._socket.setblocking(False)
 
     def calls(self) -> list[str]:
-        """Everything that was sent since the last call: a datagram lies here as soon as `send` has returned."""
+        """Return the messages since the last call: a datagram is in the queue as soon as `send` has returned."""
         messages = []
         while True:
             try:
@@ -44,7 +44,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
     manager.close()
 
 
-def test_each_method_sends_what_systemd_reads(manager: Manager) -> None:
+def test_each_method_sends_its_variable_of_sd_notify(manager: Manager) -> None:
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.address}, clock=FakeClock(5.0))
     notifier.status("waiting for the camera")
     notifier.ready()
@@ -58,14 +58,14 @@ def test_each_method_sends_what_systemd_reads(manager: Manager) -> None:
     ]
 
 
-def test_a_status_is_one_line_and_told_once_until_it_changes(manager: Manager) -> None:
+def test_a_status_is_one_line_and_is_sent_only_if_it_changes(manager: Manager) -> None:
     notifier = Notifier(manager.address, clock=FakeClock())
     for text in ("mug\nMAINPID=1", "mug\nMAINPID=1", "Käse", "mug\nMAINPID=1"):
         notifier.status(text)
     assert manager.calls() == ["STATUS=mug MAINPID=1", "STATUS=Käse", "STATUS=mug MAINPID=1"]
 
 
-def test_signs_of_life_are_sent_four_times_in_the_time_that_systemd_waits(manager: Manager) -> None:
+def test_the_watchdog_is_notified_four_times_in_its_interval(manager: Manager) -> None:
     clock = FakeClock()
     environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "8000000", "WATCHDOG_PID": str(os.getpid())}
     notifier = Notifier.from_environment(environ, clock=clock)
@@ -77,7 +77,7 @@ def test_signs_of_life_are_sent_four_times_in_the_time_that_systemd_waits(manage
     assert manager.calls() == ["WATCHDOG=1"] * 4
 
 
-def test_before_the_service_has_started_a_sign_of_life_asks_for_more_time(manager: Manager) -> None:
+def test_before_the_service_is_ready_the_watchdog_extends_the_start_timeout(manager: Manager) -> None:
     clock = FakeClock()
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "8000000"}, clock=clock)
     notifier.watchdog()
@@ -91,13 +91,13 @@ def test_before_the_service_has_started_a_sign_of_life_asks_for_more_time(manage
     "variables",
     [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "8000000", "WATCHDOG_PID": "1"}],
 )
-def test_without_a_watchdog_of_its_own_it_counts_on_half_a_minute(manager: Manager, variables: dict[str, str]) -> None:
+def test_without_a_watchdog_the_interval_is_half_a_minute(manager: Manager, variables: dict[str, str]) -> None:
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.address, **variables}, clock=FakeClock())
     notifier.watchdog()
     assert manager.calls() == ["EXTEND_TIMEOUT_USEC=30000000"]
 
 
-EVERYTHING: list[Callable[[Notifier], None]] = [
+EVERY_METHOD: list[Callable[[Notifier], None]] = [
     Notifier.ready,
     Notifier.watchdog,
     Notifier.reloading,
@@ -106,30 +106,29 @@ EVERYTHING: list[Callable[[Notifier], None]] = [
 ]
 
 
-@pytest.mark.parametrize("say", EVERYTHING)
-def test_without_systemd_it_is_silent(say: Callable[[Notifier], None], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", EVERY_METHOD)
+def test_without_systemd_no_socket_is_opened(call: Callable[[Notifier], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", None)
-    say(Notifier.from_environment({}, clock=time))
+    call(Notifier.from_environment({}, clock=time))
 
 
-@pytest.mark.parametrize("say", EVERYTHING)
-def test_a_manager_that_is_gone_hurts_nothing(
-    say: Callable[[Notifier], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("call", EVERY_METHOD)
+def test_a_missing_manager_is_logged_once(
+    call: Callable[[Notifier], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     notifier = Notifier(str(tmp_path / "gone"), clock=time)
-    say(notifier)
-    say(notifier)
+    call(notifier)
+    call(notifier)
     assert [(record.levelname, "systemd could not be notified" in record.message) for record in caplog.records] == [
         ("WARNING", True)
     ]
 
 
-def test_what_a_manager_did_not_read_is_told_with_the_next_sign_of_life(
-    manager: Manager, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_variable_that_did_not_fit_into_the_queue_is_sent_with_the_next_notification_of_the_watchdog(
+    manager: Manager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("edge_cls.systemd.notify._SEND_TIMEOUT_S", 0.0)
     clock = FakeClock()
-    notifier = Notifier(manager.address, watchdog_s=8.0, clock=clock)
+    notifier = Notifier(manager.address, watchdog_s=8.0, send_timeout_s=0.0, clock=clock)
     index = 0
     while not caplog.records:
         notifier.status(str(index := index + 1))
@@ -145,7 +144,7 @@ def test_what_a_manager_did_not_read_is_told_with_the_next_sign_of_life(
     assert manager.calls() == ["STATUS=running", "READY=1\nWATCHDOG=1", "WATCHDOG=1"]
 
 
-def test_a_status_that_was_not_read_is_told_as_it_is_by_then(tmp_path: Path) -> None:
+def test_a_status_that_could_not_be_sent_is_sent_later_in_its_newest_form(tmp_path: Path) -> None:
     clock = FakeClock()
     notifier = Notifier(str(tmp_path / "notify"), watchdog_s=8.0, clock=clock)
     for text in ("waiting", "Käse", "Käse"):
