@@ -33,9 +33,9 @@ class EdgeTpu:
     exclusive = True
     crash_hint = _LIBRARY_CLASH
 
-    def __init__(self, name: str = NAME, *, library: str | None = None) -> None:
+    def __init__(self, name: str = NAME, *, library: str = LIBRARY) -> None:
         self.name = name
-        self._library = library or LIBRARY
+        self._library = library
 
     def open(self, network: bytes, *, name: str = "the model", threads: int | None = None) -> Engine:
         """Return a compiled `network` on the device: see `Backend.open`.

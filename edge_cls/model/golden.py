@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_cls.core.quantization import quantize_vector
 from edge_cls.errors import ModelError
-from edge_cls.images.preprocess import Frame, preprocess
+from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import encode_png, read_image
 from edge_cls.model.file import ModelFile, sha256
 from edge_cls.model.golden_frames import TOLERANCE, GoldenFrame, synthetic_frames
@@ -31,7 +31,7 @@ def check_golden(model: Model) -> None:
     """
     for number, golden in enumerate(model.file.golden):
         frame = f"golden frame {number} of {model.file.path}"
-        pixels = preprocess(read_image(golden.png, frame), model.contract)
+        pixels = model.prepare(read_image(golden.png, frame))
         if sha256(pixels.tobytes()) != golden.pixels_sha256:
             raise ModelError(
                 f"{frame} is preprocessed differently here than on the machine that built the model",
@@ -51,7 +51,7 @@ def check_golden(model: Model) -> None:
 
 
 def _golden(model: Model, frame: Frame) -> GoldenFrame:
-    pixels = preprocess(frame, model.contract)
+    pixels = model.prepare(frame)
     outputs = {name: vector.tobytes() for name, vector in _outputs(model, pixels).items()}
     return GoldenFrame(encode_png(frame), sha256(pixels.tobytes()), outputs)
 

@@ -1,30 +1,27 @@
-"""Models on an accelerator, and on the CPU in its place; the accelerator is a fake, or a library for libedgetpu."""
+"""Models on an accelerator, or on the CPU as a fallback. The accelerator is a fake or a library for libedgetpu."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge_cls import Classifier
-from edge_cls.backends import edgetpu
-from edge_cls.backends.backend import Engine
+from edge_cls.backends.backend import Backend, open_backend
 from edge_cls.backends.edgetpu import EdgeTpu
 from edge_cls.backends.litert import Interpreter
 from edge_cls.backends.names import BACKENDS
 from edge_cls.errors import ConfigError, ModelError
-from edge_cls.model import engines
-from edge_cls.model.engines import open_engine
+from edge_cls.model.engines import FallbackEngine, ReopeningEngine, open_engine
 from edge_cls.model.file import ModelFile, read_model, write_model
 from tests import toy_model
 from tests.colors import COLORS
 from tests.edge_tpu_library import edge_tpu_library
-from tests.fake_backend import Device, fake_backend, write_pair
+from tests.fake_backend import Device, FakeEngine, fake_backend, write_pair
 
 BLUE = np.full((40, 40, 3), COLORS["blue"], np.uint8)
 PIXELS: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
@@ -39,7 +36,7 @@ def device(tiny: Path) -> Iterator[Device]:
 
 @pytest.fixture
 def plain(tiny: Path, tmp_path: Path) -> Path:
-    """A model, with the compiled one beside it."""
+    """A model file with the compiled file beside it."""
     return write_pair(tiny, tmp_path / "tiny.tflite", "edgetpu")
 
 
@@ -51,26 +48,24 @@ def change(path: Path, change: Callable[[ModelFile], ModelFile]) -> None:
     write_model(change(read_model(path)))
 
 
-@pytest.fixture
-def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", "libedgetpu-of-nowhere.so.1")
+def backends_with(library: str) -> Callable[[str], Backend]:
+    """Return a function that opens the backend of the Edge TPU with `library` for libedgetpu."""
+    return lambda delegate: EdgeTpu(delegate, library=library)
 
 
-def test_without_a_device_it_says_what_to_look_at(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", edge_tpu_library(tmp_path, create="return NULL;"))
+def test_without_a_device_the_hint_says_how_to_connect_it(plain: Path, tmp_path: Path) -> None:
+    file, backends = read_model(plain), backends_with(edge_tpu_library(tmp_path, create="return NULL;"))
     with pytest.raises(ModelError, match=r"no Edge TPU can be opened \(edgetpu:pci:1\).*plug it in again.*plugdev"):
-        Classifier(plain, delegate="edgetpu:pci:1")
-    with Classifier(plain, delegate="auto") as classifier:
-        assert classifier.model.problem is not None
-        assert "no Edge TPU can be opened" in classifier.model.problem
+        open_engine(file, delegate="edgetpu:pci:1", backends=backends)
+    assert "no Edge TPU can be opened" in str(open_engine(file, delegate="auto", backends=backends).problem)
 
 
 @pytest.mark.parametrize("delegate", ["auto", "edgetpu"])
-def test_the_real_interpreter_takes_a_delegate_that_dies_and_is_opened_again(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, delegate: str
+def test_a_delegate_that_fails_in_the_real_interpreter_is_opened_again(
+    plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, delegate: str
 ) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", edge_tpu_library(tmp_path, fails="n == 1"))
-    running = open_engine(read_model(plain), delegate=delegate)
+    backends = backends_with(edge_tpu_library(tmp_path, fails="n == 1"))
+    running = open_engine(read_model(plain), delegate=delegate, backends=backends)
     for _ in range(5):
         assert [output.shape for output in running.invoke(PIXELS)] == [output.shape[1:] for output in running.outputs]
     assert running.problem is None
@@ -78,14 +73,12 @@ def test_the_real_interpreter_takes_a_delegate_that_dies_and_is_opened_again(
     assert "failed to invoke" in caplog.text
 
 
-def test_the_real_interpreter_releases_a_delegate_that_stays_dead(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(edgetpu, "LIBRARY", edge_tpu_library(tmp_path, fails="n > 0"))
+def test_the_real_interpreter_releases_a_delegate_that_keeps_failing(plain: Path, tmp_path: Path) -> None:
+    backends = backends_with(edge_tpu_library(tmp_path, fails="n > 0"))
     compiled_file = read_model(twin(plain))
-    alone = open_engine(compiled_file, delegate="edgetpu")
+    alone = open_engine(compiled_file, delegate="edgetpu", backends=backends)
     alone.close()
-    running = open_engine(compiled_file, delegate="auto")
+    running = open_engine(compiled_file, delegate="auto", backends=backends)
     on_cpu = Interpreter(read_model(plain).network).invoke(PIXELS)
     running.invoke(PIXELS)
     assert running.problem is None
@@ -94,22 +87,22 @@ def test_the_real_interpreter_releases_a_delegate_that_stays_dead(
             np.testing.assert_array_equal(one, other)
     assert "fails when it runs" in str(running.problem)
     with pytest.raises(ModelError, match="fails when it runs"):
-        EdgeTpu().open(compiled_file.network).invoke(PIXELS)  # which could not be opened if it were still held
+        # If the device were still held, it could not be opened.
+        backends("edgetpu").open(compiled_file.network).invoke(PIXELS)
 
 
-@pytest.mark.usefixtures("no_library")
-def test_a_published_pair_falls_back(shared: Path) -> None:
-    names = shared / "models" / "imagenet_labels.txt"
+def test_a_published_pair_falls_back_to_the_cpu(shared: Path) -> None:
     model = shared / "models" / "mobilenet_v1_0.25_128_quant.tflite"
-    expected = Classifier(model, labels=names).classify(BLUE)
+    pixels: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
+    expected = open_engine(read_model(model)).invoke(pixels)
     for path in (model, model.with_stem(f"{model.stem}_edgetpu")):
-        with Classifier(path, labels=names, delegate="auto") as classifier:
-            assert "libedgetpu-of-nowhere" in str(classifier.model.problem)
-            assert classifier.classify(BLUE) == expected
+        running = open_engine(read_model(path), delegate="auto", backends=backends_with("libedgetpu-of-nowhere.so.1"))
+        assert "libedgetpu-of-nowhere" in str(running.problem)
+        for one, other in zip(running.invoke(pixels), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.usefixtures("no_library")
-def test_embeddings_of_two_files_without_manifests_are_not_compared(shared: Path, tmp_path: Path) -> None:
+def test_two_embeddings_of_files_without_manifests_are_refused_as_not_comparable(shared: Path, tmp_path: Path) -> None:
     for name in ("mobilenet_v1_0.25_128_quant.tflite", "mobilenet_v1_0.25_128_quant_edgetpu.tflite"):
         (tmp_path / name).write_bytes(read_model(shared / "models" / name).network)
     for path in tmp_path.iterdir():
@@ -119,7 +112,7 @@ def test_embeddings_of_two_files_without_manifests_are_not_compared(shared: Path
 
 @pytest.mark.parametrize("delegate", ["auto", "edgetpu", "edgetpu:usb:0"])
 @pytest.mark.parametrize("name", ["tiny", "tiny_edgetpu"])
-def test_either_of_a_pair_runs_on_the_edge_tpu(device: Device, plain: Path, delegate: str, name: str) -> None:
+def test_either_file_of_a_pair_runs_on_the_edge_tpu(device: Device, plain: Path, delegate: str, name: str) -> None:
     expected = Classifier(plain).classify(BLUE)
     with Classifier(plain.with_stem(name), delegate=delegate) as classifier:
         assert classifier.classify(BLUE) == expected
@@ -137,7 +130,7 @@ def test_closing_a_classifier_releases_the_edge_tpu(device: Device, plain: Path)
     assert not device.held
 
 
-def test_what_was_taught_on_the_cpu_is_known_on_the_edge_tpu(device: Device, plain: Path, tmp_path: Path) -> None:
+def test_classes_taught_on_the_cpu_are_recognised_on_the_edge_tpu(device: Device, plain: Path, tmp_path: Path) -> None:
     with Classifier(plain, memory=tmp_path / "taught.db") as classifier:
         classifier.teach("sky", BLUE)
     for path in (plain, twin(plain)):
@@ -146,7 +139,7 @@ def test_what_was_taught_on_the_cpu_is_known_on_the_edge_tpu(device: Device, pla
     assert device.runs == 2
 
 
-def test_where_there_is_no_edge_tpu_the_cpu_takes_over_loudly(
+def test_without_an_edge_tpu_the_cpu_takes_over_with_a_warning(
     device: Device, plain: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     device.absent = True
@@ -183,7 +176,7 @@ def test_a_damaged_counterpart_counts_as_missing(device: Device, plain: Path) ->
     assert device.opened == ["edgetpu"]
 
 
-def test_without_a_model_for_the_cpu_there_is_nothing_to_fall_back_to(device: Device, plain: Path) -> None:
+def test_without_a_model_for_the_cpu_a_failure_is_an_error(device: Device, plain: Path) -> None:
     plain.unlink()
     with Classifier(twin(plain), delegate="auto") as classifier:
         assert classifier.classify(BLUE).label == "blue"
@@ -195,7 +188,7 @@ def test_without_a_model_for_the_cpu_there_is_nothing_to_fall_back_to(device: De
 
 
 @pytest.mark.parametrize("delegate", ["auto", "edgetpu"])
-def test_an_edge_tpu_that_dies_is_opened_again_and_given_the_same_frame(
+def test_an_edge_tpu_that_fails_is_opened_again_and_classifies_the_same_frame(
     device: Device, plain: Path, delegate: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Classifier(plain, delegate=delegate) as classifier:
@@ -208,7 +201,7 @@ def test_an_edge_tpu_that_dies_is_opened_again_and_given_the_same_frame(
     assert "no answer" in caplog.text
 
 
-def kill(device: Device) -> None:
+def fail_twice(device: Device) -> None:
     device.fails = {1, 2}
 
 
@@ -216,13 +209,13 @@ def unplug(device: Device) -> None:
     device.fails, device.absent = {1}, True
 
 
-@pytest.mark.parametrize("fault", [kill, unplug])
-def test_one_that_stays_dead_is_given_up_for_good(
-    device: Device, plain: Path, fault: Callable[[Device], None], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("failure", [fail_twice, unplug])
+def test_an_edge_tpu_that_keeps_failing_is_given_up_for_good(
+    device: Device, plain: Path, failure: Callable[[Device], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     with Classifier(plain, delegate="auto") as classifier:
         expected = classifier.classify(BLUE)
-        fault(device)
+        failure(device)
         assert classifier.classify(BLUE) == expected
         assert str(classifier.model.problem).startswith("on the CPU, not on the Edge TPU: ")
         assert caplog.messages[-1] == classifier.model.problem
@@ -232,35 +225,42 @@ def test_one_that_stays_dead_is_given_up_for_good(
         assert (device.runs, device.held) == (runs, False)
 
 
-@pytest.mark.parametrize("fault", [kill, unplug])
-def test_where_nothing_else_is_wanted_its_death_is_an_error(
-    device: Device, plain: Path, fault: Callable[[Device], None]
+@pytest.mark.parametrize("failure", [fail_twice, unplug])
+def test_a_failure_is_an_error_if_only_the_edge_tpu_is_allowed(
+    device: Device, plain: Path, failure: Callable[[Device], None]
 ) -> None:
     with Classifier(plain, delegate="edgetpu") as classifier:
         expected = classifier.classify(BLUE)
-        fault(device)
+        failure(device)
         with pytest.raises(ModelError, match=r"absent|no answer"):
             classifier.classify(BLUE)
         device.fails, device.absent = set(), False
         assert classifier.classify(BLUE) == expected
 
 
-def test_one_that_keeps_dying_is_given_up_too(device: Device, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "STEADY", 5)
-    with Classifier(plain, delegate="auto") as classifier:
-        device.fails = {1, 7, 12}  # opened again, then good for five frames; opened again, then good for four
+def test_an_edge_tpu_that_fails_again_too_soon_is_given_up(device: Device, plain: Path) -> None:
+    file, backend = read_model(plain), open_backend("edgetpu")
+    network = read_model(twin(plain)).network
+    running = FallbackEngine(
+        lambda: ReopeningEngine(lambda: backend.open(network), title="the device", steady=5),
+        open_engine(file),
+        title="the device",
+    )
+    expected = open_engine(file).invoke(PIXELS)
+    device.fails = {1, 7, 12}  # opened again, then good for five frames; opened again, then good for four
 
-        def opened_after(frames: int) -> int:
-            for _ in range(frames):
-                assert classifier.classify(BLUE).label == "blue"
-            return len(device.opened)
+    def opened_after(frames: int) -> int:
+        for _ in range(frames):
+            for one, other in zip(running.invoke(PIXELS), expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+        return len(device.opened)
 
-        assert [opened_after(1), opened_after(1), opened_after(4)] == [1, 2, 2]
-        assert (opened_after(1), classifier.model.problem) == (3, None)
-        assert opened_after(3) == 3
-        assert classifier.model.problem is None
-        assert opened_after(1) == 3
-        assert classifier.model.problem is not None
+    assert [opened_after(1), opened_after(1), opened_after(4)] == [1, 2, 2]
+    assert (opened_after(1), running.problem) == (3, None)
+    assert opened_after(3) == 3
+    assert running.problem is None
+    assert opened_after(1) == 3
+    assert running.problem is not None
 
 
 OTHERS: dict[str, Callable[[ModelFile], ModelFile]] = {
@@ -269,40 +269,41 @@ OTHERS: dict[str, Callable[[ModelFile], ModelFile]] = {
 }
 
 
-@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("part", OTHERS)
 @pytest.mark.parametrize(("name", "delegate"), [("tiny", "auto"), ("tiny_edgetpu", "auto"), ("tiny", "edgetpu")])
-def test_two_that_are_not_the_same_model_are_refused(
-    device: Device, plain: Path, what: str, name: str, delegate: str
+def test_a_pair_of_different_models_is_refused(
+    device: Device, plain: Path, part: str, name: str, delegate: str
 ) -> None:
-    change(plain, OTHERS[what])
-    with pytest.raises(ModelError, match=f"not the same model: their {what} differ; compile it again"):
+    change(plain, OTHERS[part])
+    with pytest.raises(ModelError, match=f"not the same model: their {part} differ; compile it again"):
         Classifier(plain.with_stem(name), delegate=delegate)
     assert device.opened == []
 
 
-def test_a_compiled_model_that_is_asked_for_alone_is_not_compared(device: Device, plain: Path) -> None:
+def test_a_compiled_model_that_is_opened_alone_is_not_compared(device: Device, plain: Path) -> None:
     change(plain, OTHERS["labels"])
     with Classifier(twin(plain), delegate="edgetpu") as classifier:
         assert classifier.classify(BLUE).label == "blue"
     assert device.runs == 1
 
 
-def test_a_failure_on_the_cpu_is_an_error_and_not_one_more_reason(
-    device: Device, plain: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_failure_on_the_cpu_is_an_error_and_does_not_change_the_problem(
+    device: Device, plain: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    device.absent = True
-    with Classifier(plain, delegate="auto") as classifier:
+    cpu = Device()
+    device.absent, cpu.fails = True, {0}
+    backend = open_backend("edgetpu")
+    running = FallbackEngine(
+        lambda: backend.open(read_model(twin(plain)).network),
+        FakeEngine(Interpreter(read_model(plain).network, name="tiny.tflite"), cpu),
+        title="the device",
+    )
+    with pytest.raises(ModelError, match=r"tiny\.tflite fails when it runs"):
+        running.invoke(PIXELS)
+    assert caplog.messages == [running.problem]
 
-        def run(engine: Engine, *_: object) -> list[NDArray[Any]]:
-            raise ModelError(f"{engine.name} fails when it runs (no memory)", hint="wait")
 
-        monkeypatch.setattr(Interpreter, "run", run)
-        with pytest.raises(ModelError, match=r"tiny\.tflite fails when it runs"):
-            classifier.classify(BLUE)
-        assert caplog.messages == [classifier.model.problem]
-
-
-def test_two_with_other_outputs_are_refused(device: Device, plain: Path, tmp_path: Path) -> None:
+def test_a_pair_with_different_outputs_is_refused(device: Device, plain: Path, tmp_path: Path) -> None:
     device.network = toy_model.write_mean_color(tmp_path / "mean.tflite", side=32).read_bytes()
     with pytest.raises(ModelError, match="not the same model: their inputs and outputs differ"):
         Classifier(plain, delegate="auto")
