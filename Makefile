@@ -19,6 +19,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/prose_count.py edge_cls tools
 
 docs: $(VENV)/.ready  ## the documentation, into build/docs; a broken link or an unknown reference is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env --quiet docs build/docs
