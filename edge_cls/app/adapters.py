@@ -10,17 +10,19 @@ from edge_cls.runtime.ports import Clock, CommandSource, Sink
 from edge_cls.runtime.sink_queue import SinkQueue
 
 CLOSE_TIMEOUT_S = 1.0
-"""Seconds that all sinks together have to deliver the messages in their queues when they are closed."""
+"""Default of `close_timeout_s`, in seconds."""
 
 
 class Adapters:
     """Opens the sinks and command sources of one configuration after the other, and closes those that went.
 
-    `can_wait` returns whether a slow sink may take longer than CLOSE_TIMEOUT_S to be closed.
+    All sinks together have `close_timeout_s` seconds to deliver the messages in their queues when they are closed,
+    unless `can_wait` returns true: then a slow sink may take longer.
     """
 
-    def __init__(self, *, can_wait: Callable[[], bool], clock: Clock) -> None:
+    def __init__(self, *, can_wait: Callable[[], bool], close_timeout_s: float = CLOSE_TIMEOUT_S, clock: Clock) -> None:
         self._can_wait = can_wait
+        self._close_timeout_s = close_timeout_s
         self._clock = clock
         self._output: SinkQueue | None = None
         self._sinks: dict[object, SinkQueue] = {}
@@ -65,7 +67,7 @@ class Adapters:
                 self._close_sink(self._output, until)
 
     def _deadline(self) -> float:
-        return self._clock.monotonic() + CLOSE_TIMEOUT_S
+        return self._clock.monotonic() + self._close_timeout_s
 
     def _close(self, *, keep: Sequence[object], until: float) -> None:
         # Command sources first, so that no command is submitted whose result would not be published.

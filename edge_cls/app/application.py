@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_cls.app.adapters import Adapters
+from edge_cls.app.adapters import CLOSE_TIMEOUT_S, Adapters
 from edge_cls.app.factory import (
     governor_of,
     open_classifier,
@@ -32,8 +32,10 @@ class Application:
     """A main loop as the configuration describes it, which `reading` reads at first and again at each reload.
 
     `open_output` returns the sink for the terminal or pipe, or None; its argument is whether the source is live. If
-    the memory does not exist, `make_memory` creates it. Raises ConfigError, and every error that prevents a start: a
-    source that does not exist, a model that fails its golden frames, a memory of another backbone.
+    the memory does not exist, `make_memory` creates it. At the end, the sinks of a camera have `close_timeout_s`
+    seconds to deliver their last messages; those of a recording deliver all of them. Raises ConfigError, and every
+    error that prevents a start: a source that does not exist, a model that fails its golden frames, a memory of another
+    backbone.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Application:
         open_output: Callable[[bool], Sink | None],
         supervisor: Supervisor,
         make_memory: bool,
+        close_timeout_s: float = CLOSE_TIMEOUT_S,
         clock: Clock = time,
     ) -> None:
         self._reading = reading
@@ -51,7 +54,7 @@ class Application:
         self.config = reading()
         self._live = is_live(source_name(self.config))
         self.classifier = open_classifier(self.config, make_memory=make_memory)
-        self._adapters = Adapters(can_wait=self._can_wait, clock=clock)
+        self._adapters = Adapters(can_wait=self._can_wait, close_timeout_s=close_timeout_s, clock=clock)
         source: FrameSource | None = None
         try:
             open_camera = source_opener(self.config, clock)

@@ -40,7 +40,9 @@ class FeedbackLed(BaseModel, frozen=True):
 SinkSection = settings.Sink | FeedbackLed
 
 
-def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
+def open_classifier(
+    config: Config, *, make_memory: bool, classifier_class: Callable[..., Classifier] = Classifier
+) -> Classifier:
     """Return the classifier, whose model has passed its golden frames.
 
     Raises MemoryFileError if its memory does not exist and `make_memory` is false, and as `Classifier` and
@@ -50,7 +52,7 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
         raise MemoryFileError(
             f"{config.memory} does not exist", hint="teach first: edge-cls teach LABEL IMAGE --memory FILE"
         )
-    classifier = Classifier(**config.classifier_options(), learn_in_background=True)
+    classifier = classifier_class(**config.classifier_options(), learn_in_background=True)
     if classifier.memory is not None:
         classifier.memory.wait_at_most(_BUSY_TIMEOUT_S)
     try:
@@ -61,15 +63,23 @@ def open_classifier(config: Config, *, make_memory: bool) -> Classifier:
     return classifier
 
 
-def source_opener(config: Config, clock: Clock) -> Callable[[], FrameSource]:
-    """Return a function that opens the source, each time that it is called."""
-    return lambda: open_source(source_name(config), clock=clock, **config.source.model_dump(exclude={"name"}))
+def source_opener(
+    config: Config, clock: Clock, *, opened_by: Callable[..., FrameSource] = open_source
+) -> Callable[[], FrameSource]:
+    """Return a function that opens the source, each time that it is called, with the arguments of `open_source`."""
+    return lambda: opened_by(source_name(config), clock=clock, **config.source.model_dump(exclude={"name"}))
 
 
-def governor_of(config: Config, clock: Clock) -> FrameRateGovernor:
-    """Return the governor of the frame rate, with the sensors of this machine."""
+def governor_of(
+    config: Config,
+    clock: Clock,
+    *,
+    temperature: Callable[[], float | None] = temperature,
+    undervoltage: Callable[[], bool] = under_voltage,
+) -> FrameRateGovernor:
+    """Return the governor of the frame rate; by default with the sensors of this machine."""
     return FrameRateGovernor(
-        **config.limits.model_dump(), clock=clock, temperature=temperature, undervoltage=under_voltage
+        **config.limits.model_dump(), clock=clock, temperature=temperature, undervoltage=undervoltage
     )
 
 
@@ -182,9 +192,9 @@ SINKS: dict[str, Callable[..., Sink]] = {
     "state_file": _state_file,
     "feedback_light": _feedback_light,
 }
-"""What opens a sink, by the kind of its section."""
+"""The function that opens a sink, by the kind of its section."""
 COMMAND_SOURCES: dict[str, Callable[[settings.Panel, list[Button], Clock], CommandSource]] = {
     "gpio": _gpio_buttons,
     "keyboard": _keyboard_buttons,
 }
-"""What opens a command source, by the kind of its section."""
+"""The function that opens a command source, by the kind of its section."""

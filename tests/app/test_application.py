@@ -22,7 +22,6 @@ from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelErr
 from edge_cls.model.file import read_model, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.runtime.messages import Message, Result, Status
-from edge_cls.runtime.sink_queue import SinkQueue
 from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
 from tests.colors import color_frame
 from tests.examples import labels_in
@@ -35,16 +34,23 @@ PATIENCE = 30.0
 class Setup:
     """An application whose configuration can be replaced; `seen` is its output."""
 
-    def __init__(self, config: dict[str, Any], *, sink: FakeSink | None = None, make_memory: bool = True) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        *,
+        sink: FakeSink | None = None,
+        application: type[Application] = Application,
+        **options: Any,
+    ) -> None:
         self.config = config
         self.seen = sink or FakeSink()
         self.clock = FakeClock()
         self.supervisor = FakeSupervisor()
-        self.application = Application(
+        self.application = application(
             lambda: load(None, environ={}, given=self.config),
             open_output=lambda _: self.seen,
             supervisor=self.supervisor,
-            make_memory=make_memory,
+            **{"make_memory": True, **options},
             clock=self.clock,
         )
 
@@ -371,9 +377,8 @@ def test_no_reload_leaves_a_classifier_behind(
 
 
 def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
-    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer
 ) -> None:
-    monkeypatch.setattr("edge_cls.app.adapters.CLOSE_TIMEOUT_S", 0.0)
     awake, woke = threading.Event(), threading.Event()
 
     class Hanging(FakeSink):
@@ -381,30 +386,30 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
             awake.wait(PATIENCE)
             woke.set()
 
-    setup = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging())
+    setup = build({"model": str(tiny), "source": {"name": red_camera.url}}, sink=Hanging(), close_timeout_s=0.0)
     setup.application.main_loop.parts.sinks[0].offer(Status(1.0, "running", ""), wait=False)
     setup.application.close()
-    assert not woke.is_set(), "it was waited for"
+    assert not woke.is_set(), "closing has waited for the sink"
     awake.set()
 
 
 def test_the_end_of_a_recording_is_delivered_however_slow_the_sink(
-    build: Callable[..., Setup], tiny: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Setup], tiny: Path, photos: Path
 ) -> None:
-    closing, close = threading.Event(), SinkQueue.close
+    closing = threading.Event()
 
-    def closed(sink_queue: SinkQueue, timeout_s: float | None) -> None:
-        closing.set()
-        close(sink_queue, timeout_s)
+    class Watched(Application):
+        def close(self) -> None:
+            closing.set()
+            super().close()
 
     class Slow(FakeSink):
         def publish(self, message: Message) -> None:
             assert not (isinstance(message, Status) and message.kind == "ended") or closing.wait(PATIENCE)
             super().publish(message)
 
-    monkeypatch.setattr("edge_cls.app.adapters.CLOSE_TIMEOUT_S", 0.0)
-    monkeypatch.setattr(SinkQueue, "close", closed)
     sink = Slow()
-    build({"model": str(tiny), "source": {"name": str(photos)}}, sink=sink).application.run()
+    config = {"model": str(tiny), "source": {"name": str(photos)}}
+    build(config, sink=sink, application=Watched, close_timeout_s=0.0).application.run()
     assert isinstance(sink.messages[-1], Status)
     assert sink.messages[-1].kind == "ended"

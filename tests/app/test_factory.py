@@ -1,11 +1,15 @@
-"""From the sections of a configuration to the adapters: every key reaches its adapter."""
+"""Every key of the sections of a configuration reaches its adapter."""
 
 from __future__ import annotations
 
+import os
+import queue
+import struct
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 from pydantic import BaseModel
 
 from edge_cls.app.factory import (
@@ -20,49 +24,64 @@ from edge_cls.app.factory import (
     source_opener,
 )
 from edge_cls.config import CommandSink, Config, GpioSink, JsonLinesSink, Limits, Panel, Sink, Source, load
-from edge_cls.memory.store import Memory
+from edge_cls.errors import OutputError
+from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
+from edge_cls.runtime.messages import CommandAccepted
+from edge_cls.runtime.ports import Command
 from edge_cls.testing import FakeClock, FakeCommandSource, FakeSink
+from tests.panels.pressers import CODES, PATIENCE, Camera
+from tests.sinks.messages import event
 
 
 class Recorder:
-    """Stands for an adapter, and keeps its arguments."""
+    """Stands for an object, and records the arguments that it was made with."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.arguments, self.options = arguments, options
 
 
-def test_all_that_can_be_set_of_a_source_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.app.factory.open_source", Recorder)
+def test_every_key_of_the_source_reaches_it() -> None:
     chosen: dict[str, Any] = {
         "name": "picamera2", "size": (1280, 960), "lores": (320, 240), "fps": 10.0, "rotation": 90, "mirror": True,
         "roi": (0.1, 0.2, 0.5, 0.5), "stall_s": 5.0, "controls": {"AfMode": 2},
     }  # fmt: skip
     assert chosen.keys() == Source.model_fields.keys()
-    clock = FakeClock()
-    opened: Any = source_opener(Config(source=Source(**chosen)), clock)()
+    clock, opened_by = FakeClock(), cast("Any", Recorder)
+    opened: Any = source_opener(Config(source=Source(**chosen)), clock, opened_by=opened_by)()
     assert opened.arguments == (chosen.pop("name"),)
     assert opened.options == {**chosen, "clock": clock}
 
 
-def test_all_that_can_be_set_of_the_classifier_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Stub(Recorder):
-        memory, model = None, None
+class RecordingMemory:
+    """Stands for a memory, and records its busy timeouts."""
 
-    monkeypatch.setattr("edge_cls.app.factory.Classifier", Stub)
-    monkeypatch.setattr("edge_cls.app.factory.check_golden", lambda _: None)
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def wait_at_most(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def test_every_key_of_the_classifier_reaches_it_and_its_memory_has_a_short_busy_timeout(
+    tiny: Path, tmp_path: Path
+) -> None:
+    class RecordingClassifier(Recorder):
+        memory, model = RecordingMemory(), Model(read_model(tiny))
+
     chosen: dict[str, Any] = {
         "model": tmp_path / "a.tflite", "labels": tmp_path / "a.txt", "memory": tmp_path / "a.db", "threads": 3,
         "head": "knn", "false_accept": 0.1, "classes": "memory", "delegate": "edgetpu",
     }  # fmt: skip
-    made: Any = open_classifier(Config(**chosen), make_memory=True)
-    assert made.options == {**chosen, "learn_in_background": True}
+    opened: Any = open_classifier(Config(**chosen), make_memory=True, classifier_class=cast("Any", RecordingClassifier))
+    assert opened.options == {**chosen, "learn_in_background": True}
+    assert opened.memory.waits == [_BUSY_TIMEOUT_S]
 
 
-def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.app.factory.temperature", lambda: 61.0)
-    monkeypatch.setattr("edge_cls.app.factory.under_voltage", lambda: True)
+def test_the_limits_and_the_sensors_reach_the_governor_of_the_frame_rate() -> None:
     clock = FakeClock()
-    governor = governor_of(Config(limits=Limits(max_fps=8.0, hot_c=60.0)), clock)
+    config = Config(limits=Limits(max_fps=8.0, hot_c=60.0))
+    governor = governor_of(config, clock, temperature=lambda: 61.0, undervoltage=lambda: True)
     for _ in range(60):  # the first check is after five seconds, and a rate that is already low is not reduced
         clock.sleep(0.1)
         governor.due(clock.monotonic())
@@ -71,22 +90,21 @@ def test_the_limits_and_the_sensors_reach_the_pace(monkeypatch: pytest.MonkeyPat
     assert "too little voltage" in governor.reason
 
 
-def test_frames_do_not_wait_long_for_another_process_that_writes(
-    monkeypatch: pytest.MonkeyPatch, tiny: Path, tmp_path: Path
-) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(Memory, "wait_at_most", lambda _, seconds: waits.append(seconds))
-    open_classifier(Config(model=tiny, memory=tmp_path / "m.db"), make_memory=True).close()
-    assert waits == [_BUSY_TIMEOUT_S]
+def test_every_key_of_a_pin_reaches_it(pins: MockFactory) -> None:
+    relay = open_sink(GpioSink(kind="gpio", pin=5, label="mug", active_high=False))
+    assert pins.pin(5).state  # high, therefore off
+    relay.publish(event(1, "mug"))
+    assert not pins.pin(5).state
+    relay.publish(event(2, "cup"))
+    assert pins.pin(5).state
+    relay.close()
 
 
-def test_all_that_can_be_set_of_an_output_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.sinks.gpio.GpioOutput", Recorder)
-    monkeypatch.setattr("edge_cls.sinks.command.CommandHook", Recorder)
-    relay: Any = open_sink(GpioSink(kind="gpio", pin=5, label="mug", active_high=False))
-    assert (relay.arguments, relay.options) == ((5, "mug"), {"active_high": False})
-    hook: Any = open_sink(CommandSink(kind="command", argv=("/bin/true",), timeout_s=2.0))
-    assert hook.arguments == (("/bin/true",), 2.0)
+def test_every_key_of_a_command_reaches_it() -> None:
+    hook = open_sink(CommandSink(kind="command", argv=("/bin/sleep", "60"), timeout_s=0.05))
+    with pytest.raises(OutputError, match=r"/bin/sleep did not end within 0\.05 s"):
+        hook.publish(event(1, "mug"))
+    hook.close()
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -94,39 +112,63 @@ def test_raw_results_are_written_only_if_requested(raw: bool) -> None:
     assert len(open_sink(JsonLinesSink(kind="json_lines", raw=raw)).wants) == (4 if raw else 3)
 
 
-def test_all_that_can_be_set_of_a_panel_reaches_its_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.panels.gpio.GpioButtons", Recorder)
-    monkeypatch.setattr("edge_cls.panels.feedback_light.FeedbackLight", Recorder)
-    times = {"debounce_s": 0.05, "hold_s": 2.0, "repeat_s": 1.0}
+TIMES = {"hold_s": 1 / 16, "repeat_s": 1 / 32}
+"""Seconds of a button, far shorter than the defaults. A command source waits for them in real time, too."""
+
+
+def next_command(commands: queue.SimpleQueue[Command]) -> tuple[str, str | None, bool]:
+    command = commands.get(timeout=PATIENCE)
+    return command.action, command.label, command.held
+
+
+def test_every_key_of_a_panel_at_pins_reaches_its_adapters(pins: MockFactory) -> None:
     panel = {
-        "kind": "gpio", "feedback_led": 22, "pull_up": False, **times, "button": [{"pin": 5, "action": "undo"}],
-        "led": [{"pin": 6, "label": "mug"}],
+        "kind": "gpio", "feedback_led": 22, "pull_up": False, "debounce_s": 1 / 64, **TIMES,
+        "button": [{"pin": 5, "label": "mug"}, {"pin": 17, "action": "undo"}], "led": [{"pin": 6, "label": "mug"}],
     }  # fmt: skip
     config = load(None, environ={}, given={"panel": panel})
     assert config.panel is not None
-    clock = FakeClock()
-    opened: Any = open_command_source(config.panel, clock)
-    assert opened.options == {"pull_up": False, **times, "clock": clock}
-    [button] = opened.arguments[0]
-    assert (button.contact, button.label, button.action) == (5, None, "undo")
-    lamp, light = sinks_of(config)
-    assert lamp == GpioSink(kind="gpio", pin=6, label="mug")
-    feedback: Any = open_sink(light)
-    assert (feedback.arguments, feedback.options) == ((22,), {})
+    clock, commands = FakeClock(), queue.SimpleQueue[Command]()
+    opened = open_command_source(config.panel, clock)
+    opened.start(Camera().snapshot, commands.put)
+    pins.pin(17).drive_high()  # a press, because the pins are not pulled up
+    clock.sleep(1 / 64)
+    assert next_command(commands) == ("undo", None, False)
+    pins.pin(5).drive_high()
+    clock.sleep(1 / 64)
+    assert next_command(commands) == ("teach", "mug", False)
+    for seconds in TIMES.values():
+        clock.sleep(seconds)
+        assert next_command(commands) == ("teach", "mug", True)
+    opened.close()
+    led, feedback = sinks_of(config)
+    assert led == GpioSink(kind="gpio", pin=6, label="mug")
+    light = open_sink(feedback)
+    changes = pins.pin(22).changes
+    light.publish(CommandAccepted("teach", "mug", "button 5", 1.0))
+    assert changes.get(timeout=PATIENCE)
+    light.close()
 
 
-def test_a_keyboard_gets_its_times_and_closes_its_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("edge_cls.panels.keyboard.KeyboardButtons", Recorder)
-    monkeypatch.setattr("edge_cls.panels.keys.Keypad", Recorder)
-    button = {"key": "m", "label": "mug"}
+def test_every_key_of_a_keyboard_reaches_it_and_it_closes_its_device(tmp_path: Path) -> None:
     device = tmp_path / "event0"
-    panel = {"kind": "keyboard", "device": str(device), "hold_s": 2.0, "repeat_s": 1.0, "button": [button]}
+    os.mkfifo(device)
+    panel = {"kind": "keyboard", "device": str(device), **TIMES, "button": [{"key": "m", "label": "mug"}]}
     config = load(None, environ={}, given={"panel": panel}).panel
     assert config is not None
-    clock = FakeClock()
-    opened: Any = open_command_source(config, clock)
-    assert opened.options == {"hold_s": 2.0, "repeat_s": 1.0, "clock": clock}
-    assert opened.arguments[1].arguments == (device,)
+    clock, commands = FakeClock(), queue.SimpleQueue[Command]()
+    opened = open_command_source(config, clock)
+    keyboard = os.open(device, os.O_WRONLY | os.O_NONBLOCK)
+    opened.start(Camera().snapshot, commands.put)
+    os.write(keyboard, struct.pack("llHHi", 1, 2, 1, CODES["mug"], 1))
+    assert next_command(commands) == ("teach", "mug", False)
+    for seconds in TIMES.values():
+        clock.sleep(seconds)
+        assert next_command(commands) == ("teach", "mug", True)
+    opened.close()
+    with pytest.raises(BrokenPipeError):
+        os.write(keyboard, b"closed")
+    os.close(keyboard)
 
 
 class FakeSection(BaseModel):
