@@ -16,6 +16,7 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "_ext.generated_pages"]
 exclude_patterns = ["_ext"]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"edge-cls {version}"
 
 myst_heading_anchors = 3

@@ -11,6 +11,7 @@ import typer
 
 from _ext.markdown import code, plain, table
 from edge_cls.cli import build_app
+from edge_cls.cli.plain_help import in_words
 
 
 def as_markdown() -> str:
@@ -55,4 +56,4 @@ def _row(parameter: Any, context: Any) -> tuple[str, str] | None:
     if record is None or parameter.name == "help":
         return None
     # Typer puts the type behind the name of an argument: "MODEL <path>".
-    return code(re.sub(r" <[^>]*>$", "", record[0])), plain(record[1])
+    return code(re.sub(r" <[^>]*>$", "", record[0])), plain(in_words(record[1]))

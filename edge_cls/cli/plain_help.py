@@ -70,7 +70,7 @@ class _PlainHelp:
         for parameter in _parameters(self, ctx):
             if record := parameter.get_help_record(ctx):
                 term = record[0] if parameter.param_type_name == "option" else _term(parameter)
-                shown[parameter.param_type_name].append((term, _description(record[1])))
+                shown[parameter.param_type_name].append((term, in_words(record[1])))
         _write_list(formatter, "Arguments", shown["argument"])
         _write_list(formatter, "Options", shown["option"])
 
@@ -134,12 +134,12 @@ def _term(argument: Any) -> str:
     return name if argument.required else f"[{name}]"
 
 
-def _description(text: str) -> str:
+def in_words(text: str) -> str:
     """Return Click's description of a parameter with the range in words and defaults without parentheses.
 
-    >>> _description("Threads.  [default: (all); 1<=x<=64]")
+    >>> in_words("Threads.  [default: (all); 1<=x<=64]")
     'Threads.  [default: all; 1 to 64]'
-    >>> _description("Frames to measure.  [default: 500; x>=1]")
+    >>> in_words("Frames to measure.  [default: 500; x>=1]")
     'Frames to measure.  [default: 500; at least 1]'
     """
     text = text.replace("\\[", "[")  # Typer 0.20 escapes it for rich in plain help, too

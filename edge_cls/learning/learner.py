@@ -191,17 +191,6 @@ class Learner:
         """Return the selected head and the reason for it, or None if nothing has been taught."""
         return self._selected()[0] if len(self) else None
 
-    def regression_error(self) -> float | None:
-        """Return the mean absolute leave-one-out error of a regression, on at most `examples.LIMIT` examples.
-
-        None if the head is not a regression, or if no example can be predicted from the others.
-        """
-        if not len(self) or not is_regression(self._head_name):
-            return None
-        examples = self._examples.subset(self._examples.spread(LIMIT))
-        head = self._selected()[0].plan.make(examples, self.unknown_distance)
-        return head.leave_one_out_error() if isinstance(head, RegressionHead) else None
-
     def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
         """Return the `count` examples nearest to `embedding`, nearest first; only those of `label`, if it is given."""
         examples = self._examples

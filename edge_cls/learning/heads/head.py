@@ -45,9 +45,3 @@ class RegressionHead(Head, Protocol):
 
     def value(self, query: Query) -> float:
         """Return the predicted number. Raises LabelError if a label is not a number."""
-
-    def leave_one_out_error(self) -> float | None:
-        """Return the mean absolute leave-one-out error, or None if no example can be predicted from the others.
-
-        Near duplicates are left out together. Raises LabelError if a label is not a number.
-        """

@@ -37,16 +37,5 @@ class KNNRegression(KNN):
         """Return the predicted number. Raises LabelError if a label is not a number."""
         return float(self.votes(query) @ self._numbers())
 
-    def leave_one_out_error(self) -> float | None:
-        """Return the mean absolute leave-one-out error, or None if no example can be predicted from the others.
-
-        Near duplicates are left out together. Raises LabelError if a label is not a number.
-        """
-        numbers = self._numbers()
-        votes, _ = self.votes_left_out()
-        predictable = votes.any(axis=1)
-        errors = np.abs(votes @ numbers - numbers[self._examples.targets])
-        return float(errors[predictable].mean()) if predictable.any() else None
-
     def _numbers(self) -> NDArray[np.float64]:
         return np.array([as_number(label) for label in self._examples.classes])
