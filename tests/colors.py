@@ -1,4 +1,4 @@
-"""Noisy red, green and blue pictures: what tiny.tflite tells apart."""
+"""Noisy red, green and blue pictures: the classes of tiny.tflite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def color_frame(name: str, seed: int = 0, side: int = 40) -> Frame:
 
 
 def write_colors(folder: Path, count: int) -> None:
-    """Write `count` pictures of each colour, a folder a colour."""
+    """Write `count` pictures of each colour, one folder per colour."""
     for name in COLORS:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(count):

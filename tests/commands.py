@@ -1,4 +1,4 @@
-"""How tests call the command."""
+"""Calls of the command in tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 COMMAND = str(Path(sys.executable).with_name("edge-cls"))
-"""For what only a process of its own can show; all other tests take the `edge_cls` fixture, which starts none."""
+"""For tests that need a process of their own; all others use the `edge_cls` fixture, which starts none."""
 
 
 class Done(NamedTuple):
-    """What a command left behind, in the words of `subprocess`."""
+    """The result of a command, with the names of `subprocess`."""
 
     returncode: int
     stdout: str
@@ -23,6 +23,6 @@ EdgeCls = Callable[..., Done]
 
 
 def good(done: Done) -> str:
-    """Return what a command printed, which has succeeded in silence."""
+    """Return the output of a command, which must have succeeded with nothing on stderr."""
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings of all tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.file_server import FileServer
 from tests.pins import WatchedPin
 from tests.sources.mjpeg_server import MjpegServer
 
-# Tests assert no durations, and a red run is about the change, not about the day's random numbers.
+# Tests assert no durations, and a red run is caused by a change, not by other random numbers.
 settings.register_profile(
     "edge-cls", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -32,16 +32,18 @@ settings.load_profile("edge-cls")
 
 
 def pytest_collection_finish() -> None:
-    """Tests of every kind are collected with the fast ones, which shall not wait for TensorFlow."""
+    """Fail if collecting has loaded TensorFlow, because the fast tests are collected with all others."""
     if "tensorflow" in sys.modules:
-        raise pytest.UsageError("TensorFlow was loaded by the mere collecting of tests; import it where it is used")
-    # What has been loaded stays: looking through it again and again takes a tenth of the time of all tests.
+        raise pytest.UsageError(
+            "TensorFlow was loaded while the tests were collected; import it inside the tests that use it"
+        )
+    # The loaded modules stay: if they are scanned at every garbage collection, the tests take a tenth longer.
     gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """The matrices of tests are small: threads of the linear algebra would do little but wait for each other."""
+    """Let linear algebra use one thread, because the matrices of tests are small and threads would only wait."""
     with threadpool_limits(1):
         yield
 
@@ -63,7 +65,7 @@ def shared() -> Path:
 
 @pytest.fixture
 def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> EdgeCls:
-    """Runs the command in this process: what libraries write behind Python's back is seen as well."""
+    """A function that runs the command in this process. The output of native libraries is captured as well."""
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
@@ -81,7 +83,7 @@ def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a real disk of a size, or changes its size."""
+    """A function that mounts a real disk of a given size, or changes its size."""
     mount, umount, place = shutil.which("mount"), shutil.which("umount"), tmp_path / "disk"
     if os.geteuid() != 0 or mount is None or umount is None:
         pytest.skip("mounting a small disk needs root")
@@ -101,7 +103,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 @pytest.fixture
 def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """A web server on loopback, with nothing to give yet, that no proxy stands before."""
+    """A web server on loopback with an empty file, reached without a proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with FileServer(b"") as server:
         yield server

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-# The beginnings of the interpreter's own structures, as of TensorFlow Lite 2.5 to LiteRT 2; the rest is not looked at.
+# The beginnings of the interpreter's own structures, from TensorFlow Lite 2.5 to LiteRT 2; the rest is not used.
 WORKING = """
 #include <stddef.h>
 #include <stdint.h>
@@ -79,7 +79,7 @@ def edge_tpu_library(folder: Path, *, create: str = "", fails: str = "0", prepar
 
     `prepares` is the status that it returns for a network that it should prepare: 0 is success.
 
-    Skips the test where there is no C compiler.
+    Skips the test if there is no C compiler.
     """
     compiler = shutil.which("cc")
     if compiler is None:

@@ -1,4 +1,4 @@
-"""Examples to put into a memory, and a look at what it holds."""
+"""Examples for a memory, and a function that lists its labels."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ from edge_cls.cli import main
 SECONDS = 120
 """After which a run counts as hanging."""
 _ALL = ("edge_cls.classifier", "edge_cls.app.application")
-"""What every run needs: it is imported once."""
+"""Modules that every run needs: they are imported once."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a run ended: `code` is the exit code, or minus the signal; `growth` is in MiB beyond what was imported."""
+    """The result of a run: `code` is the exit code, or minus the signal; `growth` is its additional memory in MiB."""
 
     code: int
     stdout: str
@@ -63,7 +63,7 @@ class ForkServer:
         )
 
     def run(self, arguments: Sequence[str], cwd: Path, *, unprivileged: bool = False) -> Answer:
-        """Run `edge-cls ARGUMENTS`; `unprivileged` without root's way past all rights."""
+        """Run `edge-cls ARGUMENTS`. `unprivileged`: whether file permissions apply to root, too."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {"arguments": list(arguments), "cwd": str(cwd), "unprivileged": unprivileged}
@@ -113,7 +113,7 @@ def _run(arguments: list[str], cwd: str, *, unprivileged: bool) -> Answer:
 
 
 def _give_up_capabilities() -> None:
-    """Let the rights of files bind root, too, who remains the owner of the environment that this runs in."""
+    """Make file permissions apply to root, who stays the owner of the files of this environment."""
     version_3, this_process = 0x20080522, 0
     header, none = (ctypes.c_uint32 * 2)(version_3, this_process), (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None).capset(header, none):

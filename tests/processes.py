@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, which may be killed."""
+"""Functions in processes of their own, which may be killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ InAProcess = Callable[..., "int | None"]
 
 
 def in_a_process(target: Callable[..., object], root: Path) -> InAProcess:
-    """Return what runs `target(root / folder, **arguments)` in a process of its own, and returns its exit code."""
+    """Return a function that runs `target(root / folder, **arguments)` in a new process and returns its exit code."""
 
     def run(folder: str, **arguments: object) -> int | None:
         (root / folder).mkdir(exist_ok=True)

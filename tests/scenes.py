@@ -1,4 +1,4 @@
-"""Made-up photos that perceptual hashes tell apart: soft spots of colour, a little noise."""
+"""Synthetic photos with different perceptual hashes: soft spots of colour, a little noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An archive from anywhere: every limit holds, and every damage is the caller's own kind of error."""
+"""An archive of unknown origin stays within every limit, and damage raises the error class of the caller."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_members_that_unpack_to_more_than_the_limits_are_refused(files: dict[str
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_two_members_have_is_not_read() -> None:
+def test_a_duplicate_name_of_a_member_is_refused() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a", b"1")
@@ -132,7 +132,7 @@ def test_an_encrypted_archive_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(CONTENT) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_damage_ends_in_the_error_or_in_the_limits(changes: list[tuple[int, int]]) -> None:
+def test_a_damaged_archive_is_refused_or_stays_within_the_limits(changes: list[tuple[int, int]]) -> None:
     content = bytearray(CONTENT)
     for place, byte in changes:
         content[place] = byte

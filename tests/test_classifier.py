@@ -87,7 +87,7 @@ def test_the_option_classes_selects_the_classes_that_are_predicted(tiny: Path, m
         assert empty.classify(red) == Prediction((), unknown=True)
 
 
-def test_classes_that_cannot_count_are_refused_before_a_memory_is_made(
+def test_invalid_values_of_classes_are_refused_before_a_memory_is_created(
     tiny: Path, backbone: Path, memory: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"--classes model needs labels, and .*mean.tflite has none"):
@@ -99,7 +99,7 @@ def test_classes_that_cannot_count_are_refused_before_a_memory_is_made(
     assert not memory.exists()
 
 
-def test_to_decide_does_not_look_at_the_memory_and_to_follow_does(tiny: Path, memory: Path) -> None:
+def test_decide_does_not_read_the_memory_but_reload_changes_does(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as watching, Classifier(tiny, memory=memory) as teaching:
         pixels = watching.prepare(color_frame("red", 9))
         into = np.empty_like(pixels)
@@ -159,12 +159,12 @@ def test_taught_classes_are_recognised_after_reopening_and_unknown_objects_are_n
         # A head that was updated by single examples equals one fitted from scratch, except for rounding.
         assert [one.score for one in again.predictions] == pytest.approx([one.score for one in before.predictions])
         rose, sky = classifier.classify(plain("red")), classifier.classify(plain("blue"))
-        stranger = classifier.classify(plain("green"))
+        unknown = classifier.classify(plain("green"))
     assert (rose.label, rose.unknown) == ("rose", False)
     assert (sky.label, sky.unknown) == ("sky", False)
     assert rose.score > 0.9
-    assert stranger.unknown
-    assert {one.label for one in stranger.predictions} == {"rose", "sky"}
+    assert unknown.unknown
+    assert {one.label for one in unknown.predictions} == {"rose", "sky"}
 
 
 def test_a_frame_unknown_to_the_memory_gets_the_prediction_of_the_model(tiny: Path, memory: Path) -> None:
@@ -193,7 +193,7 @@ def test_below_its_own_threshold_a_model_calls_a_frame_unknown(
 @pytest.mark.parametrize(
     ("width", "height", "crop"), [(600, 300, (256, 256, 3)), (300, 600, (256, 256, 3)), (40, 50, (40, 40, 3))]
 )
-def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
+def test_the_crop_that_the_model_saw_is_stored_as_a_photo(
     backbone: Path, memory: Path, width: int, height: int, crop: tuple[int, ...]
 ) -> None:
     frame = plain("red", width, height)
@@ -208,13 +208,13 @@ def test_the_crop_that_the_model_saw_is_kept_as_a_photo(
 
 
 @pytest.mark.parametrize("label", ["", "two\nlines", "x" * 101])
-def test_a_label_that_is_none_is_refused_and_not_stored(backbone: Path, memory: Path, label: str) -> None:
+def test_an_invalid_label_is_refused_and_not_stored(backbone: Path, memory: Path, label: str) -> None:
     with Classifier(backbone, memory=memory) as classifier, pytest.raises(LabelError, match="is not a label"):
         classifier.teach(label, plain("red"))
     assert labels_in(memory) == []
 
 
-def test_an_example_that_could_not_be_stored_is_not_learnt(backbone: Path, memory: Path) -> None:
+def test_an_example_that_could_not_be_stored_is_not_learned(backbone: Path, memory: Path) -> None:
     classifier = Classifier(backbone, memory=memory)
     classifier.close()
     classifier.close()
@@ -262,7 +262,7 @@ def test_other_labels_in_the_model_file_leave_the_memory_usable(tiny: Path, tmp_
         assert classifier.taught() == {"rose": 1}
 
 
-def test_a_frame_that_is_no_frame_is_refused(tiny: Path) -> None:
+def test_an_array_that_is_not_a_frame_is_refused(tiny: Path) -> None:
     with Classifier(tiny) as classifier, pytest.raises(ImageError, match="is not an RGB image"):
         classifier.classify(np.zeros((32, 32, 4), np.uint8))
 
@@ -290,7 +290,7 @@ def test_the_next_frame_sees_the_changes_of_another_process(tiny: Path, memory: 
         assert watching.taught() == {"tulip": 3}
 
 
-def test_the_same_frame_is_stored_once_and_named(tiny: Path, memory: Path) -> None:
+def test_a_duplicate_is_not_stored_and_a_conflict_names_the_other_class(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier:
         first, again = classifier.teach("rose", plain("red")), classifier.teach("rose", plain("red"))
         assert (first.stored, first.check.verdict) == (True, "new")
@@ -310,7 +310,7 @@ def test_an_example_added_and_removed_between_two_calls_is_ignored(tiny: Path, m
         assert watching.taught() == {"rose": 1}
 
 
-def test_vectors_of_another_backbone_are_never_learnt(tiny: Path, memory: Path) -> None:
+def test_vectors_of_another_backbone_are_never_learned(tiny: Path, memory: Path) -> None:
     """Not with the second call either, which reports only the newest changes."""
     alien = QuantizedVector(np.ones(8, np.int8), 1.0, 0)
     with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
@@ -323,7 +323,7 @@ def test_vectors_of_another_backbone_are_never_learnt(tiny: Path, memory: Path) 
         assert classifier.taught() == {"rose": 1}
 
 
-def test_nor_into_a_memory_that_was_empty(tiny: Path, memory: Path) -> None:
+def test_vectors_of_another_backbone_in_an_empty_memory_are_never_learned(tiny: Path, memory: Path) -> None:
     with Classifier(tiny, memory=memory) as classifier, Memory(memory) as other:
         other.add("tulip", QuantizedVector(np.ones(8, np.int8), 1.0, 0), space="another", crop=b"", taught_at=1.0)
         with pytest.raises(SpaceMismatch):
@@ -331,7 +331,7 @@ def test_nor_into_a_memory_that_was_empty(tiny: Path, memory: Path) -> None:
         assert classifier.taught() == {}
 
 
-def test_changes_that_could_not_be_learnt_are_learnt_later(
+def test_changes_that_could_not_be_learned_are_learned_later(
     tiny: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -366,7 +366,7 @@ def test_a_memory_that_changes_to_another_backbone_raises(tiny: Path, memory: Pa
             classifier.classify(plain("red"))
 
 
-def test_a_regression_reads_a_number_off_a_frame(backbone: Path, memory: Path) -> None:
+def test_a_regression_predicts_a_number(backbone: Path, memory: Path) -> None:
     with Classifier(backbone, memory=memory, head="knn-regression") as gauge:
         for level in (0, 60, 120, 180, 240):
             gauge.teach(str(level), np.full((20, 20, 3), (level, 100, 255 - level), np.uint8))

@@ -1,4 +1,4 @@
-"""The tree of errors is the one that its docstring draws."""
+"""The tree of errors is the one in the docstring of its module."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CLASSES = {
 DRAWN = re.findall(r"^    ([│ ├└─]*)(\w+) +\((\w+)\) +(\d+:)?", errors.__doc__ or "", re.MULTILINE)
 
 
-def test_the_docstring_draws_every_class() -> None:
+def test_the_docstring_contains_every_class() -> None:
     assert {"EdgeClsError", *(name for _, name, _, _ in DRAWN)} == set(CLASSES)
 
 
 @pytest.mark.parametrize(("branch", "name", "builtin", "code"), DRAWN, ids=[name for _, name, _, _ in DRAWN])
-def test_a_class_has_the_parent_builtin_and_exit_code_that_are_drawn(
+def test_every_class_has_the_documented_parent_builtin_and_exit_code(
     branch: str, name: str, builtin: str, code: str
 ) -> None:
     parent = errors.MemoryFileError if branch.startswith("│") else EdgeClsError
@@ -32,17 +32,17 @@ def test_a_class_has_the_parent_builtin_and_exit_code_that_are_drawn(
 
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
-def test_a_message_is_one_line_with_what_and_mend(kind: type[EdgeClsError]) -> None:
+def test_an_error_is_one_line_with_message_and_hint(kind: type[EdgeClsError]) -> None:
     error = kind("odd\nfile\r\n.jpg\tis no image", hint="replace\n it")
     assert str(error) == "odd file .jpg is no image; replace it"
 
 
-def test_an_error_survives_the_way_from_a_worker_process() -> None:
-    error = pickle.loads(pickle.dumps(errors.ImageError("what", hint="hint")))  # noqa: S301 - our own bytes
-    assert (type(error), str(error), error.hint) == (errors.ImageError, "what; hint", "hint")
+def test_an_error_can_be_pickled() -> None:
+    error = pickle.loads(pickle.dumps(errors.ImageError("message", hint="hint")))  # noqa: S301 - our own bytes
+    assert (type(error), str(error), error.hint) == (errors.ImageError, "message; hint", "hint")
 
 
-def test_a_message_sends_no_codes_to_the_terminal_and_keeps_every_script() -> None:
+def test_control_characters_of_a_message_are_escaped_and_every_script_is_kept() -> None:
     error = EdgeClsError("\x1b[31mred\x9b2J \udcff 写真 می\u200cشود", hint="rename it")
     assert str(error) == r"\x1b[31mred\x9b2J \udcff 写真 می" "\u200cشود; rename it"
 
@@ -54,7 +54,7 @@ def test_a_message_sends_no_codes_to_the_terminal_and_keeps_every_script() -> No
         (MemoryError(), 1, "error: there is not enough memory for this; close other programs, or give smaller files\n"),
     ],
 )
-def test_what_comes_from_outside_ends_the_command_line_without_a_traceback(
+def test_ctrl_c_and_a_lack_of_memory_end_a_command_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, message: str
 ) -> None:
     def fails() -> typer.Typer:

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and belong to whom their folder does."""
+"""Files are written completely or not at all, and belong to the owner of their folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from edge_cls.errors import OutputError
 from edge_cls.files import as_owner_of, shipped_file, write_whole
 
 
-def test_writing_makes_the_folders_on_the_way(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     write_whole(tmp_path / "a" / "b" / "file", b"new")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"new"
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -51,7 +49,7 @@ def test_a_reader_sees_the_whole_old_file_or_the_whole_new_one(tmp_path: Path, m
     ],
     ids=["a folder", "below a file", "a name too long"],
 )
-def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
@@ -59,7 +57,7 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, name: str) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_link_is_kept_and_its_target_is_written(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     for content in (b"old", b"new"):
         write_whole(tmp_path / "link", content)
@@ -67,14 +65,14 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
 
 
-def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match=r"cannot be written \(it is not a regular file\); choose another place"):
         write_whole(tmp_path / "pipe", b"new")
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_what_a_link_in_the_place_of_the_first_half_leads_to_is_not_written(tmp_path: Path) -> None:
+def test_the_target_of_a_link_in_place_of_the_temporary_file_is_not_written(tmp_path: Path) -> None:
     (tmp_path / f".file.{os.getpid()}.tmp").symlink_to(tmp_path / "elsewhere")
     write_whole(tmp_path / "file", b"new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
@@ -96,7 +94,7 @@ def identity() -> tuple[int, int, list[int]]:
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A folder of somebody else."""
+    """A folder of another user."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, *SERVICE)
@@ -118,13 +116,13 @@ def test_root_acts_as_the_owner_of_a_folder_and_is_root_again(theirs: Path) -> N
 def test_root_is_root_again_after_an_error(theirs: Path) -> None:
     before = identity()
     with pytest.raises(PermissionError), as_owner_of(theirs):
-        theirs.stat()  # the folders of pytest are closed to them
+        theirs.stat()  # the folders of pytest are closed to that user
     assert identity() == before
 
 
 @needs_root
-def test_root_stays_root_where_it_may_be_nobody_else(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container."""
+def test_root_stays_root_if_it_may_not_become_another_user(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example in a container."""
 
     def refused(_: int) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -135,7 +133,7 @@ def test_root_stays_root_where_it_may_be_nobody_else(theirs: Path, monkeypatch: 
         assert identity() == before
 
 
-def test_in_a_folder_of_ones_own_and_in_none_nobody_changes(tmp_path: Path) -> None:
+def test_in_an_own_folder_and_in_a_missing_one_the_user_does_not_change(tmp_path: Path) -> None:
     before = identity()
     for folder in (tmp_path, tmp_path / "absent"):
         with as_owner_of(folder):

@@ -1,4 +1,4 @@
-"""A hint names the place that this copy came from, and never a name on a package index."""
+"""A hint names the origin of this copy, and never a name on a package index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = "install the host extra of edge-cls the way edge-cls was installed"
 
 
 def copy(folder: Path, direct_url: dict[str, Any] | str | None, installer: str = "pip") -> Distribution:
-    """Return an installed edge-cls with what its installer recorded."""
+    """Return an installed edge-cls with the record of its installer."""
     info = folder / "edge_cls-0.1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: edge-cls\nVersion: 0.1.0\n")
@@ -66,7 +66,7 @@ def test_a_repository_is_named_with_its_commit(tmp_path: Path) -> None:
         ({"url": "file:///", "dir_info": {}}, "another installer"),
     ],
 )
-def test_without_a_place_the_hint_names_none(
+def test_without_a_recorded_origin_the_hint_names_none(
     tmp_path: Path, direct_url: dict[str, Any] | str | None, installer: str
 ) -> None:
     assert extra_hint("host", copy=copy(tmp_path, direct_url, installer), python=PYTHON) == UNKNOWN
@@ -77,7 +77,7 @@ def test_other_packages_are_installed_for_the_python_that_runs_this() -> None:
     assert hint == f"run: {shlex.quote(sys.executable)} -m pip install 'numpy<2'"
 
 
-def test_no_message_says_to_install_edge_cls_from_an_index() -> None:
+def test_no_hint_installs_edge_cls_from_an_index() -> None:
     package = Path(errors.__file__).parent
     found = [
         f"{path}: {line.strip()}"

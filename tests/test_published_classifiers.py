@@ -63,7 +63,7 @@ def test_a_teachable_machine_export_classifies(shared: Path) -> None:
         ("teachable_machine/converted_tflite", 1280),
     ],
 )
-def test_a_published_classifier_becomes_teachable_and_stays_equal_to_the_bit(
+def test_a_published_classifier_becomes_teachable_and_its_probabilities_are_identical(
     shared: Path, tmp_path: Path, name: str, width: int
 ) -> None:
     source = shared / "models" / name
@@ -81,7 +81,9 @@ def test_a_published_classifier_becomes_teachable_and_stays_equal_to_the_bit(
         np.testing.assert_array_equal(after.invoke(pixels)[0], before.invoke(pixels)[0])
 
 
-def test_teachable_machines_three_exports_say_the_same_of_themselves(shared: Path, tmp_path: Path) -> None:
+def test_the_three_exports_of_teachable_machine_have_the_same_labels_and_normalisation(
+    shared: Path, tmp_path: Path
+) -> None:
     folder = shared / "models" / "teachable_machine"
     photo = read_image(next((shared / "data" / "flowers5" / "roses").iterdir()))
     vectors = []
@@ -95,7 +97,7 @@ def test_teachable_machines_three_exports_say_the_same_of_themselves(shared: Pat
             embedding = Model(imported.file).infer(photo).embedding
             assert embedding is not None
             vectors.append(embedding.dequantize() / np.linalg.norm(embedding.dequantize()))
-    # Measured 0.977 on average over photos, and 0.82 where the float one is given colours in [0, 1].
+    # Measured 0.977 on average over photos, and 0.82 if the float model is given colours in [0, 1].
     assert vectors[0] @ vectors[1] > 0.93
     with pytest.raises(ModelError, match=r"converted_edgetpu\.tflite is compiled for the Edge TPU"):
         Classifier(tmp_path / "converted_edgetpu.tflite")
@@ -117,7 +119,7 @@ def test_teachable_machines_three_exports_say_the_same_of_themselves(shared: Pat
         ),
     ],
 )
-def test_a_published_model_that_cannot_serve_says_why(shared: Path, name: str, message: str) -> None:
+def test_an_unusable_published_model_is_refused_with_the_reason(shared: Path, name: str, message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         Classifier(shared / "models" / name)
     assert caught.value.hint

@@ -1,4 +1,4 @@
-"""A published model, which edge-cls did not make, gives through `classify` what a plain LiteRT loop gives."""
+"""`classify` prints the same classes for a published model as a plain LiteRT loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project that uses edge-cls sees its types: the package says that it has some (PEP 561)."""
+"""A project that uses edge-cls sees its types, because the package is marked as typed (PEP 561)."""
 
 from __future__ import annotations
 

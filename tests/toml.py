@@ -1,4 +1,4 @@
-"""A writer of TOML, for tests alone: all tables are written in one line."""
+"""A writer of TOML for tests: every table is written on one line."""
 
 from __future__ import annotations
 

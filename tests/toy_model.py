@@ -1,4 +1,4 @@
-"""TFLite models small enough to be understood wholly, written without TensorFlow."""
+"""TFLite models that are small enough to be understood completely, written without TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BIAS = np.array([0.2, -0.1])
 
 
 def write_mean_color(path: Path, *, dtype: int = UINT8, side: int = 1) -> Path:
-    """Write a model that gives its input back: with one pixel, the mean colour of the frame, in [0, 1]."""
+    """Write a model that returns its input: with one pixel, the mean colour of the frame, in [0, 1]."""
     pixels = _tensor("pixels", (1, side, side, 3), dtype)
     if dtype in (UINT8, INT8):
         pixels.quantization = schema.QuantizationParametersT()
@@ -36,7 +36,7 @@ def write_two_inputs(path: Path) -> Path:
 
 
 def write_failing(path: Path) -> Path:
-    """Write a model that loads, and fails when it runs: it gathers a row that its input does not have."""
+    """Write a model that can be loaded but fails while it runs: it gathers a row that its input does not have."""
     options = schema.GatherOptionsT()
     options.axis = 1
     tensors = [
@@ -58,7 +58,7 @@ def write_failing(path: Path) -> Path:
 def write_classifier(path: Path, *, side: int = 8, softmax: bool = True) -> Path:
     """Write a float model: the mean of all pixels, AVERAGE_POOL_2D `pooled`, ten times that, and the softmax of it.
 
-    Without `softmax` it ends with what the softmax would be of. Its three classes are red, green and blue.
+    Without `softmax` it ends with the input of the softmax. Its three classes are red, green and blue.
     """
     tensors = [
         _tensor("pixels", (1, side, side, 3), FLOAT32),

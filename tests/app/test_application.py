@@ -111,7 +111,7 @@ def test_a_recording_runs_to_its_end_and_its_events_are_in_the_file(
     assert len(setup.seen.results) == 30
 
 
-def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
+def test_a_camera_that_fails_is_opened_again(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
     """The stream ends after five results, and is served again at the same port."""
     again: list[MjpegServer] = []
 
@@ -137,7 +137,7 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, 
 
 
 @pytest.mark.parametrize(
-    ("config", "error", "said"),
+    ("config", "error", "message"),
     [
         ({}, ConfigError, "no source is set"),
         ({"source": {"name": "nowhere.mp4"}}, SourceError, "nowhere.mp4 does not exist"),
@@ -146,9 +146,9 @@ def test_a_camera_that_dies_comes_back(build: Callable[..., Setup], tiny: Path, 
     ],
 )
 def test_an_error_that_prevents_the_start_is_raised(
-    config: dict[str, Any], error: type[EdgeClsError], said: str
+    config: dict[str, Any], error: type[EdgeClsError], message: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         Setup(config)
 
 
@@ -198,7 +198,7 @@ def test_changed_parts_are_replaced_and_the_state_stays(
     assert application.classifier is before, "nothing of it has changed"
 
 
-def test_another_camera_takes_over(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
+def test_a_reload_can_replace_the_camera(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
     setup = build({"model": str(tiny), "source": {"name": "http://127.0.0.1:1/nothing"}})
     setup.reload(source={"name": red_camera.url})
     setup.supervisor.watchdog = setup.stop_with_a_result  # type: ignore[method-assign]
@@ -206,7 +206,7 @@ def test_another_camera_takes_over(build: Callable[..., Setup], tiny: Path, red_
     assert setup.seen.results[0].prediction.label == "red"
 
 
-def test_no_password_is_shown_of_a_refused_source(
+def test_the_password_of_a_refused_source_is_not_shown(
     build: Callable[..., Setup], tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     setup = build({"model": str(tiny), "source": {"name": "http://me:secret@127.0.0.1:1/nothing"}})
@@ -226,7 +226,7 @@ def test_no_password_is_shown_of_a_refused_source(
     ],
     ids=str,
 )
-def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
+def test_an_invalid_configuration_changes_nothing(
     build: Callable[..., Setup],
     tiny: Path,
     tmp_path: Path,
@@ -249,7 +249,9 @@ def test_a_configuration_that_makes_no_sense_leaves_all_as_it_was(
 
 
 @pytest.mark.usefixtures("pins")
-def test_a_pin_may_change_its_purpose(build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer) -> None:
+def test_a_reload_can_change_the_purpose_of_a_pin(
+    build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer
+) -> None:
     def panel(button: int, light: int) -> dict[str, Any]:
         return {
             "kind": "gpio", "button": [{"pin": button, "label": "mug"}], "led": [{"pin": light, "label": "mug"}]
@@ -288,7 +290,7 @@ def test_a_button_teaches_the_frame_of_the_camera(
     assert labels_in(memory) == ["mug"]
 
 
-def test_a_sink_that_fails_from_the_beginning_is_reported_in_the_status(
+def test_a_sink_that_always_fails_is_reported_in_the_status(
     build: Callable[..., Setup], tiny: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -301,10 +303,10 @@ def test_a_sink_that_fails_from_the_beginning_is_reported_in_the_status(
 def test_a_closed_output_ends_the_run(build: Callable[..., Setup], tiny: Path, photos: Path) -> None:
     class Closed(FakeSink):
         def publish(self, message: Message) -> None:
-            raise OutputError("nobody reads", hint="read")
+            raise OutputError("the reader is gone", hint="read")
 
     setup = build({"model": str(tiny), "source": {"name": str(photos)}}, sink=Closed())
-    with pytest.raises(OutputError, match="nobody reads"):
+    with pytest.raises(OutputError, match="the reader is gone"):
         setup.application.run()
 
 
@@ -325,7 +327,7 @@ def test_a_reload_cannot_open_a_second_model_on_a_backend_that_serves_one(
         assert (setup.application.config.delegate, device.held) == ("none", False)
 
 
-def test_new_rules_for_states_hold_from_the_reload_on(
+def test_new_settings_of_states_apply_after_the_reload(
     build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer
 ) -> None:
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
@@ -361,7 +363,7 @@ def learning() -> int:
 
 
 @pytest.mark.usefixtures("pins")
-def test_no_reload_leaves_a_classifier_behind(
+def test_every_reload_closes_the_classifier_that_it_replaces_or_refuses(
     build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer, tmp_path: Path
 ) -> None:
     before = learning()
@@ -376,7 +378,7 @@ def test_no_reload_leaves_a_classifier_behind(
     assert learning() == before
 
 
-def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
+def test_a_sink_that_hangs_does_not_delay_the_end_of_a_camera(
     build: Callable[..., Setup], tiny: Path, red_camera: MjpegServer
 ) -> None:
     awake, woke = threading.Event(), threading.Event()
@@ -393,7 +395,7 @@ def test_a_sink_that_hangs_does_not_keep_a_camera_from_ending(
     awake.set()
 
 
-def test_the_end_of_a_recording_is_delivered_however_slow_the_sink(
+def test_the_end_of_a_recording_is_delivered_to_a_slow_sink(
     build: Callable[..., Setup], tiny: Path, photos: Path
 ) -> None:
     closing = threading.Event()

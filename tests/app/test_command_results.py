@@ -35,7 +35,7 @@ from tests.pins import WatchedPin
 
 @dataclass
 class Answering:
-    """A sink, and what a person or a program reads there after a press."""
+    """A sink, and a function that returns its output after a press."""
 
     sink: Sink
     read: Callable[[], str]
@@ -101,7 +101,7 @@ def classifier(tiny: Path, tmp_path: Path) -> Iterator[Classifier]:
 
 @dataclass
 class Answered(FakeSink):
-    """Notices when the press is answered."""
+    """A sink that sets an event at the result of a command."""
 
     answered: threading.Event = field(default_factory=threading.Event)
     wants = (CommandResult,)

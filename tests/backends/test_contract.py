@@ -27,7 +27,7 @@ PIXELS: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (32, 32, 3
 
 @dataclass(frozen=True)
 class Case:
-    """A backend, how a network becomes one that it runs, and the same backend on a machine that lacks the library."""
+    """A backend, a function that compiles a network for it, and the same backend on a machine without its library."""
 
     backend: Backend
     compile: Callable[[bytes], bytes]
@@ -115,7 +115,7 @@ def test_two_inputs_are_run_but_are_not_an_image(case: Case, tmp_path: Path) -> 
     engine.close()
 
 
-def test_what_a_machine_lacks_is_reported_before_anything_is_opened(case: Case, network: bytes) -> None:
+def test_a_missing_library_is_reported_before_anything_is_opened(case: Case, network: bytes) -> None:
     assert case.backend.problem() is None
     if case.lacking is not None:
         problem = case.lacking.problem()

@@ -32,7 +32,7 @@ def test_without_the_library_the_package_to_install_is_named(network: bytes) -> 
         EdgeTpu(library="libedgetpu-of-nowhere.so.1").open(network)
 
 
-def test_without_a_device_the_things_to_check_are_named(network: bytes, tmp_path: Path) -> None:
+def test_without_a_device_the_hint_says_what_to_check(network: bytes, tmp_path: Path) -> None:
     library = edge_tpu_library(tmp_path, create="return NULL;")
     with pytest.raises(ModelError, match=r"no Edge TPU can be opened \(edgetpu:usb:0\).*plug it in again.*plugdev"):
         EdgeTpu("edgetpu:usb:0", library=library).open(network)
@@ -59,7 +59,7 @@ def test_the_name_of_the_backend_chooses_the_device(network: bytes, tmp_path: Pa
         EdgeTpu("edgetpu:usb:0", library=library).open(network)
 
 
-def test_a_device_that_fails_asks_for_another_port(network: bytes, tmp_path: Path) -> None:
+def test_the_hint_for_a_device_that_fails_is_another_port(network: bytes, tmp_path: Path) -> None:
     engine = EdgeTpu(library=edge_tpu_library(tmp_path, fails="1")).open(network)
     with pytest.raises(ModelError, match=r"fails when it runs .*; unplug the Edge TPU and plug it in again"):
         engine.invoke(PIXELS)

@@ -1,4 +1,4 @@
-"""The table of backends is the one place that knows which there are."""
+"""The table of backends is the only list of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_documented_name_is_accepted_and_opens_a_backend(delegate: str) ->
 @pytest.mark.parametrize(
     "delegate", ["gpu", "edgetpu:", "edgetpu:usb:", "edgetpu:usb:x", "EDGETPU", "", "none:1", "auto:usb", "edgetpu\n"]
 )
-def test_other_names_are_refused_with_those_that_there_are(delegate: str) -> None:
+def test_other_names_are_refused_with_the_valid_ones(delegate: str) -> None:
     for use in (check_backend, backend_row, open_backend):
         with pytest.raises(
             ConfigError, match=r"there is no delegate .*; use none, auto, edgetpu, .* or edgetpu:pci:0$"

@@ -1,4 +1,4 @@
-"""A network of unknown origin is tried in a child process, and takes down nothing but that."""
+"""A network of unknown origin is tried in a child process, and can crash only that."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def test_a_good_network_passes(tiny: Path) -> None:
     probe(read_model(tiny).network, name="tiny")
 
 
-def test_what_the_interpreter_says_comes_through(tmp_path: Path) -> None:
+def test_the_error_of_the_interpreter_is_passed_on(tmp_path: Path) -> None:
     network = toy_model.write_failing(tmp_path / "failing.tflite").read_bytes()
     with pytest.raises(ModelError, match=r"^failing fails when it runs .*gather index out of bounds.*; convert or"):
         probe(network, name="failing")
 
 
-def test_a_network_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
+def test_a_network_that_needs_gigabytes_is_refused(tmp_path: Path) -> None:
     network = toy_model.write_mean_color(tmp_path / "huge.tflite", side=2**15).read_bytes()
     with pytest.raises(ModelError, match=r"huge .*; "):
         probe(network, name="huge")
 
 
-def test_no_changed_byte_of_a_networks_root_takes_the_process_down(tiny: Path) -> None:
+def test_a_changed_byte_in_the_root_of_a_network_does_not_crash_the_process(tiny: Path) -> None:
     network = read_model(tiny).network
     for position in range(0, 64, 3):
         if not 4 <= position < 8:
@@ -50,7 +50,7 @@ def test_no_changed_byte_of_a_networks_root_takes_the_process_down(tiny: Path) -
 
 
 class Misbehaving(Engine):
-    """An engine that does what its network says."""
+    """An engine that misbehaves as its network says."""
 
     name = "odd"
     inputs = outputs = (Tensor("pixels", (1, 8, 8, 3), np.dtype(np.uint8), 0.0, 0),)
@@ -94,7 +94,7 @@ BEHAVIOUR: dict[bytes, Callable[[object], object]] = {
         (b"hangs", "runs for over 1 seconds"),
     ],
 )
-def test_whatever_the_interpreter_does_is_one_line(network: bytes, message: str) -> None:
+def test_every_failure_of_the_interpreter_is_one_line(network: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         probe(network, name="odd.tflite", backend=MisbehavingBackend(), seconds=1)
     assert not ended_children()
@@ -108,7 +108,7 @@ def ended_children() -> bool:
         return False
 
 
-def test_only_a_network_that_no_manifest_vouches_for_is_probed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_network_without_a_manifest_is_probed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probed: list[str] = []
     monkeypatch.setattr("edge_cls.model.engines.probe", lambda _, name: probed.append(name))
     file = read_model(tiny)

@@ -1,4 +1,4 @@
-"""`edge-cls bench MODEL`: what is measured, and on which material. The tests assert no durations."""
+"""`edge-cls bench MODEL`: its figures, and the frames and examples that it measures with. No duration is asserted."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def test_the_command_prints_stages_ratio_and_footprint(edge_cls: EdgeCls, tiny: 
 
 
 @pytest.mark.usefixtures("one_start")
-def test_a_memory_and_photos_of_ones_own_are_measured_and_left_as_they_are(
-    edge_cls: EdgeCls, tiny: Path, tmp_path: Path
-) -> None:
+def test_a_given_memory_and_photos_are_measured_and_not_changed(edge_cls: EdgeCls, tiny: Path, tmp_path: Path) -> None:
     with Classifier(tiny, memory=tmp_path / "taught.db") as classifier:
         classifier.teach("rose", moving_frames(1)[0])
     photos = tmp_path / "photos"
@@ -77,7 +75,7 @@ def test_wrong_options_are_refused_before_anything_is_measured(edge_cls: EdgeCls
     assert "has no embedding and cannot be taught examples; create one with" in mute.stderr
 
 
-def test_frames_come_round_and_round_as_copies() -> None:
+def test_frames_are_repeated_as_copies() -> None:
     frames = moving_frames(3)
     source = Replay(frames, clock=FakeClock())
     into = np.empty_like(frames[0])
@@ -91,7 +89,7 @@ def test_frames_come_round_and_round_as_copies() -> None:
     assert frames[1].any()
 
 
-def test_frames_come_at_their_time_and_missed_ones_are_not_made_up_for() -> None:
+def test_frames_come_at_their_time_and_missed_ones_are_skipped() -> None:
     clock = FakeClock(100.0)
     source = Replay(moving_frames(1), clock=clock, period=2.0)
     times = [source.read().info.captured for _ in range(3)]
@@ -108,7 +106,7 @@ def test_scenes_move_and_differ() -> None:
     np.testing.assert_array_equal(first[0], moving_frames(1)[0])
 
 
-def test_of_a_long_source_so_much_is_taken_as_fits_and_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_as_much_of_a_source_is_read_as_fits_and_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_cls.bench.material._MOST_BYTES", 3 * 30)
     images = [np.full((2, 5, 3), value, np.uint8) for value in range(9)]
     source = FakeSource(images)
@@ -131,6 +129,6 @@ def test_a_model_without_an_embedding_cannot_fill_a_memory(tmp_path: Path) -> No
         fill(memory, model, 5)
 
 
-def test_a_process_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_the_error_of_a_process_that_does_not_start_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"does not run: error: .*nothing.tflite does not exist"):
         footprint.measure(moving_frames(1), ["--model", str(tmp_path / "nothing.tflite")], clock=time)

@@ -1,4 +1,4 @@
-"""The settings in force, and that no password is shown."""
+"""The settings in force are listed without passwords."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_cls.config.display import as_toml, settings
 from tests.config.files import problems, source_name, write
 
 
-def test_the_listing_tells_where_each_setting_comes_from(tmp_path: Path) -> None:
+def test_the_listing_has_the_origin_of_each_setting(tmp_path: Path) -> None:
     environ = {"EDGE_CLS_SOURCE__NAME": "demo", "EDGE_CLS_HEAD": ""}
     config = load(write(tmp_path, "threads = 2\n[states]\nenter = 0.6"), environ=environ)
     origins = {".".join(one.path): one.origin for one in settings(config, environ=environ)}
@@ -47,7 +47,9 @@ def test_no_password_is_listed(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_no_password_is_in_what_python_or_pydantic_show(url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_password_is_in_the_representations_of_python_and_pydantic(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     config = load(None, environ={}, given={"source": {"name": url}})
     assert source_name(config) == url
     logging.getLogger("test").warning("%s %r %s", config, config.source, config.source.name)
@@ -85,16 +87,16 @@ def test_two_sources_differ_if_only_their_passwords_do() -> None:
         "[source]\nname = 'rtsp://me:secret@cam/\\u0000'".replace("'", '"'),
     ],
 )
-def test_no_password_is_in_a_fault(tmp_path: Path, text: str) -> None:
+def test_no_password_is_in_a_problem(tmp_path: Path, text: str) -> None:
     assert "secret" not in "".join(problems(tmp_path, text))
 
 
-def test_every_character_is_listed_as_toml_wants_it(tmp_path: Path) -> None:
+def test_every_character_is_escaped_as_toml_requires(tmp_path: Path) -> None:
     config = Config(source=Source(controls={"".join(map(chr, range(300))): '"\x7f\\'}))
     assert load(write(tmp_path, as_toml(settings(config, environ={}))), environ={}) == config
 
 
 @pytest.mark.parametrize("name", ["rtsp://cam:554", "demo", "photos/a@b"])
-def test_what_is_no_secret_is_listed(name: str) -> None:
+def test_sources_without_a_password_are_listed_unchanged(name: str) -> None:
     config = load(None, environ={}, given={"source": {"name": name}})
     assert str(config.source.name) == name

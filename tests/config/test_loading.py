@@ -1,4 +1,4 @@
-"""What is read from a file, the environment and the command line."""
+"""Settings from a file, the environment and the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edge_cls.runtime.states import States
 from tests.config.files import source_name, write
 
 
-def test_nothing_said_gives_the_defaults_and_an_empty_file_too(tmp_path: Path) -> None:
+def test_without_settings_and_with_an_empty_file_the_defaults_apply(tmp_path: Path) -> None:
     assert load(None, environ={}) == load(write(tmp_path, ""), environ={}) == Config()
 
 
@@ -73,8 +73,8 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize(("kind", "told"), UNREADABLE.items(), ids=list(UNREADABLE))
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, told: str) -> None:
+@pytest.mark.parametrize(("kind", "message"), UNREADABLE.items(), ids=list(UNREADABLE))
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, message: str) -> None:
     file = tmp_path / kind
     match kind:
         case "folder":
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, kind: str, told: 
             file.write_text("# hello\nmodel = x\n")
     with pytest.raises(ConfigError) as raised:
         load(file, environ={})
-    assert str(raised.value).startswith(f"{file} {told}")
+    assert str(raised.value).startswith(f"{file} {message}")
     assert (raised.value.exit_code, raised.value.problems) == (78, ())
 
 
@@ -105,7 +105,7 @@ def test_a_file_without_rights_is_refused(tmp_path: Path) -> None:
         load(file, environ={})
 
 
-def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xef\xbb\xbfthreads = 2\r\n")
     assert load(file, environ={}).threads == 2
@@ -122,11 +122,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["demo", "picamera2", "picamera2:imx708", "v4l2:0", "/dev/video2", "rtsp://a/b", "x://"]
 )
-def test_what_is_no_file_is_not_made_one(tmp_path: Path, name: str) -> None:
+def test_a_source_that_is_not_a_file_does_not_become_a_path(tmp_path: Path, name: str) -> None:
     assert source_name(load(write(tmp_path, f"[source]\nname = '{name}'"), environ={})) == name
 
 
-def test_the_environment_is_above_the_file_and_the_command_line_above_both(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(tmp_path: Path) -> None:
     file = write(tmp_path, "threads = 1\nhead = 'knn'\n[source]\nname = 'demo'\n[states]\ndwell_s = 1")
     environ = {
         "EDGE_CLS_THREADS": "2",
@@ -163,7 +163,7 @@ def test_a_file_may_have_any_name(name: str) -> None:
     ) == Config(model=Path(name), memory=Path(name), source=Source(name=SourceName(name)))
 
 
-def test_each_key_but_those_of_lists_has_a_variable() -> None:
+def test_each_key_except_for_those_of_lists_has_a_variable() -> None:
     names = variable_names()
     assert names["EDGE_CLS_MEMORY"] == ("memory",)
     assert names["EDGE_CLS_PANEL__FEEDBACK_LED"] == ("panel", "feedback_led")
@@ -171,5 +171,5 @@ def test_each_key_but_those_of_lists_has_a_variable() -> None:
     assert (len(set(names.values())), lists) == (len(names), [])
 
 
-def test_the_states_take_what_the_configuration_lets_through() -> None:
+def test_the_states_accept_the_default_section() -> None:
     States(**Config().states.model_dump())

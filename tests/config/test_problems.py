@@ -1,4 +1,4 @@
-"""Each problem of a configuration is reported with its key, what is wrong, and how to fix it."""
+"""Each problem of a configuration is reported with its key, a message and a hint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge_cls.config import (
 from edge_cls.errors import ConfigError
 from tests.config.files import problems, write
 
-FAULTS = {
-    # what is not known
+PROBLEMS = {
+    # unknown keys
     "memry = 'x'": "memry: unknown key; did you mean memory?",
     "[source]\nroi-tation = 1": "source.roi-tation: unknown key; did you mean rotation?",
     "fps = 3": "fps: unknown key; fps belongs to [source]",
@@ -31,12 +31,12 @@ FAULTS = {
     "head = 'kn'": "head: unknown head 'kn'; use one of auto, ridge, centroid, knn, knn-euclidean, knn-manhattan, "
     "knn-regression",
     "delegate = 'gpu'": "delegate: there is no delegate 'gpu'; use none, auto, edgetpu, edgetpu:usb:0 or edgetpu:pci:0",
-    # what is missing
+    # missing keys
     "[panel]": "panel.kind: this key is required; add it",
     "[[sink]]\npath = '/x'": "sink #1: the kind is missing; set kind to one of json_lines, gpio, command, state_file",
     "[[sink]]\nkind = 'gpio'\npin = 1": "sink #1, label: this key is required; add it",
     "[source]\nroi = [0.0, 0.0]": "source.roi: too few values; write all of them",
-    # what is of another type
+    # values of another type
     "model = 3": 'model: 3 is a whole number, not text; write it in quotes: "..."',
     "threads = 1.5": "threads: 1.5 is a number, not a whole number; write a whole number, without quotes",
     "threads = true": "threads: true is true or false, not a whole number; write a whole number, without quotes",
@@ -52,7 +52,7 @@ FAULTS = {
     "[sink]\nkind = 'gpio'": "sink: {'kind': 'gpio'} is a table, not a list; write it in brackets; the name of a "
     "table that can be repeated is in double brackets: [[name]]",
     "[states]\nbackground = 'x'": "states.background: 'x' is text, not a list; write it in brackets: [...]",
-    # what is out of range
+    # values out of range
     "threads = 0": "threads: 0 is out of range; write a number that is at least 1",
     "[limits]\nmax_fps = 0.05": "limits.max_fps: 0.05 is out of range; write a number that is at least 0.1",
     "[source]\nsize = [640, -1]": "source.size #2: -1 is out of range; write a number that is above 0",
@@ -83,7 +83,7 @@ FAULTS = {
     "v4l2:/dev/video0",
     "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
     "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
-    # what does not go together
+    # combinations
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is greater than enter (0.3); make it at most as large as "
     "enter",
     "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 supports it; remove it, "
@@ -97,9 +97,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), FAULTS.items(), ids=lambda one: str(one)[:30])
-def test_a_fault_says_where_and_what_and_how_to_mend_it(tmp_path: Path, text: str, told: str) -> None:
-    assert problems(tmp_path, text) == (told,)
+@pytest.mark.parametrize(("text", "problem"), PROBLEMS.items(), ids=lambda one: str(one)[:30])
+def test_a_problem_has_its_key_a_message_and_a_hint(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems(tmp_path, text) == (problem,)
 
 
 BUTTONS = {
@@ -136,20 +136,20 @@ BUTTONS = {
 }
 
 
-@pytest.mark.parametrize(("panel", "told"), BUTTONS.items(), ids=list(BUTTONS))
-def test_a_panel_that_makes_no_sense_is_refused(tmp_path: Path, panel: str, told: str) -> None:
+@pytest.mark.parametrize(("panel", "problem"), BUTTONS.items(), ids=list(BUTTONS))
+def test_an_invalid_panel_is_refused(tmp_path: Path, panel: str, problem: str) -> None:
     keys, *buttons = panel.split("|")
     listed = ", ".join(f"{{ {button} }}" for button in buttons)
-    assert problems(tmp_path, f"panel = {{ {keys}, button = [{listed}] }}") == (told,)
+    assert problems(tmp_path, f"panel = {{ {keys}, button = [{listed}] }}") == (problem,)
 
 
 @pytest.mark.parametrize("button", ["action = 'forget'", "action = 'forget', label = 'a'", "action = 'background'"])
-def test_a_button_may_forget_all_or_one(tmp_path: Path, button: str) -> None:
+def test_a_button_can_forget_the_current_class_or_a_given_one(tmp_path: Path, button: str) -> None:
     text = f"panel = {{ kind = 'keyboard', button = [{{ key = 'a', {button} }}] }}"
     assert load(write(tmp_path, text), environ={}).panel is not None
 
 
-def test_an_output_may_not_have_the_pin_of_a_button(tmp_path: Path) -> None:
+def test_an_output_with_the_pin_of_a_button_is_refused(tmp_path: Path) -> None:
     text = """
         panel = { kind = "gpio", button = [{ pin = 5, label = "a" }] }
         sink = [{ kind = "gpio", pin = 5, label = "a" }]
@@ -159,12 +159,12 @@ def test_an_output_may_not_have_the_pin_of_a_button(tmp_path: Path) -> None:
     )
 
 
-def test_all_faults_are_told_at_once_and_in_one_line(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_and_in_one_line(tmp_path: Path) -> None:
     text = "threads = 0\nmemry = 1\n[source]\nfps = 'x'\n[[sink]]\nkind = 'gpio'\n[[sink]]\nkind = 'x'"
     with pytest.raises(ConfigError) as raised:
         load(write(tmp_path, text), environ={"EDGE_CLS_X": "1", "EDGE_CLS_HEAD": "x"})
-    told = raised.value
-    wheres = [problem.partition(":")[0] for problem in told.problems]
+    error = raised.value
+    wheres = [problem.partition(":")[0] for problem in error.problems]
     assert wheres == [
         "EDGE_CLS_X",
         "EDGE_CLS_HEAD",
@@ -175,8 +175,8 @@ def test_all_faults_are_told_at_once_and_in_one_line(tmp_path: Path) -> None:
         "sink #2",
         "memry",
     ]
-    assert str(told) == f"{tmp_path / 'config.toml'}: " + "; ".join(told.problems)
-    assert pickle.loads(pickle.dumps(told)).problems == told.problems  # noqa: S301 - our own bytes
+    assert str(error) == f"{tmp_path / 'config.toml'}: " + "; ".join(error.problems)
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems  # noqa: S301 - our own bytes
 
 
 @pytest.mark.parametrize("value", ["0x" + "f" * 5000, "{ " + "a." * 5000 + "a = 1 }"], ids=["number", "table"])
@@ -199,12 +199,12 @@ VARIABLES = {
 }
 
 
-@pytest.mark.parametrize(("name", "told"), VARIABLES.items(), ids=list(VARIABLES))
-def test_a_bad_variable_is_named(tmp_path: Path, name: str, told: str) -> None:
-    assert problems(tmp_path, "", **{name: "x"}) == (f"{name}: {told}",)
+@pytest.mark.parametrize(("name", "problem"), VARIABLES.items(), ids=list(VARIABLES))
+def test_an_invalid_variable_is_named(tmp_path: Path, name: str, problem: str) -> None:
+    assert problems(tmp_path, "", **{name: "x"}) == (f"{name}: {problem}",)
 
 
-def test_a_bad_option_is_named() -> None:
+def test_an_invalid_option_is_named() -> None:
     with pytest.raises(ConfigError) as raised:
         load(None, environ={}, given={"source": {"name": ""}, "limits": {"max_fps": 0.0}, "head": "x"})
     assert [problem.partition(":")[0] for problem in raised.value.problems] == ["--head", "--source", "--max-fps"]
@@ -215,6 +215,6 @@ def test_a_variable_cannot_set_another_one(tmp_path: Path) -> None:
     assert problem.startswith("EDGE_CLS_HEAD: unknown head ")
 
 
-def test_a_variable_below_what_is_no_table_is_told_of_the_file(tmp_path: Path) -> None:
+def test_a_variable_below_a_key_that_is_not_a_table_is_a_problem_of_the_file(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, "source = 3", EDGE_CLS_SOURCE__NAME="demo")
     assert problem.startswith("source: 3 is a whole number, not a table")

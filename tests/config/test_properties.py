@@ -42,7 +42,7 @@ def kind(name: str, **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dic
 
 @st.composite
 def valid(draw: st.DrawFn) -> dict[str, Any]:
-    """A document that makes sense, as `tomllib` would give it."""
+    """A valid document, as `tomllib` would return it."""
     pins = iter(draw(st.permutations(range(28))))
     pin = st.builds(lambda: next(pins))
     button = st.fixed_dictionaries({"pin": pin, "label": labels}) | st.fixed_dictionaries(
@@ -147,7 +147,7 @@ tables = st.recursive(
 
 
 def refusal(file: Path | None, environ: dict[str, str]) -> ConfigError | None:
-    """What `load` raises, if it does; any other error is the test's failure."""
+    """Return the ConfigError that `load` raises, None if it raises none. Any other error fails the test."""
     try:
         load(file, environ=environ)
     except ConfigError as error:
@@ -156,16 +156,16 @@ def refusal(file: Path | None, environ: dict[str, str]) -> ConfigError | None:
 
 
 @given(st.dictionaries(st.sampled_from(KEYS) | texts, tables, max_size=6))
-def test_nonsense_is_refused_with_a_line_for_each_fault(document: dict[str, Any]) -> None:
+def test_an_invalid_document_is_refused_with_a_line_for_each_problem(document: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder), dumps(document))
-        told = refusal(file, {})
-    assert told is None or told.problems
-    assert told is None or all(re.fullmatch(r"[^\n]*: [^\n]+; [^\n]+", problem) for problem in told.problems)
+        refused = refusal(file, {})
+    assert refused is None or refused.problems
+    assert refused is None or all(re.fullmatch(r"[^\n]*: [^\n]+; [^\n]+", problem) for problem in refused.problems)
 
 
 @given(st.binary(max_size=200) | st.text("[]{}=\"'#.\\\n abe0", max_size=60).map(str.encode))
-def test_bytes_are_a_configuration_or_refused(content: bytes) -> None:
+def test_random_bytes_are_a_configuration_or_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.toml"
         file.write_bytes(content)
@@ -173,7 +173,7 @@ def test_bytes_are_a_configuration_or_refused(content: bytes) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(variable_names())), texts | scalars.map(str), max_size=4))
-def test_variables_are_settings_or_refused(environ: dict[str, str]) -> None:
-    told = refusal(None, environ)
-    wheres = {re.split("[: ,]", problem)[0] for problem in told.problems} if told else set()
+def test_random_variables_are_settings_or_refused(environ: dict[str, str]) -> None:
+    refused = refusal(None, environ)
+    wheres = {re.split("[: ,]", problem)[0] for problem in refused.problems} if refused else set()
     assert wheres <= {*environ, "panel.kind"}

@@ -20,8 +20,8 @@ def test_a_document_is_an_object_that_begins_with_its_version(edge_cls: EdgeCls,
     assert (next(iter(document)), document["schema"]) == ("schema", 1)
 
 
-def test_no_command_prints_json_of_its_own() -> None:
-    """All go through `print_json`, but the messages of a run and the report of an evaluation, which add it too."""
+def test_every_command_prints_json_with_print_json() -> None:
+    """Only the messages of a run and the report of an evaluation do not; they add the schema themselves."""
     able = {
         context.command_path: Path(inspect.unwrap(command.callback).__code__.co_filename)
         for command, context in command_reference.walk()

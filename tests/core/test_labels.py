@@ -1,4 +1,4 @@
-"""What a label may be, and the dialects of labels.txt."""
+"""Valid labels, and the two dialects of labels.txt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from edge_cls.core.labels import MAX_LENGTH, check_label, format_labels, parse_labels
 from edge_cls.errors import LabelError
 
-LABEL = st.text(min_size=1, max_size=MAX_LENGTH).map(str.strip).filter(lambda text: bool(text) and text.isprintable())
+# The printable characters, so that hardly any drawn text is discarded.
+CHARACTER = st.characters(exclude_categories=["C", "Z"]) | st.just(" ")
+LABEL = st.text(CHARACTER, min_size=1, max_size=MAX_LENGTH).map(str.strip).filter(bool)
 
 
 @pytest.mark.parametrize("label", ["mug", "Käse", "二つ", "red mug, 2", "🦜", "x" * MAX_LENGTH])
@@ -17,7 +19,7 @@ def test_a_printable_line_is_a_label(label: str) -> None:
     assert check_label(label) == label
 
 
-def test_white_space_around_a_label_is_cut_off() -> None:
+def test_white_space_around_a_label_is_removed() -> None:
     assert check_label("  red mug\n") == "red mug"
 
 
@@ -58,7 +60,7 @@ def test_an_indexed_file_must_number_from_0_without_gaps(text: str) -> None:
 
 
 @given(st.lists(LABEL, min_size=1, max_size=20))
-def test_the_plain_dialect_comes_back_as_it_was_written(labels: list[str]) -> None:
+def test_labels_in_the_plain_dialect_are_read_as_they_were_written(labels: list[str]) -> None:
     assume(any(not label[0].isdigit() for label in labels))
     assert parse_labels(format_labels(labels)) == tuple(labels)
 

@@ -29,7 +29,7 @@ def test_dequantised_values_are_those_of_the_formula(values: NDArray[Any], scale
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
-def test_no_integer_output_loses_anything(dtype: type[np.integer[Any]]) -> None:
+def test_every_integer_output_is_stored_without_loss(dtype: type[np.integer[Any]]) -> None:
     info = np.iinfo(dtype)
     values = np.arange(info.min, info.max + 1).astype(dtype)
     vector = quantize_vector(values, 0.1, 7)
@@ -38,7 +38,7 @@ def test_no_integer_output_loses_anything(dtype: type[np.integer[Any]]) -> None:
 
 
 @given(arrays(np.float32, st.integers(1, 40), elements=FLOATS))
-def test_a_float_vector_comes_back_to_within_half_a_step(values: NDArray[np.float32]) -> None:
+def test_a_float_vector_is_restored_within_half_a_step(values: NDArray[np.float32]) -> None:
     vector = quantize_vector(values, 0.0, 0)
     step = np.abs(values).max() / 127
     assert vector.values.dtype == np.int8
@@ -46,5 +46,5 @@ def test_a_float_vector_comes_back_to_within_half_a_step(values: NDArray[np.floa
     assert np.abs(vector.dequantize() - values).max() <= step * (0.5 + 1e-4)
 
 
-def test_a_float_vector_of_zeros_stays_zeros() -> None:
+def test_a_float_vector_of_zeros_is_restored_exactly() -> None:
     np.testing.assert_array_equal(quantize_vector(np.zeros(3, np.float32), 0.0, 0).dequantize(), np.zeros(3))

@@ -1,6 +1,6 @@
 """Makes tiny.tflite, a model with both outputs that is small enough to commit: python -m tests.data.make_models.
 
-A network of two convolutions at 32 x 32 pixels learns to tell red from green from blue pictures.
+A network of two convolutions at 32 x 32 pixels learns to distinguish red, green and blue pictures.
 """
 
 from __future__ import annotations

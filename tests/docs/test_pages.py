@@ -1,4 +1,4 @@
-"""The pages: links that lead somewhere, and a README that one reads to the end."""
+"""The pages: every link has a target, and the README is short."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return what the headings of a page are called in links, as GitHub and MyST do it."""
+    """Return the names of the headings of a page in links, as GitHub and MyST make them."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_internal_link_leads_somewhere(page: Path) -> None:
+def test_every_internal_link_has_a_target(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if "://" in link:
             continue
@@ -55,7 +55,7 @@ def test_the_readme_has_at_most_900_words() -> None:
         "edge_cls/app/application.py",
     ],
 )
-def test_the_readme_leads_to_the_files_that_newcomers_look_for(path: str) -> None:
+def test_the_readme_links_to_the_files_that_newcomers_need(path: str) -> None:
     room, _, file = path.rpartition("/")
     row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{room}`"))
     assert file in row

@@ -1,4 +1,4 @@
-"""The reference names everything: it is made from the commands, the configuration and the JSON documents."""
+"""The reference is complete: it is generated from the commands, the configuration and the JSON documents."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_every_generated_page_has_its_place() -> None:
     assert {"commands", "configuration", "json", "manifest"} == set(re.findall(r"<!-- generated: (\w+) -->", text))
 
 
-def test_text_is_shown_as_it_is() -> None:
+def test_text_is_escaped_for_markdown() -> None:
     assert plain("1<=x, [default: *], a|b\n  c_d") == r"1\<=x, \[default: \*\], a\|b c\_d"
 
 

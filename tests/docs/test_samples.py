@@ -93,7 +93,7 @@ def copy(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(things: Path) -> Iterator[Path]:
-    """The folder with what the long commands make, in a cache of its own."""
+    """The folder with the results of the long commands, and a cache of its own."""
     for line in PREPARED:
         run(line, things)
     yield things
@@ -101,16 +101,16 @@ def trained(things: Path) -> Iterator[Path]:
 
 
 def run(line: str, folder: Path) -> str:
-    """Run a line of a page as a shell would, and return what it printed. It must succeed without a complaint."""
+    """Run a line of a page as a shell would, and return its output. It must succeed without warnings."""
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
     command = [COMMAND, *shlex.split(line)[1:]]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, complaints(done.stderr)) == (0, ""), line
+    assert (done.returncode, warnings_in(done.stderr)) == (0, ""), line
     return done.stdout
 
 
-def complaints(stderr: str) -> str:
-    """Return what was said on stderr, progress apart."""
+def warnings_in(stderr: str) -> str:
+    """Return the lines of stderr, without progress displays."""
     return "".join(line for line in stderr.splitlines(keepends=True) if "warning" in line or "error" in line)
 
 
@@ -131,14 +131,14 @@ def test_every_sample_for_the_workstation_works(copy: Path, page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
-def test_the_python_samples_name_a_mug(copy: Path, page: Path) -> None:
+def test_the_python_samples_recognise_a_mug(copy: Path, page: Path) -> None:
     (python,) = blocks(page, "python")
     done = subprocess.run([sys.executable, "-c", python], cwd=copy, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mug ")
     assert done.stdout.endswith(" False\n")
 
 
-def test_samples_are_commands_of_ours_on_both_machines() -> None:
+def test_samples_are_commands_of_edge_cls_on_both_machines() -> None:
     assert all(line.startswith("edge-cls ") for page in SAMPLED for line in lines(page))
     assert [page.stem for page in OF_DEVICE] == ["teach", "events", "memories", "service"]
     assert len(OF_WORKSTATION) >= 5

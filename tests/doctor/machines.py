@@ -1,4 +1,4 @@
-"""Machines that the doctor is shown: trees of files, libraries that are installed, and how their children end."""
+"""Machines for the doctor: trees of files, installed libraries, and the results of their child processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(root: Path, files: Mapping[str, str]) -> Path:
 
 @dataclass
 class Children:
-    """Runs nothing: says how the child with such a word in its command ends; any other one ends well."""
+    """Runs nothing: returns the result for the first word that the command contains; any other command succeeds."""
 
     ends: dict[str, Outcome] = field(default_factory=dict)
 
@@ -51,7 +51,7 @@ def machine(
     free: int | Callable[[Path], tuple[int, int]] = 20 * 2**30,
     **changes: Any,
 ) -> Machine:
-    """Return one that is well, but for what is given."""
+    """Return a machine that is healthy except for the given properties."""
     importable = {"opencv-python-headless": "cv2"}
     modules = {importable.get(name, name) for name in installed}
     known: dict[str, Any] = {
@@ -74,7 +74,7 @@ def machine(
 
 
 def pi(root: Path, model: str = "Raspberry Pi 4 Model B Rev 1.4") -> Path:
-    """Write what the kernel of a Raspberry Pi shows, whatever the model."""
+    """Write the files of the kernel that all models of the Raspberry Pi have."""
     return write(
         root,
         {
@@ -93,12 +93,12 @@ def pi(root: Path, model: str = "Raspberry Pi 4 Model B Rev 1.4") -> Path:
 
 
 def pi_4(root: Path) -> Path:
-    """With a ribbon camera, and the flags of the firmware."""
+    """Write a Raspberry Pi 4, with the flags of its firmware."""
     return write(pi(root), {"sys/devices/platform/soc/soc:firmware/get_throttled": "0\n"})
 
 
 def pi_5(root: Path) -> Path:
-    """Its kernel tells of the voltage as an alarm; it has many video devices that are no cameras."""
+    """Write a Raspberry Pi 5: its voltage is an alarm of the kernel, and many video devices are not cameras."""
     pi(root, "Raspberry Pi 5 Model B Rev 1.0")
     for number in range(4):
         entry = f"sys/class/video4linux/video{number}"
@@ -121,7 +121,7 @@ def workstation(root: Path) -> Path:
 
 
 def usb_camera(root: Path, number: int = 0, name: str = "HD Webcam") -> Path:
-    """Write a camera at USB, with its second device for metadata."""
+    """Write a USB camera and its second device, for metadata."""
     for index in range(2):
         entry = f"sys/class/video4linux/video{number + index}"
         write(root, {f"{entry}/name": f"{name}\n", f"{entry}/index": f"{index}\n", f"dev/video{number + index}": ""})

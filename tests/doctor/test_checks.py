@@ -1,4 +1,4 @@
-"""Each check, on machines that are well and on machines that are not."""
+"""Each check, on healthy machines and on machines with problems."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_ok(check: Check | None, found: str = "") -> None:
 
 
 @pytest.mark.parametrize("board", [pi_4, pi_5, zero_2])
-def test_a_raspberry_pi_that_is_well_is_ok_throughout(tmp_path: Path, board: Callable[[Path], Path]) -> None:
+def test_every_check_of_a_healthy_raspberry_pi_is_ok(tmp_path: Path, board: Callable[[Path], Path]) -> None:
     checks = list(run_checks(machine(board(tmp_path))))
     assert [check for check in checks if check.level is not Level.OK] == []
     names = [check.name for check in checks]
@@ -55,29 +55,29 @@ def test_a_raspberry_pi_that_is_well_is_ok_throughout(tmp_path: Path, board: Cal
     assert {"system", "picamera2", "cameras", "gpio", "gpio libraries", "temperature", "wear", "model"} <= set(names)
 
 
-def test_a_workstation_needs_no_pins_and_no_cameras(tmp_path: Path) -> None:
+def test_a_workstation_is_not_checked_for_pins_and_cameras(tmp_path: Path) -> None:
     libraries = without("picamera2", "gpiozero", "lgpio")
     checks = list(run_checks(machine(workstation(tmp_path), installed=libraries, kernel="x86_64")))
     assert [check for check in checks if check.level is not Level.OK] == []
     assert not {"gpio", "gpio libraries", "cameras", "edge tpu"} & {check.name for check in checks}
 
 
-def test_on_an_empty_machine_nothing_fails_by_itself(tmp_path: Path) -> None:
-    """Files that are not there are no reason to stop."""
+def test_on_a_machine_without_files_no_check_raises(tmp_path: Path) -> None:
+    """A missing file is not an error."""
     for needs in (NOTHING, ALL):
         for check in CHECKS:
             check(machine(tmp_path), needs)
 
 
-def test_what_is_broken_or_needed_says_how_to_mend_it(tmp_path: Path) -> None:
-    nobody = Outcome(127, "", "no such file")
-    broken = machine(tmp_path, installed={}, ends={"": nobody}, forbidden=lambda _: True, free=0, now=0.0)
+def test_every_failed_check_has_a_hint(tmp_path: Path) -> None:
+    missing = Outcome(127, "", "no such file")
+    broken = machine(tmp_path, installed={}, ends={"": missing}, forbidden=lambda _: True, free=0, now=0.0)
     found = [check(broken, ALL) for check in CHECKS]
     assert all(check.hint for check in found if check is not None and check.level is not Level.OK)
     assert sum(check is not None and check.level is Level.FAIL for check in found) >= 9
 
 
-def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
+def test_a_check_that_raises_is_reported(tmp_path: Path) -> None:
     def unplugged(_: Path) -> tuple[int, int]:
         raise OSError(5, "Input/output error")
 
@@ -89,7 +89,7 @@ def test_a_check_that_the_world_interrupts_is_told(tmp_path: Path) -> None:
 # --- software
 
 
-def test_a_32_bit_system_on_a_64_bit_board(tmp_path: Path) -> None:
+def test_a_32_bit_system_on_a_64_bit_board_is_reported(tmp_path: Path) -> None:
     found = check_system(machine(zero_2(tmp_path), bits=32), NOTHING)
     is_bad(found, Level.WARN, found="Zero 2 W", hint="64-bit Raspberry Pi OS")
     is_bad(
@@ -101,7 +101,7 @@ def test_a_32_bit_system_on_a_64_bit_board(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "level"), [((3, 10), "WARN"), ((3, 11), "OK"), ((3, 13), "OK"), ((3, 15), "WARN")])
-def test_pythons_that_are_tested(tmp_path: Path, version: tuple[int, int], level: str) -> None:
+def test_only_tested_versions_of_python_are_ok(tmp_path: Path, version: tuple[int, int], level: str) -> None:
     assert check_python(machine(tmp_path, python=version), NOTHING).level == level
 
 
@@ -116,24 +116,26 @@ def test_pythons_that_are_tested(tmp_path: Path, version: tuple[int, int], level
         ({}, Level.FAIL, "pip install numpy"),
     ],
 )
-def test_interpreters_and_numpy(tmp_path: Path, libraries: dict[str, str], level: Level, hint: str) -> None:
+def test_an_interpreter_and_a_numpy_that_do_not_fit_are_reported(
+    tmp_path: Path, libraries: dict[str, str], level: Level, hint: str
+) -> None:
     check = check_interpreter(machine(tmp_path, installed=libraries), NOTHING)
     is_bad(check, level, found="", hint=hint)
 
 
-def test_a_numpy_that_does_not_load(tmp_path: Path) -> None:
+def test_a_numpy_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     check = check_interpreter(machine(tmp_path, ends={"import numpy": failing("ImportError: libopenblas")}), NOTHING)
     is_bad(check, Level.FAIL, found="libopenblas", hint="pip install --force-reinstall numpy==2.2.0")
 
 
-def test_two_opencvs_overwrite_each_other(tmp_path: Path) -> None:
+def test_two_installed_opencvs_are_reported(tmp_path: Path) -> None:
     both = LIBRARIES | {"opencv-python": "4.12.0.88"}
     check = check_opencv(machine(tmp_path, installed=both), NOTHING)
     hint = "-m pip uninstall -y opencv-python-headless opencv-python && "
     is_bad(check, Level.FAIL, found="opencv-python-headless and opencv-python", hint=hint)
 
 
-def test_an_opencv_for_desktops_on_a_system_without_one(tmp_path: Path) -> None:
+def test_an_opencv_for_desktops_on_a_system_without_a_desktop_is_reported(tmp_path: Path) -> None:
     libraries = without("opencv-python-headless") | {"opencv-python": "4.12.0.88"}
     ends = {"cv2": failing("ImportError: libxcb.so.1: cannot open shared object file: No such file or directory")}
     check = check_opencv(machine(tmp_path, installed=libraries, ends=ends), NOTHING)
@@ -141,7 +143,7 @@ def test_an_opencv_for_desktops_on_a_system_without_one(tmp_path: Path) -> None:
     is_bad(check, Level.FAIL, found="libxcb", hint=hint)
 
 
-def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
+def test_an_old_opencv_is_reported(tmp_path: Path) -> None:
     check = check_opencv(machine(tmp_path, ends={"cv2": Outcome(0, "4.9.0", "")}), NOTHING)
     is_bad(check, Level.WARN, found="4.9.0", hint="pip install --upgrade")
 
@@ -150,11 +152,11 @@ def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
     ("ends", "found"),
     [(HANGS, "hangs"), (Outcome(-11, "", ""), "signal 11"), (failing("SystemError: no"), "SystemError: no")],
 )
-def test_an_interpreter_that_does_not_run(tmp_path: Path, ends: Outcome, found: str) -> None:
+def test_an_interpreter_that_does_not_run_is_reported(tmp_path: Path, ends: Outcome, found: str) -> None:
     is_bad(check_invoke(machine(tmp_path, ends={"invoke": ends}), NOTHING), Level.FAIL, found=found, hint=" ")
 
 
-def test_no_model_is_loaded_by_libraries_that_do_not_work(tmp_path: Path) -> None:
+def test_the_model_is_not_loaded_if_its_libraries_are_broken(tmp_path: Path) -> None:
     broken = machine(pi_4(tmp_path), ends={"invoke": Outcome(-11, "", "")})
     checks = {check.name: check for check in run_checks(broken, model=tmp_path / "absent.tflite")}
     is_bad(checks["model"], Level.WARN, found="not checked", hint="fix these first")
@@ -175,18 +177,18 @@ def apt(root: Path, python: str = "python3.11") -> Path:
 @pytest.mark.parametrize(
     ("needs", "level"), [(NOTHING, Level.WARN), (Needs(picamera2=True), Level.FAIL)], ids=["may", "must"]
 )
-def test_picamera2_is_not_installed(tmp_path: Path, needs: Needs, level: Level) -> None:
+def test_a_missing_picamera2_is_reported(tmp_path: Path, needs: Needs, level: Level) -> None:
     check = check_picamera2(machine(pi_4(tmp_path), installed=NO_PICAMERA2), needs)
     is_bad(check, level, found="not installed", hint="sudo apt install -y python3-picamera2")
 
 
-def test_picamera2_is_hidden_from_the_venv(tmp_path: Path) -> None:
+def test_a_picamera2_that_the_venv_hides_is_reported(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path)), {"home/ada/venv/pyvenv.cfg": "home = /usr/bin\ninclude-system-site-packages = false\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
     is_bad(check, Level.FAIL, found="not visible from this venv", hint=f"{tmp_path}/home/ada/venv/pyvenv.cfg")
 
 
-def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
+def test_the_hint_for_a_venv_fixes_it(tmp_path: Path) -> None:
     import subprocess
 
     settings = write(
@@ -198,14 +200,14 @@ def test_the_mend_of_a_venv_mends_it(tmp_path: Path) -> None:
     assert mended == "home = x\ninclude-system-site-packages = true\nversion = 3\n"
 
 
-def test_picamera2_is_of_another_python_than_the_venv(tmp_path: Path) -> None:
+def test_a_picamera2_for_another_python_is_reported(tmp_path: Path) -> None:
     write(apt(pi_4(tmp_path), "python3.13"), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = true\n"})
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2), NOTHING)
     hint = f"/usr/bin/python3 -m venv --clear --system-site-packages {tmp_path}/home/ada/venv, and install"
     is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", hint=hint)
 
 
-def test_no_folder_but_a_venv_is_to_be_cleared(tmp_path: Path) -> None:
+def test_only_a_venv_is_suggested_to_be_recreated(tmp_path: Path) -> None:
     apt(pi_4(tmp_path), "python3.13")
     check = check_picamera2(machine(tmp_path, installed=NO_PICAMERA2, prefix=tmp_path / "usr/local"), NOTHING)
     is_bad(check, Level.FAIL, found="for Python 3.13, and this is 3.11", hint="make a venv: /usr/bin/python3 -m venv")
@@ -213,24 +215,24 @@ def test_no_folder_but_a_venv_is_to_be_cleared(tmp_path: Path) -> None:
     assert "--clear" not in check.hint
 
 
-def test_a_python_without_a_venv_does_not_see_picamera2(tmp_path: Path) -> None:
+def test_a_python_without_a_venv_that_cannot_see_picamera2_is_reported(tmp_path: Path) -> None:
     check = check_picamera2(machine(apt(pi_4(tmp_path)), installed=NO_PICAMERA2), NOTHING)
     is_bad(check, Level.FAIL, found="not visible from this Python", hint="--system-site-packages")
 
 
-def test_the_cameras_that_libcamera_sees(tmp_path: Path) -> None:
+def test_the_cameras_of_libcamera_are_listed(tmp_path: Path) -> None:
     noisy = Outcome(0, f"a greeting\n{CAMERA}", "[0:01] INFO Camera camera_manager.cpp:313 libcamera v0.4")
     is_ok(check_ribbon_cameras(machine(tmp_path, ends={"picamera2": noisy}), ALL), "imx708")
     assert check_ribbon_cameras(machine(tmp_path, installed=NO_PICAMERA2), ALL) is None
 
 
 @pytest.mark.parametrize(("needs", "level"), [(NOTHING, Level.WARN), (ALL, Level.FAIL)], ids=["may", "must"])
-def test_no_camera_at_the_ribbon(tmp_path: Path, needs: Needs, level: Level) -> None:
+def test_a_missing_ribbon_camera_is_reported(tmp_path: Path, needs: Needs, level: Level) -> None:
     check = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": Outcome(0, "cameras []\n", "")}), needs)
     is_bad(check, level, found="finds no camera", hint="rpicam-hello --list-cameras")
 
 
-def test_a_camera_that_hangs_and_a_library_that_does_not_load(tmp_path: Path) -> None:
+def test_a_camera_that_hangs_and_a_library_that_cannot_be_loaded_are_reported(tmp_path: Path) -> None:
     hung = check_ribbon_cameras(machine(tmp_path, ends={"picamera2": HANGS}), NOTHING)
     is_bad(hung, Level.FAIL, found="does not respond", hint="fuser")
     numpy = failing("ValueError: numpy.dtype size changed, may indicate binary incompatibility.")
@@ -238,7 +240,7 @@ def test_a_camera_that_hangs_and_a_library_that_does_not_load(tmp_path: Path) ->
     is_bad(check, Level.FAIL, found="numpy.dtype size changed", hint="pip install 'numpy<2'")
 
 
-def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
+def test_usb_cameras_are_distinguished_from_codecs_and_metadata_devices(tmp_path: Path) -> None:
     usb_camera(pi_5(tmp_path), 8)
     is_ok(check_usb_cameras(machine(tmp_path), ALL), "HD Webcam (/dev/video8)")
     check = check_usb_cameras(machine(tmp_path), ALL)
@@ -247,12 +249,12 @@ def test_usb_cameras_are_told_from_codecs_and_metadata(tmp_path: Path) -> None:
     assert "pispbe" not in check.message
 
 
-def test_usb_cameras_want_the_group_video(tmp_path: Path) -> None:
+def test_usb_cameras_need_the_group_video(tmp_path: Path) -> None:
     forbidden = machine(usb_camera(tmp_path), forbidden=lambda path: path.name == "video0")
     is_bad(check_usb_cameras(forbidden, NOTHING), Level.FAIL, found="HD Webcam", hint="sudo usermod -aG video ada")
 
 
-def test_no_usb_camera(tmp_path: Path) -> None:
+def test_a_missing_usb_camera_is_reported(tmp_path: Path) -> None:
     assert check_usb_cameras(machine(pi_5(tmp_path)), NOTHING) is None
     wanted = Needs(v4l2=Path("/dev/video2"))
     found = "/dev/video2 does not exist; no USB camera was found"
@@ -262,8 +264,8 @@ def test_no_usb_camera(tmp_path: Path) -> None:
     is_bad(check_usb_cameras(machine(tmp_path), wanted), Level.FAIL, found=found, hint="lsusb")
 
 
-def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) -> None:
-    """As a loopback is, and a camera at the ribbon cable that v4l2 is to read."""
+def test_a_camera_that_is_not_at_usb_counts_if_the_configuration_names_it(tmp_path: Path) -> None:
+    """For example a loopback, and a camera at the ribbon cable that is read through v4l2."""
     root = write(pi_5(tmp_path), {"dev/video30": ""})
     wanted = Needs(v4l2=Path("/dev/video30"))
     is_ok(check_usb_cameras(machine(root), wanted), "not on USB (/dev/video30)")
@@ -272,7 +274,7 @@ def test_a_camera_that_is_not_at_usb_is_one_where_it_is_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("named", ["/dev/video9", "/dev/v4l/by-id/usb-cam-video-index1"])
-def test_a_metadata_device_is_not_a_camera(tmp_path: Path, named: str) -> None:
+def test_a_metadata_device_does_not_count_as_camera(tmp_path: Path, named: str) -> None:
     root = usb_camera(pi_5(tmp_path), 8)
     (root / "dev/v4l/by-id").mkdir(parents=True)
     (root / "dev/v4l/by-id/usb-cam-video-index1").symlink_to("../../video9")
@@ -280,15 +282,15 @@ def test_a_metadata_device_is_not_a_camera(tmp_path: Path, named: str) -> None:
     is_bad(check, Level.FAIL, found=f"{named} is", hint="use a capture device: HD Webcam (/dev/video8)")
 
 
-def test_a_camera_may_give_pictures_twice(tmp_path: Path) -> None:
-    """As one does that has a second stream, of H.264."""
+def test_the_device_of_a_second_stream_counts_as_camera(tmp_path: Path) -> None:
+    """For example a camera with a second stream in H.264."""
     root = write(usb_camera(usb_camera(tmp_path), 2), {"sys/class/video4linux/video2/index": "2\n"})
     write(root, {"sys/class/video4linux/video3/index": "3\n"})
     is_ok(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video2"))), "HD Webcam (/dev/video2)")
     is_bad(check_usb_cameras(machine(root), Needs(v4l2=Path("/dev/video3"))), Level.FAIL, found="video3", hint="video2")
 
 
-def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
+def test_a_camera_that_is_named_by_a_link_is_listed_once(tmp_path: Path) -> None:
     root = usb_camera(pi_5(tmp_path), 8)
     (root / "dev/v4l/by-id").mkdir(parents=True)
     (root / "dev/v4l/by-id/usb-cam").symlink_to("../../video8")
@@ -301,42 +303,42 @@ def test_a_camera_that_is_named_by_a_link_is_there_once(tmp_path: Path) -> None:
 # --- pins
 
 
-def test_pins_want_the_group_gpio(tmp_path: Path) -> None:
+def test_pins_need_the_group_gpio(tmp_path: Path) -> None:
     forbidden: Any = machine(pi_4(tmp_path), forbidden=lambda path: path.name.startswith("gpiochip"))
     is_bad(check_pins(forbidden, NOTHING), Level.WARN, found="/dev/gpiochip0", hint="sudo usermod -aG gpio ada")
     is_bad(check_pins(forbidden, ALL), Level.FAIL, found="/dev/gpiochip0", hint="sudo usermod -aG gpio ada")
 
 
-def test_pins_that_are_needed_and_not_there(tmp_path: Path) -> None:
+def test_missing_pins_are_reported_if_they_are_needed(tmp_path: Path) -> None:
     assert check_pins(machine(workstation(tmp_path)), NOTHING) is None
     is_bad(check_pins(machine(tmp_path), ALL), Level.FAIL, found="no /dev/gpiochip", hint="board")
 
 
-def test_the_broken_lgpio_that_pip_takes(tmp_path: Path) -> None:
+def test_the_broken_lgpio_of_the_index_is_reported(tmp_path: Path) -> None:
     libraries = LIBRARIES | {"lgpio": "0.0.0.2"}
     check = check_pin_libraries(machine(pi_4(tmp_path), installed=libraries), ALL)
     is_bad(check, Level.FAIL, found="0.0.0.2", hint="pip uninstall -y lgpio")
 
 
 @pytest.mark.parametrize("name", ["gpiozero", "lgpio"])
-def test_a_library_of_the_pins_that_is_missing(tmp_path: Path, name: str) -> None:
+def test_a_missing_library_of_the_pins_is_reported(tmp_path: Path, name: str) -> None:
     check = check_pin_libraries(machine(pi_4(tmp_path), installed=without(name)), ALL)
     is_bad(check, Level.FAIL, found=f"finds no {name}", hint=f"python3-{name}")
 
 
-def test_what_apt_installs_has_to_be_seen_as_well(tmp_path: Path) -> None:
+def test_the_hint_also_lets_the_venv_see_the_packages_of_apt(tmp_path: Path) -> None:
     write(pi_4(tmp_path), {"home/ada/venv/pyvenv.cfg": "include-system-site-packages = false\n"})
     check = check_pin_libraries(machine(tmp_path, installed=without("lgpio")), ALL)
     is_bad(check, Level.FAIL, found="lgpio", hint=" && sed -i 's/^\\(include-system-site-packages")
 
 
-def test_a_library_of_the_pins_that_does_not_load(tmp_path: Path) -> None:
+def test_a_library_of_the_pins_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     ends = {"lgpio": failing("ImportError: liblgpio.so.1: cannot open shared object file")}
     check = check_pin_libraries(machine(pi_4(tmp_path), ends=ends), NOTHING)
     is_bad(check, Level.WARN, found="liblgpio.so.1", hint="sudo apt install")
 
 
-def test_lgpio_wants_a_folder_to_write_in(tmp_path: Path) -> None:
+def test_lgpio_needs_a_writable_folder(tmp_path: Path) -> None:
     root = pi_4(tmp_path)
     is_ok(check_pin_folder(machine(root), ALL), str(root))
     gone = machine(root, environ={"LG_WD": str(root / "gone")})
@@ -355,14 +357,14 @@ def accelerator(root: Path, vendor: str = "1a6e", product: str = "089a") -> Path
 
 
 @pytest.mark.parametrize("ids", [("1a6e", "089a"), ("18d1", "9302")])
-def test_an_edge_tpu_at_usb(tmp_path: Path, ids: tuple[str, str]) -> None:
+def test_an_edge_tpu_at_usb_is_found(tmp_path: Path, ids: tuple[str, str]) -> None:
     accelerator(tmp_path, *ids)
     is_ok(check_edge_tpu(machine(tmp_path), NOTHING), "at USB")
     forbidden = machine(tmp_path, forbidden=lambda path: str(path).endswith("bus/usb/002/003"))
     is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="may not", hint="sudo usermod -aG plugdev ada")
 
 
-def test_an_edge_tpu_on_pcie(tmp_path: Path) -> None:
+def test_an_edge_tpu_on_pcie_is_found(tmp_path: Path) -> None:
     device = "sys/bus/pci/devices/0000:01:00.0"
     write(tmp_path, {f"{device}/vendor": "0x1ac1\n", f"{device}/device": "0x089a\n"})
     is_bad(check_edge_tpu(machine(tmp_path), NOTHING), Level.FAIL, found="driver", hint="gasket-dkms")
@@ -372,14 +374,14 @@ def test_an_edge_tpu_on_pcie(tmp_path: Path) -> None:
     is_bad(check_edge_tpu(forbidden, NOTHING), Level.FAIL, found="apex", hint="sudo usermod -aG apex ada")
 
 
-def test_no_edge_tpu(tmp_path: Path) -> None:
+def test_a_missing_edge_tpu_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"sys/bus/usb/devices/1-1/idVendor": "046d\n", "sys/bus/usb/devices/1-1/idProduct": "0825\n"})
     assert check_edge_tpu(machine(tmp_path), NOTHING) is None
     assert check_edge_tpu_library(machine(tmp_path), NOTHING) is None
     is_bad(check_edge_tpu(machine(tmp_path), ALL), Level.FAIL, found="no Edge TPU", hint="lsusb")
 
 
-def test_the_library_of_the_edge_tpu_is_missing(tmp_path: Path) -> None:
+def test_a_missing_library_of_the_edge_tpu_is_reported(tmp_path: Path) -> None:
     gone = failing("OSError: libedgetpu.so.1: cannot open shared object file: No such file or directory")
     broken = machine(accelerator(tmp_path), ends={"libedgetpu": gone})
     is_bad(check_edge_tpu_library(broken, NOTHING), Level.WARN, found="libedgetpu.so.1", hint="libedgetpu1-std")
@@ -396,7 +398,7 @@ def test_the_library_of_the_edge_tpu_is_missing(tmp_path: Path) -> None:
         ("16.0tf2.17.1-1", {"ai-edge-litert": "2.1.0"}, Level.OK),
     ],
 )
-def test_a_library_of_the_edge_tpu_for_older_interpreters(
+def test_a_library_of_the_edge_tpu_for_older_interpreters_is_reported(
     tmp_path: Path, version: str, libraries: dict[str, str], level: Level
 ) -> None:
     status = (
@@ -412,7 +414,7 @@ def test_a_library_of_the_edge_tpu_for_older_interpreters(
 # --- health
 
 
-def test_heat(tmp_path: Path) -> None:
+def test_a_high_temperature_is_reported(tmp_path: Path) -> None:
     assert check_temperature(machine(tmp_path), NOTHING) is None
     is_ok(check_temperature(machine(pi_4(tmp_path)), NOTHING), "51 °C")
     write(tmp_path, {"sys/class/thermal/thermal_zone0/temp": "80400"})
@@ -429,12 +431,12 @@ def test_heat(tmp_path: Path) -> None:
         ("40000", Level.WARN, "heat sink"),
     ],
 )
-def test_the_power_supply(tmp_path: Path, flags: str, level: Level, hint: str) -> None:
+def test_the_flags_of_the_power_supply_are_reported(tmp_path: Path, flags: str, level: Level, hint: str) -> None:
     write(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": flags})
     is_bad(check_power(machine(tmp_path), NOTHING), level, found="", hint=hint)
 
 
-def test_the_room_on_the_disk(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     assert check_disk(machine(pi_4(tmp_path)), NOTHING).level is Level.OK
     is_bad(
         check_disk(machine(tmp_path, free=400 * 2**20), NOTHING), Level.WARN, found="0.4 of 32.0 GB", hint="apt clean"
@@ -454,14 +456,14 @@ def test_the_room_on_the_disk(tmp_path: Path) -> None:
         ("nonsense\n\n", Level.OK),
     ],
 )
-def test_a_disk_that_keeps_nothing(tmp_path: Path, mounts: str, level: Level) -> None:
+def test_a_volatile_or_read_only_disk_is_reported(tmp_path: Path, mounts: str, level: Level) -> None:
     write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
     check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
     assert (check.level, bool(check.hint)) == (level, level is not Level.OK)
 
 
 @pytest.mark.parametrize("place", ["/", "/var/lib"])
-def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, place: str) -> None:
+def test_the_hint_remounts_the_file_system_of_the_memory(tmp_path: Path, place: str) -> None:
     mounts = f"/dev/root / ext4 rw 0 0\n/dev/sda1 {place} ext4 ro 0 0\n"
     write(pi_4(tmp_path), {"proc/self/mounts": mounts, "var/lib/edge-cls/.keep": ""})
     check = check_disk(machine(tmp_path), Needs(memory=Path("/var/lib/edge-cls/taught.db")))
@@ -479,20 +481,20 @@ def test_what_is_to_be_mounted_anew_is_what_the_memory_lies_on(tmp_path: Path, p
         ("", "nonsense", Level.OK),
     ],
 )
-def test_the_wear_of_an_emmc(tmp_path: Path, life: str, reserve: str, level: Level) -> None:
+def test_the_wear_of_an_emmc_is_reported(tmp_path: Path, life: str, reserve: str, level: Level) -> None:
     device = "sys/block/mmcblk0/device"
     write(tmp_path, {f"{device}/type": "MMC", f"{device}/life_time": life, f"{device}/pre_eol_info": reserve})
     is_bad(check_wear(machine(tmp_path), NOTHING), level, found="eMMC", hint="" if level is Level.OK else "backup")
 
 
-def test_a_file_system_that_has_met_errors(tmp_path: Path) -> None:
+def test_errors_of_the_file_system_are_reported(tmp_path: Path) -> None:
     write(pi_4(tmp_path), {"sys/fs/ext4/mmcblk0p2/errors_count": "0\n"})
     is_ok(check_wear(machine(tmp_path), NOTHING), "SD card SD32G")
     write(tmp_path, {"sys/fs/ext4/mmcblk0p2/errors_count": "3\n"})
     is_bad(check_wear(machine(tmp_path), NOTHING), Level.FAIL, found="mmcblk0p2 has 3 errors", hint="fsck.mode=force")
 
 
-def test_the_clock(tmp_path: Path) -> None:
+def test_a_wrong_clock_is_reported(tmp_path: Path) -> None:
     is_ok(check_clock(machine(tmp_path, clock_off=lambda: None), NOTHING), "2027-01-15")
     is_bad(check_clock(machine(tmp_path, clock_off=lambda: True), NOTHING), Level.WARN, found="not sync", hint="ntp")
     is_bad(check_clock(machine(tmp_path, now=0.0), NOTHING), Level.WARN, found="1970", hint="ntp")
@@ -521,20 +523,20 @@ def test_the_clock(tmp_path: Path) -> None:
         ("", Level.WARN, "systemctl status"),
     ],
 )
-def test_the_service(tmp_path: Path, state: str, level: Level, hint: str) -> None:
+def test_the_state_of_the_service_is_reported(tmp_path: Path, state: str, level: Level, hint: str) -> None:
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     is_bad(check_service(machine(root, ends={"systemctl": Outcome(0, state, "")}), NOTHING), level, found="", hint=hint)
 
 
 @pytest.mark.parametrize("state", ["active", "activating", "failed"])
-def test_what_the_service_says_of_itself_is_told(tmp_path: Path, state: str) -> None:
+def test_the_status_line_of_the_service_is_shown(tmp_path: Path, state: str) -> None:
     root = write(pi_4(tmp_path), {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     shown = Outcome(0, f"ActiveState={state}\nNRestarts=2\nStatusText=waiting: no /dev/video0", "")
     check = check_service(machine(root, ends={"StatusText": shown}), NOTHING)
     assert "waiting: no /dev/video0" in check.message
 
 
-def test_a_service_that_is_not_installed_or_that_no_systemd_runs(tmp_path: Path) -> None:
+def test_a_service_that_is_not_installed_is_ok(tmp_path: Path) -> None:
     is_ok(check_service(machine(tmp_path), NOTHING), "not installed")
     write(tmp_path, {"etc/systemd/system/edge-cls.service": "[Unit]\n"})
     is_bad(check_service(machine(tmp_path), NOTHING), Level.WARN, found="systemd does not run", hint="systemd")

@@ -1,4 +1,4 @@
-"""The device's own files are looked into and left as they are, whatever is wrong with them."""
+"""The device's own files are checked and never changed, whatever their problems are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def model_check(needs: Needs, tmp_path: Path) -> Check:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files in a folder. In the -shm of a memory in use every reader signs, as it does with a lock."""
+    """Return the files in a folder with their content, but not that of a -shm, which every reader changes."""
     return {
         file.name: b"" if file.name.endswith("-shm") else file.read_bytes()
         for file in folder.iterdir()
@@ -38,10 +38,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def memory_check(path: Path, model: Path, **changes: Any) -> Check:
-    """Return what is said of a memory, having made sure that nothing was done to it."""
+    """Return the check of a memory, and assert that its folder did not change."""
     before = contents(path.parent)
-    said, memory = check_contents(machine(path.parent, **changes), Needs(model=model, memory=path))
-    assert said.level is Level.OK
+    model_result, memory = check_contents(machine(path.parent, **changes), Needs(model=model, memory=path))
+    assert model_result.level is Level.OK
     assert contents(path.parent) == before
     assert memory.name == "memory"
     return memory
@@ -49,7 +49,7 @@ def memory_check(path: Path, model: Path, **changes: Any) -> Check:
 
 @pytest.fixture
 def taught(tmp_path: Path, tiny: Path) -> Path:
-    """A memory of two classes that goes with the tiny model, and has been closed."""
+    """A closed memory of two classes, taught with the tiny model."""
     (tmp_path / "state").mkdir()
     path = tmp_path / "state/taught.db"
     with Memory(path) as memory:
@@ -61,7 +61,7 @@ def taught(tmp_path: Path, tiny: Path) -> Path:
 # --- configuration
 
 
-def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
+def test_without_a_configuration_the_defaults_apply(tmp_path: Path) -> None:
     check, needs = check_configuration(machine(pi_4(tmp_path)), None)
     assert (check.level, needs) == (Level.OK, Needs())
 
@@ -82,8 +82,8 @@ def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
         ('memory = "/var/lib/t.db"\nmodel = "/m.tflite"', Needs(memory=Path("/var/lib/t.db"), model=Path("/m.tflite"))),
     ],
 )
-def test_what_the_device_is_set_up_for(tmp_path: Path, text: str, needs: Needs) -> None:
-    """Told by the file in /etc, or by the one that is given."""
+def test_the_needs_of_the_device_are_those_of_its_configuration(tmp_path: Path, text: str, needs: Needs) -> None:
+    """They are read from the file in /etc, or from a given file."""
     root = write(pi_4(tmp_path), {"etc/edge-cls/config.toml": text})
     check, found = check_configuration(machine(root), None)
     assert check.level is Level.OK, check.message
@@ -91,7 +91,7 @@ def test_what_the_device_is_set_up_for(tmp_path: Path, text: str, needs: Needs) 
     assert check_configuration(machine(tmp_path), root / "etc/edge-cls/config.toml")[1] == needs
 
 
-def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> None:
+def test_an_invalid_or_missing_configuration_is_reported(tmp_path: Path) -> None:
     file = write(tmp_path, {"config.toml": "modle = 1\n"}) / "config.toml"
     check, needs = check_configuration(machine(tmp_path), file)
     assert (check.level, needs) == (Level.FAIL, Needs())
@@ -100,7 +100,7 @@ def test_a_configuration_with_faults_and_one_that_is_missing(tmp_path: Path) -> 
     assert check_configuration(machine(tmp_path), tmp_path / "absent.toml")[0].level is Level.FAIL
 
 
-def test_variables_are_settings_too(tmp_path: Path) -> None:
+def test_variables_count_as_settings(tmp_path: Path) -> None:
     environ = {"EDGE_CLS_DELEGATE": "edgetpu"}
     assert check_configuration(machine(tmp_path, environ=environ), None)[1] == Needs(edge_tpu=True)
 
@@ -108,7 +108,7 @@ def test_variables_are_settings_too(tmp_path: Path) -> None:
 # --- model
 
 
-def test_a_model_that_gives_what_it_gave(tmp_path: Path, tiny: Path) -> None:
+def test_a_model_that_reproduces_its_golden_frames_is_ok(tmp_path: Path, tiny: Path) -> None:
     for needs in (Needs(), Needs(model=tiny)):
         check = model_check(needs, tmp_path)
         assert check.level is Level.OK
@@ -116,7 +116,7 @@ def test_a_model_that_gives_what_it_gave(tmp_path: Path, tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", 2000])
-def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int | None) -> None:
+def test_a_missing_or_damaged_model_is_reported(tmp_path: Path, tiny: Path, content: bytes | int | None) -> None:
     model = tmp_path / "bad.tflite"
     if content is not None:
         model.write_bytes(tiny.read_bytes()[:content] if isinstance(content, int) else content)
@@ -126,7 +126,7 @@ def test_a_model_that_is_none(tmp_path: Path, tiny: Path, content: bytes | int |
     assert check.hint
 
 
-def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_other_outputs_is_reported(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = read_model(tiny)
     wrong = tuple(replace(golden, pixels_sha256="0" * 64) for golden in file.golden)
     monkeypatch.setattr("edge_cls.model.file.read_model", lambda _: replace(file, golden=wrong))
@@ -135,7 +135,7 @@ def test_a_model_that_gives_something_else_here(tmp_path: Path, tiny: Path, monk
     assert "golden frame 0" in check.message
 
 
-def test_labels_that_do_not_belong_to_the_model(tmp_path: Path) -> None:
+def test_labels_of_another_model_are_reported(tmp_path: Path) -> None:
     model = tmp_path / "mean.tflite"
     toy_model.write_mean_color(model)
     labels = write(tmp_path, {"labels.txt": "one\ntwo\n"}) / "labels.txt"
@@ -149,7 +149,7 @@ def test_a_model_for_the_edge_tpu_is_read_and_not_run(tmp_path: Path, tiny: Path
     assert check == Check("model", Level.OK, f"{tiny} can be read")
 
 
-def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_that_cannot_be_imported_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "edge_cls.model.golden", None)
     check = model_check(Needs(), tmp_path)
     assert check.level is Level.FAIL
@@ -159,14 +159,14 @@ def test_libraries_that_cannot_be_imported_are_told(tmp_path: Path, monkeypatch:
 # --- memory
 
 
-def test_a_sound_memory(taught: Path, tiny: Path) -> None:
+def test_an_undamaged_memory_is_ok(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny)
     assert check.level is Level.OK
     assert "3 examples of 2 classes" in check.message
 
 
-def test_a_memory_that_is_in_use_is_seen_as_it_is_now(taught: Path, tiny: Path) -> None:
-    """What was taught last lies in the log beside the file."""
+def test_a_memory_in_use_is_read_in_its_current_state(taught: Path, tiny: Path) -> None:
+    """The newest example is in the log beside the file."""
     with Memory(taught) as memory:
         teach(memory, "bowl", space=memory.space or "", seed=9)
         assert taught.with_name("taught.db-wal").stat().st_size
@@ -175,7 +175,7 @@ def test_a_memory_that_is_in_use_is_seen_as_it_is_now(taught: Path, tiny: Path) 
     assert "4 examples of 3 classes" in check.message
 
 
-def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
+def test_a_damaged_memory_is_reported_but_not_repaired(taught: Path, tiny: Path) -> None:
     content = bytearray(taught.read_bytes())
     content[1024 * 3 : 1024 * 12] = bytes(1024 * 9)
     taught.write_bytes(content)
@@ -186,7 +186,7 @@ def test_a_damaged_memory_is_not_mended(taught: Path, tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"text\n" * 1000, b"SQLite format 3\0" + bytes(3000)])
-def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_memory_is_reported(taught: Path, tiny: Path, content: bytes) -> None:
     taught.write_bytes(content)
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL
@@ -194,7 +194,7 @@ def test_a_file_that_is_no_memory(taught: Path, tiny: Path, content: bytes) -> N
     assert "edge-cls-doctor" not in check.message + check.hint
 
 
-def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
+def test_a_database_of_another_program_is_reported(tmp_path: Path, tiny: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE place (name TEXT)")
     check = memory_check(tmp_path / "other.db", tiny)
@@ -202,14 +202,14 @@ def test_a_database_of_another_program(tmp_path: Path, tiny: Path) -> None:
     assert check.message == f"{tmp_path / 'other.db'} is a database of another program"
 
 
-def test_a_memory_of_an_older_version_stays_one(tmp_path: Path, tiny: Path) -> None:
+def test_a_memory_of_an_older_version_is_not_migrated(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "state").mkdir()
     make_version_1(tmp_path / "state/old.db", 6, lambda number: b"jpeg %d" % number)
     check = memory_check(tmp_path / "state/old.db", tiny)
     assert "6 examples of 3 classes" in check.message
 
 
-def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Path) -> None:
+def test_a_memory_taught_with_another_model_is_reported(taught: Path, tmp_path: Path) -> None:
     model = tmp_path / "mean.tflite"
     toy_model.write_mean_color(model)
     check = memory_check(taught, model)
@@ -218,16 +218,16 @@ def test_a_memory_that_was_taught_with_another_model(taught: Path, tmp_path: Pat
     assert check.hint == f"edge-cls memory reembed --memory {taught} --model {model}"
 
 
-def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Path) -> None:
-    """The model is sound, and 'run' refuses the two together."""
+def test_a_memory_with_a_model_that_cannot_be_taught_is_reported(taught: Path, tmp_path: Path) -> None:
+    """The model is valid, but 'run' would refuse it together with the memory."""
     model = tmp_path / "mean.tflite"
     toy_model.write_mean_color(model)
     labels = write(tmp_path, {"labels.txt": "red\ngreen\nblue\n"}) / "labels.txt"
     needs = Needs(model=model, labels=labels, memory=taught)
-    said, memory = check_contents(machine(tmp_path), needs)
+    model_result, memory = check_contents(machine(tmp_path), needs)
     with pytest.raises(SpaceMismatch) as refused:
         Classifier(model, labels=labels, memory=taught)
-    assert (said.level, memory.level) == (Level.OK, Level.FAIL)
+    assert (model_result.level, memory.level) == (Level.OK, Level.FAIL)
     assert (memory.message, memory.hint) == (refused.value.message, refused.value.hint)
     with Memory(taught) as emptied:
         for label in ("mug", "cup"):
@@ -236,7 +236,7 @@ def test_a_memory_with_a_model_that_cannot_be_taught(taught: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("cut", [True, False])
-def test_of_a_model_that_says_nothing_of_its_embedding_a_memory_is_not_blamed(
+def test_a_memory_is_ok_if_the_embedding_of_the_model_is_unknown(
     taught: Path, tiny: Path, tmp_path: Path, cut: bool
 ) -> None:
     model = tmp_path / "model.tflite"
@@ -244,12 +244,14 @@ def test_of_a_model_that_says_nothing_of_its_embedding_a_memory_is_not_blamed(
     if cut:
         model.write_bytes(tiny.read_bytes()[:2000])
     needs = Needs(model=model, edge_tpu=not cut, memory=taught)
-    said, memory = check_contents(machine(tmp_path), needs)
-    assert (said.level, memory.level) == (Level.FAIL if cut else Level.OK, Level.OK)
+    model_result, memory = check_contents(machine(tmp_path), needs)
+    assert (model_result.level, memory.level) == (Level.FAIL if cut else Level.OK, Level.OK)
 
 
-def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As that of a service with a user of its own. Root, who runs tests too, may look into everything."""
+def test_a_memory_that_this_user_may_not_read_is_a_warning(
+    taught: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example the memory of a service with its own user. The error is simulated: root may read every file."""
 
     def refused(self: Path, mode: str = "r") -> NoReturn:
         raise PermissionError(13, f"Permission denied ({mode})", str(self))
@@ -260,27 +262,27 @@ def test_a_memory_that_this_user_may_not_look_into(taught: Path, tiny: Path, mon
     assert str(taught) in check.message
 
 
-def test_a_memory_that_is_too_large_to_be_copied(taught: Path, tiny: Path) -> None:
+def test_a_memory_that_is_too_large_to_be_copied_is_a_warning(taught: Path, tiny: Path) -> None:
     check = memory_check(taught, tiny, free=taught.stat().st_size - 1)
     assert check.level is Level.WARN
     assert "no room" in check.message
     assert check.hint == "TMPDIR=/var/tmp edge-cls doctor"
 
 
-def test_the_labels_in_the_configuration_are_not_those_of_another_model() -> None:
+def test_the_labels_of_the_configuration_are_not_used_for_another_model() -> None:
     needs = Needs(model=Path("a"), labels=Path("b"), memory=Path("c"))
     assert with_options(needs, None, None) == needs
     assert with_options(needs, Path("x"), None) == Needs(model=Path("x"), memory=Path("c"))
     assert with_options(needs, None, Path("y")) == replace(needs, memory=Path("y"))
 
 
-def test_a_memory_that_will_be_made(tmp_path: Path, tiny: Path) -> None:
+def test_a_missing_memory_is_ok_if_it_can_be_created(tmp_path: Path, tiny: Path) -> None:
     assert memory_check(tmp_path / "new.db", tiny).level is Level.OK
     check = memory_check(tmp_path / "new.db", tiny, forbidden=lambda path: path == tmp_path)
     assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
 
 
-def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
+def test_a_missing_memory_is_ok_if_the_service_creates_its_folder(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = tmp_path / "edge-cls"
@@ -291,22 +293,22 @@ def test_a_memory_in_a_folder_that_the_service_makes_at_its_first_start(
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
     assert "first start" in check.message
-    state.mkdir()  # then it counts who may write there
+    state.mkdir()  # then the permissions of the folder count
     _, check = check_contents(machine(tmp_path, forbidden=lambda path: path == state), needs)
     assert check.level is Level.FAIL
 
 
 @pytest.mark.parametrize("places", [("state/taught.db",), ("state", "state/taught.db")])
-def test_a_memory_that_this_user_may_not_write(taught: Path, tiny: Path, places: tuple[str, ...]) -> None:
+def test_a_memory_that_this_user_may_not_write_is_a_warning(taught: Path, tiny: Path, places: tuple[str, ...]) -> None:
     closed = [taught.parent.parent / place for place in places]
     check = memory_check(taught, tiny, forbidden=lambda path: path in closed)
     assert check.level is Level.WARN
-    # Each of them by its name: a shell that may not look into the folder leaves a pattern as it is.
+    # Each file by its name: a shell that may not read the folder does not expand a pattern.
     assert check.hint == f"teach as its owner, or: sudo chown -h ada {' '.join(map(str, closed))}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_log_that_belongs_to_somebody_else(taught: Path, tiny: Path) -> None:
+def test_a_log_of_another_user_is_reported(taught: Path, tiny: Path) -> None:
     with Memory(taught) as memory:
         teach(memory, "bowl", space=memory.space or "", seed=9)
         shutil.chown(taught.with_name("taught.db-wal"), user=65534)
@@ -316,7 +318,7 @@ def test_a_log_that_belongs_to_somebody_else(taught: Path, tiny: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_memory_that_root_made_in_the_folder_of_a_service(taught: Path, tiny: Path) -> None:
+def test_a_memory_of_root_in_the_folder_of_a_service_is_reported(taught: Path, tiny: Path) -> None:
     os.chown(taught.parent, 65534, 65534)
     check = memory_check(taught, tiny)
     assert check.level is Level.FAIL

@@ -1,4 +1,4 @@
-"""The real machine, and the children that do what may crash or hang."""
+"""The real machine, and the child processes for calls that may crash or hang."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edge_cls.doctor.software import check_invoke, check_opencv
 PATIENCE = 30.0
 
 
-def test_this_machine_can_be_looked_over() -> None:
+def test_every_check_runs_on_this_machine() -> None:
     here = this_machine()
     assert here.version("numpy")
     assert here.version("no-such-distribution") is None
@@ -39,7 +39,7 @@ def test_the_interpreter_and_opencv_really_run() -> None:
     assert check_opencv(here, Needs()).level is Level.OK
 
 
-def test_a_child_says_what_it_found_and_how_it_ended() -> None:
+def test_the_output_and_the_status_of_a_child_are_returned() -> None:
     run = this_machine().python_child
     assert run("print('yes')") == Outcome(0, "yes", "")
     failed = run("import no_such_module")
@@ -49,8 +49,8 @@ def test_a_child_says_what_it_found_and_how_it_ended() -> None:
     assert this_machine().run(["/no/such/program"]).status == 127
 
 
-def test_a_child_works_in_a_folder_that_is_gone_afterwards() -> None:
-    """`import lgpio` makes a pipe in the working folder, or in LG_WD."""
+def test_a_child_works_in_a_temporary_folder() -> None:
+    """`import lgpio` creates a pipe in the working directory, or in LG_WD."""
     before = sorted(Path.cwd().iterdir())
     code = "import os; os.mkfifo('pipe'); os.mkfifo(os.environ['LG_WD'] + '/other'); print(os.getcwd())"
     folder = this_machine().python_child(code)
@@ -59,7 +59,7 @@ def test_a_child_works_in_a_folder_that_is_gone_afterwards() -> None:
     assert sorted(Path.cwd().iterdir()) == before
 
 
-def test_a_child_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_child_that_hangs_is_killed_with_its_own_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With all that it has started."""
     monkeypatch.setattr(module, "_LIMIT_S", 1.0)
     pids = tmp_path / "pids"
@@ -74,15 +74,15 @@ def test_a_child_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert Outcome(None, "", "half a line").last_line == "no answer"
 
 
-def test_only_what_a_version_begins_with_counts() -> None:
+def test_only_the_leading_numbers_of_a_version_count() -> None:
     assert numbers("2.14.0") == (2, 14, 0)
     assert numbers("2.5.0.post1") == (2, 5, 0)
     assert numbers("0.0.0.2") < (0, 2)
     assert numbers("") == ()
 
 
-def test_the_libraries_of_the_pins_are_imported_elsewhere(tmp_path: Path) -> None:
-    """In a child: importing lgpio opens files, and may fail."""
+def test_the_libraries_of_the_pins_are_imported_in_a_child(tmp_path: Path) -> None:
+    """The import of lgpio opens files, and may fail."""
     here = replace(this_machine(), importable=lambda _: True, version=lambda _: "1.0", root=tmp_path)
     check_pin_libraries(here, Needs(gpio=True))
     assert "lgpio" not in sys.modules

@@ -1,4 +1,4 @@
-"""Sensors are files of the kernel: any may be absent, empty, broken, or vanish."""
+"""Sensors are files of the kernel, and any of them may be absent, empty or invalid, or vanish."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def zones(root: Path, *sensors: tuple[str, str]) -> Path:
     "kind",
     ["cpu-thermal", "cpu_thermal", "bcm2835_thermal", "soc-thermal", "bigcore0-thermal", "CPU-therm", "x86_pkg_temp"],
 )
-def test_the_processor_has_many_names(tmp_path: Path, kind: str) -> None:
+def test_the_sensor_of_the_processor_is_found_by_all_its_names(tmp_path: Path, kind: str) -> None:
     assert temperature(zones(tmp_path, (kind, "48312"))) == 48.312
 
 
-def test_the_hottest_of_the_processors_sensors_counts_and_no_other(tmp_path: Path) -> None:
+def test_only_the_hottest_sensor_of_the_processor_counts(tmp_path: Path) -> None:
     root = zones(
         tmp_path, ("cpu-thermal", "61000"), ("soc-thermal", "63500"), ("iwlwifi_1", "90000"), ("BAT0", "99000")
     )
@@ -44,18 +44,18 @@ def test_the_hottest_of_the_processors_sensors_counts_and_no_other(tmp_path: Pat
 
 
 @pytest.mark.parametrize("nonsense", ["", "-273000", "200000", "warm", "\x00", "4.5", "9" * 5000])
-def test_what_is_no_temperature_is_passed_over(tmp_path: Path, nonsense: str) -> None:
+def test_an_invalid_temperature_is_ignored(tmp_path: Path, nonsense: str) -> None:
     assert temperature(zones(tmp_path, ("cpu-thermal", nonsense))) is None
     assert temperature(zones(tmp_path, ("cpu-thermal", nonsense), ("cpu-thermal", "50000"))) == 50.0
 
 
-def test_without_sensors_nothing_is_known(tmp_path: Path) -> None:
+def test_without_sensors_temperature_and_voltage_are_unknown(tmp_path: Path) -> None:
     assert temperature(tmp_path) is None
     assert throttled(tmp_path) is None
     assert not under_voltage(tmp_path)
 
 
-def test_a_sensor_may_be_half_there(tmp_path: Path) -> None:
+def test_an_incomplete_sensor_is_ignored(tmp_path: Path) -> None:
     root = zones(tmp_path, ("cpu-thermal", "50000"), ("cpu-thermal", "70000"))
     (root / "class/thermal/thermal_zone1/temp").unlink()
     (root / "class/thermal/thermal_zone1/temp").mkdir()
@@ -72,14 +72,14 @@ def test_the_firmwares_flags_are_read(tmp_path: Path, path: str) -> None:
     assert under_voltage(root)
 
 
-def test_what_was_is_not_what_is(tmp_path: Path) -> None:
+def test_a_past_under_voltage_does_not_count(tmp_path: Path) -> None:
     root = write(tmp_path, {OLD: "0xa0000"})
     assert throttled(root) == Throttled(Limit.NONE, Limit.FREQUENCY_CAPPED | Limit.SOFT_TEMPERATURE_LIMIT)
     assert not under_voltage(root)
 
 
 @pytest.mark.parametrize(("alarm", "weak"), [("0\n", False), ("1\n", True)])
-def test_newer_kernels_have_an_alarm_of_the_voltage(tmp_path: Path, alarm: str, weak: bool) -> None:
+def test_the_voltage_alarm_of_newer_kernels_is_read(tmp_path: Path, alarm: str, weak: bool) -> None:
     root = write(
         tmp_path,
         {
@@ -94,14 +94,14 @@ def test_newer_kernels_have_an_alarm_of_the_voltage(tmp_path: Path, alarm: str, 
 
 
 @pytest.mark.parametrize("nonsense", ["", "throttled", "0x", "-", "\x00"])
-def test_flags_that_are_none_are_passed_over(tmp_path: Path, nonsense: str) -> None:
+def test_invalid_flags_are_ignored(tmp_path: Path, nonsense: str) -> None:
     alarm = {"class/hwmon/hwmon0/name": "rpi_volt", "class/hwmon/hwmon0/in0_lcrit_alarm": nonsense}
     assert throttled(write(tmp_path, {OLD: nonsense} | alarm)) is None
     assert throttled(write(tmp_path, {"class/hwmon/hwmon0/in0_lcrit_alarm": "0"})) == Throttled(Limit.NONE, Limit.NONE)
 
 
 @given(st.binary(max_size=40))
-def test_no_file_can_make_it_fail(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_content_of_a_file_raises(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     root = zones(tmp_path_factory.mktemp("sys"), ("cpu-thermal", "0"))
     write(root, {OLD: ""})
     for path in ("class/thermal/thermal_zone0/type", "class/thermal/thermal_zone0/temp", OLD):

@@ -38,7 +38,7 @@ def test_the_crop_is_the_largest_of_the_models_aspect_ratio(
 
 
 @given(FRAME, FRAME, MODEL, MODEL)
-def test_a_turned_frame_has_a_turned_crop(width: int, height: int, to_width: int, to_height: int) -> None:
+def test_the_crop_of_a_rotated_frame_is_rotated(width: int, height: int, to_width: int, to_height: int) -> None:
     crop = center_crop(width, height, to_width, to_height)
     turned = center_crop(height, width, to_height, to_width)
     assert turned == Box(crop.top, crop.left, crop.height, crop.width)

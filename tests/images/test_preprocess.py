@@ -49,7 +49,7 @@ def test_shrinking_by_a_whole_factor_gives_the_nearest_whole_numbers_to_the_box_
     assert (2 * np.abs(pixels * factor**2 - sums) <= factor**2).all()
 
 
-def test_what_a_whole_factor_leaves_over_is_cut_off_evenly() -> None:
+def test_the_remainder_of_a_whole_factor_is_cut_off_evenly() -> None:
     frame = np.full((11, 11, 3), 255, np.uint8)
     frame[1:10, 1:10] = 100
     assert (resize(frame, 3, 3) == 100).all()
@@ -70,13 +70,13 @@ def test_a_red_picture_stays_red() -> None:
     assert (preprocess(frame, Preprocessing(32, 32)) == (255, 0, 0)).all()
 
 
-def test_a_frame_of_the_models_size_is_taken_as_it_is() -> None:
+def test_a_frame_of_the_models_size_is_unchanged() -> None:
     frame = synthetic_frame(32, 32)
     np.testing.assert_array_equal(preprocess(frame, Preprocessing(32, 32)), frame)
 
 
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (32, 40), (40, 32), (64, 64), (50, 70)])
-def test_a_frame_may_be_written_over_while_the_model_looks_at_it(width: int, height: int) -> None:
+def test_the_pixels_are_a_copy_of_the_frame(width: int, height: int) -> None:
     frame = synthetic_frame(width, height)
     assert not np.shares_memory(preprocess(frame, Preprocessing(32, 32)), frame)
 
@@ -104,14 +104,14 @@ def read_only(pixels: Frame) -> Frame:
     ],
     ids=["another shape", "another dtype", "with gaps", "read only"],
 )
-def test_an_array_that_does_not_fit_is_left_alone(into: Frame) -> None:
+def test_an_array_that_does_not_fit_is_not_written(into: Frame) -> None:
     frame, contract = synthetic_frame(40, 30), Preprocessing(8, 8)
     np.testing.assert_array_equal(preprocess(frame, contract, into), preprocess(frame, contract))
     assert not into.any()
 
 
 @pytest.mark.parametrize("view", [np.s_[::-1, ::2], np.s_[:, ::-1], np.s_[:, :, ::-1], np.s_[3:, 5:]])
-def test_a_view_gives_what_its_copy_gives(view: tuple[slice, ...]) -> None:
+def test_a_view_gives_the_same_pixels_as_its_copy(view: tuple[slice, ...]) -> None:
     frame = synthetic_frame(90, 70)[view]
     assert not frame.flags.c_contiguous
     contract = Preprocessing(24, 20)

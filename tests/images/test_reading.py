@@ -1,4 +1,4 @@
-"""Photo files of every kind become the RGB frame that a viewer would show, or one line that says why not."""
+"""A photo file of any kind becomes the RGB frame that a viewer would show, or is refused with the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_halves(frame: Frame, left: object, right: object, *, within: int = 0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp", ".tiff"])
-def test_a_lossless_file_comes_back_as_it_was_written(tmp_path: Path, suffix: str) -> None:
+def test_a_lossless_file_is_read_with_the_same_pixels(tmp_path: Path, suffix: str) -> None:
     frame = color_frame("green")
     Image.fromarray(frame).save(tmp_path / f"photo{suffix}", lossless=True)
     np.testing.assert_array_equal(read_image(tmp_path / f"photo{suffix}"), frame)
@@ -71,7 +71,7 @@ def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
         pytest.param((*RED, 128), (*RED, 255), ((255, 127, 127), RED), id="half transparent"),
     ],
 )
-def test_transparency_lies_on_white(
+def test_transparency_becomes_white(
     tmp_path: Path, left: tuple[int, ...], right: tuple[int, ...], expected: tuple[object, object]
 ) -> None:
     Image.fromarray(halves(left, right)).save(tmp_path / "logo.png")
@@ -79,7 +79,7 @@ def test_transparency_lies_on_white(
 
 
 @pytest.mark.parametrize("suffix", [".png", ".gif"])
-def test_the_transparent_colour_of_a_palette_lies_on_white(tmp_path: Path, suffix: str) -> None:
+def test_the_transparent_colour_of_a_palette_becomes_white(tmp_path: Path, suffix: str) -> None:
     image = Image.fromarray(halves((0,), (1,))[:, :, 0], "P")
     image.putpalette([*GREEN, *RED])
     image.save(tmp_path / f"palette{suffix}", transparency=0)
@@ -125,13 +125,13 @@ def test_exif_orientation_6_turns_the_left_side_up(tmp_path: Path, suffix: str) 
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".gif", ".png"])
-def test_of_an_animation_the_first_picture_counts(tmp_path: Path, suffix: str) -> None:
+def test_the_first_picture_of_an_animation_is_read(tmp_path: Path, suffix: str) -> None:
     first, second = Image.fromarray(halves(RED, GREEN)), Image.fromarray(halves(GREEN, RED))
     first.save(tmp_path / f"moving{suffix}", save_all=True, append_images=[second], lossless=True)
     assert_halves(read_image(tmp_path / f"moving{suffix}"), RED, GREEN)
 
 
-def test_the_smallest_photo_is_read_and_a_smaller_one_refused(tmp_path: Path) -> None:
+def test_the_smallest_photo_is_read_and_a_smaller_one_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (MIN_SIDE, MIN_SIDE)).save(tmp_path / "small.png")
     Image.new("RGB", (100, MIN_SIDE - 1)).save(tmp_path / "flat.png")
     assert read_image(tmp_path / "small.png").shape == (8, 8, 3)
@@ -167,7 +167,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("write", "message"), UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_file_is_refused_in_one_line_with_a_mend(
+def test_an_unusable_file_is_refused_in_one_line_with_a_hint(
     tmp_path: Path, write: Callable[[Path], object], message: str
 ) -> None:
     path = tmp_path / "photo.jpg"
@@ -189,8 +189,8 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
         read_image(tmp_path / "bomb.png")
 
 
-def test_a_turned_photo_with_damaged_exif_data_is_read_or_refused(tmp_path: Path) -> None:
-    # Orientation 6, and a width that is no number: Pillow cannot write this EXIF block again.
+def test_a_rotated_photo_with_damaged_exif_data_is_read_or_refused(tmp_path: Path) -> None:
+    # Orientation 6, and a width that is not a number: Pillow cannot write this EXIF block again.
     entries = struct.pack(">HHLHH", 0x0112, 3, 1, 6, 0) + struct.pack(">HHL4s", 0x0100, 7, 4, b"wide")
     exif = b"Exif\0\0MM\0\x2a" + struct.pack(">LH", 8, 2) + entries + struct.pack(">L", 0)
     Image.fromarray(halves(RED, GREEN)).save(tmp_path / "phone.jpg", exif=exif)

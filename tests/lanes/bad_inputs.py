@@ -1,6 +1,6 @@
 """Bad inputs of every kind, made from good ones, always the same: photos, models, labels files, folders and ZIPs.
 
-`TABLE` says which commands they go through. A command that is not there yet is in `AWAITED`.
+`TABLE` lists the commands that are run with them. A command that does not exist yet is in `AWAITED`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TINY = Path(__file__).parents[1] / "data" / "tiny.tflite"
 class Bad:
     """A bad input: `write` puts it into a folder and returns its path.
 
-    `fatal`: it must be refused; other damage may be harmless, such as a flipped bit in a pixel. `rights`: what makes it
-    bad are missing rights, which do not bind root. `unreadable`: not even a report can be made of it.
+    `fatal`: it must be refused; other damage may be harmless, such as a flipped bit in a pixel. `rights`: it is bad
+    because permissions are missing, which do not apply to root. `unreadable`: it cannot even be reported on.
     """
 
     name: str
@@ -45,30 +45,30 @@ class Bad:
 
 @dataclass(frozen=True)
 class Row:
-    """What a kind of input goes through: `{}` in the arguments is the input, beside good files of these names."""
+    """A command for a kind of input: `{}` in the arguments is the input, beside good files of these names."""
 
     command: str
     kind: str
     arguments: str
     reports: bool = False
-    """Bad content is what the command reports on stdout, so that it is no error, unless it is unreadable."""
+    """Whether the command reports bad content on stdout: then it is not an error, unless it is unreadable."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A bad input and the command that it goes through."""
+    """A bad input and the command that is run with it."""
 
     row: Row
     bad: Bad
 
     @property
     def name(self) -> str:
-        """What the test is called."""
+        """The name of the test."""
         return f"{self.row.command}-{self.row.kind}-{self.bad.name}".replace(" ", "-")
 
 
 AWAITED: frozenset[str] = frozenset()
-"""Commands that are not there yet. Take one out as soon as it is: a test insists on it."""
+"""Commands that do not exist yet. A test fails if one of them exists."""
 
 TABLE = (
     Row("classify", "photos", "classify good.tflite {} --json"),
@@ -153,7 +153,7 @@ def _sparse(name: str, start: bytes, size: int = 10 * 2**30) -> Callable[[Path],
 
 
 def odd_files(suffix: str, content: Callable[[], bytes]) -> Iterator[Bad]:
-    """Yield what is no regular file, or one with an odd name or without rights, all of them ending in `suffix`."""
+    """Yield paths ending in `suffix` that are not regular files, have an odd name, or lack permissions."""
 
     def fifo(folder: Path) -> Path:
         os.mkfifo(folder / f"fifo{suffix}")
@@ -161,7 +161,7 @@ def odd_files(suffix: str, content: Callable[[], bytes]) -> Iterator[Bad]:
 
     def bound_socket(folder: Path) -> Path:
         with socket.socket(socket.AF_UNIX) as one:
-            # Relative, since the path of a socket has 107 bytes at most.
+            # Relative, since the path of a socket has at most 107 bytes.
             here = Path.cwd()
             os.chdir(folder)
             one.bind(f"socket{suffix}")
@@ -213,7 +213,7 @@ BESIDE_PHOTOS = frozenset(
     {"folder in its place", "named pipe", "socket", "link to nothing"}
     | {"link to itself", "link to endless zeros", "link to endless noise"}
 )
-"""What is no file beside the good photos of a class folder: training passes over it, as over GIF and TIFF files."""
+"""Entries of a class folder that are not regular files. Training skips them, like GIF and TIFF files."""
 NO_PHOTO_OF_A_CLASS = BESIDE_PHOTOS | {"missing", "name too long", "path too long"}
 
 
@@ -263,7 +263,7 @@ def photos() -> list[Bad]:
         good = _encoded(kind)
         for percent in (1, 20, 50, 90):
             cut = _cut(good, percent)
-            # A GIF of noise is compressed so that its end may be missing unseen; the others count what they read.
+            # The end of a GIF of noise can be missing unnoticed; the other formats check the number of bytes.
             found.append(Bad(f"{suffix} cut at {percent}", _file(f"cut.{suffix}", cut), fatal=percent < 90))
         for seed in range(3):
             changed = _flipped(good, seed)
@@ -323,7 +323,7 @@ def _animation() -> bytes:
 
 
 def models() -> list[Bad]:
-    """Return bad `.tflite` files: of ours, which carry a hash, and of others, which carry none."""
+    """Return bad `.tflite` files: files of edge-cls, which contain a checksum, and of others, which contain none."""
     whole = TINY.read_bytes()
     network = read_model(TINY).network
     found = [replace(bad, unreadable=True) for bad in odd_files(".tflite", lambda: whole)]
@@ -430,7 +430,7 @@ def labels_files() -> list[Bad]:
         "blank lines": b"\n \n\t\n",
     }
     return list(odd_files(".txt", lambda: b"one\ntwo\nthree\n")) + [
-        # A number too long for a number is a label, if an odd one.
+        # A number with too many digits is a label, though an odd one.
         Bad(name, _file("labels.txt", text), fatal=name != "numbered beyond reason")
         for name, text in texts.items()
     ]
@@ -440,7 +440,7 @@ def labels_files() -> list[Bad]:
 
 
 def _in_a_class(bad: Bad) -> Bad:
-    """Return the bad photo among the good ones of a class folder."""
+    """Return an input that is `bad` among the good photos of a class folder."""
 
     def write(folder: Path) -> Path:
         write_colors(folder / "data", 6)
@@ -554,7 +554,7 @@ def archives() -> list[Bad]:
         **{f"cut at {percent}": _cut(good, percent) for percent in (10, 50, 90, 99)},
         **{f"flipped {seed}": _flipped(good, seed) for seed in range(8)},
     }
-    # What two of the flips do to a time of day or a name nobody reads is harmless.
+    # Two of the flips change a time or a name that is not read, which is harmless.
     return list(odd_files(".zip", lambda: good)) + [
         Bad(name, _file("export.zip", content), fatal=not name.startswith(("flipped", "two", "in", "a zip")))
         for name, content in contents.items()

@@ -1,4 +1,4 @@
-"""A program as somebody else would write it: opens a model with MediaPipe, and prints what it says of images, as JSON.
+"""A program of another author: opens a model with MediaPipe, and prints the results for images as JSON.
 
 python mediapipe_client.py MODEL IMAGE... - in an environment of its own, without edge-cls: see `make test-mediapipe`.
 """

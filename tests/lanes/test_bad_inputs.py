@@ -1,6 +1,6 @@
-"""Whatever file or folder a command is given: no traceback, no crash, no hang, no gigabyte, and one clear line.
+"""A bad file or folder causes no traceback, crash, hang or gigabyte of memory, but one clear line.
 
-A sample of them is part of the fast tests; `make test-bad-input` runs all.
+A sample of the cases is part of the fast tests; `make test-bad-input` runs all of them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tests.fork_server import Answer, ForkServer
 from tests.lanes.bad_inputs import AWAITED, TABLE, Case, cases, good_files
 
 HOST = ("train",)
-"""Commands that import TensorFlow, or may."""
+"""Commands that may import TensorFlow."""
 GIGABYTE = 1024
 """In MiB."""
 
 NO_PHOTOS = '{\n  "schema": 1,\n  "photos": []\n}\n'
-"""What `classify --json` prints if no photo could be read."""
+"""The output of `classify --json` if no photo could be read."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def host() -> Iterator[ForkServer]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of good files that everybody may enter, unlike those of pytest."""
+    """A folder of good files that every user may enter, unlike the folders of pytest."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -56,7 +56,7 @@ READY = [case for case in cases() if case.row.command not in AWAITED]
 SLOW = ("megapixels", "bomb", "ten thousand")
 DEVICE = [case for case in READY if case.row.command not in HOST and "class" not in case.row.kind]
 FAST = [case for case in DEVICE if not any(word in case.bad.name for word in SLOW)][::20]
-"""A few of what takes a tenth of a second; where a class of photos is embedded, it is half of one."""
+"""A sample of the cases that take a tenth of a second. A class of photos takes half a second to embed."""
 
 
 def parameters(chosen: list[Case]) -> pytest.MarkDecorator:
@@ -108,7 +108,7 @@ def check(case: Case, answer: Answer) -> None:
 
 
 def assert_sane(case: Case, stdout: str) -> None:
-    """A harmless change has an answer as good as any: text, or JSON without numbers that are none."""
+    """Assert that the output for a harmless change is text, or JSON without NaN."""
     if "--json" in case.row.arguments:
         json.loads(stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     else:
@@ -122,7 +122,7 @@ def test_the_table_has_three_hundred_cases_and_all_five_commands() -> None:
     assert len({case.name for case in cases()}) == len(cases())
 
 
-def test_a_command_is_awaited_only_until_it_is_there() -> None:
+def test_a_command_is_awaited_only_until_it_exists() -> None:
     app = build_app()
     there = {
         command.name or getattr(command.callback, "__name__", "").replace("_", "-")
@@ -140,13 +140,13 @@ def test_a_command_is_awaited_only_until_it_is_there() -> None:
 @pytest.mark.parametrize(
     "command", ["classify good.tflite good.png --json", "classify bare.tflite good.png --labels three.txt"]
 )
-def test_good_inputs_have_an_answer_here_too(device: ForkServer, folder: Path, command: str) -> None:
+def test_good_inputs_succeed(device: ForkServer, folder: Path, command: str) -> None:
     answer = device.run(command.split(), folder)
     assert (answer.code, answer.stderr) == (0, "")
     assert answer.stdout
 
 
-def test_rights_bind_in_the_fork(device: ForkServer, folder: Path) -> None:
+def test_permissions_apply_in_the_fork(device: ForkServer, folder: Path) -> None:
     (folder / "good.png").chmod(0)
     answer = device.run(["classify", "good.tflite", "good.png"], folder, unprivileged=True)
     assert answer.code == 1

@@ -20,7 +20,7 @@ PYTHON = "/opt/venv/bin/python"
 
 
 def requirements() -> list[str]:
-    """Return what is installed in the root: what the device needs, Picamera2, and what the tests need."""
+    """Return the requirements of the device, of Picamera2 and of the tests, which are installed in the root."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     device = [*project["dependencies"], *project["optional-dependencies"]["gpio"]]
     return [*device, "picamera2", "gpiozero>=2.0.1", "pytest>=8.2", "hypothesis>=6.136", "threadpoolctl"]
@@ -28,7 +28,7 @@ def requirements() -> list[str]:
 
 @pytest.fixture(scope="module")
 def script(shared: Path) -> Path:
-    """The testbed's script, where it can run."""
+    """The testbed's script, if it can run."""
     script = shared / "testbed" / "camera.sh"
     if not script.is_file():
         pytest.skip(f"{script} is absent: the testbed is not part of the repository")
@@ -39,7 +39,7 @@ def script(shared: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def root(script: Path) -> Path:
-    """The root, set up in the cache folder where there is none. That takes a Debian mirror and a package index."""
+    """The root. If there is none, it is set up in the cache folder, which needs a Debian mirror and a package index."""
     if "CAMERA_ROOT" in os.environ:
         root = Path(os.environ["CAMERA_ROOT"])
         install(root)
@@ -60,7 +60,7 @@ def root(script: Path) -> Path:
 
 
 def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command, with all that it says in `stdout`."""
+    """Run a command, with all of its output in `stdout`."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PIP_FIND_LINKS", "PIP_CERT")}
     return subprocess.run(
         command,
@@ -73,14 +73,14 @@ def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str
 
 
 def install(root: Path) -> None:
-    """Install what a root from earlier lacks; that needs no network where it lacks nothing."""
+    """Install the missing requirements in an existing root. If none is missing, no network is needed."""
     done = run(["chroot", str(root), PYTHON, "-m", "pip", "install", "--quiet", *requirements()])
     if done.returncode != 0:
         pytest.skip(f"the packages in the testbed's root cannot be brought up to date: {done.stdout.strip()}")
 
 
 def put_photos(shared: Path, root: Path) -> None:
-    """Put two photos of things where tests/lanes/camera/test_application.py looks for them."""
+    """Copy two photos of objects to the folder that tests/lanes/camera/test_application.py reads."""
     known = root / "opt" / "known"
     known.mkdir(exist_ok=True)
     for label, kind in (("first", "glass"), ("second", "metal")):
@@ -92,7 +92,7 @@ def test_the_tests_of_the_camera_pass_in_its_root(script: Path, root: Path, shar
     command = [PYTHON, "-m", "pytest", "--rootdir=/src", "-c", "/src/pyproject.toml", "-p", "no:cacheprovider"]
     inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "LIBCAMERA_LOG_LEVELS=*:FATAL", *command, "-v", "/src/tests/camera"]
     done = run(["bash", str(script), "run", str(root), *inside], SRC=str(REPOSITORY))
-    print(done.stdout)  # noqa: T201 - pytest shows it where the test fails, and with -s
+    print(done.stdout)  # noqa: T201 - pytest shows it if the test fails, and with -s
     assert done.returncode == 0, "see the output of the tests in the root, above"
     assert " passed" in done.stdout
     assert " skipped" not in done.stdout

@@ -1,4 +1,4 @@
-"""MediaPipe, which nobody here wrote, opens our models and agrees with us: make test-mediapipe."""
+"""MediaPipe, an independent implementation, opens our models and gives the same results: make test-mediapipe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask_mediapipe(model: Path, images: list[Path]) -> list[dict[str, Any]]:
 
 
 def save_frames(folder: Path, side: int) -> list[Path]:
-    """Save pictures of the size that a model takes: MediaPipe resizes in a way of its own."""
+    """Save pictures of the input size of a model, because MediaPipe resizes differently."""
     paths = []
     for color in COLORS:
         for seed in range(10):
@@ -56,7 +56,7 @@ def test_the_classifier_gives_the_labels_of_classify(tiny: Path, tmp_path: Path)
     assert {one["predictions"][0]["label"] for one in ours} == set(COLORS)
 
 
-def test_a_client_that_looks_at_the_first_head_only_finds_the_classes(tiny: Path, tmp_path: Path) -> None:
+def test_a_client_that_reads_only_the_first_head_finds_the_classes(tiny: Path, tmp_path: Path) -> None:
     (answer,) = ask_mediapipe(tiny, save_frames(tmp_path, side=32)[:1])
     assert list(answer["classes"]) == ["probability", "embedding"]
 

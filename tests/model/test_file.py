@@ -1,4 +1,4 @@
-"""A `.tflite` with labels and manifest inside: whole, or refused."""
+"""A `.tflite` with labels and manifest inside is read completely, or refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_cls.tflite.metadata import with_metadata
 
 @pytest.fixture
 def model(tiny: Path, tmp_path: Path) -> ModelFile:
-    """tiny.tflite, with everything a model file may hold, about to be written to another place."""
+    """tiny.tflite with every optional part of a model file, to be written to another path."""
     digests = frozenset({b"abcd", b"0123"})
     file = read_model(tiny)
     assert file.manifest is not None
@@ -26,7 +26,7 @@ def model(tiny: Path, tmp_path: Path) -> ModelFile:
     return dataclasses.replace(file, path=tmp_path / "copy.tflite", manifest=manifest, trained_on=digests)
 
 
-def test_what_was_written_is_read_again(model: ModelFile) -> None:
+def test_a_written_model_is_read_unchanged(model: ModelFile) -> None:
     write_model(model)
     read = read_model(model.path)
     assert read == model
@@ -34,12 +34,12 @@ def test_what_was_written_is_read_again(model: ModelFile) -> None:
     assert model.path.with_name("again.tflite").read_bytes() == model.path.read_bytes()
 
 
-def test_a_network_without_a_manifest_is_read_as_it_is(model: ModelFile) -> None:
+def test_a_network_without_a_manifest_is_read_unchanged(model: ModelFile) -> None:
     model.path.write_bytes(model.network)
     assert read_model(model.path) == ModelFile(model.path, model.network)
 
 
-def test_a_whole_file_is_no_network(model: ModelFile, tiny: Path) -> None:
+def test_a_file_with_an_archive_is_refused_as_network(model: ModelFile, tiny: Path) -> None:
     with pytest.raises(ValueError, match="has files appended"):
         write_model(dataclasses.replace(model, network=tiny.read_bytes()))
 
@@ -50,7 +50,7 @@ def test_the_same_model_gives_the_same_bytes(model: ModelFile, tmp_path: Path) -
     assert (tmp_path / "again.tflite").read_bytes() == model.path.read_bytes()
 
 
-def test_zipfile_opens_the_model_and_finds_no_time_of_day(model: ModelFile) -> None:
+def test_zipfile_opens_the_model_and_finds_constant_times(model: ModelFile) -> None:
     write_model(model)
     with zipfile.ZipFile(model.path) as archive:
         assert archive.testzip() is None
@@ -68,7 +68,7 @@ def test_the_interpreter_runs_the_file_as_if_nothing_were_appended(model: ModelF
 
 
 @pytest.mark.parametrize("position", [0.3, 0.6, 0.99])
-def test_a_changed_byte_of_the_network_is_found_by_its_hash(model: ModelFile, position: float) -> None:
+def test_a_changed_byte_of_the_network_is_detected_by_its_checksum(model: ModelFile, position: float) -> None:
     write_model(model)
     content = bytearray(model.path.read_bytes())
     content[int(position * len(model.network))] ^= 1
@@ -77,7 +77,7 @@ def test_a_changed_byte_of_the_network_is_found_by_its_hash(model: ModelFile, po
         read_model(model.path)
 
 
-def test_a_changed_byte_of_the_labels_is_found(model: ModelFile) -> None:
+def test_a_changed_byte_of_the_labels_is_detected(model: ModelFile) -> None:
     write_model(model)
     model.path.write_bytes(model.path.read_bytes().replace(b"blue\n", b"blur\n"))
     with pytest.raises(ModelError, match=r"is damaged .*; download or copy it again"):
@@ -94,7 +94,7 @@ def test_a_changed_byte_of_the_labels_is_found(model: ModelFile) -> None:
     ],
     ids=["empty", "too short", "text", "missing"],
 )
-def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "model.tflite"
     if content is not None:
         path.write_bytes(content)
@@ -107,13 +107,13 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path)
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model.tflite")
     with pytest.raises(ModelError, match=r"cannot be read \(Not a regular file\)"):
         read_model(tmp_path / "model.tflite")
 
 
-def test_a_file_too_large_for_any_device_is_not_taken_into_memory(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "model.tflite").open("wb") as file:
         file.write(b"\x1c\0\0\0TFL3")
         file.truncate(2**36)  # sparse: it takes no place on the disk
@@ -122,7 +122,7 @@ def test_a_file_too_large_for_any_device_is_not_taken_into_memory(tmp_path: Path
 
 
 @pytest.mark.parametrize("missing", [1, 30, 300, 700])
-def test_a_model_whose_end_is_missing_is_refused(model: ModelFile, missing: int) -> None:
+def test_a_truncated_model_is_refused(model: ModelFile, missing: int) -> None:
     write_model(model)
     model.path.write_bytes(model.path.read_bytes()[:-missing])
     with pytest.raises(ModelError):
@@ -130,14 +130,14 @@ def test_a_model_whose_end_is_missing_is_refused(model: ModelFile, missing: int)
 
 
 @pytest.mark.parametrize("kept", [8, 64, 0.5, 0.99])
-def test_a_network_whose_end_is_missing_is_refused(model: ModelFile, kept: float) -> None:
+def test_a_truncated_network_is_refused(model: ModelFile, kept: float) -> None:
     cut = model.network[: kept if isinstance(kept, int) else int(kept * len(model.network))]
     with pytest.raises(ModelError, match="cannot be loaded by the TFLite interpreter"):
         Interpreter(cut)
 
 
 @pytest.mark.parametrize("value", [0x01, 0x08, 0x80, 0xFF])
-def test_no_changed_byte_of_the_archive_gives_more_than_a_refusal(model: ModelFile, value: int) -> None:
+def test_a_changed_byte_of_the_archive_is_read_or_refused(model: ModelFile, value: int) -> None:
     write_model(dataclasses.replace(model, golden=()))
     content = model.path.read_bytes()
     for position in range(content.index(b"PK\x03\x04"), len(content)):
@@ -164,7 +164,7 @@ def with_member(model: ModelFile, name: str, content: bytes) -> Path:
     [b"{", b"[]", b'{"name": "tiny"}', b"\xff\xfe"],
     ids=["cut JSON", "no object", "fields missing", "no text"],
 )
-def test_a_manifest_that_makes_no_sense_is_refused(model: ModelFile, manifest: bytes) -> None:
+def test_an_invalid_manifest_is_refused(model: ModelFile, manifest: bytes) -> None:
     with pytest.raises(ModelError, match=r"has a manifest this version cannot read .*; update edge-cls"):
         read_model(with_member(model, "manifest.json", manifest))
 
@@ -177,7 +177,7 @@ def test_a_manifest_of_a_later_schema_is_refused(model: ModelFile) -> None:
         read_model(with_member(model, "manifest.json", later))
 
 
-def test_other_programs_files_in_the_archive_are_ignored(model: ModelFile) -> None:
+def test_files_of_other_programs_in_the_archive_are_ignored(model: ModelFile) -> None:
     read = read_model(with_member(model, "labelmap.txt", b"cat\ndog\n"))
     assert (read.network, read.manifest, read.labels) == (model.network, None, ())
 
@@ -198,7 +198,7 @@ NAMES_LABELS = {
     ],
     ids=["plain", "indexed", "no text", "empty", "too much"],
 )
-def test_the_labels_that_other_programs_metadata_names_are_read(
+def test_the_labels_in_the_metadata_of_other_programs_are_read(
     model: ModelFile, content: bytes, labels: tuple[str, ...]
 ) -> None:
     described = dataclasses.replace(model, network=with_metadata(model.network, NAMES_LABELS))
@@ -206,7 +206,7 @@ def test_the_labels_that_other_programs_metadata_names_are_read(
     assert (read.manifest, read.labels) == (None, labels)
 
 
-def test_the_space_of_a_model_stays_whatever_is_told_of_it(model: ModelFile) -> None:
+def test_the_space_of_a_model_does_not_depend_on_its_description(model: ModelFile) -> None:
     assert model.manifest is not None
     first = dataclasses.replace(model, manifest=dataclasses.replace(model.manifest, space=""))
     write_model(first)
@@ -225,7 +225,7 @@ def test_the_space_of_a_model_stays_whatever_is_told_of_it(model: ModelFile) -> 
     assert again.manifest.flatbuffer_sha256 != read.manifest.flatbuffer_sha256
 
 
-def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(model: ModelFile) -> None:
+def test_a_file_that_unpacks_to_too_many_bytes_is_refused_before_it_is_unpacked(model: ModelFile) -> None:
     path = with_member(model, "manifest.json", bytes(17 * 2**20))
     assert path.stat().st_size < 2**20
     with pytest.raises(ModelError, match="has over 16 MiB"):

@@ -1,4 +1,4 @@
-"""A model file, or its labels file, that cannot serve is refused with the reason."""
+"""An unusable model file or labels file is refused with the reason."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_model_that_cannot_serve_is_refused(
         Classifier(write(tiny, tmp_path / "model.tflite"))
 
 
-def test_a_model_that_fails_when_it_runs_says_so(tmp_path: Path) -> None:
+def test_a_model_that_fails_while_it_runs_raises(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"fails when it runs .*gather index out of bounds"):
         Classifier(toy_model.write_failing(tmp_path / "model.tflite"))
 
@@ -87,7 +87,7 @@ def test_a_labels_file_that_does_not_fit_is_refused(
 
 
 def seen_by(path: Path, mean: float, std: float, dtype: int) -> NDArray[np.float64]:
-    """Return the numbers that a network sees of the bytes 0 to 255, where its manifest says (byte - mean) / std."""
+    """Return the input of a network for the bytes 0 to 255, if its manifest says (byte - mean) / std."""
     toy_model.write_mean_color(path, dtype=dtype, side=16)
     manifest = Manifest("toy", "toy", Preprocessing(16, 16, mean=mean, std=std), "a test")
     write_model(ModelFile(path, path.read_bytes(), manifest))
@@ -99,25 +99,27 @@ def seen_by(path: Path, mean: float, std: float, dtype: int) -> NDArray[np.float
 
 @pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8], ids=["uint8", "int8"])
 @pytest.mark.parametrize(("mean", "std"), [(0, 255), (127.5, 127.5), (0, 510), (255, -255), (10, 100)])
-def test_a_quantised_model_sees_what_its_manifest_says(tmp_path: Path, mean: float, std: float, dtype: int) -> None:
-    # The toy's input stands for [0, 1] in steps of 1/255: what lies outside is cut off.
+def test_the_input_of_a_quantised_model_follows_its_manifest(
+    tmp_path: Path, mean: float, std: float, dtype: int
+) -> None:
+    # The toy's input represents [0, 1] in steps of 1/255: values outside are clipped.
     expected = np.clip((np.arange(256) - mean) / std, 0, 1)
     seen = seen_by(tmp_path / "toy.tflite", mean, std, dtype)
     assert np.abs(seen - expected).max() <= 0.501 / 255
 
 
 @pytest.mark.parametrize("dtype", [toy_model.UINT8, toy_model.INT8], ids=["uint8", "int8"])
-def test_bytes_within_a_step_of_what_the_manifest_says_stay_bytes(tmp_path: Path, dtype: int) -> None:
+def test_bytes_within_a_step_of_the_manifests_values_are_used_unchanged(tmp_path: Path, dtype: int) -> None:
     seen = seen_by(tmp_path / "toy.tflite", 0.4, 254.6, dtype)
     np.testing.assert_allclose(seen, np.arange(256) / 255, atol=1e-6)
 
 
-def test_a_float_model_sees_what_its_manifest_says(tmp_path: Path) -> None:
+def test_the_input_of_a_float_model_follows_its_manifest(tmp_path: Path) -> None:
     seen = seen_by(tmp_path / "toy.tflite", 127.5, 127.5, toy_model.FLOAT32)
     # A float embedding is quantised to 255 steps on its way out.
     np.testing.assert_allclose(seen, (np.arange(256) - 127.5) / 127.5, atol=0.51 / 127)
 
 
-def test_a_built_in_file_that_is_missing_is_told() -> None:
+def test_a_missing_built_in_file_is_reported() -> None:
     with pytest.raises(ModelError, match=r"lacks the built-in nothing\.tflite; install edge-cls again"):
         builtin_file("nothing.tflite")

@@ -1,4 +1,4 @@
-"""A temperature changes how sure a model is, and never what it says."""
+"""A temperature changes the probabilities of a model, but never their order."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_a_packed_network_computes_the_same() -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_constants_are_aligned_as_the_schema_asks() -> None:
+def test_constants_are_aligned_as_the_schema_requires() -> None:
     packed = pack(unpack(NETWORK, "tiny"))
     model = schema.Model.GetRootAs(packed, 0)
     whole = np.frombuffer(packed, np.uint8)

@@ -1,4 +1,4 @@
-"""A FlatBuffer is read as its library wrote it; a damaged one, or one made to do harm, is refused."""
+"""A FlatBuffer is read as its library wrote it; a damaged or malicious one is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTENT = (Path(__file__).parents[1] / "data" / "tiny.tflite").read_bytes()
 
 
 def build(*, children: int = 0) -> bytes:
-    """Return a table of a number, a string, numbers, nothing, and `children` times the same table."""
+    """Return a table: a number, a string, numbers, an empty slot, a table, and `children` references to that table."""
     builder: Any = flatbuffers.Builder(64)
     text = builder.CreateString("größer")
     builder.StartVector(4, 3, 4)
@@ -52,7 +52,7 @@ def test_every_kind_of_slot_is_read() -> None:
 
 
 @pytest.mark.parametrize("slot", [3, 6, 1000])
-def test_a_slot_that_is_not_there_is_empty(slot: int) -> None:
+def test_an_absent_slot_is_empty(slot: int) -> None:
     table = Table.root(build())
     assert (table.number(slot, "i", 9), table.text(slot), table.table(slot), list(table.tables(slot))) == (
         9,
@@ -63,19 +63,19 @@ def test_a_slot_that_is_not_there_is_empty(slot: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(8), b"\xff" * 64], ids=["empty", "short", "zeros", "ones"])
-def test_what_is_no_flatbuffer_is_refused(content: bytes) -> None:
+def test_bytes_that_are_not_a_flatbuffer_are_refused(content: bytes) -> None:
     with pytest.raises(ModelError, match="is damaged; copy the file again"):
         Table.root(content).text(0)
 
 
-def test_a_table_that_is_pointed_at_without_end_is_refused() -> None:
+def test_a_table_with_endless_references_is_refused() -> None:
     table = Table.root(build(children=200_000))
     with pytest.raises(ModelError, match="is damaged"):
         list(table.tables(5))
 
 
 @given(st.lists(st.tuples(st.integers(0, 8191), st.integers(0, 255)), min_size=1, max_size=40))
-def test_whatever_bytes_are_changed_the_answer_is_metadata_or_a_refusal(changes: list[tuple[int, int]]) -> None:
+def test_changed_bytes_give_metadata_or_are_refused(changes: list[tuple[int, int]]) -> None:
     content = bytearray(CONTENT)
     for position, value in changes:
         content[position] = value
@@ -84,7 +84,7 @@ def test_whatever_bytes_are_changed_the_answer_is_metadata_or_a_refusal(changes:
 
 
 @given(st.integers(0, len(CONTENT)))
-def test_wherever_it_is_cut_the_answer_is_metadata_or_a_refusal(size: int) -> None:
+def test_truncated_bytes_give_metadata_or_are_refused(size: int) -> None:
     with contextlib.suppress(ModelError):
         read_metadata(CONTENT[:size])
 

@@ -1,4 +1,4 @@
-"""The graph inside a model can be read without TensorFlow, and a damaged one is an error."""
+"""The graph inside a model is read without TensorFlow, and a damaged graph is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_float_operators_are_named(shared: Path) -> None:
     assert any(operator.startswith("SOFTMAX (") for operator in found)
 
 
-def test_operators_have_their_tensors() -> None:
+def test_operators_list_their_tensors() -> None:
     found = operators(unpack(NETWORK, "tiny"))
     kinds = ["QUANTIZE", "CONV_2D", "CONV_2D", "MEAN", "FULLY_CONNECTED", "SOFTMAX"]
     assert [operator.name for operator in found[:6]] == kinds
@@ -49,7 +49,7 @@ def test_operators_have_their_tensors() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(NETWORK) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_a_damaged_network_is_refused_or_whole_enough_to_be_walked(changes: list[tuple[int, int]]) -> None:
+def test_a_damaged_network_is_refused_or_can_be_traversed(changes: list[tuple[int, int]]) -> None:
     content = bytearray(NETWORK)
     for place, byte in changes:
         content[place] = byte
@@ -58,14 +58,12 @@ def test_a_damaged_network_is_refused_or_whole_enough_to_be_walked(changes: list
 
 
 @pytest.mark.parametrize("size", [0, 7, 8, 20, 500, 3000, len(NETWORK) - 1000])
-def test_a_network_cut_off_is_refused(size: int) -> None:
+def test_a_truncated_network_is_refused(size: int) -> None:
     with pytest.raises(ModelError, match=r"cut\.tflite is damaged .*; copy or download it again"):
         operators(unpack(NETWORK[:size], "cut.tflite"))
 
 
-def test_a_list_that_points_at_the_same_part_again_and_again_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_that_repeats_a_part_too_often_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "MAX_PARTS", 100)
     model = unpack(toy_model.write_mean_color(tmp_path / "toy.tflite").read_bytes(), "toy")
     model.subgraphs[0].tensors = model.subgraphs[0].tensors * 101
@@ -73,14 +71,14 @@ def test_a_list_that_points_at_the_same_part_again_and_again_is_refused(
         unpack(pack(model), "bomb.tflite")
 
 
-def test_an_index_that_points_at_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_index_out_of_range_is_refused(tmp_path: Path) -> None:
     model = unpack(toy_model.write_classifier(tmp_path / "toy.tflite").read_bytes(), "toy")
     model.subgraphs[0].operators[0].opcodeIndex = 7
     with pytest.raises(ModelError, match="its part 7 of 3 does not exist"):
         unpack(pack(model), "toy.tflite")
 
 
-def test_a_graph_is_read_as_the_interpreter_sees_it(shared: Path) -> None:
+def test_a_graph_has_the_tensors_that_the_interpreter_reports(shared: Path) -> None:
     for path in (TINY, *sorted((shared / "models").glob("*_p*q.tflite"))):
         content = read_model(path).network
         interpreter, model = Interpreter(content), unpack(content, path.name)

@@ -1,4 +1,4 @@
-"""TFLite Metadata is put to a network, and taken from it again, without a change to either."""
+"""TFLite Metadata is added to a network and removed again, and changes neither."""
 
 from __future__ import annotations
 
@@ -55,30 +55,30 @@ def network(tiny: Path) -> bytes:
 
 
 def without_note(metadata: Any) -> Any:
-    """Return metadata as it was given: without the size of the network."""
+    """Return the metadata without the size of the network, as it was before it was written."""
     main, *rest = metadata["subgraph_metadata"]
     custom = [one for one in main["custom_metadata"] if not one["name"].startswith("edge_cls.")]
     return {**metadata, "subgraph_metadata": [{**main, "custom_metadata": custom}, *rest]}
 
 
-def test_what_was_put_is_read_and_taken_away_again(network: bytes) -> None:
+def test_metadata_can_be_added_read_and_removed(network: bytes) -> None:
     both = with_metadata(network, METADATA)
     assert without_note(read_metadata(both)) == METADATA
     assert without_metadata(both) == network
     assert both == with_metadata(network, METADATA)
 
 
-def test_a_network_that_never_had_metadata_stays_as_it_is(network: bytes) -> None:
+def test_a_network_without_metadata_is_unchanged(network: bytes) -> None:
     assert read_metadata(network) is None
     assert without_metadata(network) == network
 
 
-def test_a_key_that_the_schema_does_not_have_is_a_mistake(network: bytes) -> None:
+def test_a_key_that_the_schema_does_not_have_raises(network: bytes) -> None:
     with pytest.raises(ValueError, match="colour"):
         with_metadata(network, {"colour": "red"})
 
 
-def test_all_that_the_network_held_is_still_there_and_aligned(network: bytes) -> None:
+def test_the_parts_of_the_network_are_kept_and_aligned(network: bytes) -> None:
     both = with_metadata(network, METADATA)
     before, after = schema.ModelT.InitFromPackedBuf(network, 0), schema.ModelT.InitFromPackedBuf(both, 0)
     assert [one.name for one in after.metadata] == [*(one.name for one in before.metadata), b"TFLITE_METADATA"]
@@ -94,7 +94,7 @@ def test_all_that_the_network_held_is_still_there_and_aligned(network: bytes) ->
 
 
 @pytest.mark.parametrize("name", ["tf2_mobilenet_v2_1.0_224_ptq", "mobilenet_v1_0.25_128_quant_edgetpu"])
-def test_the_metadata_of_others_is_replaced_and_not_stacked(shared: Path, name: str) -> None:
+def test_existing_metadata_is_replaced(shared: Path, name: str) -> None:
     network = read_model(shared / "models" / f"{name}.tflite").network
     theirs = read_metadata(network)
     assert theirs is not None
@@ -116,7 +116,7 @@ def test_a_published_model_gives_the_same_bits_with_metadata(shared: Path, name:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_packed_anew_by_another_program_it_still_gets_one_metadata(tiny: Path, tmp_path: Path) -> None:
+def test_a_network_packed_again_by_another_program_gets_only_one_metadata(tiny: Path, tmp_path: Path) -> None:
     repacked = pack(schema.ModelT.InitFromPackedBuf(read_parts(tiny)[0], 0))
     assert without_metadata(repacked) == repacked
     again = dataclasses.replace(read_model(tiny), path=tmp_path / "again.tflite", network=repacked)
@@ -126,7 +126,7 @@ def test_packed_anew_by_another_program_it_still_gets_one_metadata(tiny: Path, t
     assert without_metadata(stored) == repacked
 
 
-def test_damaged_metadata_is_told_and_the_network_stays(network: bytes) -> None:
+def test_damaged_metadata_is_refused_and_not_removed(network: bytes) -> None:
     both = bytearray(with_metadata(network, METADATA))
     both[both.index(b"M001") : both.index(b"M001") + 4] = b"M999"
     with pytest.raises(ModelError, match="the TFLite metadata is damaged"):
@@ -141,7 +141,7 @@ def test_a_network_whose_weights_lie_outside_of_it_is_refused(tmp_path: Path) ->
         with_metadata(pack(model), METADATA)
 
 
-def test_what_is_written_says_what_the_model_is(tiny: Path) -> None:
+def test_the_written_metadata_describes_the_model(tiny: Path) -> None:
     metadata = read_metadata(read_parts(tiny)[0])
     assert metadata is not None
     assert metadata["name"] == "tiny"

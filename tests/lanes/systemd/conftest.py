@@ -1,4 +1,4 @@
-"""The machine that the tests share, and the camera that it sees."""
+"""The machine of the tests, and its camera."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def root(shared: Path) -> Path:
-    """A Debian with systemd, made anew where SYSTEMD_ROOT names none that is there."""
+    """A Debian with systemd. If SYSTEMD_ROOT does not name an existing one, a new one is made."""
     if os.geteuid() != 0:
         pytest.skip("a container is booted by root only")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -35,7 +35,7 @@ def root(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def machine(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine with edge-cls installed from a wheel: a copy, so that whatever befalls it is gone the next time."""
+    """A machine with edge-cls installed from a wheel. It is a copy, so that its changes are lost at the end."""
     folder = tmp_path_factory.mktemp("machine")
     subprocess.run(["cp", "--archive", root, folder / "root"], check=True)
     machine = Machine(shared / "testbed/systemd.sh", folder / "root")
@@ -53,7 +53,7 @@ def machine(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def camera(machine: Machine) -> Iterator[NetworkCamera]:
-    """The camera, switched off, with nothing known before it."""
+    """The camera, switched off, in front of an unknown scene."""
     camera = NetworkCamera(machine)
     camera.shows(None)
     yield camera
@@ -62,7 +62,7 @@ def camera(machine: Machine) -> Iterator[NetworkCamera]:
 
 @pytest.fixture
 def service(machine: Machine, camera: NetworkCamera) -> Iterator[Machine]:
-    """The machine with the service installed, working, and taught three classes; all of it is removed again."""
+    """The machine with the running service and three taught classes; the service is purged at the end."""
     machine.forget_log()
     camera.switch_on()
     install(machine, taught=True)

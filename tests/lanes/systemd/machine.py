@@ -1,4 +1,4 @@
-"""A machine of its own, with a real systemd: a Debian in a container, made and booted by the testbed's script."""
+"""A machine with a real systemd: a Debian in a container, made and booted by the testbed's script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.commands import Done
 PATIENCE = 60.0
 SERVICE = "edge-cls.service"
 VENV = Path("/home/maker/venv")
-"""Where a maker would put it: below a home that is closed to everybody else."""
+"""The typical place of a virtual environment: below a home that is closed to other users."""
 
 _OVERRIDE = Path("etc/systemd/system/edge-cls.service.d/override.conf")
 
@@ -31,7 +31,7 @@ class Machine:
     root: Path
 
     def boot(self) -> None:
-        """Start it. Raises RuntimeError where that cannot be."""
+        """Start it. Raises RuntimeError if that is not possible."""
         self._script("boot")
         if not (self.root.with_name(f"{self.root.name}.leader").read_text().strip()):
             console = self.root.with_name(f"{self.root.name}.console").read_text(errors="replace")
@@ -74,41 +74,41 @@ class Machine:
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_name(f".{file.name}.new")
         new.write_bytes(content.encode() if isinstance(content, str) else content)
-        # The rights of a file that was there stay.
+        # The permissions and the owner of an existing file are kept.
         if file.exists():
             shutil.copymode(file, new)
             shutil.chown(new, file.stat().st_uid, file.stat().st_gid)
         new.replace(file)
 
     def override(self, *settings: str) -> None:
-        """Let the service run with `settings` of its own from its next start on."""
+        """Let the service run with these `settings` from its next start on."""
         self.write(str(_OVERRIDE), "\n".join(["[Service]", *settings, ""]))
         self.good("systemctl", "daemon-reload")
 
     def property(self, name: str) -> str:
-        """What systemd says of the service."""
+        """Return a property of the service from systemd."""
         return self.good("systemctl", "show", SERVICE, "--value", f"--property={name}").strip()
 
     def now(self) -> float:
-        """What systemd's monotonic clock says, in seconds."""
+        """Return the time of systemd's monotonic clock, in seconds."""
         return float(self.good("python3", "-c", "import time; print(time.monotonic())"))
 
     def moment(self, name: str) -> float:
-        """When something befell the service, by systemd's own monotonic clock, in seconds."""
+        """Return the time of an event of the service by systemd's monotonic clock, in seconds."""
         return int(self.property(f"{name}TimestampMonotonic")) / 1e6
 
     def log(self, *matches: str) -> list[dict[str, str]]:
-        """The entries of the service's journal."""
+        """Return the entries of the service in the journal."""
         self.good("journalctl", "--sync")
         text = self.good("journalctl", "--quiet", "--output=json", f"--unit={SERVICE}", *matches)
         return [json.loads(line) for line in text.splitlines()]
 
     def forget_log(self) -> None:
-        """Empty the journal: what was is not what will be."""
+        """Empty the journal."""
         self.good("journalctl", "--quiet", "--rotate", "--vacuum-size=1")
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
-        """Return once `holds`; tell what the service said last where that never comes."""
+        """Return once `holds` returns true. Raises AssertionError with the last log of the service if it never does."""
         pause, deadline = threading.Event(), time.monotonic() + PATIENCE
         while not holds():
             if time.monotonic() > deadline:
@@ -117,11 +117,11 @@ class Machine:
             pause.wait(0.1)
 
     def wait_for(self, name: str, value: str) -> None:
-        """Return once systemd says `value` of the service's property `name`."""
+        """Return once the property `name` of the service has the value `value`."""
         self.wait_until(lambda: self.property(name) == value, f"{name}={value}")
 
     def install_wheel(self, checkout: Path, wheels: Path) -> None:
-        """Build the wheel of `checkout` and install it into VENV, with the newest of all that it needs."""
+        """Build the wheel of `checkout` and install it into VENV, with the newest versions of its requirements."""
         pip = [sys.executable, "-m", "pip", "--quiet"]
         _checked([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(checkout)])
         here = platform.machine()

@@ -1,4 +1,4 @@
-"""A network camera in a few lines of the standard library, for a system that has nothing else.
+"""A network camera that needs only the standard library, for a system without other packages.
 
 python3 network_camera.py PORT JPEG - Motion JPEG over HTTP; what it sees is in the file, which may be replaced.
 """
@@ -14,12 +14,12 @@ PAUSE = 0.05
 
 
 class Camera(BaseHTTPRequestHandler):
-    """Sends the scene again and again to whoever looks."""
+    """Sends the scene repeatedly to every client."""
 
     scene: Path
 
     def do_GET(self) -> None:
-        """Send frames until nobody looks any more."""
+        """Send frames until the client disconnects."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()

@@ -1,4 +1,4 @@
-"""What the tests begin with: a network camera, a configuration, and three classes that it was taught."""
+"""The initial situation of the tests: a network camera, a configuration, and three taught classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scenes import scene
 
 PORT = 8899
 CLASSES = {"mug": 1, "cup": 2, "plate": 3}
-"""The taught classes, and what each looks like: the seed of its scene."""
+"""The taught classes, each with the seed of its scene."""
 MEMORY = "/var/lib/edge-cls/taught.db"
 CONFIG = f"""\
 memory = "{MEMORY}"
@@ -31,7 +31,7 @@ max_fps = 10.0
 kind = "state_file"
 """
 
-_LEARNT = "/opt/learnt.db"
+_TAUGHT = "/opt/taught.db"
 _SCENE = "/opt/scene.jpg"
 _CAMERA = "network-camera.service"
 
@@ -44,16 +44,16 @@ class NetworkCamera:
         machine.write("/opt/network_camera.py", Path(__file__).with_name("network_camera.py").read_bytes())
 
     def shows(self, label: str | None) -> None:
-        """Put what belongs to a class before it, or something unknown."""
+        """Show the scene of a class, or an unknown one."""
         self._machine.write(_SCENE, photo(0 if label is None else CLASSES[label]))
 
     def switch_on(self) -> None:
-        """Let it serve."""
+        """Start serving."""
         words = ["/usr/bin/python3", "/opt/network_camera.py", str(PORT), _SCENE]
         self._machine.good("systemd-run", "--quiet", f"--unit={_CAMERA}", *words)
 
     def switch_off(self) -> None:
-        """Pull its plug. Twice is safe."""
+        """Stop serving. Calling it twice is safe."""
         self._machine.run("systemctl", "stop", _CAMERA)
 
 
@@ -64,14 +64,14 @@ def photo(seed: int, shade: float = 1.0) -> bytes:
 
 
 def install(machine: Machine, config: str = CONFIG, *, taught: bool = False) -> None:
-    """Install the service with `config` and start it; `taught`: with the classes."""
+    """Install the service with `config` and start it; `taught`: whether to teach the classes first."""
     machine.write("/etc/edge-cls/config.toml", config)
     machine.edge_cls("service", "install")
-    if taught and machine.run("test", "-e", _LEARNT).returncode:
+    if taught and machine.run("test", "-e", _TAUGHT).returncode:
         _teach(machine)
-        machine.edge_cls("memory", "backup", _LEARNT, "--memory", MEMORY)
+        machine.edge_cls("memory", "backup", _TAUGHT, "--memory", MEMORY)
     elif taught:
-        machine.good("install", "--owner=edge-cls", "--group=edge-cls", "-D", _LEARNT, MEMORY)
+        machine.good("install", "--owner=edge-cls", "--group=edge-cls", "-D", _TAUGHT, MEMORY)
     machine.good("systemctl", "start", "--no-block", SERVICE)
 
 
@@ -85,12 +85,12 @@ def _teach(machine: Machine) -> None:
 
 
 def seen(machine: Machine) -> dict[str, object]:
-    """Return what the service last wrote of how things stand; empty where it has not yet."""
+    """Return the state file of the service; empty if it does not exist yet."""
     done = machine.run("cat", "/run/edge-cls/state.json")
     return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
 
 def recognises(machine: Machine, camera: NetworkCamera, label: str) -> None:
-    """Return once the service says `label` of what belongs to it."""
+    """Return once the service classifies the scene of `label` as `label`."""
     camera.shows(label)
     machine.wait_until(lambda: seen(machine).get("state") == label, f"{label} is recognised")

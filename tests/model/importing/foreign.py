@@ -1,4 +1,4 @@
-"""Exports as other tools leave them, made of models that tests can understand."""
+"""Exports in the form of other tools, made of small models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ZIP from anywhere can neither write, nor fill the memory, nor end in a traceback."""
+"""A ZIP of unknown origin can neither write files, nor fill the memory, nor cause a traceback."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_unsafe_member_is_refused(tmp_path: Path, member: str | zipfile.ZipIn
         open_files(tmp_path / "a.zip")
 
 
-def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     content = bytearray(write_zip(tmp_path / "a.zip", {"labels.txt": b"a\n"}).read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
@@ -65,40 +65,40 @@ def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:
         open_files(tmp_path / "a.zip")
 
 
-def test_the_same_name_twice_is_told(tmp_path: Path) -> None:
+def test_a_duplicate_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds model\.tflite twice"):
         open_files(write_zip(tmp_path / "a.zip", {"a/model.tflite": b"", "b/model.tflite": b""}))
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_SIZE", 2**20)
     bomb = open_files(write_zip(tmp_path / "bomb.zip", {"model.tflite": bytes(2**20 + 1)}))
     with pytest.raises(ModelError, match=r"model\.tflite in .*bomb\.zip has over 1 MiB"):
         bomb.read("model.tflite")
 
 
-def test_a_bomb_that_lies_about_its_size_is_told(tmp_path: Path) -> None:
+def test_a_zip_bomb_with_a_wrong_size_is_refused(tmp_path: Path) -> None:
     content = write_zip(tmp_path / "bomb.zip", {"model.tflite": bytes(10_000)}).read_bytes()
     (tmp_path / "bomb.zip").write_bytes(content.replace((10_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(ModelError, match=r"model\.tflite in .* is damaged"):
         open_files(tmp_path / "bomb.zip").read("model.tflite")
 
 
-def test_too_many_members_are_not_even_listed(tmp_path: Path) -> None:
+def test_a_zip_with_too_many_members_is_refused_before_they_are_listed(tmp_path: Path) -> None:
     many = {f"{index}": b"" for index in range(1001)}
     with pytest.raises(ModelError, match="holds over 1000 files"):
         open_files(write_zip(tmp_path / "a.zip", many))
 
 
 @pytest.mark.parametrize("change", [lambda b: b[:-10], lambda b: b[: len(b) // 2], lambda b: b[:40] + b"\0" + b[41:]])
-def test_a_damaged_zip_is_told(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_zip_is_refused(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     content = write_zip(tmp_path / "a.zip", {"labels.txt": b"a\nb\nc\n" * 100}).read_bytes()
     (tmp_path / "a.zip").write_bytes(change(content))
     with pytest.raises(ModelError, match="damaged"):
         open_files(tmp_path / "a.zip").read("labels.txt")
 
 
-def test_every_flipped_byte_of_a_zip_ends_well(tmp_path: Path) -> None:
+def test_a_zip_with_a_flipped_byte_is_read_or_refused(tmp_path: Path) -> None:
     content = write_zip(tmp_path / "a.zip", {"labels.txt": b"a\n", "model.tflite": b"x" * 50}).read_bytes()
     for place in range(len(content)):
         changed = bytearray(content)
@@ -109,7 +109,7 @@ def test_every_flipped_byte_of_a_zip_ends_well(tmp_path: Path) -> None:
                 found.read(name)
 
 
-def test_what_is_no_plain_file_is_told(tmp_path: Path) -> None:
+def test_paths_that_are_not_regular_files_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "loop").symlink_to("loop")
     for name, message in {"fifo": "Not a regular file", "loop": "cannot be read", "missing": "No such file"}.items():

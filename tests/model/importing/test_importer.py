@@ -1,4 +1,4 @@
-"""An imported model computes the same numbers as before, and has labels and normalisation in its file."""
+"""An imported model computes the same outputs as before, and its file contains labels and normalisation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_float_teachable_machine_zip_runs_as_it_was_trained(tmp_path: Path) ->
     assert [best(tmp_path / "m.tflite", color) for color in ("red", "green", "blue")] == list(PARSED)
 
 
-def test_the_folder_that_a_zip_unpacks_to_gives_the_same_model(tmp_path: Path, tiny: Path) -> None:
+def test_an_unpacked_zip_gives_the_same_model(tmp_path: Path, tiny: Path) -> None:
     files = {"model.tflite": int8_network(tiny), "labels.txt": LABELS.encode()}
     (tmp_path / "folder").mkdir()
     for name, content in files.items():
@@ -69,7 +69,7 @@ def test_a_lobe_folder_sees_colours_from_0_to_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("embedding", ["none", "auto"])
-def test_the_probabilities_stay_equal_to_the_bit(tmp_path: Path, tiny: Path, embedding: str) -> None:
+def test_the_probabilities_are_identical(tmp_path: Path, tiny: Path, embedding: str) -> None:
     network = int8_network(tiny)
     (tmp_path / "foreign.tflite").write_bytes(append_zip(network, {"my_labels.txt": LABELS.encode()}))
     imported = import_model(tmp_path / "foreign.tflite", tmp_path / "m.tflite", embedding=embedding)
@@ -98,7 +98,7 @@ def test_the_embedding_is_the_pooled_features_and_can_be_taught(tmp_path: Path, 
         assert classifier.classify(frame).label == "mine"
 
 
-def test_without_labels_the_embedding_alone_comes_out(tmp_path: Path, tiny: Path) -> None:
+def test_without_labels_the_only_output_is_the_embedding(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "foreign.tflite").write_bytes(int8_network(tiny))
     with pytest.raises(ModelError, match=r"has no labels; give them \(--labels FILE\), or import its embedding alone"):
         import_model(tmp_path / "foreign.tflite", tmp_path / "m.tflite")
@@ -107,7 +107,7 @@ def test_without_labels_the_embedding_alone_comes_out(tmp_path: Path, tiny: Path
     assert (model.teachable, model.classifies) == (True, False)
 
 
-def test_a_tensor_by_name_is_the_embedding_and_a_wrong_name_tells_near_ones(tmp_path: Path) -> None:
+def test_a_tensor_can_be_named_as_the_embedding_and_a_wrong_name_is_refused_with_similar_ones(tmp_path: Path) -> None:
     (tmp_path / "toy.tflite").write_bytes(float_network(tmp_path))
 
     def embedding(name: str) -> int | None:
@@ -133,7 +133,7 @@ def test_sums_of_a_last_layer_become_probabilities(tmp_path: Path) -> None:
     assert np.sum(outputs) == pytest.approx(2)
 
 
-def test_how_a_float_model_wants_its_pixels_is_asked_for_and_never_guessed(tmp_path: Path) -> None:
+def test_the_normalisation_of_a_float_model_must_be_given(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text(LABELS)
     # Somebody else's folder with the names of Teachable Machine's quantised export.
     (tmp_path / "model.tflite").write_bytes(float_network(tmp_path))
@@ -155,7 +155,7 @@ def test_labels_of_another_model_are_refused(tmp_path: Path, tiny: Path) -> None
         import_model(tmp_path / "foreign.tflite", tmp_path / "m.tflite", labels=tmp_path / "labels.txt")
 
 
-def test_the_labels_that_are_given_go_before_those_inside(tmp_path: Path, tiny: Path) -> None:
+def test_given_labels_replace_those_inside(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "foreign.tflite").write_bytes(append_zip(int8_network(tiny), {"labels.txt": b"x\ny\nz\n"}))
     (tmp_path / "labels.txt").write_text(LABELS)
     imported = import_model(tmp_path / "foreign.tflite", tmp_path / "m.tflite", labels=tmp_path / "labels.txt")
@@ -185,18 +185,18 @@ BAD: dict[str, tuple[dict[str, bytes], str]] = {
 
 
 @pytest.mark.parametrize(("files", "message"), BAD.values(), ids=BAD)
-def test_what_is_no_export_is_refused(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
+def test_files_that_are_not_an_export_are_refused(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         import_model(write_zip(tmp_path / "export.zip", files), tmp_path / "m.tflite")
     assert caught.value.hint
 
 
-def test_labels_that_are_no_text_are_refused(tmp_path: Path, tiny: Path) -> None:
+def test_labels_that_are_not_text_are_refused(tmp_path: Path, tiny: Path) -> None:
     files = {"model.tflite": int8_network(tiny), "labels.txt": b"\xff\xfe"}
     with pytest.raises(LabelError, match=r"labels\.txt in .*export\.zip is not a UTF-8 text file"):
         import_model(write_zip(tmp_path / "export.zip", files), tmp_path / "m.tflite")
 
 
-def test_a_model_of_ours_is_no_foreign_one(tmp_path: Path, tiny: Path) -> None:
+def test_a_model_of_edge_cls_cannot_be_imported(tmp_path: Path, tiny: Path) -> None:
     with pytest.raises(ModelError, match="is a model of edge-cls already"):
         import_model(tiny, tmp_path / "m.tflite")

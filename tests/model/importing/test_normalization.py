@@ -1,4 +1,4 @@
-"""The normalisation in a model is read correctly, and a damaged one is an error."""
+"""The normalisation in a model is read, and an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_normalisation_is_read() -> None:
     assert of_metadata({}, "m") is None
 
 
-def test_published_models_say_minus_1_to_1(shared: Path) -> None:
+def test_published_models_expect_minus_1_to_1(shared: Path) -> None:
     for name in ("mobilenet_v1_0.25_128_quant.tflite", "mobilenet_v1_0.25_128_quant_edgetpu.tflite"):
         metadata = read_metadata((shared / "models" / name).read_bytes())
         assert metadata is not None
@@ -33,11 +33,11 @@ def test_published_models_say_minus_1_to_1(shared: Path) -> None:
 
 
 @pytest.mark.parametrize(("mean", "std"), [([1.0, 2.0, 3.0], [1.0]), ([1.0], [0.0]), ([], [1.0])])
-def test_colours_that_differ_and_no_std_are_refused(mean: list[float], std: list[float]) -> None:
+def test_different_or_missing_means_and_a_std_of_zero_are_refused(mean: list[float], std: list[float]) -> None:
     with pytest.raises(ModelError, match=r"normalises each colour differently .* --mean and --std"):
         of_metadata(metadata(mean, std), "m")
 
 
-def test_values_that_are_bytes_are_seen_as_the_tensor_says() -> None:
+def test_the_values_of_bytes_follow_the_quantisation_of_the_tensor() -> None:
     assert of_quantized_input(1 / 128, 128, signed=False) == Normalization(128, 128)
     assert of_quantized_input(1 / 128, 0, signed=True) == Normalization(128, 128)
