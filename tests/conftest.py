@@ -64,15 +64,14 @@ def shared() -> Path:
 
 
 @pytest.fixture
-def edge_cls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> EdgeCls:
+def edge_cls(capfd: pytest.CaptureFixture[str]) -> EdgeCls:
     """A function that runs the command in this process. The output of native libraries is captured as well."""
 
     def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["edge-cls", *arguments])
         root, ours = logging.getLogger(), logging.getLogger("edge_cls")
         handlers, levels = list(root.handlers), (root.level, ours.level)
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(arguments)
         root.handlers = handlers
         root.setLevel(levels[0])
         ours.setLevel(levels[1])

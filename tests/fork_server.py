@@ -129,8 +129,7 @@ def _become_the_command(arguments: list[str], cwd: str, *, unprivileged: bool) -
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         if unprivileged:
             _give_up_capabilities()
-        sys.argv = ["edge-cls", *arguments]
-        main()
+        main(arguments)
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 71

@@ -7,9 +7,9 @@ import pickle
 import re
 
 import pytest
-import typer
 
-from edge_cls import cli, errors
+from edge_cls import errors
+from edge_cls.cli.reported_errors import errors_reported
 from edge_cls.errors import EdgeClsError
 
 CLASSES = {
@@ -55,13 +55,9 @@ def test_control_characters_of_a_message_are_escaped_and_every_script_is_kept() 
     ],
 )
 def test_ctrl_c_and_a_lack_of_memory_end_a_command_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, message: str
+    capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, message: str
 ) -> None:
-    def fails() -> typer.Typer:
+    with pytest.raises(SystemExit) as ended, errors_reported():
         raise raised
-
-    monkeypatch.setattr(cli, "build_app", fails)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
     assert ended.value.code == code
     assert capsys.readouterr() == ("", message)

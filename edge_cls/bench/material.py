@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 640, 480
 CLASSES = 10
 _TRAVEL = 160
 _LOOKS = 10
-_MOST_BYTES = 128 * 2**20
+MAX_BYTES = 128 * 2**20
+"""Bytes of frames that are kept of a source."""
 
 
 def moving_frames(count: int, kind: int = 0) -> list[Frame]:
@@ -31,12 +32,12 @@ def moving_frames(count: int, kind: int = 0) -> list[Frame]:
     return [scene[:, left : left + WIDTH].copy() for left in np.linspace(0, _TRAVEL, count).astype(int).tolist()]
 
 
-def decoded_frames(source: FrameSource) -> list[Frame]:
-    """Return copies of the first frames of `source`, at most 128 MiB of them, and close it."""
+def decoded_frames(source: FrameSource, *, max_bytes: int = MAX_BYTES) -> list[Frame]:
+    """Return copies of the first frames of `source`, until they have `max_bytes` or it ends, and close it."""
     frames: list[Frame] = []
     taken = 0
     try:
-        while taken < _MOST_BYTES and (frame := source.read()) is not None:
+        while taken < max_bytes and (frame := source.read()) is not None:
             frames.append(frame.image.copy())
             taken += frame.image.nbytes
     finally:

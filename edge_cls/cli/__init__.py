@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,8 +108,11 @@ def _options(
     context.with_resource(verbosity(verbose=verbose, quiet=quiet))
 
 
-def main() -> None:
-    """Run the command line. An error that a person can correct is one line on stderr and the exit code of its class."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, with the arguments of the process if `arguments` is None.
+
+    An error that a person can correct is one line on stderr and the exit code of its class.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the parent process has closed it
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it stays open until the process ends
@@ -117,4 +120,4 @@ def main() -> None:
         # A file name that is not valid UTF-8 is printed escaped, as JSON escapes it too.
         sys.stdout.reconfigure(errors="backslashreplace")
     with errors_reported():
-        build_app()(prog_name="edge-cls")
+        build_app()(arguments, prog_name="edge-cls")

@@ -107,7 +107,8 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
 
     name = "memory"
     if not path.exists():
-        if path.parent in SERVICE_FOLDERS and not path.parent.exists():
+        made_by_service = [machine.root / folder.relative_to("/") for folder in SERVICE_FOLDERS]
+        if path.parent in made_by_service and not path.parent.exists():
             return ok(name, f"{path} does not exist yet: the service creates its folder when it first starts")
         if not (path.parent.is_dir() and machine.may(path.parent)):
             return fail(name, f"{path} cannot be created", f"sudo install -d -o {machine.user} {path.parent}")

@@ -15,11 +15,12 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-_LIMIT_S = 30.0
+LIMIT_S = 30.0
 """Longest run of a child process, in seconds. A Zero 2 W needs a few to load an interpreter, and a few for a camera."""
 _SETTINGS = "pyvenv.cfg"
 _TIME_ERROR = 5
@@ -130,8 +131,8 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def this_machine() -> Machine:
-    """Return the machine that this process runs on."""
+def this_machine(*, limit_s: float = LIMIT_S) -> Machine:
+    """Return the machine that this process runs on. Its child processes may run for `limit_s` seconds."""
     return Machine(
         root=Path("/"),
         environ=os.environ,
@@ -145,7 +146,7 @@ def this_machine() -> Machine:
         importable=_importable,
         may=lambda path: os.access(path, os.R_OK | os.W_OK),
         free=_free,
-        run=_run,
+        run=partial(_run, limit_s=limit_s),
         clock_off=_clock_off,
     )
 
@@ -178,7 +179,7 @@ def _clock_off() -> bool | None:
     return None if state < 0 else bool(state == _TIME_ERROR)
 
 
-def _run(argv: Sequence[str]) -> Outcome:
+def _run(argv: Sequence[str], *, limit_s: float) -> Outcome:
     """Run a command in a temporary folder, because importing lgpio creates a pipe in the working directory.
 
     A process that exceeds the limit is killed. If it hangs in a driver it cannot be killed, and is left alone.
@@ -199,7 +200,7 @@ def _run(argv: Sequence[str]) -> Outcome:
             except OSError as error:
                 return Outcome(127, "", str(error))
         try:
-            status: int | None = child.wait(_LIMIT_S)
+            status: int | None = child.wait(limit_s)
         except subprocess.TimeoutExpired:
             status = None
             os.killpg(child.pid, signal.SIGKILL)  # with the processes that it has started

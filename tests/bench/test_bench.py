@@ -106,13 +106,12 @@ def test_scenes_move_and_differ() -> None:
     np.testing.assert_array_equal(first[0], moving_frames(1)[0])
 
 
-def test_only_as_much_of_a_source_is_read_as_fits_and_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_cls.bench.material._MOST_BYTES", 3 * 30)
+def test_only_as_much_of_a_source_is_read_as_fits_and_it_is_closed() -> None:
     images = [np.full((2, 5, 3), value, np.uint8) for value in range(9)]
     source = FakeSource(images)
-    assert [frame[0, 0, 0] for frame in decoded_frames(source)] == [0, 1, 2]
+    assert [frame[0, 0, 0] for frame in decoded_frames(source, max_bytes=3 * 30)] == [0, 1, 2]
     assert source.closed
-    assert len(decoded_frames(FakeSource(images[:2]))) == 2
+    assert len(decoded_frames(FakeSource(images[:2]), max_bytes=3 * 30)) == 2
 
 
 def test_a_memory_is_filled_with_classes_that_differ(tiny: Path, tmp_path: Path) -> None:

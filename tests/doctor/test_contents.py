@@ -17,7 +17,7 @@ from edge_cls.doctor.contents import check_configuration, check_contents, with_o
 from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.store import Memory
-from edge_cls.model.file import read_model
+from edge_cls.model.file import read_model, write_model
 from edge_cls.model.model import Model
 from tests import toy_model
 from tests.doctor.machines import machine, pi_4, write
@@ -126,11 +126,11 @@ def test_a_missing_or_damaged_model_is_reported(tmp_path: Path, tiny: Path, cont
     assert check.hint
 
 
-def test_a_model_with_other_outputs_is_reported(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_other_golden_frames_is_reported(tmp_path: Path, tiny: Path) -> None:
     file = read_model(tiny)
     wrong = tuple(replace(golden, pixels_sha256="0" * 64) for golden in file.golden)
-    monkeypatch.setattr("edge_cls.model.file.read_model", lambda _: replace(file, golden=wrong))
-    check = model_check(Needs(model=tiny), tmp_path)
+    write_model(replace(file, path=tmp_path / "wrong.tflite", golden=wrong))
+    check = model_check(Needs(model=tmp_path / "wrong.tflite"), tmp_path)
     assert check.level is Level.FAIL
     assert "golden frame 0" in check.message
 
@@ -282,18 +282,16 @@ def test_a_missing_memory_is_ok_if_it_can_be_created(tmp_path: Path, tiny: Path)
     assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {tmp_path}")
 
 
-def test_a_missing_memory_is_ok_if_the_service_creates_its_folder(
-    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = tmp_path / "edge-cls"
+def test_a_missing_memory_is_ok_if_the_service_creates_its_folder(tmp_path: Path, tiny: Path) -> None:
+    other = tmp_path / "var/lib/other"
+    _, check = check_contents(machine(tmp_path), Needs(model=tiny, memory=other / "taught.db"))
+    assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {other}")
+    state = tmp_path / "var/lib/edge-cls"
     needs = Needs(model=tiny, memory=state / "taught.db")
-    _, check = check_contents(machine(tmp_path), needs)
-    assert (check.level, check.hint) == (Level.FAIL, f"sudo install -d -o ada {state}")
-    monkeypatch.setattr("edge_cls.config.checks.SERVICE_FOLDERS", (state,))
     _, check = check_contents(machine(tmp_path), needs)
     assert check.level is Level.OK
     assert "first start" in check.message
-    state.mkdir()  # then the permissions of the folder count
+    state.mkdir(parents=True)  # then the permissions of the folder count
     _, check = check_contents(machine(tmp_path, forbidden=lambda path: path == state), needs)
     assert check.level is Level.FAIL
 

@@ -9,9 +9,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from edge_cls.doctor import machine as module
 from edge_cls.doctor.machine import Outcome, numbers, this_machine
 from edge_cls.doctor.pins import check_pin_libraries
 from edge_cls.doctor.report import Level, Needs
@@ -59,12 +56,10 @@ def test_a_child_works_in_a_temporary_folder() -> None:
     assert sorted(Path.cwd().iterdir()) == before
 
 
-def test_a_child_that_hangs_is_killed_with_its_own_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With all that it has started."""
-    monkeypatch.setattr(module, "_LIMIT_S", 1.0)
+def test_a_child_that_hangs_is_killed_with_its_own_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"sleep 1000 & echo $$ $! > {pids}; echo half a line >&2; wait"
-    assert this_machine().run(("sh", "-c", script)).status is None
+    assert this_machine(limit_s=1.0).run(("sh", "-c", script)).status is None
     for pid in map(int, pids.read_text().split()):
         with contextlib.suppress(ProcessLookupError):
             process = os.pidfd_open(pid)

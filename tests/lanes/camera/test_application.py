@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ from edge_cls.app.application import Application
 from edge_cls.config import load
 from edge_cls.images.preprocess import Frame, resize
 from edge_cls.images.reading import read_image
-from edge_cls.sources import picamera2
 from edge_cls.testing import FakeSink, FakeSupervisor
 from tests.lanes.camera.virtual import CAMERA, FEWEST, SIZE, show
 
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 KNOWN = Path("/opt/known")
-"""Photos that test_camera_lane.py puts there."""
+"""Photos that tests/lanes/test_camera.py puts there."""
 LABELS = ("first", "second")
 PINS = dict(zip(LABELS, (17, 27), strict=True))
 EXAMPLES = 4
@@ -75,7 +75,7 @@ def test_a_class_taught_by_button_is_recognised_and_a_camera_that_is_closed_come
     library: Any, pins: MockFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stage = Stage(library)
-    monkeypatch.setattr(picamera2, "_import_picamera2", stage.library)
+    monkeypatch.setitem(sys.modules, "picamera2", stage.library())
     config = {
         "source": {"name": f"picamera2:{CAMERA}", "stall_s": 5.0},
         "memory": str(tmp_path / "taught.db"),
