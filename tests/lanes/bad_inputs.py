@@ -1,6 +1,6 @@
 """Bad inputs of every kind, made from good ones, always the same: photos, models, labels files, folders and ZIPs.
 
-`TABLE` lists the commands that are run with them. A command that does not exist yet is in `AWAITED`.
+`TABLE` lists the commands that are run with them.
 """
 
 from __future__ import annotations
@@ -66,9 +66,6 @@ class Case:
         """The name of the test."""
         return f"{self.row.command}-{self.row.kind}-{self.bad.name}".replace(" ", "-")
 
-
-AWAITED: frozenset[str] = frozenset()
-"""Commands that do not exist yet. A test fails if one of them exists."""
 
 TABLE = (
     Row("classify", "photos", "classify good.tflite {} --json"),
