@@ -1,4 +1,4 @@
-"""The tests of tests/camera, in a root with the real libcamera and Picamera2: make test-camera.
+"""The tests of tests/lanes/camera, in a root with the real libcamera and Picamera2: make test-camera.
 
 CAMERA_ROOT may name a root that testbed/camera.sh has set up before.
 """
@@ -90,7 +90,8 @@ def put_photos(shared: Path, root: Path) -> None:
 def test_the_tests_of_the_camera_pass_in_its_root(script: Path, root: Path, shared: Path) -> None:
     put_photos(shared, root)
     command = [PYTHON, "-m", "pytest", "--rootdir=/src", "-c", "/src/pyproject.toml", "-p", "no:cacheprovider"]
-    inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "LIBCAMERA_LOG_LEVELS=*:FATAL", *command, "-v", "/src/tests/camera"]
+    variables = ["PYTHONDONTWRITEBYTECODE=1", "LIBCAMERA_LOG_LEVELS=*:FATAL"]
+    inside = ["env", *variables, *command, "-v", "/src/tests/lanes/camera"]
     done = run(["bash", str(script), "run", str(root), *inside], SRC=str(REPOSITORY))
     print(done.stdout)  # noqa: T201 - pytest shows it if the test fails, and with -s
     assert done.returncode == 0, "see the output of the tests in the root, above"

@@ -44,7 +44,7 @@ def machine(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) 
             machine.boot()
         except RuntimeError as error:
             pytest.skip(str(error))
-        machine.install_wheel(HERE.parents[1], folder / "wheels")
+        machine.install_wheel(HERE.parents[2], folder / "wheels")
         yield machine
     finally:
         machine.stop()

@@ -35,13 +35,13 @@ def test_a_new_service_is_not_started_before_a_camera_is_configured(purged: Mach
 def test_the_service_waits_for_a_camera_that_is_missing_at_boot_and_is_ready_with_the_first_frame(
     purged: Machine, camera: NetworkCamera
 ) -> None:
-    purged.override("TimeoutStartSec=2", "WatchdogSec=2")
+    purged.override("TimeoutStartSec=4", "WatchdogSec=2")
     install(purged)
     purged.wait_until(
         lambda: "trying again" in purged.property("StatusText"), "STATUS= says that the camera is missing"
     )
     began = purged.moment("InactiveExit")
-    purged.wait_until(lambda: purged.now() > began + 8, "it waits for longer than it has to start in")
+    purged.wait_until(lambda: purged.now() > began + 12, "it waits for longer than it has to start in")
     assert (purged.property("ActiveState"), purged.property("SubState")) == ("activating", "start")
     camera.switch_on()
     purged.wait_for("ActiveState", "active")
@@ -50,7 +50,7 @@ def test_the_service_waits_for_a_camera_that_is_missing_at_boot_and_is_ready_wit
 
 
 def test_a_service_that_hangs_while_it_starts_is_restarted(purged: Machine, camera: NetworkCamera) -> None:
-    purged.override("TimeoutStartSec=2", "WatchdogSec=2")
+    purged.override("TimeoutStartSec=4", "WatchdogSec=2")
     install(purged)
     purged.wait_until(lambda: "trying again" in purged.property("StatusText"), "it waits for the camera")
     purged.good("systemctl", "kill", "--signal=STOP", SERVICE)
