@@ -13,7 +13,7 @@ from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 from edge_cls.installed import extra_hint
 
 _EXTRA_OF = dict.fromkeys(
-    ("tensorflow", "keras", "sklearn", "platformdirs", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
+    ("tensorflow", "keras", "sklearn", "pooch", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
 ) | {"skimage": "demo"}
 
 

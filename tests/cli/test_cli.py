@@ -41,7 +41,7 @@ def test_a_process_of_its_own_says_the_same(edge_cls: EdgeCls, folder: Path, com
 
 
 HEAVY = """
-    PIL ai_edge_litert cv2 flatbuffers imagehash jax jinja2 keras libcamera matplotlib numpy picamera2 platformdirs
+    PIL ai_edge_litert cv2 flatbuffers imagehash jax jinja2 keras libcamera matplotlib numpy picamera2 pooch
     pydantic requests rich scipy skimage sklearn tensorflow tflite_runtime torch
 """
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.backends.litert import Interpreter
+from edge_cls.cache_folder import cache_folder
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import dequantize
 from edge_cls.errors import OutputError
 from edge_cls.files import write_whole
 from edge_cls.model.file import sha256
 from edge_cls_tools.io.batches import Advance, batches
-from edge_cls_tools.io.cache_folder import cache_folder
 
 Embeddings = NDArray[np.float32]
 

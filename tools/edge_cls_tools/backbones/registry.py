@@ -25,7 +25,7 @@ class _Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9_.]+$")
+    name: str = Field(pattern=r"^[a-z0-9_.-]+$")
     summary: str
     input_size: int = Field(gt=0)
     embedding: int = Field(gt=0)
@@ -38,6 +38,13 @@ class Shipped(_Model):
 
     kind: Literal["builtin"]
     file: str
+    sha256: Sha256
+
+
+class Built(_Model):
+    """A backbone that `edge_cls.model.backbones` builds on this machine; `sha256` is that of the published weights."""
+
+    kind: Literal["built"]
     sha256: Sha256
 
 
@@ -77,7 +84,7 @@ class PublishedClassifier(_Published):
     kind: Literal["classifier"]
 
 
-KnownModel = Shipped | KerasWeights | EmbeddingExtractor | PublishedClassifier
+KnownModel = Shipped | Built | KerasWeights | EmbeddingExtractor | PublishedClassifier
 
 
 class _Registry(BaseModel):

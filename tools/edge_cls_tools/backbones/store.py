@@ -1,4 +1,4 @@
-"""The files of known backbones on this machine: fetched once into the user's cache folder, checked before each use."""
+"""The files of known backbones on this machine: fetched or built once in the user's cache folder, checked before use."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from pathlib import Path
 
 from edge_cls.errors import ModelError
 from edge_cls.files import write_whole
-from edge_cls.model.builtin import builtin_file
+from edge_cls.model.backbones import backbone_path
 from edge_cls.model.importing.importer import import_model
 from edge_cls_tools.backbones.download import Progress, download, inspect, silent
-from edge_cls_tools.backbones.registry import KnownModel, PublishedClassifier, Shipped
-from edge_cls_tools.io.cache_folder import cache_folder
+from edge_cls_tools.backbones.places import local_path
+from edge_cls_tools.backbones.registry import Built, KnownModel, PublishedClassifier, Shipped
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """The file of a backbone on this machine, the SHA-256 of the published file, and whether it was just fetched."""
+    """The file of a backbone on this machine, the SHA-256 of the published file, and whether it was just put there."""
 
     path: Path
     sha256: str
     fetched: bool
-
-
-def local_path(model: KnownModel) -> Path:
-    """Return the path of the published file of `model`; it may not be fetched yet."""
-    return builtin_file(model.file) if isinstance(model, Shipped) else cache_folder() / "models" / model.file
 
 
 def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
@@ -34,9 +29,13 @@ def fetch(model: KnownModel, progress: Progress = silent) -> LocalFile:
     A file that was put there by hand is checked like a fetched one. If no checksum is published, that of the first
     download is noted beside the file, and a later change is refused. A published classifier stays as it is: the path
     returned is that of its import, which lies beside it and has the name of the model. Raises DownloadError and
-    OutputError as `download` does, and ModelError if the file on this machine is not the published one.
+    OutputError as `download` does, ModelError if the file on this machine is not the published one, and the errors of
+    `backbone_path` for a backbone that is built.
     """
     path = local_path(model)
+    if isinstance(model, Built):
+        here = path.exists()
+        return LocalFile(backbone_path(model.name), model.sha256, fetched=not here)
     if isinstance(model, Shipped):
         return LocalFile(path, _checked(path, model.sha256, None, "install edge-cls again"), fetched=False)
     note = path.with_name(f"{path.name}.sha256")

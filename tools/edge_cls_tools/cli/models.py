@@ -1,8 +1,11 @@
-"""`edge-cls models`: list and fetch the backbones of the registry."""
+"""`edge-cls models`: list, build and fetch the backbones of the registry.
+
+`list` and `path` need no extra for what ships or is built here, so they work on the device.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +14,13 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption
 from edge_cls.cli.verbosity import note
 
-models = typer.Typer(help="List the known backbones, and fetch them.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from edge_cls_tools.backbones.registry import KnownModel
+    from edge_cls_tools.backbones.store import LocalFile
+
+models = typer.Typer(
+    help="List the known backbones, and build or fetch them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @models.command("list")
@@ -21,14 +30,15 @@ def list_models(as_json: JsonOption = False) -> None:
     Example:
       edge-cls models list
     """
-    from edge_cls_tools.backbones.registry import Shipped, known_models
-    from edge_cls_tools.backbones.store import local_path
+    from edge_cls_tools.backbones.places import local_path
+    from edge_cls_tools.backbones.registry import Built, Shipped, known_models
     from edge_cls_tools.cli.text_table import text_table
 
     rows = []
     for model in known_models().values():
         path = local_path(model)
-        here = "shipped" if isinstance(model, Shipped) else "fetched" if path.exists() else None
+        put_here = "built" if isinstance(model, Built) else "fetched"
+        here = "shipped" if isinstance(model, Shipped) else put_here if path.exists() else None
         rows.append(model.model_dump() | {"here": here, "path": str(path)})
     if as_json:
         print_json({"models": rows})
@@ -44,29 +54,56 @@ def list_models(as_json: JsonOption = False) -> None:
         typer.echo(line)
 
 
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name as in 'edge-cls models list'.", show_default=False)
+]
+
+
+@models.command("path")
+def model_path(name: NameArgument) -> None:
+    """Print the path of the file of a backbone, which is built or fetched if it is not here yet.
+
+    Example:
+      edge-cls models path lite0-160
+    """
+    with quiet_native_libraries():
+        from edge_cls.model.backbones import NAMES, backbone_path
+
+        if name in NAMES:
+            path = backbone_path(name)
+        else:
+            path = _fetched(name)[1].path
+    typer.echo(path)
+
+
 @models.command("fetch")
-def fetch_model(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name as in 'edge-cls models list'.", show_default=False)
-    ],
-) -> None:
-    """Fetch a backbone, check it, and print the path of its file.
+def fetch_model(name: NameArgument) -> None:
+    """Fetch a backbone, or build it, check it, and print the path of its file.
 
     Example:
       edge-cls models fetch mobilenet_v2_1.0_224
     """
     with quiet_native_libraries():
-        from edge_cls_tools.backbones.registry import Shipped, find_model
-        from edge_cls_tools.backbones.store import fetch
-        from edge_cls_tools.cli.progress import download_display
+        from edge_cls_tools.backbones.registry import Built, Shipped
 
-        model = find_model(name)
-        with download_display() as display:
-            task = display.add_task(name, total=None)
-            file = fetch(model, lambda done, total: display.update(task, completed=done, total=total))
-    how = "fetched" if file.fetched else "ships with edge-cls" if isinstance(model, Shipped) else "is already here"
+        model, file = _fetched(name)
+    put_here = "was built" if isinstance(model, Built) else "fetched"
+    how = put_here if file.fetched else "ships with edge-cls" if isinstance(model, Shipped) else "is already here"
+    whose = "the sha256 of its weights" if isinstance(model, Built) else "its sha256"
     if model.sha256:
-        note(f"{name} {how}; its sha256 matches the registry")
+        note(f"{name} {how}; {whose} matches the registry")
     else:
         note(f"{name} {how}; its sha256 is {file.sha256} (no published checksum to compare with)")
     typer.echo(file.path)
+
+
+def _fetched(name: str) -> tuple[KnownModel, LocalFile]:
+    from edge_cls_tools.backbones.registry import find_model
+
+    model = find_model(name)  # before libraries are needed that the device lacks
+    from edge_cls_tools.backbones.store import fetch
+    from edge_cls_tools.cli.progress import download_display
+
+    with download_display() as display:
+        task = display.add_task(name, total=None)
+        return model, fetch(model, lambda done, total: display.update(task, completed=done, total=total))

@@ -19,6 +19,8 @@ from edge_cls.images.reading import read_image
 BATCH = 32
 """Photos in a batch."""
 Pixels = NDArray[np.uint8]
+Normalize = Callable[[Pixels], NDArray[np.float32]]
+"""Returns the input of a float network for pixels of 0 to 255."""
 Advance = Callable[[int], None]
 """Called with the number of photos done since the last call."""
 

@@ -7,12 +7,12 @@ import contextlib
 import keras
 import numpy as np
 
+from edge_cls.cache_folder import cache_folder
 from edge_cls.errors import OutputError
 from edge_cls.files import write_whole
 from edge_cls.model.file import sha256
 from edge_cls_tools.backbones.backbones import Backbone
 from edge_cls_tools.io.batches import Pixels
-from edge_cls_tools.io.cache_folder import cache_folder
 from edge_cls_tools.quantization.convert import METHOD, convert
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls_tools.io.batches import Pixels, normalize
+from edge_cls_tools.io.batches import Normalize, Pixels, normalize
 from edge_cls_tools.quantization.layers import Activations, Layers, LayerwiseRun, matched_layers
 
 IMAGES = 32
@@ -15,16 +15,24 @@ ROUNDS = 2
 """Corrections per layer: a ReLU6 passes a shift on only in part, and the second round corrects most of the rest."""
 
 
-def correct_biases(float_network: bytes, int8_network: bytes, pixels: Pixels) -> bytes:
+def correct_biases(
+    float_network: bytes,
+    int8_network: bytes,
+    pixels: Pixels,
+    *,
+    images: int = IMAGES,
+    rounds: int = ROUNDS,
+    normalize: Normalize = normalize,
+) -> bytes:
     """Return `int8_network` with biases that restore the mean of each output channel in `float_network`.
 
-    The layers are corrected in order: the mean difference of the two outputs on the first IMAGES of `pixels`, uint8, is
-    added to the int32 bias. A layer thus also compensates for the remaining errors of the layers before it (Nagel et
+    The layers are corrected in order: the mean difference of the two outputs on the first `images` of `pixels`, uint8, is
+    added to the int32 bias, `rounds` times; `normalize` makes the input of the float network from them. A layer thus also compensates for the remaining errors of the layers before it (Nagel et
     al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.2, with means over
     images instead of those estimated from batch normalisation).
     """
     exact, int8 = Layers(float_network), Layers(int8_network)
-    chosen = pixels[:IMAGES]
+    chosen = pixels[:images]
     exact_run = LayerwiseRun(exact, list(normalize(chosen)[:, None]))
     int8_run = LayerwiseRun(int8, list(chosen[:, None]))
     for int8_layer, float_layer in matched_layers(int8, exact):
@@ -34,7 +42,7 @@ def correct_biases(float_network: bytes, int8_network: bytes, pixels: Pixels) ->
         expected = _channel_means(exact_run.step(float_layer))
         if int8_layer.bias is None:
             continue
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             means = int8.real(int8_layer.output, _channel_means(outputs))
             int8.shift_bias(int8_layer.bias, np.asarray(expected - means, np.float32))
             outputs = int8_run.step(int8_layer)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls_tools.io.batches import Pixels, normalize
+from edge_cls_tools.io.batches import Normalize, Pixels, normalize
 from edge_cls_tools.quantization.layers import Layers, LayerwiseRun
 
 CHUNK = 16
@@ -30,8 +30,11 @@ class Observed:
     sample: NDArray[np.float32]
 
 
-def observe(layers: Layers, pixels: Pixels) -> dict[int, Observed]:
-    """Return the values of each float activation, except the input, while `pixels`, uint8, run through `layers`."""
+def observe(layers: Layers, pixels: Pixels, *, normalize: Normalize = normalize) -> dict[int, Observed]:
+    """Return the values of each float activation, except the input, while `pixels`, uint8, run through `layers`.
+
+    `normalize` makes the input of the network from them.
+    """
     observed: dict[int, list[Observed]] = {}
     for start in range(0, len(pixels), CHUNK):
         run = LayerwiseRun(layers, list(normalize(pixels[start : start + CHUNK])[:, None]))
