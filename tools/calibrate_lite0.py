@@ -1,4 +1,4 @@
-"""Makes models/lite0-ranges.npz: the ranges of the activations of EfficientNet-Lite0, and the corrections of its biases.
+"""Makes models/lite0-ranges.npz: ranges of the activations of EfficientNet-Lite0, and corrections of its biases.
 
     python tools/calibrate_lite0.py PHOTOS -o models/lite0-ranges.npz
 

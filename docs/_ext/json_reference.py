@@ -52,7 +52,7 @@ DOCUMENTS = (
     Document(
         "models list",
         "`models`: a list of the entries of `models/registry.toml`, each with `path` and `here`: `shipped`, "
-        "`fetched` or null.",
+        "`built`, `fetched` or null.",
     ),
     Document(
         "edgetpu check",

@@ -33,7 +33,7 @@ class GraphWriter:
         shape: tuple[int, ...],
         dtype: str,
         *,
-        scale: float | NDArray[np.float32] | None = None,
+        scale: np.float32 | NDArray[np.float32] | None = None,
         zero_point: int = 0,
         axis: int = 0,
         data: NDArray[Any] | None = None,

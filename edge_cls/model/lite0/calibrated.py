@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -56,14 +57,8 @@ def load_calibrated(content: bytes) -> Calibrated:
             arrays = {name: np.asarray(file[name]) for name in file.files}
         return _of(arrays)
     except (
-        ValueError,
-        KeyError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-    ) as error:
+        ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+    ) as error:  # fmt: skip
         raise ModelError(f"{RANGES_FILE} is damaged ({error})", hint="install edge-cls again") from error
 
 

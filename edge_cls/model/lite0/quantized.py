@@ -112,4 +112,5 @@ def kernel_scales(
     """
     largest = np.abs(weights).max(axis=tuple(place for place in range(weights.ndim) if place != axis)) / 127
     for_bias = np.abs(bias) / (source * _LARGEST_BIAS)
-    return np.maximum(np.maximum(largest, for_bias), _SMALLEST_STEP * target / source).astype(np.float32)
+    scales = np.maximum(np.maximum(largest, for_bias), _SMALLEST_STEP * target / source)
+    return np.asarray(scales, np.float32)

@@ -1,4 +1,4 @@
-"""The files of known backbones on this machine: fetched or built once in the user's cache folder, checked before use."""
+"""The files of known backbones on this machine: fetched or built once into the user's cache, checked before use."""
 
 from __future__ import annotations
 

@@ -69,10 +69,7 @@ def model_path(name: NameArgument) -> None:
     with quiet_native_libraries():
         from edge_cls.model.backbones import NAMES, backbone_path
 
-        if name in NAMES:
-            path = backbone_path(name)
-        else:
-            path = _fetched(name)[1].path
+        path = backbone_path(name) if name in NAMES else _fetched(name)[1].path
     typer.echo(path)
 
 

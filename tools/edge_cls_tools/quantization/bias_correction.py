@@ -26,10 +26,11 @@ def correct_biases(
 ) -> bytes:
     """Return `int8_network` with biases that restore the mean of each output channel in `float_network`.
 
-    The layers are corrected in order: the mean difference of the two outputs on the first `images` of `pixels`, uint8, is
-    added to the int32 bias, `rounds` times; `normalize` makes the input of the float network from them. A layer thus also compensates for the remaining errors of the layers before it (Nagel et
-    al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.2, with means over
-    images instead of those estimated from batch normalisation).
+    The layers are corrected in order, `rounds` times each: the mean difference of the two outputs on the first `images`
+    of `pixels`, uint8, is added to the int32 bias. `normalize` makes the input of the float network from them. A layer
+    thus also compensates for the remaining errors of the layers before it (Nagel et al., "Data-Free Quantization
+    Through Weight Equalization and Bias Correction", 2019, section 4.2, with means over images instead of those
+    estimated from batch normalisation).
     """
     exact, int8 = Layers(float_network), Layers(int8_network)
     chosen = pixels[:images]
