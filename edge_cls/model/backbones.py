@@ -67,7 +67,7 @@ def _ranges() -> bytes:
 
 def _is_whole(path: Path) -> bool:
     try:
-        read_model(path)
+        # The first part of a file has no manifest any more, and would be read as a network of another program.
+        return read_model(path).manifest is not None
     except ModelError:
         return False
-    return True

@@ -11,11 +11,16 @@ from pydantic import ValidationError
 
 from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
+from edge_cls.model.backbones import LITE0
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
 from edge_cls.model.importing.importer import import_model
+from edge_cls.model.lite0.network import EMBEDDING
+from edge_cls.model.lite0.weights import WEIGHTS_SHA256
 from edge_cls_tools.backbones import registry
+from edge_cls_tools.backbones.places import local_path
 from edge_cls_tools.backbones.registry import (
+    Built,
     EmbeddingExtractor,
     KerasWeights,
     PublishedClassifier,
@@ -33,12 +38,12 @@ def test_every_family_is_known_and_names_and_files_are_unique() -> None:
     assert networks == {"MobileNet", "MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"}
     assert {"builtin", "mobilenet_v2_1.0_224", "coral_mobilenet_v1_1.0_224_embedding"} <= set(MODELS)
     listed = tomllib.loads((ROOT / "models" / "registry.toml").read_text())["model"]
-    assert len(listed) == len(MODELS) == len({model.file for model in MODELS.values()})
+    assert len(listed) == len(MODELS) == len({local_path(model).name for model in MODELS.values()})
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_published_file_has_an_encrypted_address(model: registry.KnownModel) -> None:
-    assert isinstance(model, Shipped) or model.url.startswith("https://")
+    assert isinstance(model, Shipped | Built) or model.url.startswith("https://")
 
 
 def test_the_entry_of_the_built_in_backbone_is_true() -> None:
@@ -50,6 +55,12 @@ def test_the_entry_of_the_built_in_backbone_is_true() -> None:
     interpreter = Interpreter(read_model(path).network)
     assert interpreter.input.shape == (1, model.input_size, model.input_size, 3)
     assert [output.shape for output in interpreter.outputs] == [(1, model.embedding)]
+
+
+def test_the_entries_of_the_built_backbones_are_true() -> None:
+    built = {name: model for name, model in MODELS.items() if isinstance(model, Built)}
+    assert {name: model.input_size for name, model in built.items()} == LITE0
+    assert {(model.sha256, model.embedding) for model in built.values()} == {(WEIGHTS_SHA256, EMBEDDING)}
 
 
 def test_the_entry_of_corals_extractor_is_true(shared: Path) -> None:

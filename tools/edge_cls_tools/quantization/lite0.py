@@ -30,8 +30,8 @@ from edge_cls_tools.quantization.ranges import min_error_ranges, observe
 SIZE = 160
 """Side of the photos, in pixels, that the calibration is measured at; it serves all sizes."""
 ROUNDS = 4
-"""Bias corrections of each layer. On other photos, the SQNR of the embedding was 0.1 dB higher at 160 pixels, and 0.3 dB
-at 224, than with two."""
+"""Bias corrections of each layer. On other photos, the SQNR of the embedding was 0.1 dB higher at 160 pixels, 0.3 dB at
+224, than with two."""
 
 
 def float_network(tensors: Tensors, size: int) -> bytes:
