@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import typer
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from edge_cls.images.reading import encode_png
 from edge_cls.learning.vectors import Vectors
 from tests.commands import EdgeCls, good
 
@@ -77,3 +80,14 @@ def test_no_benchmark_for_development_is_a_command(edge_cls: EdgeCls) -> None:
     commands = {line.split()[0] for line in good(edge_cls("--help")).splitlines() if line.startswith("  ")}
     assert "bench" in commands
     assert "bench.memory" not in commands
+
+
+def test_the_fidelity_of_lite0_is_measured_on_labelled_photos(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
+        (tmp_path / "images" / f"{number}.png").write_bytes(encode_png(pixels))
+    (tmp_path / "labels.csv").write_text("file,index0_999\n" + "".join(f"{number}.png,5\n" for number in range(3)))
+    code, out, _ = run("lite0_fidelity", str(tmp_path), "--sizes", "128", "--skip", "1")
+    assert code == 0
+    assert re.fullmatch(r"128 px, 2 photos: SQNR \d+\.\d\d dB, top-1 float .*%, int8 .*%, agreement .*%\n", out)

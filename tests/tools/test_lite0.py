@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+from importlib import import_module
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import dequantize
+from edge_cls.errors import ModelError
 from edge_cls.images.reading import encode_png
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.lite0.build import contract
@@ -31,7 +35,7 @@ def photo_files(folder: Path, count: int) -> list[Path]:
     for number in range(count):
         noise = random.integers(0, 256, (48, 48, 3), np.uint8)
         soft = cv2.GaussianBlur(cv2.resize(noise, (200, 200)), (0, 0), 1 + number)
-        (folder / f"{number:02}.png").write_bytes(encode_png(soft))
+        (folder / f"{number:02}.png").write_bytes(encode_png(np.asarray(soft, np.uint8)))
     return sorted(folder.iterdir())
 
 
@@ -77,7 +81,17 @@ def test_the_committed_calibration_keeps_the_accuracy_of_float(shared: Path) -> 
 
 
 def test_the_float_network_is_rejected_for_other_tensors() -> None:
-    from edge_cls.errors import ModelError
-
     with pytest.raises(ModelError, match="are missing"):
         float_network({}, 128)
+
+
+def test_the_script_writes_a_calibration_that_is_read(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    photo_files(tmp_path / "photos", 4)
+    app = typer.Typer()
+    app.command()(import_module("calibrate_lite0").main)
+    arguments = [str(tmp_path / "photos"), "-o", str(tmp_path / "r.npz"), "--among", "3", "--count", "2"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "from 2 photos" in result.stdout
+    assert load_calibrated((tmp_path / "r.npz").read_bytes()).photos.images == 2

@@ -56,7 +56,8 @@ def test_the_published_file_is_read() -> None:
     tensors = read_weights(weights_path())
     assert len(tensors) == 296
     stem = tensors["_conv_stem.weight"]
-    assert (stem.shape, stem.dtype) == ((32, 3, 3, 3), np.float32)
+    assert stem.shape == (32, 3, 3, 3)
+    assert stem.dtype == np.float32
     assert all(np.isfinite(one).all() for one in tensors.values())
     assert not stem.flags.writeable
 

@@ -61,7 +61,7 @@ NameArgument = Annotated[
 
 @models.command("path")
 def model_path(name: NameArgument) -> None:
-    """Print the path of the file of a backbone, which is built or fetched if it is not here yet.
+    """Print the path of a backbone, building or fetching it first.
 
     Example:
       edge-cls models path lite0-160
@@ -75,7 +75,7 @@ def model_path(name: NameArgument) -> None:
 
 @models.command("fetch")
 def fetch_model(name: NameArgument) -> None:
-    """Fetch a backbone, or build it, check it, and print the path of its file.
+    """Fetch or build a backbone, check it, and print its path.
 
     Example:
       edge-cls models fetch mobilenet_v2_1.0_224
