@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +191,27 @@ def test_teaching_goes_on_with_the_backbone(tmp_path: Path, edge_cls: EdgeCls, m
     )
     assert code == 0
     assert "red" in out
+
+
+def test_the_device_needs_no_library_of_the_workstation(
+    tmp_path: Path, edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("pooch", "requests", "platformdirs", "tensorflow", "keras"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it raises ModuleNotFoundError
+    for name in ("store", "download", "places"):
+        monkeypatch.delitem(sys.modules, f"edge_cls_tools.backbones.{name}", raising=False)
+    assert edge_cls("models", "list").returncode == 0
+    assert edge_cls("models", "path", "builtin").returncode == 0
+    assert edge_cls("models", "path", "lite0-128").returncode == 0
+    code, out, err = edge_cls("models", "path", "mobilenet_v2_1.0_224")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: this command needs pooch, which is not installed; ")
+
+
+def test_without_the_schema_of_tflite_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "edge_cls.model.lite0.build", raising=False)
+    monkeypatch.setitem(sys.modules, "edge_cls.tflite.content", None)
+    with pytest.raises(MissingDependency, match="lite0-128 cannot be built without ai-edge-litert"):
+        backbone_path("lite0-128", cache=tmp_path)
+    assert list(tmp_path.iterdir()) == []
