@@ -52,8 +52,8 @@ def test_a_strict_project_sees_the_types_of_the_public_names(tmp_path: Path, pyt
     classifier, taught, classify, label, score, version = (kind.replace("builtins.", "") for kind in revealed)
     assert classifier == "edge_cls.classifier.Classifier"
     assert classify.startswith("def (self: edge_cls.classifier.Classifier, frame: numpy.ndarray[")
-    assert classify.endswith("-> edge_cls.classifier.Prediction")
-    assert label == "def (self: edge_cls.classifier.Prediction) -> str | None"
+    assert classify.endswith("-> edge_cls.prediction.Prediction")
+    assert label == "def (self: edge_cls.prediction.Prediction) -> str | None"
     assert (taught, score, version) == ("dict[str, int]", "float", "str")
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
     assert len(errors) == 1, done.stdout
