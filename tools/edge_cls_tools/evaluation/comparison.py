@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
 
 from edge_cls.errors import ModelError
 from edge_cls.model.model import Model
@@ -115,7 +116,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     the binomial distribution, for any number of photos.
     """
     discordant = only_first + only_second
-    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    tail = sum(math.comb(discordant, count) for count in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / (1 << discordant))
 
 
 def difference_interval(only_first: int, only_second: int, photos: int) -> tuple[float, float]:
@@ -126,7 +128,7 @@ def difference_interval(only_first: int, only_second: int, photos: int) -> tuple
     """
     first, second, total = only_first + 0.5, only_second + 0.5, photos + 2
     difference = (first - second) / total
-    half = float(norm.ppf(0.975)) * ((first + second) - (first - second) ** 2 / total) ** 0.5 / total
+    half = NormalDist().inv_cdf(0.975) * ((first + second) - (first - second) ** 2 / total) ** 0.5 / total
     return max(-1.0, difference - half), min(1.0, difference + half)
 
 

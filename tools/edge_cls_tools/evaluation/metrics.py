@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge_cls.core.manifest import Manifest
 from edge_cls.model.temperature import with_temperature
@@ -91,10 +90,8 @@ def summarize(
     order = np.argsort(-probabilities, axis=1, kind="stable")
     predicted = order[:, 0]
     correct, confidence = predicted == truth, probabilities.max(axis=1)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=range(len(labels)), zero_division=0.0
-    )
-    interval = binomtest(int(correct.sum()), len(truth)).proportion_ci(method="wilson")
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
     temperature = manifest.temperature if manifest else 1.0
     threshold = manifest.unknown_below if manifest else None
     return Evaluation(
@@ -102,7 +99,7 @@ def summarize(
         photos=len(truth),
         left_out=left_out,
         accuracy=float(correct.mean()),
-        accuracy_ci95=(float(interval.low), float(interval.high)),
+        accuracy_ci95=wilson_interval(int(correct.sum()), len(truth)),
         top5_accuracy=float((order[:, :5] == truth[:, None]).any(axis=1).mean()),
         expected_calibration_error=expected_calibration_error(confidence, correct),
         uncalibrated_calibration_error=expected_calibration_error(
@@ -110,13 +107,31 @@ def summarize(
         ),
         temperature=temperature,
         known=None if threshold is None else coverage_at(confidence, correct, threshold),
-        classes={
-            label: ClassMetrics(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-            for i, label in enumerate(labels)
-        },
+        classes={label: _class_metrics(confusion, i) for i, label in enumerate(labels)},
         labels=tuple(labels),
-        confusion=confusion_matrix(truth, predicted, labels=range(len(labels))).tolist(),
+        confusion=confusion.tolist(),
     )
+
+
+def wilson_interval(correct: int, photos: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of the accuracy of `correct` of `photos`, in [0, 1].
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    accuracy, z = correct / photos, NormalDist().inv_cdf(0.975)
+    shrink = 1 + z**2 / photos
+    centre = (accuracy + z**2 / (2 * photos)) / shrink
+    half = z * (accuracy * (1 - accuracy) / photos + z**2 / (4 * photos**2)) ** 0.5 / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _class_metrics(confusion: NDArray[np.int64], label: int) -> ClassMetrics:
+    """Return the metrics of a class; those that nothing was counted for are 0."""
+    hits, photos, predicted = confusion[label, label], confusion[label].sum(), confusion[:, label].sum()
+    precision, recall, f1 = (
+        float(hits / total) if total else 0.0 for total in (predicted, photos, (photos + predicted) / 2)
+    )
+    return ClassMetrics(precision, recall, f1, int(photos))
 
 
 def uncalibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
