@@ -31,16 +31,21 @@ def portable_outputs(network: bytes) -> bytes:
     at the end adds 128 to each number, and the zero point is 128 higher.
     """
     model = unpack(network, "the network")
+    return pack(model) if make_portable(model) else network
+
+
+def make_portable(model: schema.ModelT) -> bool:
+    """Change the outputs of `model` as `portable_outputs` does; return whether anything had to be changed."""
     graph = model.subgraphs[0]
     outputs = sorted(graph.outputs, key=lambda i: text(graph.tensors[i].name) != "probability")
     moved = {i: _add_uint8(model, i) for i in outputs if graph.tensors[i].type == schema.TensorType.INT8}
     if not moved and outputs == graph.outputs:
-        return network
+        return False
     graph.outputs = [moved.get(index, index) for index in outputs]
     for signature in model.signatureDefs:
         for output in signature.outputs:
             output.tensorIndex = moved.get(output.tensorIndex, output.tensorIndex)
-    return pack(model)
+    return True
 
 
 def _add_uint8(model: schema.ModelT, index: int) -> int:

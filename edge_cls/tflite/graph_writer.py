@@ -1,4 +1,4 @@
-"""Write a new TFLite graph, tensor by tensor and operator by operator, without TensorFlow."""
+"""Write a TFLite graph, tensor by tensor and operator by operator, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32
 
 
 class GraphWriter:
-    """A graph that grows in the order of execution. Tensors are named by the index that `tensor` returns."""
+    """A graph that grows in the order of execution. Tensors are named by the index that `tensor` returns.
 
-    def __init__(self) -> None:
-        self._model, self._graph = schema.ModelT(), schema.SubGraphT()
-        self._model.version, self._model.subgraphs = _VERSION, [self._graph]
-        # Buffer 0 is the empty one of computed tensors.
-        self._model.buffers, self._model.operatorCodes = [schema.BufferT()], []
-        self._graph.tensors, self._graph.operators = [], []
+    It starts empty, or with the main graph of `model`, an object that `unpack` returned and that is changed in place.
+    """
+
+    def __init__(self, model: schema.ModelT | None = None) -> None:
+        self._model = _empty() if model is None else model
+        self._graph = self._model.subgraphs[0]
         self._codes: dict[tuple[int, int], int] = {}
 
     def tensor(
@@ -90,9 +90,18 @@ class GraphWriter:
         if (kind, version) not in self._codes:
             code = schema.OperatorCodeT()
             code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, min(kind, 127), version
-            self._model.operatorCodes.append(code)
-            self._codes[kind, version] = len(self._codes)
+            self._codes[kind, version] = len(self._model.operatorCodes)
+            self._model.operatorCodes = [*self._model.operatorCodes, code]
         return self._codes[kind, version]
+
+
+def _empty() -> schema.ModelT:
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.subgraphs = _VERSION, [graph]
+    # Buffer 0 is the empty one of computed tensors.
+    model.buffers, model.operatorCodes = [schema.BufferT()], []
+    graph.tensors, graph.operators = [], []
+    return model
 
 
 def _map(name: str, index: int) -> schema.TensorMapT:

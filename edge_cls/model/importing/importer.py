@@ -15,11 +15,11 @@ from edge_cls.model.file import ModelFile, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.importing.exports import Export, read_export
 from edge_cls.model.importing.normalization import Normalization, of_metadata, of_quantized_input
-from edge_cls.model.importing.outputs import find_embedding, gives_logits
 from edge_cls.model.labels_file import read_labels
 from edge_cls.tflite.edit import add_softmax, pack, portable_outputs, set_outputs
 from edge_cls.tflite.graph import Operator, TensorInfo, operators, tensor_info, unpack
 from edge_cls.tflite.metadata import read_metadata
+from edge_cls.tflite.outputs import find_embedding, gives_logits
 from edge_cls.version import __version__
 
 _USUAL = "--mean 127.5 --std 127.5 for [-1, 1] (MobileNet), --mean 0 --std 255 for [0, 1], --mean 0 --std 1 for bytes"
