@@ -1,8 +1,7 @@
 """EfficientNet-Lite0 as a full int8 TFLite network.
 
-Activations have one scale and one zero point, and kernels a scale per output channel (B. Jacob et al., "Quantization
-and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018). Nothing is measured here: the
-ranges of the activations and the corrections of the biases come from `Calibrated`, and are the same for every size.
+Nothing is measured here: the ranges of the activations and the corrections of the biases come from `Calibrated`, and
+are the same for every size.
 """
 
 from __future__ import annotations
@@ -11,21 +10,12 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import NDArray
 
 from edge_cls.model.lite0.calibrated import Calibrated
 from edge_cls.model.lite0.network import INPUT, LAYERS, MEAN, OUTPUT, STD, Layer, folded, output_sides
 from edge_cls.model.lite0.weights import Tensors
 from edge_cls.tflite.graph_writer import GraphWriter
-
-_LARGEST_BIAS = 2**30
-"""Steps of the largest int32 bias before its correction; the sum of the products needs the rest."""
-_SMALLEST_STEP = 2.0**-24
-"""Output steps that one step of a product is worth at least. Dead channels have weights so small that kernels could
-not represent the ratio; with this one, they add less than an output step."""
-
-Affine = tuple[np.float32, int]
-"""Scale and zero point of an activation."""
+from edge_cls.tflite.scales import Affine, activation_affine, int8_weights
 
 
 def quantized_network(tensors: Tensors, calibrated: Calibrated, size: int) -> bytes:
@@ -42,7 +32,7 @@ def quantized_network(tensors: Tensors, calibrated: Calibrated, size: int) -> by
     for layer in LAYERS:
         side = sides[layer.name]
         shape = (1, layer.channels) if layer.kind == "mean" else (1, side, side, layer.channels)
-        affine[layer.name] = _affine(*calibrated.ranges[layer.name])
+        affine[layer.name] = activation_affine(*calibrated.ranges[layer.name])
         output = _activation(writer, layer.name, shape, affine[layer.name])
         inputs = [found[name] for name in layer.inputs]
         if layer.convolves:
@@ -76,12 +66,6 @@ def _activation(writer: GraphWriter, name: str, shape: tuple[int, ...], affine: 
     return writer.tensor(name, shape, "int8", scale=affine[0], zero_point=affine[1])
 
 
-def _affine(low: float, high: float) -> Affine:
-    """Return scale and zero point for which int8 covers the range from `low`, at most 0, to `high`, above 0."""
-    scale = np.float32((high - low) / 255)
-    return scale, int(np.clip(np.rint(-128 - low / float(scale)), -128, 127))
-
-
 def _constants(
     writer: GraphWriter, layer: Layer, tensors: Tensors, calibrated: Calibrated, source: np.float32, target: np.float32
 ) -> list[int]:
@@ -91,26 +75,9 @@ def _constants(
     """
     weights, bias = folded(tensors, layer)
     axis = 3 if layer.kind == "depthwise" else 0
-    scales = kernel_scales(weights, bias, axis, float(source), float(target))
-    along = scales.astype(np.float64).reshape([-1 if place == axis else 1 for place in range(4)])
-    kernel = np.clip(np.rint(weights / along), -127, 127).astype(np.int8)
-    bias_scales = source * scales
-    steps = np.rint(bias / bias_scales.astype(np.float64)).astype(np.int64) + calibrated.shifts[layer.name]
+    made = int8_weights(weights, bias, axis, source, target)
+    kernel, steps = made.kernel, (made.bias + calibrated.shifts[layer.name]).astype(np.int32)
     return [
-        writer.tensor(f"{layer.name}/kernel", kernel.shape, "int8", scale=scales, axis=axis, data=kernel),
-        writer.tensor(f"{layer.name}/bias", bias.shape, "int32", scale=bias_scales, data=steps.astype(np.int32)),
+        writer.tensor(f"{layer.name}/kernel", kernel.shape, "int8", scale=made.kernel_scales, axis=axis, data=kernel),
+        writer.tensor(f"{layer.name}/bias", bias.shape, "int32", scale=made.bias_scales, data=steps),
     ]
-
-
-def kernel_scales(
-    weights: NDArray[np.float64], bias: NDArray[np.float64], axis: int, source: float, target: float
-) -> NDArray[np.float32]:
-    """Return the scale of each channel along `axis` of a kernel; `source` and `target` are the activations' scales.
-
-    It is that of the largest weight. A dead channel, with next to no weights, gets a larger one, so that its bias in
-    steps of the product of the scales fits into int32, and so that the kernels can represent the ratio to the output.
-    """
-    largest = np.abs(weights).max(axis=tuple(place for place in range(weights.ndim) if place != axis)) / 127
-    for_bias = np.abs(bias) / (source * _LARGEST_BIAS)
-    scales = np.maximum(np.maximum(largest, for_bias), _SMALLEST_STEP * target / source)
-    return np.asarray(scales, np.float32)

@@ -11,11 +11,12 @@ from edge_cls.errors import ModelError
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.lite0.calibrated import RANGES_FILE, SIZES, Calibrated, dump_calibrated, load_calibrated
 from edge_cls.model.lite0.network import LAYERS, folded, output_sides
-from edge_cls.model.lite0.quantized import kernel_scales, quantized_network
+from edge_cls.model.lite0.quantized import quantized_network
 from edge_cls.model.lite0.weights import Tensors, read_weights, weights_path
 from edge_cls.tflite.content import content_sha256
 from edge_cls.tflite.edit import portable_outputs
 from edge_cls.tflite.graph import float_operators, operators, unpack
+from edge_cls.tflite.scales import kernel_scales
 
 
 @pytest.fixture(scope="module")
