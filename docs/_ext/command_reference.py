@@ -7,10 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
 from _ext.markdown import code, plain, table
-from edge_cls.cli import build_app
+from edge_cls.cli import command as main_command
 from edge_cls.cli.plain_help import in_words
 
 
@@ -24,11 +22,11 @@ def walk() -> Iterator[tuple[Any, Any]]:
 
     Typer brings a Click of its own or not, depending on its version: the types of the two have no one name.
     """
-    yield from _below(typer.main.get_command(build_app()), name="edge-cls", parent=None)
+    yield from _below(main_command(), name="edge-cls", parent=None)
 
 
 def _below(command: Any, *, name: str, parent: Any) -> Iterator[tuple[Any, Any]]:
-    context = command.context_class(command, info_name=name, parent=parent)
+    context = command.context_class(command, info_name=name, parent=parent, **command.context_settings)
     yield command, context
     for one in command.list_commands(context) if hasattr(command, "list_commands") else ():
         child = command.get_command(context, one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -58,8 +59,17 @@ class _Main(PlainGroup):
         return sorted(super().list_commands(ctx), key=lambda name: order.get(name, len(order)))
 
 
-def build_app() -> typer.Typer:
-    """Return the command with all its subcommands. Only their signatures are loaded, not the libraries they use."""
+@functools.cache
+def command() -> Any:
+    """Return the command with all its subcommands, built once per process, because that takes a tenth of a second.
+
+    Only the signatures are loaded, not the libraries that the commands use. Typer brings a Click of its own or not,
+    depending on its version: the type of a command has no single name.
+    """
+    return typer.main.get_command(_build_app())
+
+
+def _build_app() -> typer.Typer:
     app = typer.Typer(
         name="edge-cls",
         cls=_Main,
@@ -77,12 +87,12 @@ def build_app() -> typer.Typer:
     }  # fmt: skip
     for entry in sorted(entry_points(group="edge_cls.commands"), key=lambda entry: entry.name):
         commands[entry.name] = entry.load()
-    for name, command in commands.items():
+    for name, one in commands.items():
         section = _SECTION_OF.get(name, "More")
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name, rich_help_panel=section)
+        if isinstance(one, typer.Typer):
+            app.add_typer(one, name=name, rich_help_panel=section)
         else:
-            app.command(name, rich_help_panel=section)(command)
+            app.command(name, rich_help_panel=section)(one)
     use_plain_help(app)
     return app
 
@@ -120,4 +130,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A file name that is not valid UTF-8 is printed escaped, as JSON escapes it too.
         sys.stdout.reconfigure(errors="backslashreplace")
     with errors_reported():
-        build_app()(arguments, prog_name="edge-cls")
+        command()(arguments, prog_name="edge-cls")

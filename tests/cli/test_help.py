@@ -9,10 +9,10 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
-import typer
 
+from edge_cls import cli
 from edge_cls.backends.names import suggested_names
-from edge_cls.cli import SECTIONS, build_app
+from edge_cls.cli import SECTIONS
 from edge_cls.cli.options import CLASSES
 from edge_cls.config import Config, reference
 from tests.commands import EdgeCls, good
@@ -30,7 +30,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(child, (*path, name))
 
 
-APP = typer.main.get_command(build_app())
+APP = cli.command()
 EVERY = dict(commands(APP))
 LEAVES = [path for path, command in EVERY.items() if not hasattr(command, "commands")]
 GROUPS = [path for path, command in EVERY.items() if hasattr(command, "commands")]
@@ -86,7 +86,7 @@ def test_sections_follow_the_journey_of_a_user(edge_cls: EdgeCls) -> None:
     assert places == sorted(places)
     listed = [name for names in SECTIONS.values() for name in names]
     assert re.findall(r"^  ([a-z][a-z-]*)  ", text[places[0] :], re.MULTILINE) == listed
-    assert sorted(APP.commands) == sorted(listed)  # type: ignore[attr-defined]  # it is a group
+    assert sorted(APP.commands) == sorted(listed)
 
 
 def test_a_command_of_a_plugin_is_listed_last(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,8 @@ def test_a_command_of_a_plugin_is_listed_last(edge_cls: EdgeCls, monkeypatch: py
     def installed(*, group: str) -> list[EntryPoint]:
         return [EntryPoint("extra", "edge_cls.cli.export_labels:export_labels", group)]
 
-    monkeypatch.setattr("edge_cls.cli.entry_points", installed)
+    monkeypatch.setattr(cli, "entry_points", installed)
+    monkeypatch.setattr(cli, "command", cli.command.__wrapped__)
     text = good(edge_cls("--help"))
     assert text.index("\nMaintenance:\n") < text.index("\nMore:\n  extra") < text.index("\nExample:\n")
     assert "\n  train" not in text

@@ -61,9 +61,10 @@ def test_no_path_checksum_or_name_is_folded(
     path.parent.mkdir()
     path.write_bytes((folder / "tiny.tflite").read_bytes())
     lines = good(edge_cls("inspect", str(path))).splitlines()
+    checksum = inspect(edge_cls, path)["network_sha256"]
     assert f"file               {path}" in lines
     assert any(line.endswith(" probability") for line in lines)
-    assert sum(inspect(edge_cls, path)["network_sha256"] in line for line in lines) == 2
+    assert sum(checksum in line for line in lines) == 2
 
 
 def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
