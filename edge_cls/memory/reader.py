@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.core.spaces import current_space
 from edge_cls.errors import MemoryFileError
 from edge_cls.memory.database import DamagedFile, Database
 from edge_cls.memory.records import Changes, Example, vector_of
@@ -29,10 +30,12 @@ class Reader:
 
     @property
     def space(self) -> str | None:
-        """The embedding space of the vectors, or None if there has never been a vector."""
+        """The embedding space of the vectors, or None if there are none."""
         with self._database.explained():
-            row = self._database.connection.execute("SELECT name FROM state JOIN space ON number = space").fetchone()
-        return None if row is None else str(row[0])
+            row = self._database.connection.execute(
+                "SELECT name FROM state JOIN space ON number = space WHERE EXISTS (SELECT 1 FROM embedding)"
+            ).fetchone()
+        return None if row is None else current_space(str(row[0]))
 
     def note_own_change(self) -> None:
         """Make the next `changes` look for changes of this connection, which SQLite's data version does not count."""
@@ -133,4 +136,5 @@ def _example(row: tuple[Any, ...]) -> Example:
     """Return the example of a row of _FULL."""
     identity, label, taught_at, device, deleted_at, stamp, editor, crop, space, vector, scale, zero_point = row
     embedding = None if vector is None else vector_of(vector, scale, zero_point)
-    return Example(identity, label, taught_at, device, deleted_at, stamp, editor, crop, space, embedding)
+    name = None if space is None else current_space(space)
+    return Example(identity, label, taught_at, device, deleted_at, stamp, editor, crop, name, embedding)

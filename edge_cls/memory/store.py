@@ -54,7 +54,7 @@ class Memory:
 
     @property
     def space(self) -> str | None:
-        """The embedding space of the vectors, or None if there has never been a vector."""
+        """The embedding space of the vectors, or None if there are none."""
         return self._reader.space
 
     def embeddings(self) -> list[LabeledEmbedding]:
@@ -150,8 +150,7 @@ class Memory:
             merge = Merge(
                 self._database.connection,
                 writer,
-                # The space of this memory is binding only if there are vectors in it.
-                space=space or (self.space if self._has_vectors() else None),
+                space=space or self.space,
                 agree_on=lambda name: self._agree_on(name, writer),
                 embed=embed,
             )
@@ -232,18 +231,15 @@ class Memory:
 
     def _agree_on(self, space: str, writer: Writer) -> int:
         """Return the number of `space`, which becomes the space of the memory if there are no vectors yet."""
-        connection = self._database.connection
-        if self.space != space:
-            if self._has_vectors():
-                raise SpaceMismatch(
-                    f"{self.path} has vectors of another backbone ({str(self.space)[:12]}, not {space[:12]})",
-                    hint="run 'edge-cls memory reembed --model' with the model that you want to use",
-                )
-            connection.execute("UPDATE state SET space = ?", (writer.space_number(space),))
-        return writer.space_number(space)
-
-    def _has_vectors(self) -> bool:
-        return self._database.connection.execute("SELECT 1 FROM embedding LIMIT 1").fetchone() is not None
+        ours, number = self.space, writer.space_number(space)
+        if ours is None:
+            self._database.connection.execute("UPDATE state SET space = ?", (number,))
+        elif ours != space:
+            raise SpaceMismatch(
+                f"{self.path} has vectors of another backbone ({ours[:12]}, not {space[:12]})",
+                hint="run 'edge-cls memory reembed --model' with the model that you want to use",
+            )
+        return number
 
     def _live(self, identity: str) -> tuple[int, int]:
         row = self._database.connection.execute(

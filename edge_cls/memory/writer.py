@@ -8,6 +8,7 @@ import zlib
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
+from edge_cls.core.spaces import current_space
 from edge_cls.memory.records import vector_crc, vector_of
 
 LABELED = (
@@ -60,9 +61,12 @@ class Writer:
         return int(number)
 
     def space_number(self, space: str) -> int:
-        """Return the number of an embedding space, which is created if it does not exist."""
-        self._connection.execute("INSERT OR IGNORE INTO space (name) VALUES (?)", (space,))
-        (number,) = self._connection.execute("SELECT number FROM space WHERE name = ?", (space,)).fetchone()
+        """Return the number of an embedding space, which is created if it does not exist under any of its names."""
+        for number, name in self._connection.execute("SELECT number, name FROM space"):
+            if current_space(name) == space:
+                return int(number)
+        number = self._connection.execute("INSERT INTO space (name) VALUES (?)", (space,)).lastrowid
+        assert number is not None  # noqa: S101 - an INSERT has one
         return int(number)
 
     def insert(

@@ -14,6 +14,7 @@ from edge_cls.backends.backend import Tensor
 from edge_cls.backends.names import CPU
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
+from edge_cls.core.spaces import current_space
 from edge_cls.errors import ModelError
 from edge_cls.images.geometry import center_crop
 from edge_cls.images.preprocess import Frame, preprocess
@@ -59,7 +60,7 @@ class Model:
         self._one_at_a_time = threading.Lock()
         self._name = str(file.path)
         self.labels = labels or file.labels
-        self.space = (file.manifest.space if file.manifest else "") or sha256(file.network)
+        self.space = current_space((file.manifest.space if file.manifest else "") or sha256(file.network))
         self._temperature = file.manifest.temperature if file.manifest else 1.0
         self.contract = self._contract()
         self._values = None if self.input.dtype == np.float32 else self._values_of_bytes()

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_cls.core.labels import check_label
 from edge_cls.core.quantization import QuantizedVector
+from edge_cls.core.spaces import current_space
 from edge_cls.errors import EdgeClsError, ImageError, MemoryFileError
 from edge_cls.files import open_regular
 from edge_cls.images.preprocess import Frame
@@ -228,6 +229,6 @@ def _example(entry: _Entry, crop: bytes) -> Example:
         entry.stamp,
         entry.editor,
         crop,
-        entry.space,
+        None if entry.space is None else current_space(entry.space),
         vector,
     )
