@@ -15,12 +15,15 @@ from edge_cls.config.schema import Config
 from edge_cls.config.sinks import CommandSink, JsonLinesSink, StateFileSink
 from edge_cls.core.urls import showable
 from edge_cls.files import open_regular
+from edge_cls.model.names import NAMES
 from edge_cls.sources.names import parse_source
 
 _ANY_SIZE = 2**63
 _SECRET = re.compile(r"@|pass|pwd|token", re.IGNORECASE)
 SERVICE_FOLDERS = (Path("/var/lib/edge-cls"), Path("/run/edge-cls"))
 """Folders that systemd creates when it starts the service."""
+SERVICE_BACKBONES = SERVICE_FOLDERS[0] / "backbones"
+"""The folder in which `service install` builds a backbone: see `edge_cls.model.backbones.expected_path`."""
 _HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - none is used
 _VOLATILE = (Path("/run"), Path("/dev"))
 
@@ -81,8 +84,8 @@ def warnings(config: Config, file: Path, *, service: Confinement) -> Iterator[Co
     if config.memory is None and config.classes == "memory":
         yield ConfigProblem("classes", "without a memory there are no taught classes", "set memory, or change classes")
     for where, is_set in (("labels", config.labels is not None), ("classes", config.classes == "model")):
-        if is_set and config.model is None:
-            yield ConfigProblem(where, "the built-in backbone has no classes of its own", "set model, or remove it")
+        if is_set and (config.model is None or str(config.model) in NAMES):
+            yield ConfigProblem(where, "a backbone has no classes of its own", "set model to a file, or remove it")
     out_of_reach = list(_out_of_reach(config, service)) if service.reads(file) else []
     yield from out_of_reach
     reported = {problem.where for problem in out_of_reach}
@@ -136,7 +139,7 @@ def _named(config: Config) -> Iterator[tuple[str, Path]]:
 
 def _read(config: Config) -> Iterator[tuple[str, Path]]:
     for where, path in (("model", config.model), ("labels", config.labels)):
-        if path is not None:
+        if path is not None and str(path) not in NAMES:  # a backbone is built below /var/lib/edge-cls
             yield where, path
 
 

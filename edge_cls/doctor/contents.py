@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 # The imports inside functions need numpy, OpenCV and the interpreter. If one of them is broken, the doctor must report
 # it, so the doctor itself must load without them.
-_BACKBONE = "edge-embed.tflite"
-"""The model if none is configured."""
 _BROKEN = "fix the problems of libraries reported above"
 
 
@@ -60,50 +59,85 @@ def _needs(config: Config) -> Needs:
 def check_contents(machine: Machine, needs: Needs) -> Iterator[Check]:
     """Yield the checks of the model and, if one is configured, of the memory."""
     try:
-        model, space = _check_model(needs)
+        memory = None if needs.memory is None else _read_memory(machine, needs.memory)
+        taught = memory if isinstance(memory, _Taught) else None
+        model, space = _check_model(machine, needs, None if taught is None else taught.space)
         yield model
-        if needs.memory is not None:
-            yield _check_memory(machine, needs, needs.memory, space)
+        if taught is not None:
+            yield _check_memory(machine, needs, taught, space)
+        elif isinstance(memory, Check):
+            yield memory
     except ImportError as error:
         yield fail("model", f"cannot be loaded ({error})", _BROKEN)
-    except PermissionError:  # the files of a service are closed to other users
-        yield warn("memory", f"this user may not read {needs.memory}", machine.as_root)
 
 
-def _check_model(needs: Needs) -> tuple[Check, str | None]:
+def _check_model(machine: Machine, needs: Needs, taught_on: str | None) -> tuple[Check, str | None]:
     """Check that the model can be read and reproduces its golden frames; return the result and its embedding space.
 
-    The space is "" if the model has no embedding, and None if it is unknown.
+    `taught_on` is the space of the memory. The space is "" if the model has no embedding, and None if it is unknown.
     """
-    from edge_cls.model.builtin import builtin_file
-    from edge_cls.model.file import read_model
+    from edge_cls.core.spaces import current_space
+    from edge_cls.model.backbones import load_model
     from edge_cls.model.golden import check_golden
     from edge_cls.model.labels_file import read_labels
     from edge_cls.model.model import Model
+    from edge_cls.model.names import NAMES
 
     name = "model"
+    state, backbones = _service_folders(machine)
     try:
-        path = needs.model or builtin_file(_BACKBONE)
-        file = read_model(path)
+        file = load_model(needs.model, space=taught_on, cache=backbones if state.is_dir() else None, keep=False)
         if needs.edge_tpu:  # its networks run nowhere else
-            return ok(name, f"{path} can be read"), (file.manifest.space or None) if file.manifest else None
+            known = file.manifest.space if file.manifest else ""
+            return ok(name, f"{file.path} can be read"), current_space(known) if known else None
         model = Model(file, labels=() if needs.labels is None else read_labels(needs.labels))
         check_golden(model)
     except EdgeClsError as error:
         return fail(name, error.message, error.hint), None
     frames = len(file.golden)
     golden = f"its {frames} golden frames match" if frames else "it has no golden frames"
-    shown = path if needs.model else "the built-in backbone"
-    return ok(name, f"{shown}, {len(model.labels)} classes: {golden}"), model.space if model.teachable else ""
+    facts = [str(file.path)]
+    if needs.model is None:
+        facts.append("on which the memory was taught" if taught_on == model.space else "the default")
+    if needs.model is None or str(needs.model) in NAMES:
+        with contextlib.suppress(PermissionError):  # the files of a service are closed to other users
+            facts += [] if file.path.exists() else ["not built yet"]
+    facts.append(f"{len(model.labels)} classes")
+    return ok(name, f"{', '.join(facts)}: {golden}"), model.space if model.teachable else ""
 
 
-def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None) -> Check:
-    """Check a copy, because opening the file itself could migrate or repair it while a service uses it."""
-    from edge_cls.classifier import no_embedding
+def _service_folders(machine: Machine) -> tuple[Path, Path]:
+    """Return the folder of the service's state, and that of its backbones in it."""
+    from edge_cls.config.checks import SERVICE_BACKBONES
+
+    backbones = machine.root / SERVICE_BACKBONES.relative_to("/")
+    return backbones.parent, backbones
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """A memory that can be read: its path, the files of it, its embedding space, and what there is to say about it."""
+
+    path: Path
+    files: tuple[Path, ...]
+    space: str | None
+    examples: int
+    found: str
+    problem: str | None
+
+
+def _read_memory(machine: Machine, path: Path) -> Check | _Taught:
+    """Read a copy, because opening the file itself could migrate or repair it while a service uses it."""
+    try:
+        return _copied_memory(machine, path)
+    except PermissionError:  # the files of a service are closed to other users
+        return warn("memory", f"this user may not read {path}", machine.as_root)
+
+
+def _copied_memory(machine: Machine, path: Path) -> Check | _Taught:
     from edge_cls.config.checks import SERVICE_FOLDERS
     from edge_cls.memory.maintenance import copy_untouched
     from edge_cls.memory.store import Memory
-    from edge_cls.model.builtin import builtin_file
 
     name = "memory"
     if not path.exists():
@@ -136,20 +170,30 @@ def _check_memory(machine: Machine, needs: Needs, path: Path, space: str | None)
                 taught, theirs = memory.classes(), memory.space
         except EdgeClsError as error:
             return fail(name, error.message.replace(str(copied), str(path)), error.hint.replace(str(copied), str(path)))
-    found = f"{path}, {sum(taught.values())} examples of {len(taught)} classes"
-    if problems:
-        return fail(name, f"{found}: {problems[0]}", f"edge-cls memory check --repair --memory {path}")
-    model = needs.model or builtin_file(_BACKBONE)
-    if taught and space == "":
+    examples = sum(taught.values())
+    found = f"{path}, {examples} examples of {len(taught)} classes"
+    return _Taught(path, tuple(files), theirs, examples, found, problems[0] if problems else None)
+
+
+def _check_memory(machine: Machine, needs: Needs, taught: _Taught, space: str | None) -> Check:
+    """Check that a memory is undamaged, fits the embedding `space` of the model, and can be written."""
+    from edge_cls.classifier import no_embedding
+    from edge_cls.model.names import DEFAULT, name_of_space
+
+    name, path, found = "memory", taught.path, taught.found
+    if taught.problem:
+        return fail(name, f"{found}: {taught.problem}", f"edge-cls memory check --repair --memory {path}")
+    model = needs.model or Path(name_of_space(space) or DEFAULT)
+    if taught.examples and space == "":
         mismatch = no_embedding(path, model)
         return fail(name, mismatch.message, mismatch.hint)
-    if theirs is not None and space and theirs != space:
+    if taught.space is not None and space and taught.space != space:
         return fail(
             name,
-            f"{found}: taught with another model ({theirs[:12]} instead of {space[:12]})",
+            f"{found}: taught with another model ({taught.space[:12]} instead of {space[:12]})",
             f"edge-cls memory reembed --memory {path} --model {model}",
         )
-    if closed := [place for place in (path.parent, *files) if not machine.may(place)]:
+    if closed := [place for place in (path.parent, *taught.files) if not machine.may(place)]:
         hint = f"teach as its owner, or: sudo chown -h {machine.user} {_names(closed)}"
         return warn(name, f"{found}: this user may not write to it", hint)
     return ok(name, found)

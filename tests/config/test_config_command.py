@@ -179,11 +179,11 @@ def test_files_and_programs_that_exist_are_no_problem(edge_cls: EdgeCls, here: P
 
 
 WARNINGS = {
-    "source.name = 'demo'\nclasses = 'model'": "classes: the built-in backbone has no classes of its own; set model, "
+    "source.name = 'demo'\nclasses = 'model'": "classes: a backbone has no classes of its own; set model to a file, "
     "or remove it",
     "source.name = 'demo'\nmemory = 'no/a.db'": "memory: the folder no does not exist; create it: mkdir -p no",
-    "source.name = 'demo'\nlabels = 'config.toml'": "labels: the built-in backbone has no classes of its own; set "
-    "model, or remove it",
+    "source.name = 'demo'\nlabels = 'config.toml'": "labels: a backbone has no classes of its own; set model to "
+    "a file, or remove it",
     "source.name = 'demo'\nclasses = 'memory'": "classes: without a memory there are no taught classes; set memory, "
     "or change classes",
     "source.name = 'demo'\npanel = { kind = 'keyboard', button = [{ key = 'a', label = 'a' }] }": "panel.button: "

@@ -18,8 +18,10 @@ from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.store import Memory
 from edge_cls.model.file import read_model, write_model
+from edge_cls.model.lite0 import weights
 from edge_cls.model.model import Model
 from tests import toy_model
+from tests.colors import color_frame
 from tests.doctor.machines import machine, pi_4, write
 from tests.examples import make_version_1, teach
 
@@ -109,10 +111,46 @@ def test_variables_count_as_settings(tmp_path: Path) -> None:
 
 
 def test_a_model_that_reproduces_its_golden_frames_is_ok(tmp_path: Path, tiny: Path) -> None:
-    for needs in (Needs(), Needs(model=tiny)):
-        check = model_check(needs, tmp_path)
+    for model in (Path("builtin"), tiny):
+        check = model_check(Needs(model=model), tmp_path)
         assert check.level is Level.OK
         assert "golden frames match" in check.message
+
+
+def test_the_default_backbone_is_named_with_its_file(tmp_path: Path, default_backbone: Path) -> None:
+    check = model_check(Needs(), tmp_path)
+    assert check.message == f"{default_backbone}, the default, 0 classes: its 3 golden frames match"
+
+
+def test_the_backbone_of_a_memory_is_named(tmp_path: Path) -> None:
+    memory = tmp_path / "taught.db"
+    with Classifier("builtin", memory=memory) as classifier:
+        classifier.teach("red", color_frame("red"))
+    model, check = check_contents(machine(tmp_path), Needs(memory=memory))
+    assert "edge-embed.tflite, on which the memory was taught, 0 classes" in model.message
+    assert check.level is Level.OK
+
+
+def test_a_backbone_that_is_not_built_is_checked_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device with the service it is the service's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "var/lib/edge-cls").mkdir(parents=True)
+    check = model_check(Needs(model=Path("lite0-128")), tmp_path)
+    assert check.level is Level.OK
+    assert check.message.startswith(f"{tmp_path}/var/lib/edge-cls/backbones/lite0-128-")
+    assert "not built yet" in check.message
+    assert not (tmp_path / "cache").exists()
+    assert list((tmp_path / "var/lib/edge-cls").iterdir()) == []
+
+
+def test_missing_weights_are_reported_and_the_other_backbone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "_MODULE", "no_such_package_of_weights")
+    check = model_check(Needs(), tmp_path)
+    assert (check.level, check.message) == (Level.FAIL, "the weights of EfficientNet-Lite0 are not installed")
+    assert check.hint.endswith("or use the backbone builtin")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", 2000])
