@@ -27,8 +27,7 @@ from edge_cls.learning.coach import ExampleCheck, check_example
 from edge_cls.learning.learner import HeadPrediction, Learner
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.memory.store import Changes, Memory
-from edge_cls.model.builtin import builtin_file
-from edge_cls.model.file import read_model
+from edge_cls.model.backbones import load_model
 from edge_cls.model.labels_file import read_labels
 from edge_cls.model.model import Model, Outputs
 from edge_cls.prediction import Prediction, Score, best_of, ranked
@@ -54,14 +53,16 @@ class Taught:
 class Classifier:
     """Classifies frames by a model's own classes and by the classes taught to it.
 
-    `model`: a `.tflite` file (default: the built-in backbone). `memory`: a file of taught examples, which is created if
-    it does not exist. `labels`: the labels file, if the model contains no labels. `threads`: threads of the
-    interpreter. `head`: the head for taught classes, a name of `edge_cls.learning.heads.names.HEAD_NAMES`.
-    `false_accept`: the accepted rate of unknown objects classified as a taught class, in (0, 1). `classes`: the classes
-    that a prediction may name, those of the "model", those in the "memory", or "both". `learn_in_background`: fit the
-    head in a background thread; until that is done, frames are classified without the latest changes (`settle` waits
-    for it). If it is False, the next frame waits for the fit. `delegate`: the backend that runs the model, a name of
-    `edge_cls.backends.names`: "none" is the CPU, "auto" an accelerator if it can be used, otherwise the CPU.
+    `model`: a `.tflite` file, or the name of a backbone, one of `edge_cls.model.names.NAMES`. The default is the
+    backbone that the memory was taught on, and lite0-160 if nothing was taught yet; `load_model` describes both.
+    `memory`: a file of taught examples, which is created if it does not exist. `labels`: the labels file, if the model
+    contains no labels. `threads`: threads of the interpreter. `head`: the head for taught classes, a name of
+    `edge_cls.learning.heads.names.HEAD_NAMES`. `false_accept`: the accepted rate of unknown objects classified as a
+    taught class, in (0, 1). `classes`: the classes that a prediction may name, those of the "model", those in the
+    "memory", or "both". `learn_in_background`: fit the head in a background thread; until that is done, frames are
+    classified without the latest changes (`settle` waits for it). If it is False, the next frame waits for the fit.
+    `delegate`: the backend that runs the model, a name of `edge_cls.backends.names`: "none" is the CPU, "auto" an
+    accelerator if it can be used, otherwise the CPU.
 
     With "both", a frame gets a taught class if it is not unknown to the memory, and the prediction of the model
     otherwise, if the model has classes. The next frame sees the changes that other processes have made to the memory.
@@ -91,33 +92,35 @@ class Classifier:
             raise ConfigError(f"unknown classes {classes!r}", hint=f"use one of {', '.join(get_args(Classes))}")
         if classes == "memory" and memory is None:
             raise ConfigError("--classes memory needs a memory, but none is given", hint="give a memory file")
-        path = builtin_file("edge-embed.tflite") if model is None else Path(model)
-        self.model = Model(
-            read_model(path),
-            labels=() if labels is None else read_labels(Path(labels)),
-            threads=threads,
-            delegate=delegate,
-        )
-        if classes == "model" and not self.model.classifies:
-            raise ConfigError(
-                f"--classes model needs labels, and {path} has none", hint="use --classes memory or --classes both"
-            )
-        self._classes = classes
-        self._labels = np.array(self.model.labels, object)
-        manifest = self.model.file.manifest
-        unknown_distance = manifest.stranger_distance if manifest else None
-        self.learner = Learner(
-            head=head,
-            false_accept=false_accept,
-            unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
-        )
         self.memory: Memory | None = None
         self._incomplete = False  # the learner may lack changes of the memory that were already read
         with contextlib.ExitStack() as on_failure:
+            # A memory that exists chooses the model; one that does not is only created once the model is ready.
+            if model is None and memory is not None and Path(memory).exists():
+                self.memory = on_failure.enter_context(Memory(Path(memory)))
+            self.model = Model(
+                load_model(model, space=None if self.memory is None else self.memory.space),
+                labels=() if labels is None else read_labels(Path(labels)),
+                threads=threads,
+                delegate=delegate,
+            )
             on_failure.callback(self.model.close)
+            if classes == "model" and not self.model.classifies:
+                raise ConfigError(
+                    f"--classes model needs labels, and {self.model.file.path} has none",
+                    hint="use --classes memory or --classes both",
+                )
+            self._classes = classes
+            self._labels = np.array(self.model.labels, object)
+            manifest = self.model.file.manifest
+            unknown_distance = manifest.stranger_distance if manifest else None
+            self.learner = Learner(
+                head=head,
+                false_accept=false_accept,
+                unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
+            )
             if memory is not None:
-                self.memory = Memory(Path(memory))
-                on_failure.callback(self.memory.close)
+                self.memory = self.memory or on_failure.enter_context(Memory(Path(memory)))
                 self._recall(self.memory)
             on_failure.pop_all()
         self._background = BackgroundLearner(self.learner) if learn_in_background and self.memory is not None else None

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
 from edge_cls.cli import main
+from edge_cls.model.backbones import backbone_path, expected_path
+from edge_cls.model.names import DEFAULT
 from tests.colors import color_frame
 from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
@@ -52,6 +54,21 @@ def one_thread() -> Iterator[None]:
 def tiny() -> Path:
     """A real two-output int8 model of 32 x 32 pixels with the classes blue, green and red: data/make_models.py."""
     return Path(__file__).parent / "data" / "tiny.tflite"
+
+
+@pytest.fixture(scope="session")
+def built_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's cache folder in which the default backbone is built."""
+    cache = tmp_path_factory.mktemp("cache")
+    backbone_path(DEFAULT, cache=cache / "edge-cls" / "backbones")
+    return cache
+
+
+@pytest.fixture
+def default_backbone(built_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of the default backbone, which commands find in the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(built_cache))
+    return expected_path(DEFAULT)
 
 
 @pytest.fixture(scope="session")

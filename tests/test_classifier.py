@@ -15,12 +15,22 @@ import edge_cls
 from edge_cls import Classifier, Prediction
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.errors import ConfigError, ImageError, LabelError, MemoryFileError, ModelError, SpaceMismatch
+from edge_cls.errors import (
+    ConfigError,
+    ImageError,
+    LabelError,
+    MemoryFileError,
+    MissingDependency,
+    ModelError,
+    SpaceMismatch,
+)
 from edge_cls.images.preprocess import Frame
 from edge_cls.images.reading import read_image
 from edge_cls.memory.store import Memory
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model, write_model
+from edge_cls.model.lite0 import weights
+from edge_cls.model.names import DEFAULT, SPACES
 from tests import toy_model
 from tests.colors import COLORS, color_frame
 from tests.examples import labels_in, teach
@@ -267,11 +277,47 @@ def test_an_array_that_is_not_a_frame_is_refused(tiny: Path) -> None:
         classifier.classify(np.zeros((32, 32, 4), np.uint8))
 
 
-def test_the_built_in_backbone_can_be_taught(memory: Path) -> None:
-    with Classifier(memory=memory) as classifier:
+@pytest.mark.parametrize(("chosen", "used"), [(None, DEFAULT), ("builtin", "builtin"), ("default", DEFAULT)])
+def test_a_memory_keeps_the_backbone_that_it_was_taught_on(
+    memory: Path, default_backbone: Path, chosen: str | None, used: str
+) -> None:
+    with Classifier(chosen, memory=memory) as classifier:
+        assert classifier.model.space == SPACES[used]
         classifier.teach("rose", color_frame("red"))
         assert classifier.classify(color_frame("red")).label == "rose"
-    with Classifier(builtin_file("edge-embed.tflite"), memory=memory) as classifier:
+    with Classifier(memory=memory) as classifier:
+        assert classifier.model.space == SPACES[used]
+        assert classifier.taught() == {"rose": 1}
+    path = default_backbone if used == DEFAULT else builtin_file("edge-embed.tflite")
+    with Classifier(path, memory=memory) as classifier:
+        assert classifier.taught() == {"rose": 1}
+    with Memory(memory) as taught:
+        taught.forget("rose")
+        taught.vacuum()
+    with Classifier(memory=memory) as classifier:
+        assert classifier.model.space == SPACES[DEFAULT]
+
+
+@pytest.mark.usefixtures("default_backbone")
+def test_a_memory_of_an_unknown_model_needs_that_model(memory: Path, backbone: Path) -> None:
+    with Classifier(backbone, memory=memory) as classifier:
+        classifier.teach("rose", color_frame("red"))
+    with pytest.raises(SpaceMismatch, match=r"was taught with another backbone .* use the model that it was taught"):
+        Classifier(memory=memory)
+
+
+def test_without_the_weights_a_memory_of_the_built_in_backbone_goes_on(
+    memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing falls back to another backbone, and no memory is created for one that is missing."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "_MODULE", "no_such_package_of_weights")
+    with pytest.raises(MissingDependency, match="or use the backbone builtin"):
+        Classifier(memory=memory)
+    assert not memory.exists()
+    with Classifier("builtin", memory=memory) as classifier:
+        classifier.teach("rose", color_frame("red"))
+    with Classifier(memory=memory) as classifier:
         assert classifier.taught() == {"rose": 1}
 
 

@@ -13,9 +13,14 @@ import typer
 
 from edge_cls.backends.names import describe_names, suggested_names
 from edge_cls.learning.heads.names import HEAD_NAMES
+from edge_cls.model.names import CHOICES, NAMES
 
 CLASSES = ("both", "model", "memory")
 """Values of --classes."""
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
 
 
 def _complete_head(incomplete: str) -> list[str]:
@@ -40,11 +45,12 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        metavar="FILE",
+        metavar="MODEL",
         readable=False,
-        help="Model, a .tflite file. Without one, the built-in backbone is used, which knows no class until it is "
-        "taught one.",
+        help=f"Model: {CHOICES}. Without one, it is the backbone that the memory was taught on, or lite0-160; a "
+        "backbone knows no class until it is taught one.",
         show_default=False,
+        autocompletion=_complete_model,
     ),
 ]
 _MEMORY = typer.Option(

@@ -13,6 +13,7 @@ from edge_cls.config.errors import ConfigProblem, Key, models_in, nearest, probl
 from edge_cls.config.schema import Config
 from edge_cls.errors import ConfigError
 from edge_cls.files import open_regular
+from edge_cls.model.names import NAMES
 from edge_cls.sources.names import parse_source
 
 DEFAULT_FILE = Path("/etc/edge-cls/config.toml")
@@ -146,6 +147,6 @@ def _anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         if parse_source(name)[0] == "files" and "://" not in name:
             places.append((source, "name"))
     for table, key in places:
-        if isinstance(table.get(key), str) and table[key].strip():
+        if isinstance(table.get(key), str) and table[key].strip() and (key != "model" or table[key] not in NAMES):
             table[key] = str(folder / table[key])
     return content

@@ -31,6 +31,7 @@ from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
 from edge_cls.hardware.thermal import HOT_C
 from edge_cls.learning.heads.names import HEAD_NAMES
+from edge_cls.model.names import CHOICES
 from edge_cls.sources.names import OPTIONS, STALL_S, check_source, parse_source
 from edge_cls.sources.region import WHOLE, Region, check_region
 
@@ -151,8 +152,8 @@ class ClassifierOptions(Section):
 
     model: FilePath | None = Field(
         default=None,
-        description="Model, a .tflite file. Without one, the built-in backbone is used, which knows no class until it "
-        "is taught one.",
+        description=f"Model: {CHOICES}. Without one, it is the backbone that the memory was taught on, or lite0-160; a "
+        "backbone knows no class until it is taught one.",
         examples=["/var/lib/edge-cls/model.tflite"],
     )
     labels: FilePath | None = Field(

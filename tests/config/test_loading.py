@@ -119,6 +119,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert source_name(load(file, environ={"EDGE_CLS_SOURCE__NAME": "a.mp4"})) == "a.mp4"
 
 
+def test_the_name_of_a_backbone_is_not_a_path(tmp_path: Path) -> None:
+    for name in ("default", "builtin", "lite0-224"):
+        assert load(write(tmp_path, f"model = '{name}'"), environ={}).model == Path(name)
+
+
 @pytest.mark.parametrize(
     "name", ["demo", "picamera2", "picamera2:imx708", "v4l2:0", "/dev/video2", "rtsp://a/b", "x://"]
 )

@@ -76,7 +76,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for moment in range(12):
         video.write(cv2.cvtColor(camera.view("bricks", 40 + moment), cv2.COLOR_RGB2BGR))
     video.release()
-    with Classifier(memory=folder / "taught.db") as classifier:
+    with Classifier("builtin", memory=folder / "taught.db") as classifier:
         for label, thing in (("mug", "coffee"), ("plant", "bricks")):
             for moment in (31, 32, 33):
                 classifier.teach(label, camera.view(thing, moment))
@@ -84,8 +84,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copy(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built_cache: Path) -> Path:
     """The folder, for one page, and the working directory."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(built_cache))
     shutil.copytree(things, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     return tmp_path / "copy"

@@ -66,7 +66,7 @@ def state(memory: Memory) -> list[tuple[object, ...]]:
 
 
 def take(memory: Memory, source: Path, model: Model | None = None) -> Imported:
-    return import_into(memory, source, lambda: model or Model(), chosen=model is not None)
+    return import_into(memory, source, lambda _: model or Model(), chosen=model is not None)
 
 
 def labels(memory: Memory) -> list[str]:
@@ -101,7 +101,7 @@ def test_an_export_brings_back_everything_without_the_model(
     memory.vacuum()
     export(memory, tmp_path / "out", form)
 
-    def no_model() -> Model:
+    def no_model(_: str | None) -> Model:
         raise AssertionError("no model is needed")
 
     imported = import_into(other, tmp_path / "out", no_model, chosen=False)
@@ -244,7 +244,7 @@ def test_photos_become_vectors_of_the_memory_or_are_refused(memory: Memory, othe
     with pytest.raises(SpaceMismatch, match="reembed"):
         take(memory, tmp_path / "photos", Model("another"))
     with pytest.raises(SpaceMismatch, match="give the model that the memory was taught with"):
-        import_into(memory, tmp_path / "photos", lambda: Model("another"), chosen=False)
+        import_into(memory, tmp_path / "photos", lambda _: Model("another"), chosen=False)
     assert state(memory) == before
     take(other, tmp_path / "photos", Model("another"))
     assert other.space == "another"
@@ -267,7 +267,7 @@ def test_an_empty_memory_takes_the_space_of_the_import_also_if_a_tombstone_comes
         memory.remove(taught[:1])
         memory.vacuum()
         export(memory, tmp_path / "out", "dataset")
-    import_into(other, tmp_path / "out", lambda: Model("another"), chosen=False)
+    import_into(other, tmp_path / "out", lambda _: Model("another"), chosen=False)
     assert (other.space, labels(other)) == ("space", ["mug", "mug"])
 
 

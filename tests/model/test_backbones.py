@@ -14,17 +14,58 @@ import pytest
 
 from edge_cls.errors import MissingDependency, ModelError, OutputError
 from edge_cls.model import backbones
-from edge_cls.model.backbones import LITE0, NAMES, backbone_path, expected_path
+from edge_cls.model.backbones import backbone_path, expected_path, load_model, read_backbone
 from edge_cls.model.file import read_model
 from edge_cls.model.golden import check_golden
 from edge_cls.model.lite0 import weights
 from edge_cls.model.model import Model
+from edge_cls.model.names import DEFAULT, LITE0, NAMES, SPACES, name_of_space
+from edge_cls.tflite.content import content_sha256
 from tests.commands import COMMAND, EdgeCls
 
 
 def test_the_built_in_backbone_is_a_name_too() -> None:
     assert backbone_path("builtin").name == "edge-embed.tflite"
-    assert NAMES == ("builtin", "lite0-128", "lite0-160", "lite0-192", "lite0-224")
+    assert NAMES == ("default", "builtin", "lite0-128", "lite0-160", "lite0-192", "lite0-224")
+
+
+def test_the_default_is_a_name_of_one_of_them(tmp_path: Path) -> None:
+    assert expected_path("default", cache=tmp_path) == expected_path(DEFAULT, cache=tmp_path)
+    assert read_backbone("default", cache=tmp_path, keep=False).path == expected_path(DEFAULT, cache=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_spaces_of_the_backbones_are_known_before_they_are_built(tmp_path: Path) -> None:
+    assert SPACES.keys() == {*NAMES} - {"default"}
+    for name, space in SPACES.items():
+        file = read_backbone(name, cache=tmp_path, keep=False)
+        assert content_sha256(file.network, "embedding") == Model(file).space == space
+        assert name_of_space(space) == name
+    assert (name_of_space(None), name_of_space("another")) == (None, None)
+
+
+def test_a_name_is_a_backbone_and_a_path_a_file(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, default_backbone: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("builtin", "mine"):
+        (tmp_path / name).write_bytes(tiny.read_bytes())
+    assert load_model("builtin").path.name == "edge-embed.tflite"
+    assert load_model(tmp_path / "builtin").labels == load_model("mine").labels == read_model(tiny).labels
+    assert load_model(None).path == load_model("default").path == default_backbone
+    assert load_model(None, space=SPACES["builtin"]).path.name == "edge-embed.tflite"
+    assert load_model(None, space="another").path == default_backbone
+    with pytest.raises(
+        ModelError, match=r"lite0-1600 does not exist; did you mean lite0-160\? give a .tflite file or "
+    ):
+        load_model(tmp_path / "lite0-1600")
+    with pytest.raises(ModelError, match=r"gone.tflite does not exist; check the path"):
+        load_model("gone.tflite")
+
+
+def test_a_service_keeps_its_backbones_with_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/another")
+    assert expected_path(DEFAULT).parent == tmp_path / "backbones"
 
 
 def test_a_backbone_is_built_once_and_serves(tmp_path: Path) -> None:
@@ -76,7 +117,11 @@ def test_another_calibration_or_method_is_another_file(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("lite0-161", "did you mean lite0-160? the names are builtin"), ("gpt", "the names are builtin")]
+    ("name", "hint"),
+    [
+        ("lite0-161", "did you mean lite0-160? the names are default, builtin"),
+        ("gpt", "the names are default, builtin"),
+    ],
 )
 def test_an_unknown_name_is_refused(name: str, hint: str) -> None:
     with pytest.raises(ModelError) as caught:
@@ -89,7 +134,10 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match=r"lite0-128 cannot be kept: .*No space left.*; free some space, or set XDG"):
+    with pytest.raises(
+        OutputError,
+        match=r"lite0-128 cannot be kept: .*No space left.*; free some .* use the backbone builtin",
+    ):
         backbone_path("lite0-128", cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -97,7 +97,7 @@ def predictions(
     if not clip.is_file():
         pytest.skip(f"{clip} is not there")
     folder = tmp_path_factory.mktemp("bottles")
-    classifiers = {name: Classifier(memory=folder / f"{name}.db") for name in PLACES}
+    classifiers = {name: Classifier("builtin", memory=folder / f"{name}.db") for name in PLACES}
     taught = {at for place in PLACES.values() for at in place.empty + place.bottles}
     kept = {at: picture for at, picture in enumerate(pictures(clip)) if at in taught}
     for name, place in PLACES.items():
@@ -145,7 +145,7 @@ def test_the_whole_application_reports_them_too(shared: Path, tmp_path: Path, na
     if not clip.is_file():
         pytest.skip(f"{clip} is not there")
     kept = dict(enumerate(pictures(clip)))
-    with Classifier(memory=memory) as classifier:
+    with Classifier("builtin", memory=memory) as classifier:
         for label, frames in (("empty", place.empty), ("bottles", place.bottles)):
             for at in frames:
                 classifier.teach(label, cut(kept[at], place.region))

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
-from edge_cls.model.backbones import LITE0
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
 from edge_cls.model.importing.importer import import_model
 from edge_cls.model.lite0.network import EMBEDDING
 from edge_cls.model.lite0.weights import WEIGHTS_SHA256
+from edge_cls.model.names import LITE0
 from edge_cls_tools.backbones import registry
 from edge_cls_tools.backbones.places import local_path
 from edge_cls_tools.backbones.registry import (

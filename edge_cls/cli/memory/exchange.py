@@ -10,6 +10,7 @@ import typer
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import MemoryOption
 from edge_cls.cli.verbosity import note
+from edge_cls.model.names import CHOICES
 
 if TYPE_CHECKING:
     from edge_cls.memory.exchange.importing import Imported
@@ -62,10 +63,10 @@ def import_examples(
     model: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
+            metavar="MODEL",
             readable=False,
-            help="The .tflite model that embeds the photos.",
-            show_default="the built-in backbone",
+            help=f"Model that embeds the photos: {CHOICES}.",
+            show_default="the backbone of the memory, or lite0-160",
         ),
     ] = None,
 ) -> None:
@@ -82,13 +83,12 @@ def import_examples(
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.errors import EdgeClsError, MemoryFileError
     from edge_cls.memory.exchange.importing import import_into
-    from edge_cls.model.builtin import builtin_file
-    from edge_cls.model.file import read_model
+    from edge_cls.model.backbones import load_model
     from edge_cls.model.model import Model
 
     @functools.cache
-    def network() -> Model:
-        return Model(read_model(model or builtin_file("edge-embed.tflite")))
+    def network(space: str | None) -> Model:
+        return Model(load_model(model, space=space))
 
     for source in sources:
         if not source.exists():

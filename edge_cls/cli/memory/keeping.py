@@ -10,6 +10,7 @@ import typer
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import MemoryOption
 from edge_cls.cli.verbosity import is_quiet, note
+from edge_cls.model.names import CHOICES
 
 
 def vacuum(memory: MemoryOption) -> None:
@@ -97,7 +98,7 @@ def restore(
 def reembed(
     model: Annotated[
         Path,
-        typer.Option(metavar="FILE", readable=False, help="The .tflite model to use from now on.", show_default=False),
+        typer.Option(metavar="MODEL", readable=False, help=f"Model to use from now on: {CHOICES}.", show_default=False),
     ],
     memory: MemoryOption,
 ) -> None:
@@ -112,12 +113,12 @@ def reembed(
     from rich.progress import Progress
 
     from edge_cls.cli.native_stderr import quiet_native_libraries
-    from edge_cls.model.file import read_model
+    from edge_cls.model.backbones import load_model
     from edge_cls.model.model import Model
 
     console = Console(stderr=True)
     with quiet_native_libraries(), opened(memory) as taught:
-        network = Model(read_model(model))
+        network = Model(load_model(model))
         examples = sum(taught.classes().values())
         with Progress(console=console, transient=True, disable=is_quiet() or not console.is_terminal) as display:
             task = display.add_task("embedding", total=examples)

@@ -45,24 +45,26 @@ class Imported:
     missing: int = 0
 
 
-def import_into(memory: Memory, source: Path, model: Callable[[], Embedder], *, chosen: bool) -> Imported:
+def import_into(memory: Memory, source: Path, model: Callable[[str | None], Embedder], *, chosen: bool) -> Imported:
     """Merge `source`, a folder of photos or another memory, into `memory`.
 
-    `model` returns the model. It is called only if a photo comes without an embedding of the memory's backbone.
-    `chosen`: the user chose the model, so all embeddings must be of its space. Raises MemoryFileError if the source is
-    neither a folder with photos nor a memory, or is damaged, and SpaceMismatch if the model is not that of the memory.
+    `model` returns the model for an embedding space, or for a memory without one. It is called only if a photo comes
+    without an embedding of the memory's backbone. `chosen`: the user chose the model, so all embeddings must be of its
+    space. Raises MemoryFileError if the source is neither a folder with photos nor a memory, or is damaged, and
+    SpaceMismatch if the model is not that of the memory.
     """
-    folder = FolderSource(source, lambda frame: model().crop(frame)) if source.is_dir() else None
+    space = memory.space  # also for the crops that are made before it is agreed on
+    folder = FolderSource(source, lambda frame: model(space).crop(frame)) if source.is_dir() else None
     known = memory.embeddings()[:1]
-    dims = {memory.space: len(known[0].embedding.values)} if known and memory.space else {}
+    dims = {space: len(known[0].embedding.values)} if known and space else {}
 
     def embed(crop: bytes) -> QuantizedVector:
-        if model().space != space:
+        if model(space).space != space:
             raise SpaceMismatch(
-                f"{source} has photos without an embedding of the backbone of {memory.path} ({space[:12]})",
+                f"{source} has photos without an embedding of the backbone of {memory.path} ({str(space)[:12]})",
                 hint="give the model that the memory was taught with (--model)",
             )
-        return model().embed(crop)
+        return model(space).embed(crop)
 
     with contextlib.closing(folder.examples() if folder else _examples(source)) as found:
         space, examples = _space(memory, checked(found, str(source), dims=dims), model, chosen=chosen)
@@ -71,11 +73,11 @@ def import_into(memory: Memory, source: Path, model: Callable[[], Embedder], *, 
 
 
 def _space(
-    memory: Memory, examples: Iterator[Example], model: Callable[[], Embedder], *, chosen: bool
+    memory: Memory, examples: Iterator[Example], model: Callable[[str | None], Embedder], *, chosen: bool
 ) -> tuple[str, Iterable[Example]]:
     """Return the space for the memory: its own, else that of the first live example, else that of the model."""
     if chosen:
-        return model().space, examples
+        return model(None).space, examples
     if memory.space is not None:
         return memory.space, examples
     read = []
@@ -83,7 +85,7 @@ def _space(
         read.append(example)
         if example.space is not None or example.deleted_at is None:
             break
-    space = (read[-1].space if read else None) or model().space
+    space = (read[-1].space if read else None) or model(None).space
     return space, itertools.chain(read, examples)
 
 

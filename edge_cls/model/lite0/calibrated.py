@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Calibration
 from edge_cls.errors import ModelError
 from edge_cls.model.lite0.network import LAYERS
+from edge_cls.model.names import LITE0
 
 RANGES_FILE = "lite0-ranges.npz"
 """Its name in the folder `models/`."""
-SIZES = (128, 160, 192, 224)
+SIZES = tuple(LITE0.values())
 """The sides, in pixels, that the backbone is built for."""
 
 

@@ -13,6 +13,7 @@ from edge_cls.model.lite0.calibrated import RANGES_FILE, SIZES, Calibrated, dump
 from edge_cls.model.lite0.network import LAYERS, folded, output_sides
 from edge_cls.model.lite0.quantized import quantized_network
 from edge_cls.model.lite0.weights import Tensors, read_weights, weights_path
+from edge_cls.model.names import SPACES
 from edge_cls.tflite.content import content_sha256
 from edge_cls.tflite.edit import portable_outputs
 from edge_cls.tflite.graph import float_operators, operators, unpack
@@ -114,20 +115,12 @@ def test_a_dead_channel_gets_a_scale_for_its_bias() -> None:
     assert scales[2] == np.float32(2.0**-24 * 2.5)
 
 
-SPACES = {
-    128: "7c6c6bfc7cc466869c353c7cdcc788e04b746235c655b4538d4040f2b1c16c36",
-    160: "e8aaa5375863ced70f9a85b5bece9ea148f1f33b084c90aabc3cc0248e92a1f3",
-    192: "bfc8c797ce3a590d8ae0026e6b4ac0804d5d6a8b5c48fcd8de54401a0bee4300",
-    224: "edf56e24600644bc80b85120eda23208da08dd45f694bfa8cc039b81ccfc8fa8",
-}
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_the_content_is_the_same_on_every_machine(tensors: Tensors, calibrated: Calibrated, size: int) -> None:
     """Whoever changes it makes every memory foreign that was taught on this backbone."""
     network = quantized_network(tensors, calibrated, size)
-    assert content_sha256(network, "embedding") == SPACES[size]
-    assert content_sha256(portable_outputs(network), "embedding") == SPACES[size]
+    assert content_sha256(network, "embedding") == SPACES[f"lite0-{size}"]
+    assert content_sha256(portable_outputs(network), "embedding") == SPACES[f"lite0-{size}"]
 
 
 def test_the_options_are_what_the_paper_says(tensors: Tensors, calibrated: Calibrated) -> None:
