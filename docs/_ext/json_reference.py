@@ -51,8 +51,8 @@ DOCUMENTS = (
     ),
     Document(
         "models list",
-        "`models`: a list of the entries of `models/registry.toml`, each with `path` and `here`: `shipped`, "
-        "`built`, `fetched` or null.",
+        "`models`: a list of the entries of `models/registry.toml`, each with `default`, `path` and `here`: "
+        "`shipped`, `built`, `fetched` or null.",
     ),
     Document(
         "edgetpu check",

@@ -209,6 +209,10 @@ def test_the_command_prints_the_file_and_the_list_says_that_it_is_here(
     assert (found["builtin"], found["lite0-128"], found["lite0-160"]) == ("shipped", "built", None)
     code, out, err = edge_cls("models", "fetch", "lite0-128")
     assert (code, err) == (0, "lite0-128 is already here; the sha256 of its weights matches the registry\n")
+    listed = json.loads(edge_cls("models", "list", "--json").stdout)["models"]
+    assert [one["name"] for one in listed if one["default"]] == [DEFAULT]
+    assert edge_cls("models", "path", "default").stdout == f"{expected_path(DEFAULT)}\n"
+    assert "; the default\n" in edge_cls("models", "list").stdout
     code, out, err = edge_cls("models", "path", "lite0-1600")
     assert (code, out) == (1, "")
     assert "did you mean lite0-160?" in err

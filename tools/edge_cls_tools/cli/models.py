@@ -30,6 +30,7 @@ def list_models(as_json: JsonOption = False) -> None:
     Example:
       edge-cls models list
     """
+    from edge_cls.model.names import DEFAULT
     from edge_cls_tools.backbones.places import local_path
     from edge_cls_tools.backbones.registry import Built, Shipped, known_models
     from edge_cls_tools.cli.text_table import text_table
@@ -39,23 +40,22 @@ def list_models(as_json: JsonOption = False) -> None:
         path = local_path(model)
         put_here = "built" if isinstance(model, Built) else "fetched"
         here = "shipped" if isinstance(model, Shipped) else put_here if path.exists() else None
-        rows.append(model.model_dump() | {"here": here, "path": str(path)})
+        rows.append(model.model_dump() | {"default": model.name == DEFAULT, "here": here, "path": str(path)})
     if as_json:
         print_json({"models": rows})
         return
     table = [("name", "input", "embedding", "licence", "sha256", "here", "summary")]
     for row in rows:
         sha256 = "known" if row["sha256"] else "unverified"
+        summary = row["summary"] + ("; the default" if row["default"] else "")
         size = f"{row['input_size']} x {row['input_size']}"
-        table.append(
-            (row["name"], size, str(row["embedding"]), row["licence"], sha256, row["here"] or "-", row["summary"])
-        )
+        table.append((row["name"], size, str(row["embedding"]), row["licence"], sha256, row["here"] or "-", summary))
     for line in text_table(table):
         typer.echo(line)
 
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A name as in 'edge-cls models list'.", show_default=False)
+    str, typer.Argument(metavar="NAME", help="A name as in 'edge-cls models list', or default.", show_default=False)
 ]
 
 
@@ -67,7 +67,8 @@ def model_path(name: NameArgument) -> None:
       edge-cls models path lite0-160
     """
     with quiet_native_libraries():
-        from edge_cls.model.backbones import NAMES, backbone_path
+        from edge_cls.model.backbones import backbone_path
+        from edge_cls.model.names import NAMES
 
         path = backbone_path(name) if name in NAMES else _fetched(name)[1].path
     typer.echo(path)
@@ -95,9 +96,10 @@ def fetch_model(name: NameArgument) -> None:
 
 
 def _fetched(name: str) -> tuple[KnownModel, LocalFile]:
+    from edge_cls.model.names import DEFAULT
     from edge_cls_tools.backbones.registry import find_model
 
-    model = find_model(name)  # before libraries are needed that the device lacks
+    model = find_model(DEFAULT if name == "default" else name)  # before libraries are needed that the device lacks
     from edge_cls_tools.backbones.store import fetch
     from edge_cls_tools.cli.progress import download_display
 
