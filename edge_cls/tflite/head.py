@@ -23,8 +23,9 @@ EMBEDDING, PROBABILITY = "embedding", "probability"
 _BELOW = 8.0
 """How far the range of logits extends below the lowest winning logit. A class that is further behind has a probability
 below exp(-8) = 0.0003, a tenth of the output's step."""
-_ABOVE = 0.25
-"""How far the range extends above the highest winning logit, as a share of the rest of it: new photos may exceed it."""
+_ABOVE, _LEAST_ABOVE = 0.25, 2.0
+"""How far the range extends above the highest winning logit, because new photos may exceed it: a share of the distance
+of the lowest winning logit, and at least so far."""
 _LARGEST = 1e9
 """Bound of the numbers of a head: a logit of this size still has small steps in float64."""
 _MIN_SCALE = 2.0**-80
@@ -115,7 +116,7 @@ def _add_layer(
     The softmax does not depend on a number that is added to all logits. The bias is shifted so that the middle of the
     range of logits is 0.
     """
-    low, high = logits[0] - _BELOW, logits[1] + _ABOVE * (logits[1] - logits[0] + _BELOW)
+    low, high = logits[0] - _BELOW, logits[1] + max(_ABOVE * (logits[1] - logits[0]), _LEAST_ABOVE)
     shifted = bias.astype(np.float64) - (low + high) / 2
     step = tensor_info(model, source).scale
     # A scale that is wide enough for the bias in int32, whatever the weights are.

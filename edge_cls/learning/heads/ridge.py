@@ -110,22 +110,8 @@ class Ridge:
         examples = self._examples
         if not len(examples):
             return np.empty((0, 0))
-        one_hot = examples.one_hot()
-        residuals = self._solved()[:-1].copy()
-        inverse, counts = self._inverted(len(examples)), examples.counts
-        # The diagonal is 0 only for a single example, whose group leaves no other example.
-        diagonal = np.diag(inverse)[:-1, None]
-        scores = one_hot - residuals / np.where(diagonal > 0, diagonal, 1.0)
-        for group in examples.groups():
-            if len(group) == len(examples):
-                scores[group] = -np.inf
-                continue
-            if len(group) > 1:
-                scores[group] = one_hot[group] - np.linalg.solve(inverse[group[:, None], group], residuals[group])
-            own = examples.targets[group[0]]
-            if counts[own] == len(group):
-                scores[group, own] = -np.inf
-        return scores
+        solution = self._solved()[:-1]
+        return left_out_scores(examples, self._inverted(len(examples)), solution)
 
     def _solved(self) -> Matrix:
         """Return a and b, float64 (n + 1, classes), or (landmarks + 1, classes)."""
@@ -213,6 +199,28 @@ class Landmarks:
         # For identical landmarks only the sum of their weights is determined.
         np.einsum("ii->i", penalty)[:-1] += _JITTER * len(self._examples)
         return np.asarray(np.linalg.solve(self._squares + penalty, self._targets), np.float64)
+
+
+def left_out_scores(examples: Examples, inverse: Matrix, solution: Matrix) -> Scores:
+    """Return the leave-one-out scores of a ridge, float64 (n, classes). See `Head.leave_one_out`.
+
+    `inverse` is B, and `solution` is a, both as in the docstring of the module; the diagonal of the regularisation may
+    have another strength for each example.
+    """
+    one_hot, counts = examples.one_hot(), examples.counts
+    # The diagonal is 0 only for a single example, whose group leaves no other example.
+    diagonal = np.diag(inverse)[:-1, None]
+    scores = one_hot - solution / np.where(diagonal > 0, diagonal, 1.0)
+    for group in examples.groups():
+        if len(group) == len(examples):
+            scores[group] = -np.inf
+            continue
+        if len(group) > 1:
+            scores[group] = one_hot[group] - np.linalg.solve(inverse[group[:, None], group], solution[group])
+        own = examples.targets[group[0]]
+        if counts[own] == len(group):
+            scores[group, own] = -np.inf
+    return scores
 
 
 def gaussian(cosines: Vector, width: float) -> Matrix:
