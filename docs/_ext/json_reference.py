@@ -91,7 +91,8 @@ DOCUMENTS = (
     Document("service status", "The fields of `ServiceStatus`.", ("edge_cls.systemd:ServiceStatus",)),
     Document(
         "bench",
-        "The fields of `Speed` and of `Footprint`, `examples` and `temperature_c`.",
+        "The fields of `Speed` and of `Footprint`, `examples`, `temperature_c` and `backbones_ms` (milliseconds per "
+        "image by backbone, if no model is given, otherwise empty).",
         (
             "edge_cls.bench:Speed",
             "edge_cls.bench:Durations",

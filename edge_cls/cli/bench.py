@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_cls.cli.json_output import print_json
-from edge_cls.cli.options import JsonOption, LabelsOption, MemoryIfAnyOption, ModelArgument, ThreadsOption
+from edge_cls.cli.options import JsonOption, LabelsOption, MemoryIfAnyOption, ThreadsOption
+from edge_cls.model.names import CHOICES, SPACES
 
 if TYPE_CHECKING:
     from edge_cls.bench.footprint import Footprint
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
 
 def bench(
-    model: ModelArgument,
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MODEL",
+            readable=False,
+            help=f"Model: {CHOICES}.",
+            show_default="the backbone of the memory, or lite0-160; the others are then compared with it",
+        ),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +60,7 @@ def bench(
     from edge_cls.cli.native_libraries import spare_the_interpreter
 
     spare_the_interpreter()
-    from edge_cls.bench import footprint, material, speed
+    from edge_cls.bench import backbones, footprint, material, speed
     from edge_cls.classifier import Classifier
     from edge_cls.cli.native_stderr import quiet_native_libraries
     from edge_cls.errors import ConfigError
@@ -80,15 +89,24 @@ def bench(
         given = [str(word) for option in options.items() if option[1] is not None for word in option]
         taken = footprint.measure(shown, given, clock=time)
         taught = sum(classifier.taught().values())
-    _show(measured, taken, taught, temperature(), as_json=as_json)
+        compared = backbones.image_ms(SPACES, clock=time) if model is None else {}
+    _show(measured, taken, taught, temperature(), compared, as_json=as_json)
 
 
-def _show(speed: Speed, footprint: Footprint, examples: int, celsius: float | None, *, as_json: bool) -> None:
+def _show(
+    speed: Speed,
+    footprint: Footprint,
+    examples: int,
+    celsius: float | None,
+    backbones_ms: dict[str, float],
+    *,
+    as_json: bool,
+) -> None:
     from dataclasses import asdict
 
     if as_json:
-        document = asdict(speed) | asdict(footprint) | {"examples": examples, "temperature_c": celsius}
-        print_json(document)
+        others = {"examples": examples, "temperature_c": celsius, "backbones_ms": backbones_ms}
+        print_json(asdict(speed) | asdict(footprint) | others)
         return
     typer.echo(f"{'ms':<12}{'p50':>9}{'p95':>9}{'p99':>9}")
     for name, spent in (*speed.stages.items(), ("latency", speed.latency)):
@@ -100,3 +118,7 @@ def _show(speed: Speed, footprint: Footprint, examples: int, celsius: float | No
     rss = "" if footprint.rss_mb is None else f", peak memory {footprint.rss_mb:.0f} MB"
     heat = "" if celsius is None else f", {celsius:.0f} °C"
     typer.echo(f"first frame classified after {footprint.start_s:.2f} s{rss}{heat}")
+    if backbones_ms:
+        from edge_cls.bench.backbones import as_text
+
+        typer.echo(f"the backbones, without the rest of the pipeline: {as_text(backbones_ms)}")

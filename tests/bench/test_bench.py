@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_cls.bench import footprint, speed
+from edge_cls.bench import backbones, footprint, speed
 from edge_cls.bench.material import CLASSES, HEIGHT, WIDTH, Replay, decoded_frames, fill, moving_frames
 from edge_cls.classifier import Classifier
 from edge_cls.errors import ConfigError
 from edge_cls.images.reading import encode_png
 from edge_cls.memory.store import Memory
 from edge_cls.model.file import read_model
+from edge_cls.model.lite0 import weights
 from edge_cls.model.model import Model
+from edge_cls.model.names import DEFAULT, SPACES
 from edge_cls.testing import FakeClock, FakeSource
 from tests import toy_model
 from tests.commands import EdgeCls, good
@@ -41,6 +43,30 @@ def test_the_command_prints_stages_ratio_and_footprint(edge_cls: EdgeCls, tiny: 
     for figure in ("pipeline_fps", "interpreter_fps", "ratio", "start_s"):
         assert document[figure] > 0
     assert document["rss_mb"] is None or document["rss_mb"] > 10
+
+
+@pytest.mark.usefixtures("one_start", "default_backbone")
+def test_without_a_model_the_default_is_measured_and_compared(
+    edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbones, "image_ms", lambda names, **_: dict.fromkeys(names, 8.0))
+    document = json.loads(good(edge_cls("bench", "--frames", "1", "--json")))
+    assert document["backbones_ms"] == dict.fromkeys(SPACES, 8.0)
+    assert document["pipeline_fps"] > 0
+
+
+@pytest.mark.usefixtures("default_backbone")
+def test_backbones_take_turns_and_one_that_cannot_be_built_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_MODULE", "no_such_package_of_weights")
+    found = backbones.image_ms((DEFAULT, "lite0-128", "builtin"))
+    assert list(found) == [DEFAULT, "builtin"]
+    assert min(found.values()) > 0
+
+
+def test_the_rates_of_backbones_are_rounded() -> None:
+    assert backbones.as_text({"lite0-160": 9.77, "builtin": 2.0}) == (
+        "lite0-160: 9.8 ms an image, about 100 images/s; builtin: 2.0 ms an image, about 500 images/s"
+    )
 
 
 @pytest.mark.usefixtures("one_start")
