@@ -13,7 +13,14 @@ from edge_cls.doctor.health import check_clock, check_disk, check_power, check_t
 from edge_cls.doctor.machine import Machine
 from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
 from edge_cls.doctor.report import Check, Level, Needs, warn
-from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
+from edge_cls.doctor.software import (
+    check_interpreter,
+    check_invoke,
+    check_opencv,
+    check_python,
+    check_speed,
+    check_system,
+)
 from edge_cls.doctor.unit import check_service
 
 
@@ -31,6 +38,7 @@ CHECKS: tuple[_CheckFunction, ...] = (
     check_interpreter,
     check_opencv,
     check_invoke,
+    check_speed,
     check_picamera2,
     check_ribbon_cameras,
     check_usb_cameras,

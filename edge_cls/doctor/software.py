@@ -18,6 +18,12 @@ interpreter = Interpreter(read_model(builtin_file("edge-embed.tflite")).network)
 interpreter.invoke(np.zeros(interpreter.input.shape[1:], interpreter.input.dtype))
 """
 
+_NAMES = ("lite0-160", "lite0-224", "builtin")
+_SPEED = f"""
+from edge_cls.bench.backbones import as_text, image_ms
+print("backbones", as_text(image_ms({_NAMES!r})))
+"""
+
 
 def check_system(machine: Machine, _: Needs) -> Check:
     """Report the system and the board, and check that a 64-bit processor has a 64-bit system."""
@@ -92,6 +98,18 @@ def check_opencv(machine: Machine, _: Needs) -> Check:
     if numbers(child.output) < (4, 10):
         return warn(name, f"{found} is older than 4.10", f"{machine.pip} install --upgrade opencv-python-headless")
     return ok(name, found)
+
+
+def check_speed(machine: Machine, _: Needs) -> Check | None:
+    """Measure how many images the backbones embed per second. None if the interpreter does not run.
+
+    Nothing else of a frame's way is measured: 'edge-cls bench' measures all of it.
+    """
+    child = machine.python_child(_SPEED)
+    found = [line for line in child.output.splitlines() if line.startswith("backbones ")]
+    if child.status is None:
+        return warn("backbone", "the backbones could not be measured in 30 s", "check which programs run: top")
+    return ok("backbone", found[-1].removeprefix("backbones ")) if child.status == 0 and found else None
 
 
 def check_invoke(machine: Machine, _: Needs) -> Check:

@@ -19,7 +19,7 @@ LIBRARIES = {
     "lgpio": "0.2.2.0",
 }
 CAMERA = 'cameras [["imx708", "/base/soc/i2c0mux/i2c@1/imx708@1a"]]\n'
-CHILDREN = {"picamera2": CAMERA, "cv2": "4.12.0\n"}
+CHILDREN = {"picamera2": CAMERA, "cv2": "4.12.0\n", "image_ms": "backbones lite0-160: 9.8 ms an image\n"}
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:

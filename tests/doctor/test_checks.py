@@ -15,7 +15,14 @@ from edge_cls.doctor.machine import Outcome
 from edge_cls.doctor.pins import check_pin_folder, check_pin_libraries, check_pins
 from edge_cls.doctor.report import Check, Level, Needs
 from edge_cls.doctor.scan import CHECKS, run_checks
-from edge_cls.doctor.software import check_interpreter, check_invoke, check_opencv, check_python, check_system
+from edge_cls.doctor.software import (
+    check_interpreter,
+    check_invoke,
+    check_opencv,
+    check_python,
+    check_speed,
+    check_system,
+)
 from edge_cls.doctor.unit import check_service
 from tests.doctor.machines import CAMERA, LIBRARIES, machine, pi_4, pi_5, usb_camera, workstation, write, zero_2
 
@@ -154,6 +161,14 @@ def test_an_old_opencv_is_reported(tmp_path: Path) -> None:
 )
 def test_an_interpreter_that_does_not_run_is_reported(tmp_path: Path, ends: Outcome, found: str) -> None:
     is_bad(check_invoke(machine(tmp_path, ends={"invoke": ends}), NOTHING), Level.FAIL, found=found, hint=" ")
+
+
+def test_the_rate_of_the_backbones_is_reported(tmp_path: Path) -> None:
+    check = check_speed(machine(tmp_path), NOTHING)
+    assert check is not None
+    assert (check.level, check.message) == (Level.OK, "lite0-160: 9.8 ms an image")
+    assert check_speed(machine(tmp_path, ends={"image_ms": failing("ImportError: numpy")}), NOTHING) is None
+    is_bad(check_speed(machine(tmp_path, ends={"image_ms": HANGS}), NOTHING), Level.WARN, found="30 s", hint="top")
 
 
 def test_the_model_is_not_loaded_if_its_libraries_are_broken(tmp_path: Path) -> None:
