@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Containers often forbid bytecode. Without it, hundreds of processes would compile edge-cls and its tests again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check lint docs test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
   clean
@@ -27,8 +29,8 @@ docs: $(VENV)/.ready  ## the documentation, into build/docs; a broken link or an
 test-tensorflow: $(VENV)/.ready  ## the tests that train and convert models
 	$(BIN)/pytest -m tensorflow
 
-test-slow: $(VENV)/.ready  ## the exhaustive versions of tests that the fast tests sample
-	$(BIN)/pytest -m slow
+test-slow: $(VENV)/.ready  ## the exhaustive versions of tests that the fast tests sample, and all examples of properties
+	$(BIN)/pytest -m "slow or hypothesis"
 
 test-bad-input: $(VENV)/.ready  ## hundreds of damaged, malicious and invalid files through every command
 	$(BIN)/pytest -m bad_input

@@ -28,9 +28,16 @@ from tests.sources.mjpeg_server import MjpegServer
 
 # Tests assert no durations, and a red run is caused by a change, not by other random numbers.
 settings.register_profile(
-    "edge-cls", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "all", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("edge-cls")
+settings.register_profile("sample", settings.get_profile("all"), max_examples=12)
+settings.load_profile("all")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the fast tests, which leave the slow ones out, take a sample of the examples of each property."""
+    if "not slow" in config.getoption("markexpr"):
+        settings.load_profile("sample")
 
 
 def pytest_collection_finish() -> None:
@@ -48,6 +55,14 @@ def one_thread() -> Iterator[None]:
     """Let linear algebra use one thread, because the matrices of tests are small and threads would only wait."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_tensorflow(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail if a test without the marker `tensorflow` loads it: that takes seconds, and not every machine has it."""
+    allowed = "tensorflow" in sys.modules or request.node.get_closest_marker("tensorflow") is not None
+    yield
+    assert allowed or "tensorflow" not in sys.modules, "this test loads TensorFlow; mark it with `tensorflow`"
 
 
 @pytest.fixture(scope="session")

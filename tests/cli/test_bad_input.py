@@ -83,7 +83,13 @@ def test_wrong_usage_ends_with_2_and_without_a_traceback(edge_cls: EdgeCls, comm
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("classify tiny.tflite red.png --json", marks=pytest.mark.slow),
+        "run --source photos --model tiny.tflite",
+    ],
+)
 def test_a_full_disk_behind_stdout_is_an_error(folder: Path, command: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -95,7 +101,11 @@ def test_a_full_disk_behind_stdout_is_an_error(folder: Path, command: str) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["classify tiny.tflite red.png --json", "run --source photos --model tiny.tflite --json"]
+    "command",
+    [
+        "classify tiny.tflite red.png --json",
+        pytest.param("run --source photos --model tiny.tflite --json", marks=pytest.mark.slow),
+    ],
 )
 def test_a_reader_that_closes_the_pipe_causes_no_message(folder: Path, command: str) -> None:
     reader, writer = os.pipe()
@@ -125,7 +135,14 @@ def test_a_label_that_is_refused_leaves_no_example(edge_cls: EdgeCls, folder: Pa
     assert not (folder / "kept.db").exists() or labels_in(folder / "kept.db") == []
 
 
-@pytest.mark.parametrize("command", ["config show", "classify tiny.tflite red.png", "classify tiny.tflite no.jpg"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "config show",
+        pytest.param("classify tiny.tflite red.png", marks=pytest.mark.slow),
+        pytest.param("classify tiny.tflite no.jpg", marks=pytest.mark.slow),
+    ],
+)
 def test_closed_outputs_cause_no_traceback(folder: Path, command: str) -> None:
     """A shell closes them with >&-."""
     closing = ["sh", "-c", f'exec "$0" {command} >&-', COMMAND]

@@ -27,11 +27,11 @@ def test_the_version_is_printed(edge_cls: EdgeCls) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "--version",
-        "classify",
+        pytest.param("--version", marks=pytest.mark.slow),
+        pytest.param("classify", marks=pytest.mark.slow),
         "classify tiny.tflite red.png --json",
         "classify tiny.tflite no.jpg",
-        "inspect tiny.tflite",
+        pytest.param("inspect tiny.tflite", marks=pytest.mark.slow),
     ],
 )
 def test_a_process_of_its_own_says_the_same(edge_cls: EdgeCls, folder: Path, command: str) -> None:
@@ -62,7 +62,9 @@ print(*sys.modules.keys() & {set(HEAVY.split())}, file=sys.stderr)
     assert done.stderr == "\n"
 
 
+@pytest.mark.slow
 def test_photos_are_examined_and_models_measured_without_tensorflow(folder: Path) -> None:
+    """The fast tests of these commands may not load TensorFlow either, but do not run in a process of their own."""
     script = """
 import sys
 from edge_cls.cli import main

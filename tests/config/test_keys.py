@@ -37,20 +37,23 @@ from tests.config.files import write
 _OF_PINS = {"kind", "button", "led", "device", "feedback_led", "pull_up", "debounce_s"}
 
 
+EXAMPLE = example()
+
+
 def uncommented() -> str:
-    return re.sub(r"^#(?=\S)", "", example(), flags=re.MULTILINE)
+    return re.sub(r"^#(?=\S)", "", EXAMPLE, flags=re.MULTILINE)
 
 
 def test_the_example_sets_nothing(tmp_path: Path) -> None:
-    assert load(write(tmp_path, example()), environ={}) == Config()
+    assert load(write(tmp_path, EXAMPLE), environ={}) == Config()
 
 
 @pytest.mark.parametrize("key", [one.key for one in reference()])
 def test_the_example_explains_and_shows_every_key(key: str) -> None:
-    words = " ".join(example().replace("\n#", " ").split())
+    words = " ".join(EXAMPLE.replace("\n#", " ").split())
     name = key.rpartition(".")[2]
     assert description(key) in words
-    assert re.search(rf"^#.*\b{name} = ", example(), re.MULTILINE)
+    assert re.search(rf"^#.*\b{name} = ", EXAMPLE, re.MULTILINE)
 
 
 def test_the_lines_of_the_example_are_valid_and_show_the_defaults(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -71,7 +71,6 @@ def by_label(scores: NDArray[np.float64], examples: Examples) -> NDArray[np.floa
 
 @every_head
 @given(cloud=clouds(), data=st.data())
-@settings(deadline=None, max_examples=60)
 def test_adding_and_removing_in_any_order_equals_fitting(make: Make, cloud: Cloud, data: st.DataObject) -> None:
     values, labels = cloud
     examples, kept = Examples(), list[int]()
@@ -96,7 +95,6 @@ def test_adding_and_removing_in_any_order_equals_fitting(make: Make, cloud: Clou
 
 @every_head
 @given(cloud=clouds())
-@settings(deadline=None, max_examples=60)
 def test_leave_one_out_equals_fitting_without_the_example_and_its_near_duplicates(make: Make, cloud: Cloud) -> None:
     values, labels = cloud
     examples = taught(values, labels)
@@ -132,7 +130,6 @@ def same_width(one: Examples, other: Examples) -> bool:
 
 @every_head
 @given(cloud=clouds(), data=st.data())
-@settings(deadline=None, max_examples=40)
 def test_the_order_of_the_examples_does_not_matter(make: Make, cloud: Cloud, data: st.DataObject) -> None:
     values, labels = cloud
     order = data.draw(st.permutations(range(len(labels))))
@@ -147,7 +144,6 @@ def test_the_order_of_the_examples_does_not_matter(make: Make, cloud: Cloud, dat
 
 @every_head
 @given(cloud=clouds())
-@settings(deadline=None, max_examples=40)
 def test_scores_are_finite_for_all_examples_and_queries(make: Make, cloud: Cloud) -> None:
     values, labels = cloud
     queries = np.vstack((values, np.full((1, values.shape[1]), -128, np.int8)))  # the last one is the zero vector
@@ -187,7 +183,6 @@ def test_distant_classes_are_separated(make: Make) -> None:
 
 
 @given(cloud=clouds())
-@settings(deadline=None, max_examples=60)
 def test_ridge_is_regression_with_weights_of_the_penalty_and_a_free_intercept(cloud: Cloud) -> None:
     """At the minimum of |K a + b - Y|^2 + strength a'K a the gradient is zero."""
     values, labels = cloud
@@ -261,7 +256,6 @@ def test_growing_beyond_the_limit_and_shrinking_loses_nothing(make: Make) -> Non
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.75])), min_size=1),
     st.integers(1, 60),
 )
-@settings(deadline=None)
 def test_votes_are_those_of_brute_force(examples: list[tuple[str, float]], k: int) -> None:
     memory = taught(np.ones((len(examples), 2), np.int8), [label for label, _ in examples])
     nearest = sorted(examples, key=lambda one: one[1])[:k]

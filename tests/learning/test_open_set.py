@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import quantize_vector
@@ -107,7 +107,7 @@ def test_the_threshold_of_single_examples_is_students_prediction_interval_of_the
     spread = np.var(unknowns[1:]) if count > 1 else 0.0
     freedom = len(unknowns) - 1 + SPREAD_WEIGHT
     deviation = np.sqrt(((len(unknowns) - 1) * spread + SPREAD_WEIGHT * SPREAD**2) / freedom)
-    expected = np.mean(unknowns) + student.ppf(1 - rate, freedom) * deviation * np.sqrt(1 + 1 / len(unknowns))
+    expected = np.mean(unknowns) + stdtrit(freedom, 1 - rate) * deviation * np.sqrt(1 + 1 / len(unknowns))
     assert known.thresholds == pytest.approx(np.full(count, expected), abs=0.02)
 
 

@@ -29,8 +29,9 @@ with Classifier(sys.argv[1], memory=sys.argv[2]) as classifier:
 """
 
 
-def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, tiny: Path) -> None:
-    for acknowledged in (1, 4, 11):
+@pytest.mark.parametrize("rounds", [(4,), pytest.param((1, 4, 11), marks=pytest.mark.slow)], ids=["once", "often"])
+def test_a_killed_process_loses_nothing_that_it_acknowledged(path: Path, tiny: Path, rounds: tuple[int, ...]) -> None:
+    for acknowledged in rounds:
         teacher = subprocess.Popen([sys.executable, "-c", TEACH, tiny, path], stdout=subprocess.PIPE, text=True)
         assert teacher.stdout is not None
         lines = [teacher.stdout.readline() for _ in range(acknowledged)]

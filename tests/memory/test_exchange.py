@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.core.quantization import QuantizedVector
@@ -28,6 +28,7 @@ from edge_cls.memory.exchange.importing import Imported, import_into
 from edge_cls.memory.store import Memory, Merged
 from edge_cls_tools.dataset.loading import all_photos, load_dataset
 from tests.colors import color_frame
+from tests.properties import fewer
 
 FORMS: tuple[Form, ...] = ("dataset", "db")
 JPEGS = [encode_jpeg(color_frame("red", side=16, seed=seed)) for seed in range(12)]
@@ -113,7 +114,7 @@ STEP = st.tuples(st.sampled_from(["teach", "remove", "relabel", "forget", "undo"
 STEPS = st.lists(STEP, max_size=6)
 
 
-@settings(max_examples=20)
+@fewer(3)
 @given(
     histories=st.lists(STEPS, min_size=2, max_size=3),
     forms=st.lists(st.sampled_from(FORMS), min_size=3, max_size=3),

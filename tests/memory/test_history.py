@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.memory.store import Memory
 from tests.examples import labels_in, teach, vector
+from tests.properties import fewer
 
 LABELS = st.sampled_from("abc")
 STEPS = st.lists(
@@ -54,7 +55,7 @@ def take(memory: Memory, step: tuple[object, ...]) -> None:
         memory.remove([ids[int(str(rest[0])) % len(ids)]])
 
 
-@settings(max_examples=30)
+@fewer(2)
 @given(STEPS)
 def test_undo_goes_back_through_every_state_and_redo_forward_again(steps: list[tuple[object, ...]]) -> None:
     with new_memory() as memory:
@@ -74,7 +75,7 @@ def test_undo_goes_back_through_every_state_and_redo_forward_again(steps: list[t
         assert memory.check() == []
 
 
-@settings(max_examples=20)
+@fewer(3)
 @given(STEPS, st.integers(1, 4), LABELS)
 def test_a_new_change_ends_redo(steps: list[tuple[object, ...]], undone: int, label: str) -> None:
     with new_memory() as memory:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.errors import SpaceMismatch
 from edge_cls.memory.store import Example, Memory
 from tests.examples import teach, vector
+from tests.properties import fewer
 
 DEVICES = ("pi-1", "pi-2", "laptop")
 DEVICE = st.sampled_from(range(3))
@@ -73,7 +74,7 @@ def take(memories: list[Memory], step: tuple[object, ...]) -> None:
         memory.remove([examples[int(str(rest[0])) % len(examples)].id])
 
 
-@settings(max_examples=40)
+@fewer(2)
 @given(STEPS, st.permutations(range(3)))
 def test_all_memories_end_equal_whatever_was_changed_and_in_any_order(
     steps: list[tuple[object, ...]], order: list[int]
@@ -90,7 +91,7 @@ def test_all_memories_end_equal_whatever_was_changed_and_in_any_order(
         assert [memory.check() for memory in memories] == [[], [], []]
 
 
-@settings(max_examples=20)
+@fewer(3)
 @given(STEPS)
 def test_it_does_not_matter_how_merges_are_grouped(steps: list[tuple[object, ...]]) -> None:
     with devices() as memories:

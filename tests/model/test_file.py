@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import zipfile
 from pathlib import Path
@@ -136,11 +137,12 @@ def test_a_truncated_network_is_refused(model: ModelFile, kept: float) -> None:
         Interpreter(cut)
 
 
-@pytest.mark.parametrize("value", [0x01, 0x08, 0x80, 0xFF])
-def test_a_changed_byte_of_the_archive_is_read_or_refused(model: ModelFile, value: int) -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["a fifth", "all"])
+def test_a_changed_byte_of_the_archive_is_read_or_refused(model: ModelFile, step: int) -> None:
     write_model(dataclasses.replace(model, golden=()))
     content = model.path.read_bytes()
-    for position in range(content.index(b"PK\x03\x04"), len(content)):
+    positions = range(content.index(b"PK\x03\x04"), len(content))
+    for position, value in list(itertools.product(positions, (0x01, 0x08, 0x80, 0xFF)))[::step]:
         changed = bytearray(content)
         changed[position] ^= value
         model.path.write_bytes(changed)

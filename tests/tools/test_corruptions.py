@@ -7,12 +7,13 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_cls.images.preprocess import Frame
 from edge_cls_tools.evaluation import corruptions as module
 from edge_cls_tools.evaluation.corruptions import CORRUPTIONS, STRENGTHS, Corruption
+from tests.properties import fewer
 
 BY_NAME = {kind.name: kind for kind in CORRUPTIONS}
 each_kind = pytest.mark.parametrize("kind", CORRUPTIONS, ids=list(BY_NAME))
@@ -34,7 +35,7 @@ def distance(a: Frame, b: Frame) -> float:
 
 
 @each_kind
-@settings(max_examples=15)
+@fewer(4)
 @given(
     width=st.integers(8, 70), height=st.integers(8, 70), strength=st.integers(0, STRENGTHS - 1), seed=st.integers(0, 99)
 )
