@@ -51,6 +51,9 @@ class Training:
     """The part of the backbone that was trained further; None if it stayed frozen."""
     validation_accuracy: float | None = None
     test_accuracy: float | None = None
+    taught: dict[str, int] | None = None
+    """The number of examples of each class, if they came from a memory; the validation accuracy is then that of
+    leave-one-out. None if the classifier was trained on folders of photos."""
 
 
 @dataclass(frozen=True)
