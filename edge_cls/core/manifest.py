@@ -36,8 +36,9 @@ class Calibration:
 class Training:
     """How a classifier was trained.
 
-    The hashes are SHA-256 in hexadecimal: of the backbone's architecture and weights before the training, and of the
-    sorted SHA-256 of all photos. Photos are counted by split. Accuracies are those of the float network, in [0, 1].
+    The hashes are SHA-256 in hexadecimal: of the backbone before the training (the space of an int8 file, or the
+    architecture and weights of a Keras network), and of the sorted SHA-256 of all photos. Photos are counted by split.
+    Accuracies are those of the float head on int8 embeddings, in [0, 1].
     """
 
     backbone_sha256: str
@@ -60,12 +61,13 @@ class Training:
 class Quantized:
     """The loss by int8 quantisation, measured with both networks on the same held-out images.
 
-    `embedding_cosine` is the mean cosine similarity of their embeddings, and `agreement` the share of images with the
-    same predicted class, in [0, 1]. Accuracies are None for a backbone without classes.
+    `embedding_cosine` is the mean cosine similarity of their embeddings; None if a head was appended to a backbone that
+    was int8 already, so that the heads alone were compared. `agreement` is the share of images with the same predicted
+    class, in [0, 1]. Accuracies are None for a backbone without classes.
     """
 
     images: int
-    embedding_cosine: float
+    embedding_cosine: float | None
     float_accuracy: float | None = None
     int8_accuracy: float | None = None
     agreement: float | None = None

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_cls.core.manifest import Preprocessing
 from edge_cls.model.file import read_model
-from edge_cls_tools.backbones.embedding_cache import EmbeddingCache, Embeddings
+from edge_cls_tools.backbones.embedding_cache import EmbeddingCache
 from edge_cls_tools.dataset.loading import all_photos
+from edge_cls_tools.linear_head import Embeddings
 from tests.colors import write_colors
 
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def embed(tiny: Path, folder: Path) -> tuple[int, Embeddings]:
     """Return the number of photos computed, and the embeddings."""
     photos = all_photos(folder / "data")
-    cache = EmbeddingCache(read_model(tiny).network, Preprocessing(32, 32))
+    cache = EmbeddingCache(read_model(tiny))
     return len(cache.missing(photos)), cache.embed(photos, lambda _: None)
 
 

@@ -53,10 +53,10 @@ def train(
     if tf_config is not None:
         os.environ["TF_CONFIG"] = tf_config
     from edge_cls_tools.backbones.backbones import Backbone
+    from edge_cls_tools.linear_head import Head
     from edge_cls_tools.training.checkpoint import Checkpoint
     from edge_cls_tools.training.distribution import Distribution
     from edge_cls_tools.training.fine_tuning import Photos, fine_tune
-    from edge_cls_tools.training.head import Head
     from edge_cls_tools.training.recipe import Recipe
 
     distribution = Distribution.named("none" if tf_config is None else "multiworker")

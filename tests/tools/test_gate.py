@@ -10,12 +10,14 @@ from edge_cls.errors import ConversionError
 from edge_cls_tools.quantization.gate import Comparison, check_gate
 
 BACKBONE = Comparison(
+    reference="float network",
     images=200,
     drop=0.5,
     embedding_cosine=0.995,
     float_accuracy=None,
     int8_accuracy=None,
     agreement=None,
+    probability_difference=None,
     lost=None,
     gained=None,
     classes={},

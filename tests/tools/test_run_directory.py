@@ -10,7 +10,11 @@ import pytest
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
-from edge_cls_tools.run_directory import Run, load_network, load_run, save_run
+from edge_cls.model.file import read_model
+from edge_cls_tools.linear_head import Head
+from edge_cls_tools.run_directory import Run, load_head, load_network, load_run, save_finished, save_run
+
+COLORS = ("blue", "green", "red")
 
 
 class FakeNetwork:
@@ -73,6 +77,26 @@ def test_killed_at_any_call_it_contains_the_old_run_or_the_new_one(tmp_path: Pat
     save(tmp_path, "newer")
     assert names(tmp_path) == {"newer"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.npy", "model.keras", "run.json"]
+
+
+def test_a_run_of_one_format_replaces_all_files_of_the_other(tmp_path: Path, tiny: Path) -> None:
+    run = Run(backbone="tiny", preprocessing=Preprocessing(32, 32), seed=0)
+    head = Head(np.eye(16, 3, dtype=np.float32), np.arange(3, dtype=np.float32))
+    save(tmp_path, "old")
+    (tmp_path / "held-out.npy").touch()
+    save_finished(tmp_path, run, read_model(tiny), head)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.npz", "model.tflite", "run.json"]
+    assert (load_run(tmp_path).format, read_model(tmp_path / "model.tflite").labels) == ("tflite", COLORS)
+    np.testing.assert_array_equal(load_head(tmp_path).kernel, head.kernel)
+    save(tmp_path, "newer")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.npy", "model.keras", "run.json"]
+
+
+def test_a_damaged_head_is_reported_in_one_line(tmp_path: Path) -> None:
+    for content in (b"", b"PK\x03\x04 and no more"):
+        (tmp_path / "head.npz").write_bytes(content)
+        with pytest.raises(ModelError, match=r"head\.npz cannot be read .*; train again"):
+            load_head(tmp_path)
 
 
 @pytest.mark.tensorflow

@@ -55,11 +55,12 @@ class Backbone:
 
 
 def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
-    """Return the backbone `spec`, fetched if it is not on this machine yet; `progress` is called with the bytes.
+    """Return the Keras network of the backbone `spec`, which fine-tuning and distillation need.
 
-    `spec` is a name in `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
-    `keras.applications.MobileNetV2` whose name has alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with
-    or without its 1000-class top. Raises ModelError if it is not a backbone, and the errors of `store.fetch`.
+    It is fetched if it is not on this machine yet; `progress` is called with the bytes. `spec` is a name in
+    `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
+    `keras.applications.MobileNetV2` whose name has alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with or
+    without its 1000-class top. Raises ModelError if it is not a backbone of Keras, and the errors of `store.fetch`.
     """
     if spec == "builtin":
         return Backbone("builtin", _load_keras(builtin_file("edge-embed.keras")))
@@ -68,14 +69,15 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
         return Backbone(spec, _load_published(model, fetch(model, progress).path))
     if model is not None:
         raise ModelError(
-            f"{spec} is an int8 model for 'fewshot', 'teach' and 'run', and cannot be trained on",
-            hint=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+            f"{spec} has no Keras network to fine-tune or to distill",
+            hint=f"leave it frozen (--fine-tune none), or use {_with_network(models)}, or the path of a .keras or "
+            ".weights.h5 file",
         )
     path = Path(spec)
     if not path.is_file():
         raise ModelError(
             f"{spec} is neither a file nor a known backbone",
-            hint=f"use {_trainable(models)}, or the path of a .keras or .weights.h5 file",
+            hint=f"use {_with_network(models)}, or the path of a .keras or .weights.h5 file",
         )
     if path.name.endswith(".weights.h5"):
         return Backbone(path.name.removesuffix(".weights.h5"), _load_weights(path))
@@ -172,5 +174,5 @@ def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
         ) from error
 
 
-def _trainable(models: dict[str, KnownModel]) -> str:
+def _with_network(models: dict[str, KnownModel]) -> str:
     return ", ".join(name for name, model in models.items() if isinstance(model, Shipped | KerasWeights))

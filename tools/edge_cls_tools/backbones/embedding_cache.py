@@ -10,23 +10,21 @@ import contextlib
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_cls.backends.litert import Interpreter
 from edge_cls.cache_folder import cache_folder
-from edge_cls.core.manifest import Preprocessing
-from edge_cls.core.quantization import dequantize
-from edge_cls.errors import OutputError
+from edge_cls.errors import ModelError, OutputError
 from edge_cls.files import write_whole
-from edge_cls.model.file import sha256
-from edge_cls_tools.io.batches import Advance, batches
-
-Embeddings = NDArray[np.float32]
+from edge_cls.images.preprocess import Frame
+from edge_cls.model.file import ModelFile, sha256
+from edge_cls.model.model import Model
+from edge_cls_tools.io.batches import Advance
+from edge_cls_tools.io.parallel import run_parallel, useful_copies
+from edge_cls_tools.linear_head import Embeddings
 
 
 class Photo(Protocol):
@@ -47,13 +45,18 @@ AnyPhoto = TypeVar("AnyPhoto", bound=Photo)
 class EmbeddingCache:
     """The embeddings computed by an int8 backbone, stored in a file in the user's cache folder.
 
-    `network` is a `.tflite` whose first output is the embedding, `contract` its preprocessing.
+    Raises ModelError if `backbone` has no embedding.
     """
 
-    def __init__(self, network: bytes, contract: Preprocessing) -> None:
-        self._interpreter = Interpreter(network)
-        self._contract = contract
-        self._path = cache_folder() / "embeddings" / f"{sha256(network + repr(contract).encode())[:32]}.npz"
+    def __init__(self, backbone: ModelFile) -> None:
+        self._model = Model(backbone)
+        if not self._model.teachable:
+            raise ModelError(
+                f"{backbone.path} has no embedding",
+                hint="import it again: edge-cls import-model, with --embedding auto",
+            )
+        key = backbone.network + repr(self._model.contract).encode()
+        self._path = cache_folder() / "embeddings" / f"{sha256(key)[:32]}.npz"
         self._vectors = self._stored()
 
     def missing(self, photos: Sequence[AnyPhoto]) -> list[AnyPhoto]:
@@ -67,12 +70,9 @@ class EmbeddingCache:
         """
         missing = self.missing(photos)
         if missing:
-            output = self._interpreter.outputs[0]
-            vectors = [
-                dequantize(self._interpreter.invoke(pixels)[0], output.scale, output.zero_point)
-                for batch in batches([photo.path for photo in missing], self._contract, advance)
-                for pixels in batch
-            ]
+            others = [Model(self._model.file) for _ in range(useful_copies(len(missing)) - 1)]
+            copies = [_embedder(model) for model in (self._model, *others)]
+            vectors = run_parallel([photo.path for photo in missing], self._model.contract, copies, advance)
             self._vectors |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
             self._save()
         return np.stack([self._vectors[photo.digest] for photo in photos])
@@ -91,3 +91,12 @@ class EmbeddingCache:
         # If the file cannot be written, as on a full disk, the embeddings are computed again the next time.
         with contextlib.suppress(OutputError):
             write_whole(self._path, content.getvalue())
+
+
+def _embedder(model: Model) -> Callable[[Frame], Embeddings]:
+    def embed(frame: Frame) -> Embeddings:
+        embedding = model.infer(frame).embedding
+        assert embedding is not None  # noqa: S101 - the model is teachable
+        return embedding.dequantize()
+
+    return embed

@@ -1,4 +1,4 @@
-"""`edge-cls quantize`: convert a trained network to an int8 model."""
+"""`edge-cls quantize`: convert a trained network to an int8 model, or copy one that is finished."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def quantize(
 ) -> None:
     """Convert a trained model to int8 and compare the two.
 
-    They are compared on held-out photos; a model that loses more accuracy than --max-drop is not written.
+    They are compared on held-out photos; a model that loses more accuracy than --max-drop is not written. A model that
+    'train' finished is compared again, and copied.
 
     Example:
       edge-cls quantize run -o model.tflite
@@ -92,9 +93,11 @@ def _show(made: Quantization) -> None:
     from edge_cls_tools.quantization.layer_noise import worst_layers
 
     comparison = made.comparison
-    typer.echo(
-        f"{made.file.path}: {comparison.int8_bytes / 1e6:.2f} MB int8 (float: {comparison.float_bytes / 1e6:.2f} MB)"
-    )
+    size = f"{made.file.path}: {comparison.int8_bytes / 1e6:.2f} MB int8"
+    if comparison.reference == "float head":
+        typer.echo(f"{size}; it was finished by train; compared: the float and the int8 head")
+    else:
+        typer.echo(f"{size} (float: {comparison.float_bytes / 1e6:.2f} MB)")
     if comparison.float_accuracy is not None:
         typer.echo(
             f"accuracy {comparison.float_accuracy:.1%} float, {comparison.int8_accuracy:.1%} int8, "
@@ -103,11 +106,16 @@ def _show(made: Quantization) -> None:
     for label, row in comparison.classes.items():
         if row.float_accuracy != row.int8_accuracy:
             typer.echo(f"  {label}: {row.float_accuracy:.1%} float, {row.int8_accuracy:.1%} int8 ({row.photos} photos)")
-    typer.echo(f"mean cosine between float and int8 embeddings: {comparison.embedding_cosine:.4f}")
+    if comparison.probability_difference is not None:
+        typer.echo(f"largest difference of a probability: {comparison.probability_difference:.3f}")
+    if comparison.embedding_cosine is not None:
+        typer.echo(f"mean cosine between float and int8 embeddings: {comparison.embedding_cosine:.4f}")
     for remedy in made.remedies:
         typer.echo(
             f"{remedy.name}: SQNR of the embedding {remedy.without:.1f} dB without, {remedy.with_it:.1f} dB with"
             f"{'' if remedy.kept else ' (not applied)'}"
         )
+    if not made.layers:
+        return
     worst = ", ".join(f"{layer.name} {layer.own_sqnr:.1f} dB" for layer in worst_layers(made.layers, count=3))
     typer.echo(f"noisiest layers (SQNR): {worst}")

@@ -11,6 +11,7 @@ from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.verbosity import note
 
 if TYPE_CHECKING:
+    from edge_cls_tools.quantization.gate import Comparison
     from edge_cls_tools.training.train import Trained
 
 
@@ -32,7 +33,7 @@ def train(
     ],
     backbone: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Name from 'edge-cls models list', or a .keras or .weights.h5 file."),
+        typer.Option(metavar="NAME", help="Name from 'edge-cls models list', or a .tflite, .keras or .h5 file."),
     ] = "builtin",
     fine_tune: Annotated[
         Literal["none", "last", "all"],
@@ -51,6 +52,14 @@ def train(
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Weight photos so that every class counts the same.")
     ] = False,
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="Maximum loss of accuracy, in percentage points, by the int8 head of a frozen backbone.",
+        ),
+    ] = 1.0,
     mixed_precision: Annotated[
         bool, typer.Option("--mixed-precision", help="Fine-tune in bfloat16: for accelerators; slower on a CPU.")
     ] = False,
@@ -69,7 +78,8 @@ def train(
 ) -> None:
     """Train a classifier on a folder of photos.
 
-    The backbone is frozen or fine-tuned.
+    A head on a frozen backbone is finished at once: RUN/model.tflite. A network that was fine-tuned is converted by
+    'edge-cls quantize'.
 
     Example:
       edge-cls train photos -o run
@@ -78,11 +88,9 @@ def train(
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
-        from edge_cls_tools.training.distribution import Distribution
         from edge_cls_tools.training.recipe import Recipe
         from edge_cls_tools.training.train import train_classifier
 
-        distribution = Distribution.named(strategy)
         dataset = load_dataset(data, seed=seed)
         recipe = None
         if fine_tune != "none":
@@ -96,8 +104,9 @@ def train(
                 display=display,
                 recipe=recipe,
                 balanced=class_weights,
+                max_drop=max_drop,
                 resume=resume,
-                distribution=distribution,
+                strategy=strategy,
             )
     sizes = f"{len(dataset.train)} train, {len(dataset.validation)} validation, {len(dataset.test)} test"
     typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {backbone}")
@@ -107,7 +116,20 @@ def train(
     training = trained.training
     accuracies = f"validation accuracy {training.validation_accuracy:.1%}, test accuracy {training.test_accuracy:.1%}"
     typer.echo(f"{accuracies} (head on the int8 backbone)")
-    typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")
+    if trained.comparison is None:
+        typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")
+        return
+    _print_finished(trained.comparison, out / "model.tflite")
+    typer.echo(f"next: edge-cls evaluate {out / 'model.tflite'} {data}")
+
+
+def _print_finished(comparison: Comparison, model: Path) -> None:
+    typer.echo(
+        f"{model}: {comparison.int8_bytes / 1e6:.2f} MB int8, finished; its head against the float head: "
+        f"accuracy {comparison.int8_accuracy:.1%} and {comparison.float_accuracy:.1%}, "
+        f"agreement {comparison.agreement:.1%} (on {comparison.images} test photos), "
+        f"largest difference of a probability {comparison.probability_difference:.3f}"
+    )
 
 
 def _print_candidates(trained: Trained) -> None:

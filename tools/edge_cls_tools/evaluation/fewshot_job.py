@@ -10,8 +10,8 @@ from rich.progress import Progress
 
 from edge_cls.errors import ConfigError
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
-from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
+from edge_cls_tools.backbones.int8_files import int8_file
 from edge_cls_tools.evaluation.fewshot import NAMES, DeviceModel, EmbeddedSet, Embedder, FewShot, embed_set, few_shot
 from edge_cls_tools.evaluation.open_set import OpenSetResult, measure_open_set
 
@@ -50,7 +50,7 @@ def run_few_shot(
 ) -> list[FewShot]:
     """Return the accuracy of `heads` on each folder, by number of shots.
 
-    `model` is a `.tflite` file with an embedding, or a backbone as `load_backbone` takes it. Raises ModelError if it
+    `model` is a backbone as `int8_file` or `load_backbone` takes it. Raises ModelError if it
     cannot be used, and DatasetError if a folder cannot, or has too few photos.
     """
     embedder, _ = _load(model)
@@ -85,8 +85,7 @@ def run_open_set(
 
 def _load(model: str) -> tuple[Embedder, float]:
     """Return the embedder, and the cosine distance between unrelated photos in its embedding space."""
-    if model.endswith(".tflite"):
-        file = read_model(Path(model))
+    if (file := int8_file(model)) is not None:
         distance = file.manifest.stranger_distance if file.manifest else None
         return DeviceModel(Model(file)), UNKNOWN_DISTANCE if distance is None else distance
     # Keras takes seconds to load.

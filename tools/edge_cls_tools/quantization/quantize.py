@@ -1,31 +1,32 @@
-"""Quantisation of a training: from a run directory to the int8 model file."""
+"""From a run directory to the int8 model file: a finished one is copied, a float network is converted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
 from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import ConfigError, DatasetError, ModelError
-from edge_cls.model.file import ModelFile, sha256, write_model
+from edge_cls.model.file import ModelFile, read_model, sha256, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.model import Model
-from edge_cls.model.temperature import with_temperature
+from edge_cls.model.temperature import unknown_threshold, with_temperature
 from edge_cls.tflite.edit import portable_outputs
 from edge_cls.version import __version__
 from edge_cls_tools.io.batches import Advance, Pixels, batches
-from edge_cls_tools.quantization.convert import Remedy, convert
-from edge_cls_tools.quantization.gate import Comparison, check_gate, compare, embedding
+from edge_cls_tools.quantization.gate import Comparison, check_gate, compare, compare_head, embedding
 from edge_cls_tools.quantization.layer_noise import LayerNoise, layer_noise
 from edge_cls_tools.quantization.temperature import fit_temperature
-from edge_cls_tools.run_directory import Run, load_network, load_run
+from edge_cls_tools.run_directory import MODEL, Run, load_head, load_network, load_run
 
-KNOWN_SHARE = 0.95
-"""Share of the validation photos whose confidence is above the threshold of `unknown`."""
+if TYPE_CHECKING:
+    from edge_cls_tools.quantization.convert import Remedy
+
 MAX_DROP = 1.0
 """Default for the accuracy that int8 may lose, in percentage points."""
 NOISE_IMAGES = 8
@@ -34,7 +35,10 @@ NOISE_IMAGES = 8
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
-    """An int8 model with its measurements, not yet written to its file."""
+    """An int8 model with its measurements, not yet written to its file.
+
+    There are neither remedies nor layers if nothing was converted.
+    """
 
     file: ModelFile
     comparison: Comparison
@@ -53,11 +57,12 @@ class Quantization:
 
 
 def quantize(folder: Path, target: Path, *, calibration: int | None = None, advance: Advance) -> Quantization:
-    """Convert the training in `folder` to a full int8 model for the file `target`, and compare it with the float one.
+    """Return the training in `folder` as a full int8 model for the file `target`, compared with the float one.
 
-    The quantisation ranges are determined on the first `calibration` images of the run's calibration set, or on all.
-    Raises ModelError if there is no finished training, DatasetError if photos are missing, ConversionError if the
-    network cannot be converted, and ConfigError if the calibration set has fewer images.
+    A finished model is measured as it is. A float network is converted; its quantisation ranges are determined on the
+    first `calibration` images of the run's calibration set, or on all. Raises ModelError if there is no finished
+    training, DatasetError if photos are missing, ConversionError if the network cannot be converted, and ConfigError if
+    there are fewer images to calibrate with.
     """
     run = load_run(folder)
     missing = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
@@ -66,6 +71,29 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
             f"{len(missing)} photos of the run are missing, the first is {missing[0]}",
             hint="restore them, or train again",
         )
+    if run.format == "tflite":
+        return _finished(run, folder, target, calibration, advance)
+    return _converted(run, folder, target, calibration, advance)
+
+
+def _finished(run: Run, folder: Path, target: Path, calibration: int | None, advance: Advance) -> Quantization:
+    if calibration is not None:
+        raise ConfigError(
+            f"{folder} contains a finished int8 model, and nothing to calibrate", hint="leave out --calibration"
+        )
+    file = read_model(folder / MODEL)
+    if file.manifest is None:
+        raise ModelError(f"{file.path} has no manifest", hint="train again")
+    head, truth = load_head(folder), np.array([photo.label for photo in run.test], np.int64)
+    comparison = compare_head(head, Model(file), _held_out(run, folder, advance), truth)
+    copy = replace(file, path=target, manifest=replace(file.manifest, name=target.stem))
+    return Quantization(copy, comparison, (), ())
+
+
+def _converted(run: Run, folder: Path, target: Path, calibration: int | None, advance: Advance) -> Quantization:
+    # Keras takes seconds to load.
+    from edge_cls_tools.quantization.convert import convert
+
     network = load_network(folder)
     chosen = _calibration(folder, calibration)
     manifest = Manifest(
@@ -107,8 +135,8 @@ def _calibrated(manifest: Manifest, model: Model, run: Run) -> Manifest:
     outputs = [model.infer(p).probability for batch in batches(paths, run.preprocessing, lambda _: None) for p in batch]
     probabilities = np.stack([output for output in outputs if output is not None])
     temperature = fit_temperature(probabilities, np.array([photo.label for photo in run.validation]))
-    confidences = with_temperature(probabilities, temperature).max(axis=1)
-    return replace(manifest, temperature=temperature, unknown_below=float(np.quantile(confidences, 1 - KNOWN_SHARE)))
+    threshold = unknown_threshold(with_temperature(probabilities, temperature))
+    return replace(manifest, temperature=temperature, unknown_below=threshold)
 
 
 def _calibration(folder: Path, count: int | None) -> Pixels:

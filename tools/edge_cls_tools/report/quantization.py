@@ -19,7 +19,7 @@ def quantization_page(made: Quantization, max_drop: float) -> bytes:
         problem=_problem(made, max_drop),
         max_drop=max_drop,
         remedies=made.remedies,
-        plot=plot(_noise_figure(made.layers)),
+        plot=plot(_noise_figure(made.layers)) if made.layers else None,
         worst=worst_layers(made.layers, count=8),
     )
 

@@ -8,14 +8,16 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.errors import ConfigError
 from edge_cls.files import write_whole
+
+if TYPE_CHECKING:
+    import keras
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -84,6 +86,8 @@ def refuse_without_resume(path: Path, *, resume: bool) -> None:
 
 def values(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
     """Return the values of `variables` as arrays."""
+    import keras
+
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 

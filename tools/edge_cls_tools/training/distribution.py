@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import tensorflow as tf
 
 from edge_cls.errors import ConfigError
-
-Strategy = Literal["none", "mirrored", "multiworker"]
+from edge_cls_tools.training.recipe import Strategy
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from edge_cls_tools.backbones.backbones import Backbone
 from edge_cls_tools.io.batches import Pixels
+from edge_cls_tools.linear_head import Head, Labels
 from edge_cls_tools.training.checkpoint import Checkpoint, restore
 from edge_cls_tools.training.distribution import Distribution
-from edge_cls_tools.training.head import Head, Labels
 from edge_cls_tools.training.network import LABEL_SMOOTHING, trained_network
 from edge_cls_tools.training.recipe import Recipe
 from edge_cls_tools.training.training_state import Epoch, TrainingState

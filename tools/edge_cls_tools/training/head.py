@@ -1,10 +1,9 @@
-"""The head: a linear classifier on the embeddings of a backbone, fitted by logistic regression."""
+"""Fits the head of a classifier on the embeddings of a backbone, by logistic regression."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,37 +11,17 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from edge_cls_tools.backbones.embedding_cache import Embeddings
+from edge_cls_tools.linear_head import Embeddings, Head, Labels
 
 if TYPE_CHECKING:
     import keras
 
     from edge_cls_tools.backbones.backbones import Backbone
 
-Labels = NDArray[np.int64]
 C_VALUES = tuple(float(10.0**exponent) for exponent in np.arange(-3.5, 1.6, 0.5))
 """Values of scikit-learn's C (inverse regularisation strength) that are tried, from strong to weak regularisation."""
 PATIENCE = 2
 """The search stops after this many values of C in a row without a lower validation loss: it has one minimum."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear classifier: logits = embedding @ kernel + bias, with kernel (dim, classes) and bias (classes,)."""
-
-    kernel: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def probabilities(self, embeddings: Embeddings) -> NDArray[np.float32]:
-        """Return the class probabilities, float32 (n, classes)."""
-        logits = embeddings @ self.kernel + self.bias
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
-
-    def losses(self, embeddings: Embeddings, labels: Labels) -> NDArray[np.float64]:
-        """Return the cross-entropy of each embedding, (n,)."""
-        chosen = self.probabilities(embeddings)[np.arange(len(labels)), labels]
-        return -np.log(np.maximum(chosen.astype(np.float64), 1e-7))
 
 
 def balanced_weights(labels: Labels, classes: int) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import keras
 
 from edge_cls_tools.backbones.backbones import Backbone
+from edge_cls_tools.linear_head import Head
 from edge_cls_tools.training.augmentation import CameraViews
-from edge_cls_tools.training.head import Head
 from edge_cls_tools.training.recipe import Recipe
 
 WARM_UP = 0.1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edge_cls.core.manifest import Preprocessing
-from edge_cls_tools.backbones.backbones import Backbone
 
+if TYPE_CHECKING:
+    from edge_cls_tools.backbones.backbones import Backbone
+
+Strategy = Literal["none", "mirrored", "multiworker"]
+"""One device, all accelerators of this machine, or several machines."""
 MARGIN = 1.15
 """Side of the stored photos as a multiple of the input size, so that a crop is still sharp."""
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import DatasetError
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
@@ -73,9 +72,7 @@ def _embedding_findings(
 ) -> Iterator[Finding]:
     """Yield suspected wrong labels and outliers, found in the embeddings of the built-in backbone."""
     names = sorted({photo.file.label for photo in photos})
-    backbone = read_model(builtin_file("edge-embed.tflite"))
-    contract = backbone.manifest.preprocessing if backbone.manifest else Preprocessing(128, 128)
-    cache = EmbeddingCache(backbone.network, contract)
+    cache = EmbeddingCache(read_model(builtin_file("edge-embed.tflite")))
     labeled = [Photo(photo.file.path, names.index(photo.file.label), photo.digest) for photo in photos]
     task = display.add_task("embedding", total=len(cache.missing(labeled)), note="")
     embeddings = cache.embed(labeled, lambda count: display.advance(task, count))

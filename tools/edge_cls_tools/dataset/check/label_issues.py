@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from edge_cls.core.unit_vectors import unit_rows
-from edge_cls_tools.backbones.embedding_cache import Embeddings
+from edge_cls_tools.linear_head import Embeddings
 
 FOLDS = 5
 """Folds of the cross-validation."""
