@@ -26,6 +26,7 @@ def _names(enum: type) -> dict[int, str]:
 
 
 _OPERATORS, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
+_DTYPES = {"FLOAT32": "<f4", "INT32": "<i4", "INT8": "<i1", "UINT8": "<u1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +173,22 @@ def tensor_info(model: schema.ModelT, index: int) -> TensorInfo:
         resizable=-1 in signature[1:] or -1 in shape,
         constant=None if (data := model.buffers[tensor.buffer].data) is None else np.asarray(data, np.uint8),
     )
+
+
+def constant_values(tensor: TensorInfo) -> NDArray[Any] | None:
+    """Return the numbers of a constant in its shape; None if the tensor is computed.
+
+    Raises ModelError if its bytes do not fit its shape, or its type is not float32, int32, int8 or uint8.
+    """
+    if tensor.constant is None or not len(tensor.constant):
+        return None
+    try:
+        return np.frombuffer(tensor.constant.tobytes(), _DTYPES[tensor.type]).reshape(tensor.shape)
+    except (KeyError, ValueError):
+        raise ModelError(
+            f"{len(tensor.constant)} bytes of {tensor.name} are not {tensor.type} {tensor.shape}",
+            hint="copy or download the model again",
+        ) from None
 
 
 def operators(model: schema.ModelT) -> list[Operator]:

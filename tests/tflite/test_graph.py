@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from edge_cls.errors import ModelError
 from edge_cls.model.file import read_model
 from edge_cls.tflite import graph
 from edge_cls.tflite.edit import pack
-from edge_cls.tflite.graph import float_operators, operators, tensor_info, unpack
+from edge_cls.tflite.graph import constant_values, float_operators, operators, tensor_info, unpack
+from edge_cls.tflite.graph_writer import GraphWriter
 from tests import toy_model
 from tests.networks import converted
 
@@ -92,3 +94,17 @@ def test_a_graph_has_the_tensors_that_the_interpreter_reports(shared: Path) -> N
 def test_a_custom_operator_has_its_own_name(shared: Path) -> None:
     compiled = (shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite").read_bytes()
     assert [operator.name for operator in operators(unpack(compiled, "compiled"))] == ["edgetpu-custom-op"]
+
+
+def test_constants_are_read_as_numbers_in_their_shape() -> None:
+    writer = GraphWriter()
+    image = writer.tensor("image", (1, 2), "float32")
+    numbers = writer.tensor("numbers", (2, 1), "int32", data=np.array([[3], [-4]]))
+    cut = writer.tensor("cut", (3,), "float32", data=np.zeros(2))
+    model = unpack(writer.finish({"image": image}, {"image": image}), "ours")
+    found = constant_values(tensor_info(model, numbers))
+    assert found is not None
+    assert found.tolist() == [[3], [-4]]
+    assert constant_values(tensor_info(model, image)) is None
+    with pytest.raises(ModelError, match=r"8 bytes of cut are not FLOAT32 \(3,\)"):
+        constant_values(tensor_info(model, cut))
