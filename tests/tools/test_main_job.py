@@ -120,7 +120,7 @@ def test_dark_photos_do_not_shift_the_input(edge_cls: Command, trained: Path, tm
     )
 
 
-def test_a_backbone_with_an_operator_that_stays_float_is_refused_and_nothing_written(
+def test_a_backbone_with_an_operator_that_tflite_lacks_is_refused_and_nothing_written(
     edge_cls: Command, trained: Path, tmp_path: Path
 ) -> None:
     import keras

@@ -1,4 +1,4 @@
-"""A TFLite network layer by layer: run a single operator, read its tensors, change its bias or its range.
+"""A TFLite network layer by layer: run a single operator, read its tensors, change its bias.
 
 Tensors are identified by their index in the graph.
 """
@@ -81,12 +81,6 @@ class Layers:
         scale, zero_point = self._affine(tensor)
         info = np.iinfo(dtype)
         return np.asarray(np.clip(np.rint(values / scale) + zero_point, info.min, info.max), dtype)
-
-    def set_range(self, tensor: int, low: float, high: float) -> None:
-        """Set the range of a float tensor, from which the converter computes its int8 scale."""
-        quantization = schema.QuantizationParametersT()
-        quantization.min, quantization.max = [low], [high]
-        self._graph.tensors[tensor].quantization = quantization
 
     def shift_bias(self, tensor: int, shift: NDArray[np.float32]) -> None:
         """Add `shift`, real values (channels,), to an int32 bias, rounded to the steps of its scale."""

@@ -80,9 +80,9 @@ def calibrate(tensors: Tensors, photos: Sequence[Path]) -> Calibrated:
     exact = float_network(tensors, SIZE)
     layers = Layers(exact)
     names = {layer.output: layer.name for layer in layers.layers}
-    ranges = min_error_ranges(layers, observe(layers, pixels, normalize=normalized))
+    ranges = min_error_ranges(observe(layers, pixels, normalize=normalized))
     plain = Calibrated(
-        ranges={names[tensor]: ends for tensor, ends in ranges.items() if tensor in names},
+        ranges={names[tensor]: ends for tensor, ends in ranges.items()},
         shifts={layer.name: np.zeros(layer.channels, np.int16) for layer in LAYERS if layer.convolves},
         photos=Calibration(len(photos), sha256(pixels.tobytes())),
         stranger_distances={},

@@ -96,16 +96,16 @@ def _converted(run: Run, folder: Path, target: Path, calibration: int | None, ad
 
     network = load_network(folder)
     chosen = _calibration(folder, calibration)
+    converted = convert(network, chosen)
     manifest = Manifest(
         name=target.stem,
         backbone=run.backbone,
-        preprocessing=run.preprocessing,
+        preprocessing=replace(run.preprocessing, mean=converted.mean, std=converted.std),
         created_by=f"edge-cls {__version__}",
         calibration=Calibration(len(chosen), sha256(chosen.tobytes())),
         training=run.training,
     )
     trained_on = frozenset(bytes.fromhex(digest) for digest in run.trained_on)
-    converted = convert(network, chosen)
     file = ModelFile(target, portable_outputs(converted.int8), manifest, run.labels, trained_on)
     model = Model(file)
     truth = np.array([photo.label for photo in run.test], np.int64)

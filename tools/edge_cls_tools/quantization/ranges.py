@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,6 @@ SAMPLES_PER_IMAGE = 1000
 """Values of each tensor that are sampled per image to choose a range."""
 SHRINK_FACTORS = np.linspace(1.0, 0.3, 29)
 """Candidates for the ends of a range, as shares of the observed minimum and maximum."""
-_SAME_SCALE = {"PAD", "RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS"}
-"""Operators whose int8 kernels need the same scale for input and output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,22 +50,18 @@ def observe(layers: Layers, pixels: Pixels, *, normalize: Normalize = normalize)
     }
 
 
-def min_max_ranges(layers: Layers, observed: dict[int, Observed]) -> dict[int, tuple[float, float]]:
+def min_max_ranges(observed: Mapping[int, Observed]) -> dict[int, tuple[float, float]]:
     """Return the range of each tensor from its observed minimum to its maximum, extended to include zero."""
-    return dict(_with_input(layers, {tensor: _around_zero(o.low, o.high) for tensor, o in observed.items()}))
+    return {tensor: _around_zero(values.low, values.high) for tensor, values in observed.items()}
 
 
-def min_error_ranges(layers: Layers, observed: dict[int, Observed]) -> dict[int, tuple[float, float]]:
+def min_error_ranges(observed: Mapping[int, Observed]) -> dict[int, tuple[float, float]]:
     """Return the ranges with the least mean squared quantisation error on the observed values.
 
     A range may be smaller than from minimum to maximum: rare outliers are then clipped, and the other values get a
     finer step.
     """
-    ranges = {tensor: _min_error_range(values) for tensor, values in observed.items()}
-    for layer in layers.layers:
-        if layer.kind in _SAME_SCALE and layer.inputs[0] in ranges:
-            ranges[layer.output] = ranges[layer.inputs[0]]
-    return dict(_with_input(layers, ranges))
+    return {tensor: _min_error_range(values) for tensor, values in observed.items()}
 
 
 def rounding_error(values: NDArray[np.float32], low: float, high: float) -> float:
@@ -102,12 +96,3 @@ def _min_error_range(observed: Observed) -> tuple[float, float]:
 def _around_zero(low: float, high: float) -> tuple[float, float]:
     # A tensor that is always zero still needs a positive step.
     return min(low, 0.0), max(high, 0.0, min(low, 0.0) + 1e-6)
-
-
-def _with_input(layers: Layers, ranges: dict[int, tuple[float, float]]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Yield `ranges` and that of the input: [-1, 1], so that its quantised values equal the bytes of the pixels.
-
-    With a range observed on dark photos the device would have to rescale every frame.
-    """
-    yield layers.input, (-1.0, 1.0)
-    yield from ranges.items()
