@@ -66,7 +66,7 @@ def check(file: _File = None) -> None:
     import os
 
     from edge_cls.config import DEFAULT_FILE, load
-    from edge_cls.config.checks import Confinement, missing, warnings
+    from edge_cls.config.checks import Confinement, missing, model_of_service, warnings
     from edge_cls.errors import ConfigError, one_line
     from edge_cls.systemd.unit import own_folders
 
@@ -80,8 +80,11 @@ def check(file: _File = None) -> None:
         note("correct these first; then the files and devices that it names are checked:")
     else:
         problems = list(map(str, missing(loaded)))
-        for warning in warnings(loaded, path, service=Confinement(shown=own_folders())):
+        service = Confinement(shown=own_folders())
+        for warning in warnings(loaded, path, service=service):
             note(f"warning: {warning}")
+        if service.reads(path):
+            note(f"model: {model_of_service(loaded)}")
     for problem in problems:
         typer.echo(problem)
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +23,8 @@ def install(
 ) -> None:
     """Install the service, which starts at every boot.
 
-    Its user and an example of a configuration are created if they are missing.
+    Its user and an example of a configuration are created if they are missing. The backbone that the service needs is
+    built below /var/lib/edge-cls.
 
     Example:
       sudo edge-cls service install --now
@@ -39,7 +41,7 @@ def install(
         typer.echo(text, nl=False)
         return
     user = unit.render_user({group.gr_name for group in grp.getgrall()})
-    new = installation.install(unit=text, user=user, config=example(), now=now)
+    new = installation.install(unit=text, user=user, config=example(), prepare=_build_backbone, now=now)
     if new:
         typer.echo(f"installed; name the camera in /{installation.CONFIG}, then: sudo systemctl start edge-cls")
     else:
@@ -114,6 +116,38 @@ def logs(
 
     installation.require_systemd()
     raise typer.Exit(installation.show_log(lines=lines, follow=follow))
+
+
+def _build_backbone(state: Path) -> None:
+    """Build the backbone of the service below `state`, unless it has a model file. A failure is only reported."""
+    import tempfile
+
+    from edge_cls.cli.native_stderr import quiet_native_libraries
+    from edge_cls.config import DEFAULT_FILE, load
+    from edge_cls.errors import EdgeClsError
+    from edge_cls.files import as_owner_of, write_whole
+    from edge_cls.model.backbones import backbone_path
+    from edge_cls.model.names import LITE0
+
+    try:
+        chosen = load(DEFAULT_FILE, environ={}).model
+    except EdgeClsError:  # the service reports it
+        chosen = None
+    name = "default" if chosen is None else str(chosen)
+    if name not in ("default", *LITE0):
+        return
+    try:
+        # Built as root, because outside of the service its user may not be able to read the files of edge-cls.
+        with quiet_native_libraries(), tempfile.TemporaryDirectory() as folder:
+            built = backbone_path(name, cache=Path(folder))
+            content = built.read_bytes()
+        path = state / "backbones" / built.name
+        with as_owner_of(state):
+            write_whole(path, content)
+    except EdgeClsError as error:
+        note(f"warning: {error}")
+    else:
+        note(f"backbone: {path}")
 
 
 def _require_root(words: str) -> None:

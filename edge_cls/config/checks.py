@@ -15,6 +15,7 @@ from edge_cls.config.schema import Config
 from edge_cls.config.sinks import CommandSink, JsonLinesSink, StateFileSink
 from edge_cls.core.urls import showable
 from edge_cls.files import open_regular
+from edge_cls.model.backbones import expected_path
 from edge_cls.model.names import NAMES
 from edge_cls.sources.names import parse_source
 
@@ -94,6 +95,16 @@ def warnings(config: Config, file: Path, *, service: Confinement) -> Iterator[Co
             # The service could not write into a folder that root owns.
             make = "install -d -o edge-cls -g edge-cls" if service.reads(file) else "mkdir -p"
             yield ConfigProblem(where, f"the folder {path.parent} does not exist", f"create it: {make} {path.parent}")
+
+
+def model_of_service(config: Config) -> str:
+    """Return the model that the service will use, for a person."""
+    if config.model is not None and str(config.model) not in NAMES:
+        return str(config.model)
+    path = str(expected_path("default" if config.model is None else str(config.model), cache=SERVICE_BACKBONES))
+    if config.model is not None or config.memory is None:
+        return path
+    return f"{path}, or the backbone that the memory was taught on"
 
 
 def _out_of_reach(config: Config, service: Confinement) -> Iterator[ConfigProblem]:

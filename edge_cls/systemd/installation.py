@@ -46,12 +46,22 @@ def require_systemd() -> None:
         )
 
 
-def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("/"), call: Call = call) -> bool:
+def install(
+    *,
+    unit: str,
+    user: str,
+    config: str,
+    prepare: Callable[[Path], None],
+    now: bool,
+    root: Path = Path("/"),
+    call: Call = call,
+) -> bool:
     """Write the unit and its user, and enable the service at boot. Write `config` if there is no configuration yet.
 
-    If `now` is true the service is also started or restarted, unless the configuration is new and names no camera yet.
-    The call does not wait for the start, which lasts until the camera delivers a frame. Returns whether `config` was
-    written. In any case root owns the configuration and the service, but no other user, may read it.
+    `prepare` is called with the folder of the service's state, which exists, before the service is enabled. If `now` is
+    true the service is also started or restarted, unless the configuration is new and names no camera yet. The call
+    does not wait for the start, which lasts until the camera delivers a frame. Returns whether `config` was written. In
+    any case root owns the configuration and the service, but no other user, may read it.
     """
     _write(root / _USER, user)
     call("systemd-sysusers", str(root / _USER))
@@ -61,6 +71,9 @@ def install(*, unit: str, user: str, config: str, now: bool, root: Path = Path("
     # It may contain the password of a camera or broker, so others may not read it. The service must be able to.
     call("chown", "root:edge-cls", str(root / CONFIG))
     (root / CONFIG).chmod(0o640)
+    # As systemd does it at the first start.
+    call("install", "--directory", "--owner=edge-cls", "--group=edge-cls", "--mode=0750", str(root / _STATE))
+    prepare(root / _STATE)
     _write(root / _UNIT, unit)
     call("systemctl", "daemon-reload")
     call("systemctl", "enable", UNIT)

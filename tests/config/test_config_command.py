@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_cls.config import Config, example, load
-from edge_cls.config.checks import Confinement, missing, warnings
+from edge_cls.config.checks import SERVICE_BACKBONES, Confinement, missing, model_of_service, warnings
+from edge_cls.model.backbones import expected_path
 from tests.commands import EdgeCls, good
 
 
@@ -246,6 +247,24 @@ def test_a_path_out_of_reach_of_the_service_is_a_warning_only_for_the_configurat
     _, _, elsewhere = checked(edge_cls("config", "check", "config.toml"))
     assert not any("the service" in line for line in elsewhere)
     assert warned(file, Confinement(file=file)) == [warning]
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("", f"{expected_path('lite0-160', cache=SERVICE_BACKBONES)}"),
+        ("model = 'lite0-224'\nmemory = '/a.db'", f"{expected_path('lite0-224', cache=SERVICE_BACKBONES)}"),
+        (
+            "memory = '/a.db'",
+            f"{expected_path('lite0-160', cache=SERVICE_BACKBONES)}, or the backbone that the memory was taught on",
+        ),
+        ("model = '/a.tflite'", "/a.tflite"),
+    ],
+)
+def test_the_model_of_the_service_is_named(here: Path, text: str, model: str) -> None:
+    (here / "config.toml").write_text(text)
+    config = load(here / "config.toml", environ={})
+    assert model_of_service(config) == model
 
 
 def test_a_link_to_a_hidden_folder_is_a_warning(here: Path) -> None:

@@ -13,6 +13,8 @@ from typing import NoReturn
 import pytest
 
 from edge_cls.errors import ServiceError
+from edge_cls.model.backbones import expected_path
+from edge_cls.model.lite0 import weights
 from edge_cls.systemd import installation, unit
 from edge_cls.systemd.installation import CONFIG
 from tests.commands import EdgeCls
@@ -43,7 +45,13 @@ class System:
 
     def install(self, *, now: bool = False, unit: str = "[Service]\n") -> bool:
         return installation.install(
-            unit=unit, user="u edge-cls\n", config="[source]\n", now=now, root=self.root, call=self.call
+            unit=unit,
+            user="u edge-cls\n",
+            config="[source]\n",
+            prepare=lambda state: self.calls.append(f"prepare {state}".replace(str(self.root), "")),
+            now=now,
+            root=self.root,
+            call=self.call,
         )
 
     def uninstall(self, *, purge: bool) -> list[Path]:
@@ -70,6 +78,8 @@ def test_installing_writes_three_files_and_enables_the_unit_but_does_not_start_i
     assert system.calls == [
         "systemd-sysusers /etc/sysusers.d/edge-cls.conf",
         "chown root:edge-cls /etc/edge-cls/config.toml",
+        "install --directory --owner=edge-cls --group=edge-cls --mode=0750 /var/lib/edge-cls",
+        "prepare /var/lib/edge-cls",
         "systemctl daemon-reload",
         "systemctl enable edge-cls.service",
     ]
@@ -250,6 +260,68 @@ def test_logs_prints_the_output_of_journalctl(programs: Path, edge_cls: EdgeCls)
     program(programs, "journalctl", 'echo "$@"; exit 5')
     done = edge_cls("service", "logs", "--follow", "--lines", "7")
     assert done == (5, "--unit=edge-cls.service --lines=7 --follow\n", "")
+
+
+@pytest.fixture
+def installed(programs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A function that sets the configuration and returns the state folder that `service install` prepares."""
+    state = programs / "state"
+    state.mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(unit, "own_command", lambda: Path("/usr/bin/env"))
+    monkeypatch.setattr(unit, "own_folders", lambda: [Path("/usr")])
+
+    def configure(config: str) -> Path:
+        (programs / "config.toml").write_text(config)
+        monkeypatch.setattr("edge_cls.config.DEFAULT_FILE", programs / "config.toml")
+        return state
+
+    def install(*, prepare: Callable[[Path], None], **_: object) -> bool:
+        prepare(state)
+        return False
+
+    monkeypatch.setattr(installation, "install", install)
+    return configure
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("", "lite0-160"),
+        ("model = 'lite0-128'", "lite0-128"),
+        ("modle = 1", "lite0-160"),
+        ("model = 'default'", "lite0-160"),
+    ],
+)
+def test_installing_builds_the_backbone_below_the_state_of_the_service(
+    installed: Callable[[str], Path], edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, config: str, name: str
+) -> None:
+    state = installed(config)
+    code, _, err = edge_cls("service", "install")
+    (built,) = (state / "backbones").iterdir()
+    assert (code, err) == (0, f"backbone: {built}\n")
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    assert expected_path(name) == built
+
+
+@pytest.mark.parametrize("model", ["builtin", "/a/model.tflite"])
+def test_installing_builds_nothing_for_a_service_with_another_model(
+    installed: Callable[[str], Path], edge_cls: EdgeCls, model: str
+) -> None:
+    state = installed(f"model = '{model}'")
+    code, _, err = edge_cls("service", "install")
+    assert (code, err, list(state.iterdir())) == (0, "", [])
+
+
+def test_installing_reports_a_backbone_that_cannot_be_built(
+    installed: Callable[[str], Path], edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "_MODULE", "no_such_package_of_weights")
+    installed("")
+    code, _, err = edge_cls("service", "install")
+    assert code == 0
+    assert err.startswith("warning: the weights of EfficientNet-Lite0 are not installed")
+    assert err.endswith("or use the backbone builtin\n")
 
 
 @pytest.mark.parametrize("words", [["install"], ["uninstall"], ["status"], ["logs"]])

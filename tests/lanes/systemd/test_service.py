@@ -24,12 +24,17 @@ def purged(machine: Machine) -> Iterator[Machine]:
 def test_a_new_service_is_not_started_before_a_camera_is_configured(purged: Machine, camera: NetworkCamera) -> None:
     assert "name the camera in /etc/edge-cls/config.toml" in purged.edge_cls("service", "install", "--now")
     assert (purged.property("UnitFileState"), purged.property("ActiveState")) == ("enabled", "inactive")
+    (backbone,) = purged.good("find", "/var/lib/edge-cls", "-name", "*.tflite").split()
+    assert backbone.startswith("/var/lib/edge-cls/backbones/lite0-160-")
+    assert purged.good("stat", "--format=%U", backbone).strip() == "edge-cls"
     camera.switch_on()
     purged.write("/etc/edge-cls/config.toml", CONFIG)
     # The file may contain a password.
     assert purged.good("stat", "--format=%U %G %a", "/etc/edge-cls/config.toml").split() == ["root", "edge-cls", "640"]
     purged.edge_cls("service", "install", "--now")
     purged.wait_for("ActiveState", "active")
+    # The service has used this file, and built none in a cache.
+    assert purged.good("find", "/var/lib/edge-cls", "-name", "*.tflite").split() == [backbone]
 
 
 def test_the_service_waits_for_a_camera_that_is_missing_at_boot_and_is_ready_with_the_first_frame(
