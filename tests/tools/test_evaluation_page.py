@@ -121,7 +121,17 @@ def test_without_errors_and_optional_measurements_their_sections_are_empty_or_ab
     page = Page(html)
     assert page.sections == {"confusion", "classes", "confusions", "mistakes", "calibration", "rejection"}
     assert "every prediction is correct" in page.text
-    assert html == evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder)
+
+
+@pytest.mark.slow
+def test_the_same_predictions_give_the_same_bytes(predictions: Predictions, folder: Path) -> None:
+    one, other = (evaluation_page(evaluation_of(predictions, left_out=0), predictions, folder) for _ in range(2))
+    assert one == other
+
+
+def test_the_same_numbers_give_the_same_plot() -> None:
+    one, other = (plot(confusion_plot(["a", "b"], np.eye(2, dtype=np.int64))) for _ in range(2))
+    assert one == other
 
 
 def test_the_table_of_predictions_can_be_read_back(predictions: Predictions, folder: Path) -> None:

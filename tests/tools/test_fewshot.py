@@ -41,10 +41,11 @@ def test_well_separated_classes_are_always_distinguished() -> None:
     assert (result.accuracy, result.ci95, result.ways, result.trials) == (1.0, 0.0, 10, 5)
 
 
-def test_noise_has_the_accuracy_of_a_guess() -> None:
+@pytest.mark.parametrize("trials", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_noise_has_the_accuracy_of_a_guess(trials: int) -> None:
     data = clusters(0.0)
     noise = as_stored(np.random.default_rng(1).normal(size=(len(data.labels), 12)).astype(np.float32))
-    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=50)[0]
+    result = few_shot(EmbeddedSet("noise", noise, data.labels), ways=10, shots=5, heads=["knn"], trials=trials)[0]
     assert abs(result.accuracy - 0.1) < 0.03
     assert 0 < result.ci95 < 0.02
 
@@ -56,8 +57,11 @@ def test_the_same_seed_draws_the_same_trials() -> None:
     assert few_shot(data, ways=5, shots=3, heads=["knn"], trials=10, seed=2)[0].accuracy != first[0].accuracy
 
 
-def test_more_examples_help() -> None:
-    one, twenty = (few_shot(clusters(0.4), ways=10, shots=n, heads=["knn"], trials=30)[0].accuracy for n in (1, 20))
+@pytest.mark.parametrize("trials", [5, pytest.param(30, marks=pytest.mark.slow)])
+def test_more_examples_help(trials: int) -> None:
+    one, twenty = (
+        few_shot(clusters(0.4), ways=10, shots=shots, heads=["knn"], trials=trials)[0].accuracy for shots in (1, 20)
+    )
     assert twenty > one + 0.1
 
 

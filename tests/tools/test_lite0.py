@@ -24,7 +24,7 @@ from edge_cls.model.lite0.quantized import quantized_network
 from edge_cls.model.lite0.weights import read_weights, weights_path
 from edge_cls_tools.io.batches import batches
 from edge_cls_tools.quantization.layer_noise import sqnr
-from edge_cls_tools.quantization.lite0 import biases, calibrate, float_network, normalized, sharpest
+from edge_cls_tools.quantization.lite0 import biases, float_network, normalized, sharpest
 
 TENSORS = read_weights(weights_path())
 
@@ -42,16 +42,6 @@ def photo_files(folder: Path, count: int) -> list[Path]:
 def test_the_sharpest_photos_are_chosen_and_keep_their_order(tmp_path: Path) -> None:
     paths = photo_files(tmp_path, 6)
     assert sharpest([*paths[3:], *paths[:3]], 3) == paths[:3]
-
-
-def test_a_calibration_brings_int8_close_to_float(tmp_path: Path) -> None:
-    paths = photo_files(tmp_path, 8)
-    made = calibrate(TENSORS, paths[:5])
-    assert set(made.ranges) == {layer.name for layer in LAYERS}
-    assert set(made.stranger_distances) == set(SIZES)
-    assert made.photos.images == 5
-    assert biases(quantized_network(TENSORS, made, 128)).keys() == made.shifts.keys()
-    assert any(shift.any() for shift in made.shifts.values())
 
 
 def test_the_committed_calibration_keeps_the_accuracy_of_float(shared: Path) -> None:
@@ -85,7 +75,7 @@ def test_the_float_network_is_rejected_for_other_tensors() -> None:
         float_network({}, 128)
 
 
-def test_the_script_writes_a_calibration_that_is_read(tmp_path: Path) -> None:
+def test_the_script_writes_a_calibration_of_all_layers_and_sizes(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     photo_files(tmp_path / "photos", 4)
     app = typer.Typer()
@@ -94,4 +84,9 @@ def test_the_script_writes_a_calibration_that_is_read(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     assert "from 2 photos" in result.stdout
-    assert load_calibrated((tmp_path / "r.npz").read_bytes()).photos.images == 2
+    made = load_calibrated((tmp_path / "r.npz").read_bytes())
+    assert set(made.ranges) == {layer.name for layer in LAYERS}
+    assert set(made.stranger_distances) == set(SIZES)
+    assert made.photos.images == 2
+    assert biases(quantized_network(TENSORS, made, 128)).keys() == made.shifts.keys()
+    assert any(shift.any() for shift in made.shifts.values())
