@@ -70,7 +70,11 @@ def group_similar(photos: Sequence[ScannedPhoto], display: Progress) -> NDArray[
 def _embedding_findings(
     photos: Sequence[ScannedPhoto], groups: NDArray[np.intp], display: Progress
 ) -> Iterator[Finding]:
-    """Yield suspected wrong labels and outliers, found in the embeddings of the built-in backbone."""
+    """Yield suspected wrong labels and outliers, found in the embeddings of the built-in backbone.
+
+    It is not the default of training, because it takes a fraction of the time for a whole folder, and because a person
+    looks at every finding anyway.
+    """
     names = sorted({photo.file.label for photo in photos})
     cache = EmbeddingCache(read_model(builtin_file("edge-embed.tflite")))
     labeled = [Photo(photo.file.path, names.index(photo.file.label), photo.digest) for photo in photos]
