@@ -93,6 +93,18 @@ def test_the_command_prints_a_line_for_each_result_and_the_margins(tmp_path: Pat
     assert lines[3].endswith(" to knn3")
 
 
+@pytest.mark.usefixtures("default_backbone")
+def test_without_a_model_the_default_is_measured(tmp_path: Path, edge_cls: EdgeCls) -> None:
+    write_colors(tmp_path / "colors", count=4)
+    arguments = (str(tmp_path / "colors"), "--shots", "1", "--trials", "2")
+    by_default, named = edge_cls("fewshot", *arguments), edge_cls("fewshot", "lite0-160", *arguments)
+    assert by_default.stdout == named.stdout
+    assert by_default.stdout.startswith("colors: 3-way 1-shot, auto: ")
+    alone = edge_cls("fewshot", "builtin")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "give at least one FOLDER after the MODEL" in alone.stderr
+
+
 def test_the_command_prints_json(tmp_path: Path, edge_cls: EdgeCls) -> None:
     write_colors(tmp_path / "colors", count=8)
     done = edge_cls(

@@ -17,20 +17,12 @@ if TYPE_CHECKING:
 
 
 def fewshot(
-    model: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="MODEL",
-            help="A .tflite model with an embedding, or a backbone as 'edge-cls train' takes it.",
-            show_default=False,
-        ),
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FOLDER",
-            readable=False,
-            help="Data sets: each a folder with a folder per class.",
+            metavar="[MODEL] FOLDER...",
+            help="A .tflite model with an embedding, or a backbone as 'edge-cls train' takes it (default: lite0-160), "
+            "then data sets: each a folder with a folder per class.",
             show_default=False,
         ),
     ],
@@ -65,9 +57,17 @@ def fewshot(
     """Measure how well a model can be taught with a few photos.
 
     Example:
-      edge-cls fewshot model.tflite photos --ways 5 --shots 1,5
+      edge-cls fewshot photos --ways 5 --shots 1,5
+      edge-cls fewshot builtin photos --ways 5 --shots 1,5
     """
     from dataclasses import asdict
+
+    from edge_cls.model.names import DEFAULT
+
+    model, *folders = words if not Path(words[0]).is_dir() else (DEFAULT, *words)
+    if not folders:
+        raise typer.BadParameter("give at least one FOLDER after the MODEL")
+    data = list(map(Path, folders))
 
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
