@@ -1,4 +1,4 @@
-"""`edge-cls train`: train a classifier on a folder of photos."""
+"""`edge-cls train`: train a classifier on a folder of photos, or on what a memory was taught."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.verbosity import note
+from edge_cls_tools.cli.train_from_memory import train_from_memory
 
 if TYPE_CHECKING:
     from edge_cls_tools.quantization.gate import Comparison
@@ -16,21 +17,27 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Annotated[
+    context: typer.Context,
+    out: Annotated[
         Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            readable=False,
+            help="Run directory to write, or the .tflite file of --from-memory.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path | None,
         typer.Argument(
             metavar="FOLDER",
             readable=False,
             help="Photos in one folder per class, or the same below train, val and test.",
             show_default=False,
         ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", "-o", metavar="FOLDER", readable=False, help="Run directory to write.", show_default=False
-        ),
-    ],
+    ] = None,
     backbone: Annotated[
         str,
         typer.Option(metavar="NAME", help="Name from 'edge-cls models list', or a .tflite, .keras or .h5 file."),
@@ -75,8 +82,19 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the fine-tuning in the run directory after its last epoch.")
     ] = False,
+    from_memory: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-memory",
+            metavar="FILE",
+            readable=False,
+            help="Train on what was taught, instead of on a FOLDER: the file of taught examples. Needs nothing but "
+            "what the device has; the backbone is the one that it was taught on.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Train a classifier on a folder of photos.
+    """Train a classifier on photos or on taught examples.
 
     A head on a frozen backbone is finished at once: RUN/model.tflite. A network that was fine-tuned is converted by
     'edge-cls quantize'.
@@ -84,7 +102,13 @@ def train(
     Example:
       edge-cls train photos -o run
       edge-cls train photos -o run --fine-tune last --epochs 5
+      edge-cls train --from-memory taught.db -o model.tflite
     """
+    if from_memory is not None:
+        train_from_memory(context, from_memory, out)
+        return
+    if data is None:
+        raise typer.BadParameter("give a FOLDER of photos, or --from-memory")
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
