@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_cls.backends.litert import Interpreter
+from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConversionError
 from edge_cls.tflite.graph import Operator, float_operators, operators, unpack
 from edge_cls_tools.io.batches import Pixels
 from edge_cls_tools.quantization.operator_rules import RULES
+from edge_cls_tools.quantization.pixel_input import int8_contract
 from tests.tools.float_graphs import Build, Graph, convolved, outputs, quantized
 
 INPUT_STEP = 2 / 255
@@ -270,6 +272,7 @@ def test_a_rescaling_at_the_beginning_becomes_the_scale_of_the_input() -> None:
     assert [operator.name for operator in found_operators(int8)] == ["QUANTIZE", "CONV_2D"]
     image = Interpreter(int8).input
     assert (image.scale, image.zero_point) == (1 / 128, 127)
+    assert int8_contract(int8, Preprocessing(4, 4)) == Preprocessing(4, 4, mean=127, std=128)
     expected, found, step = outputs(network, int8, some_pixels())
     assert np.abs(found - expected).max() <= step
 
@@ -321,6 +324,8 @@ def test_concatenated_activations_get_one_scale_without_another_operator() -> No
 def test_the_input_is_the_byte_of_a_pixel_even_for_dark_photos() -> None:
     graph = Graph()
     network = graph.finish(_convolution(graph, np.random.default_rng(0)))
-    image = Interpreter(quantized(network, some_pixels() // 4)).input
+    int8 = quantized(network, some_pixels() // 4)
+    image = Interpreter(int8).input
     assert image.scale == pytest.approx(INPUT_STEP)
     assert image.zero_point == 127
+    assert int8_contract(int8, Preprocessing(4, 4)) == Preprocessing(4, 4, mean=127.5, std=127.5)

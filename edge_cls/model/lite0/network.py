@@ -27,7 +27,7 @@ _STEM = 32
 _STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
            (1, 3, 1, 6, 320))  # fmt: skip
 """Blocks, kernel, stride of the first block, factor of the expansion, and output channels of each stage."""
-_EPSILON = 1e-3
+EPSILON = 1e-3
 """Added to the variance by batch normalisation."""
 
 
@@ -84,21 +84,42 @@ LAYERS = tuple(_layers())
 """The layers in the order of execution: 49 convolutions, 9 additions, and the mean over the last map."""
 
 
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """The weights of a convolution and of its batch normalisation, float64.
+
+    `kernel` is (outputs, inputs, height, width), and (channels, 1, height, width) if it is depthwise; the others are
+    (outputs,): gamma and beta of the normalisation, and the mean and the variance of its statistics.
+    """
+
+    kernel: NDArray[np.float64]
+    gamma: NDArray[np.float64]
+    beta: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+def convolution(tensors: Tensors, layer: Layer) -> Convolution:
+    """Return the weights of a layer that convolves. Raises ModelError if the tensors are not those of the network."""
+    kernel = _checked(tensors, layer.weights, (layer.channels, None, layer.kernel, layer.kernel))
+    gamma, beta, mean, variance = (
+        _checked(tensors, f"{layer.norm}.{part}", (layer.channels,))
+        for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    return Convolution(kernel, gamma, beta, mean, variance)
+
+
 def folded(tensors: Tensors, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return kernel and bias of a convolution with its batch normalisation folded in.
 
     The kernel has TFLite's axes: (outputs, height, width, inputs), and (1, height, width, channels) if it is depthwise.
     Raises ModelError if the tensors are not those of the network.
     """
-    kernel = _checked(tensors, layer.weights, (layer.channels, None, layer.kernel, layer.kernel))
-    scale, offset, mean, variance = (
-        _checked(tensors, f"{layer.norm}.{part}", (layer.channels,))
-        for part in ("weight", "bias", "running_mean", "running_var")
-    )
-    factor = scale / np.sqrt(variance + _EPSILON)
+    found = convolution(tensors, layer)
+    factor = found.gamma / np.sqrt(found.variance + EPSILON)
     axes = (1, 2, 3, 0) if layer.kind == "depthwise" else (0, 2, 3, 1)
-    weights = np.transpose(kernel * factor[:, None, None, None], axes)
-    return np.ascontiguousarray(weights), offset - mean * factor
+    weights = np.transpose(found.kernel * factor[:, None, None, None], axes)
+    return np.ascontiguousarray(weights), found.beta - found.mean * factor
 
 
 def _checked(tensors: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
 from edge_cls.model.builtin import builtin_file
+from edge_cls.model.lite0.weights import read_weights, weights_path
+from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES
 from edge_cls_tools.backbones.download import Progress, silent
 from edge_cls_tools.backbones.keras_file import load_keras
-from edge_cls_tools.backbones.registry import KerasWeights, KnownModel, Shipped, known_models
+from edge_cls_tools.backbones.lite0_keras import lite0_network
+from edge_cls_tools.backbones.registry import Built, KerasWeights, KnownModel, Shipped, known_models
 from edge_cls_tools.backbones.store import fetch
 from edge_cls_tools.io.batches import Pixels, normalize
 
@@ -60,10 +63,14 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
     It is fetched if it is not on this machine yet; `progress` is called with the bytes. `spec` is a name in
     `models/registry.toml`, a `.keras` file of a whole backbone, or a `.weights.h5` file of
     `keras.applications.MobileNetV2` whose name has alpha and size (`mobilenet_v2_1.0_224_imagenet.weights.h5`), with or
-    without its 1000-class top. Raises ModelError if it is not a backbone of Keras, and the errors of `store.fetch`.
+    without its 1000-class top. Raises ModelError if it is not a backbone of Keras, MissingDependency if the weights of
+    EfficientNet-Lite0 are not installed, and the errors of `store.fetch`.
     """
-    if spec == "builtin":
-        return Backbone("builtin", _load_keras(builtin_file("edge-embed.keras")))
+    if spec == BUILTIN:
+        return Backbone(BUILTIN, _load_keras(builtin_file("edge-embed.keras")))
+    if spec in NAMES:
+        name = DEFAULT if spec == "default" else spec
+        return Backbone(name, lite0_network(read_weights(weights_path()), LITE0[name]))
     models = known_models()
     if isinstance(model := models.get(spec), KerasWeights):
         return Backbone(spec, _load_published(model, fetch(model, progress).path))
@@ -175,4 +182,4 @@ def _load_published(model: KerasWeights, weights: Path) -> keras.Model:
 
 
 def _with_network(models: dict[str, KnownModel]) -> str:
-    return ", ".join(name for name, model in models.items() if isinstance(model, Shipped | KerasWeights))
+    return ", ".join(name for name, model in models.items() if isinstance(model, Shipped | Built | KerasWeights))

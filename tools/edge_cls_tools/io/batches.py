@@ -18,6 +18,8 @@ from edge_cls.images.reading import read_image
 
 BATCH = 32
 """Photos in a batch."""
+PIXEL_MEAN = PIXEL_STD = 127.5
+"""The input of a float backbone is (byte - PIXEL_MEAN) / PIXEL_STD, which is in [-1, 1]."""
 Pixels = NDArray[np.uint8]
 Normalize = Callable[[Pixels], NDArray[np.float32]]
 """Returns the input of a float network for pixels of 0 to 255."""

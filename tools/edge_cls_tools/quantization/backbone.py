@@ -18,6 +18,7 @@ from edge_cls.version import __version__
 from edge_cls_tools.backbones.backbones import Backbone
 from edge_cls_tools.io.batches import Pixels
 from edge_cls_tools.quantization.convert import METHOD, convert
+from edge_cls_tools.quantization.pixel_input import int8_contract
 
 OUTPUT = "embedding"
 
@@ -34,7 +35,7 @@ def converted_backbone(backbone: Backbone, calibration: Pixels) -> ModelFile:
     manifest = Manifest(
         name=backbone.name,
         backbone=backbone.name,
-        preprocessing=backbone.contract,
+        preprocessing=int8_contract(network, backbone.contract),
         created_by=f"edge-cls {__version__}",
         calibration=Calibration(len(calibration), sha256(photos)),
         space=content_sha256(network, OUTPUT),

@@ -11,13 +11,11 @@ from edge_cls.backends.litert import Interpreter
 from edge_cls.core.quantization import dequantize
 from edge_cls.errors import ConversionError
 from edge_cls.tflite.edit import name_tensors
-from edge_cls.tflite.graph import operators, unpack
 from edge_cls_tools.io.batches import Pixels, normalize
 from edge_cls_tools.quantization.bias_correction import correct_biases
 from edge_cls_tools.quantization.converter import to_float
 from edge_cls_tools.quantization.layer_noise import sqnr
 from edge_cls_tools.quantization.layers import Layers
-from edge_cls_tools.quantization.pixel_input import pixel_input
 from edge_cls_tools.quantization.quantizer import to_int8
 from edge_cls_tools.quantization.ranges import min_error_ranges, min_max_ranges, observe
 
@@ -46,17 +44,11 @@ class Remedy:
 
 @dataclass(frozen=True, eq=False)
 class Converted:
-    """The int8 TFLite model, the float TFLite model it was converted from, and the corrections that were tried.
-
-    A byte stands for the real number (byte - mean) / std in the input of the int8 model. In the float one that is
-    (byte - 127.5) / 127.5, whatever a network makes of it first.
-    """
+    """The int8 TFLite model, the float TFLite model it was converted from, and the corrections that were tried."""
 
     int8: bytes
     float32: bytes
     remedies: tuple[Remedy, ...]
-    mean: float
-    std: float
 
 
 def convert(network: keras.Model, calibration: Pixels) -> Converted:
@@ -74,9 +66,7 @@ def convert(network: keras.Model, calibration: Pixels) -> Converted:
             f"the network cannot be converted to int8 ({error})", hint="use a backbone of standard layers"
         ) from error
     int8, remedies = corrected(exact, calibration)
-    model = unpack(exact, "the network")
-    pixels = pixel_input(operators(model), int(model.subgraphs[0].inputs[0]))
-    return Converted(int8, exact, remedies, pixels.mean, pixels.std)
+    return Converted(int8, exact, remedies)
 
 
 def corrected(exact: bytes, calibration: Pixels) -> tuple[bytes, tuple[Remedy, ...]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_cls.backends.litert import Interpreter
+from edge_cls.core.manifest import Preprocessing
+from edge_cls.model.importing.normalization import of_quantized_input
 from edge_cls.tflite.graph import Operator, TensorInfo, constant_values
-
-MEAN = STD = 127.5
-"""The input of a float network is (byte - MEAN) / STD, which is in [-1, 1]."""
+from edge_cls_tools.io.batches import PIXEL_MEAN, PIXEL_STD
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def pixel_input(operators: list[Operator], source: int) -> PixelInput:
     part of the scale and the zero point of the input: it takes no time, and has no error.
     """
     image = next(one for operator in operators for one in operator.tensors if one.index == source)
-    found = PixelInput(image, source, MEAN, STD, 0)
+    found = PixelInput(image, source, PIXEL_MEAN, PIXEL_STD, 0)
     for operator in operators:
         readers = [other for other in operators if any(t is not None and t.index == found.tensor for t in other.inputs)]
         factor = _number(operator, found.tensor)
@@ -51,6 +52,18 @@ def pixel_input(operators: list[Operator], source: int) -> PixelInput:
         found = PixelInput(image, operator.outputs[0].index, mean, std, found.operators + 1)
     # The constants are float32.
     return PixelInput(image, found.tensor, round(found.mean, 4), round(found.std, 4), found.operators)
+
+
+def int8_contract(network: bytes, contract: Preprocessing) -> Preprocessing:
+    """Return `contract`, that of a float network in [-1, 1], with the normalisation in the input of its int8 version.
+
+    They differ if the network rescales its input first, see `pixel_input`.
+    """
+    pixels = Interpreter(network).input
+    if abs(pixels.scale * PIXEL_STD - 1) < 1e-6:
+        return contract
+    normalization = of_quantized_input(pixels.scale, pixels.zero_point, signed=False)
+    return replace(contract, mean=normalization.mean, std=normalization.std)
 
 
 def _number(operator: Operator, source: int) -> float | None:

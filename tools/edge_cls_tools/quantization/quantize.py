@@ -21,6 +21,7 @@ from edge_cls.version import __version__
 from edge_cls_tools.io.batches import Advance, Pixels, batches
 from edge_cls_tools.quantization.gate import Comparison, check_gate, compare, compare_head, embedding
 from edge_cls_tools.quantization.layer_noise import LayerNoise, layer_noise
+from edge_cls_tools.quantization.pixel_input import int8_contract
 from edge_cls_tools.quantization.temperature import fit_temperature
 from edge_cls_tools.run_directory import MODEL, Run, load_head, load_network, load_run
 
@@ -100,7 +101,7 @@ def _converted(run: Run, folder: Path, target: Path, calibration: int | None, ad
     manifest = Manifest(
         name=target.stem,
         backbone=run.backbone,
-        preprocessing=replace(run.preprocessing, mean=converted.mean, std=converted.std),
+        preprocessing=int8_contract(converted.int8, run.preprocessing),
         created_by=f"edge-cls {__version__}",
         calibration=Calibration(len(chosen), sha256(chosen.tobytes())),
         training=run.training,
