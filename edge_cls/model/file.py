@@ -139,14 +139,15 @@ def write_model(model: ModelFile) -> None:
     """Write `model` to its path, completely or not at all. The same model gives the same bytes.
 
     A model with a manifest gets TFLite Metadata; the manifest's `flatbuffer_sha256` is filled in, and its `space` if it
-    is empty. Raises OutputError if the file cannot be written, and ValueError if `network` has files appended.
+    is empty (see `space_of`). Raises OutputError if the file cannot be written, and ValueError if `network` has files
+    appended.
     """
     if zipfile.is_zipfile(io.BytesIO(model.network)):
         raise ValueError(f"the network of {model.path} has files appended: use the network that read_model returns")
     network = without_metadata(model.network)
     files: dict[str, bytes] = {}
     if model.manifest is not None:
-        space = model.manifest.space or sha256(network)
+        space = model.manifest.space or space_of(network)
         network = with_metadata(network, describe(network, model.manifest, model.labels))
         manifest = replace(model.manifest, flatbuffer_sha256=sha256(network), space=space)
         files[MANIFEST] = _manifests.dump_json(manifest, indent=2)
@@ -167,6 +168,20 @@ def _append_zip(buffer: io.BytesIO, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             # A new ZipInfo has the year 1980 instead of the time of day, which would change the bytes.
             archive.writestr(zipfile.ZipInfo(name), data)
+
+
+def space_of(network: bytes) -> str:
+    """Return the name of the embedding space of a network: the SHA-256 of its content.
+
+    It does not depend on the version of flatbuffers that wrote the bytes, nor on a head beside the embedding. A network
+    without an output of that name gets the SHA-256 of its bytes.
+    """
+    from edge_cls.tflite.content import content_sha256  # here, because it loads the schema of TFLite
+
+    try:
+        return content_sha256(network, "embedding")
+    except ModelError:
+        return sha256(network)
 
 
 def sha256(content: bytes) -> str:

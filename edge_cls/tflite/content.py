@@ -22,13 +22,16 @@ def content_sha256(network: bytes, output: str) -> str:
 
     That is the operators with their options, and the shape, type, scales, zero points and constants of their tensors.
     Names, versions, the order of storage, other outputs, and a QUANTIZE that only converts `output` to another type
-    have no effect. Raises ModelError if the network is damaged or has no such output.
+    have no effect. Raises ModelError if the network is damaged, has no such output, or has constants behind its
+    FlatBuffer.
     """
     model = unpack(network, "the network")
     graph = model.subgraphs[0]
     found = [index for index in graph.outputs if text(graph.tensors[index].name) == output]
     if not found:
         raise ModelError(f"the network has no output {output}", hint="use a model with that output")
+    if any(getattr(buffer, "offset", 0) > 1 for buffer in model.buffers):  # older schemas do not have it
+        raise ModelError("the network has constants outside of its FlatBuffer", hint="store them inside")
     executed = operators(model)
     makers = {tensor.index: operator for operator in executed for tensor in operator.outputs}
     target = found[0]
@@ -38,10 +41,12 @@ def content_sha256(network: bytes, output: str) -> str:
     needed = _needed(target, makers)
     digest = hashlib.sha256()
     numbers: dict[int, int] = {}
-    for operator in executed:
+    for stored, operator in zip(graph.operators, executed, strict=True):
         if any(tensor.index in needed for tensor in operator.outputs):
             for part in _described(model, operator, numbers):
                 digest.update(len(part).to_bytes(8, "little") + part)
+            if stored.customOptions is not None:  # the whole network, if it is compiled for an accelerator
+                digest.update(np.asarray(stored.customOptions, np.uint8).tobytes())
     digest.update(str(numbers.get(target)).encode())
     return digest.hexdigest()
 

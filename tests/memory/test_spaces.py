@@ -14,8 +14,12 @@ from edge_cls.memory.exchange.folder import write_folder
 from edge_cls.memory.exchange.importing import import_into
 from edge_cls.memory.store import Memory
 from edge_cls.model.builtin import builtin_file
-from edge_cls.model.file import read_model
+from edge_cls.model.file import read_model, write_model
+from edge_cls.model.importing.importer import import_model
+from edge_cls.model.model import Model
 from edge_cls.model.names import SPACES
+from edge_cls.tflite.edit import pack
+from edge_cls.tflite.graph import unpack
 from tests.examples import embed, teach
 
 NEW = SPACES["builtin"]
@@ -33,6 +37,24 @@ def old() -> str:
 def test_a_former_name_becomes_the_name_by_content(old: str) -> None:
     assert current_space(old) == current_space(NEW) == NEW
     assert current_space("another") == "another"
+
+
+def test_a_network_that_was_packed_again_is_in_the_same_space(tmp_path: Path) -> None:
+    """Another version of flatbuffers writes other bytes."""
+    file = read_model(builtin_file("edge-embed.tflite"))
+    assert file.manifest is not None
+    packed = pack(unpack(file.network, "builtin"))
+    assert packed != file.network
+    unnamed = dataclasses.replace(file.manifest, space="")
+    write_model(dataclasses.replace(file, path=tmp_path / "again.tflite", network=packed, manifest=unnamed, golden=()))
+    assert Model(read_model(tmp_path / "again.tflite")).space == NEW
+
+
+def test_a_published_classifier_keeps_its_space_when_it_is_imported_again(shared: Path, tmp_path: Path) -> None:
+    imported = tmp_path / "coral.tflite"
+    import_model(shared / "models" / "tf2_mobilenet_v2_1.0_224_ptq.tflite", imported, embedding="auto")
+    former = "704b0e65f95dd5cfdef26abada17dd252b0b342d85e92411076d429ee6a40c6c"
+    assert Model(read_model(imported)).space == current_space(former) != former
 
 
 def test_a_memory_with_the_former_name_takes_examples_of_the_new_one(tmp_path: Path, old: str) -> None:

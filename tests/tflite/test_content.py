@@ -86,6 +86,28 @@ def test_two_networks_with_the_same_parts_in_another_arrangement_differ() -> Non
     assert content_sha256(network(True), "embedding") != content_sha256(network(False), "embedding")
 
 
+def test_the_options_of_custom_operators_matter() -> None:
+    def network(options: bytes) -> bytes:
+        writer = GraphWriter()
+        image = writer.tensor("image", (1, 4), "float32")
+        end = writer.operator(
+            "ADD", 1, [image, image], writer.tensor("embedding", (1, 4), "float32"), schema.AddOptionsT()
+        )
+        model = unpack(writer.finish({"image": image}, {"embedding": end}), "custom")
+        model.subgraphs[0].operators[0].customOptions = list(options)
+        return pack(model)
+
+    assert content_sha256(network(b"one"), "embedding") != content_sha256(network(b"two"), "embedding")
+
+
+def test_constants_outside_of_the_flatbuffer_are_refused() -> None:
+    model = unpack(NETWORK, "tiny")
+    for buffer in model.buffers[1:]:
+        buffer.offset, buffer.size = 4096, 16
+    with pytest.raises(ModelError, match="constants outside of its FlatBuffer"):
+        content_sha256(pack(model), "embedding")
+
+
 def test_an_absent_output_and_a_damaged_network_are_refused() -> None:
     with pytest.raises(ModelError, match="has no output features"):
         content_sha256(NETWORK, "features")
