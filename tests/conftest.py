@@ -23,6 +23,7 @@ from edge_cls.model.names import DEFAULT
 from tests.colors import color_frame
 from tests.commands import Done, EdgeCls
 from tests.file_server import FileServer
+from tests.panels.pressers import PRESSERS, Presser
 from tests.pins import WatchedPin
 from tests.sources.mjpeg_server import MjpegServer
 
@@ -154,3 +155,13 @@ def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield factory
     factory.close()
+
+
+@pytest.fixture(params=PRESSERS, ids=lambda kind: kind.__name__)
+def presser(request: pytest.FixtureRequest, tmp_path: Path, pins: MockFactory) -> Iterator[Presser]:
+    """Each kind of command source in turn, with fingers on its buttons."""
+    del pins
+    presser: Presser = request.param(tmp_path)
+    yield presser
+    presser.source.close()
+    presser.close()

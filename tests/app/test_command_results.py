@@ -29,7 +29,7 @@ from edge_cls.runtime.states import States
 from edge_cls.sinks.live import LiveView
 from edge_cls.testing import FakeSink, FakeSource, FakeSupervisor
 from tests.colors import color_frame
-from tests.panels.pressers import PATIENCE, FakePresser, KeypadPresser, PinPresser, Presser, TerminalPresser
+from tests.panels.pressers import PATIENCE, Presser
 from tests.pins import WatchedPin
 
 
@@ -81,16 +81,6 @@ OUTPUTS: dict[str, Callable[[Path], Answering]] = {
     "json file": json_file,
     "state file": state_file,
 }
-PRESSERS = (FakePresser, PinPresser, TerminalPresser, KeypadPresser)
-
-
-@pytest.fixture(params=PRESSERS, ids=lambda kind: kind.__name__)
-def presser(request: pytest.FixtureRequest, tmp_path: Path, pins: MockFactory) -> Iterator[Presser]:
-    del pins
-    presser: Presser = request.param(tmp_path)
-    yield presser
-    presser.source.close()
-    presser.close()
 
 
 @pytest.fixture

@@ -273,3 +273,7 @@ def buttons(contacts: dict[str, int] | dict[str, str]) -> list[Button]:
         Button(contacts["undo"], action="undo"),
         Button(contacts["background"], action="background"),
     ]
+
+
+PRESSERS = (FakePresser, PinPresser, TerminalPresser, KeypadPresser)
+"""Every kind; the fixture `presser` gives each in turn."""

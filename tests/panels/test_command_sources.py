@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from edge_cls.runtime.ports import Command
-from tests.panels.pressers import PATIENCE, Camera, FakePresser, KeypadPresser, PinPresser, Presser, TerminalPresser
+from tests.panels.pressers import PATIENCE, Camera, FakePresser, Presser
 
 Commands = queue.SimpleQueue[Command]
-
-
-@pytest.fixture(params=[FakePresser, PinPresser, TerminalPresser, KeypadPresser])
-def presser(request: pytest.FixtureRequest, tmp_path: Path, pins: object) -> Iterator[Presser]:
-    del pins
-    presser: Presser = request.param(tmp_path)
-    yield presser
-    presser.source.close()
-    presser.close()
 
 
 @pytest.fixture
