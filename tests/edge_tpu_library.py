@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from edge_cls.backends.edgetpu import NAME, EdgeTpu
+from edge_cls.backends.names import BACKENDS
 
 # The beginnings of the interpreter's own structures, from TensorFlow Lite 2.5 to LiteRT 2; the rest is not used.
 WORKING = """
@@ -88,3 +94,17 @@ def edge_tpu_library(folder: Path, *, create: str = "", fails: str = "0", prepar
     source.write_text(f"#define CREATE {create}\n#define FAILS(n) ({fails})\n#define PREPARES {prepares}\n{WORKING}")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", made, source], check=True)
     return str(made)
+
+
+@contextmanager
+def library_in_place(library: str) -> Iterator[None]:
+    """Let backends of the Edge TPU that are made meanwhile load `library` for libedgetpu."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKENDS, NAME, replace(BACKENDS[NAME], library=library))
+        yield
+
+
+def edge_tpu(library: str, name: str = NAME) -> EdgeTpu:
+    """Return the backend that `name` names, with `library` for libedgetpu."""
+    with library_in_place(library):
+        return EdgeTpu(name)

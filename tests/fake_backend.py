@@ -53,9 +53,6 @@ class FakeBackend:
         self.device.opened.append(self.name)
         return engine
 
-    def problem(self) -> str | None:
-        return None
-
 
 class FakeEngine(Engine):
     def __init__(self, real: Interpreter, device: Device) -> None:

@@ -88,12 +88,8 @@ class Backend(Protocol):
 
         The bytes are trusted: damaged or malicious ones can crash the process. `edge_cls.backends.sandbox` tries those
         of unknown origin. Raises ModelError for a network that the backend cannot run, and if the device cannot be
-        opened; MissingDependency if `problem` has one to report.
+        opened; MissingDependency if this machine lacks a library that the backend needs.
         """
-        ...
-
-    def problem(self) -> str | None:
-        """Return why this machine lacks what the backend needs, in one line with its remedy; None if nothing lacks."""
         ...
 
 

@@ -15,8 +15,6 @@ from edge_cls.backends.names import BACKENDS, compiled_for
 from edge_cls.errors import MissingDependency, ModelError
 
 NAME = "edgetpu"
-LIBRARY = "libedgetpu.so.1"
-_INSTALL = "add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std"
 _LIBRARY_CLASH = (
     "install a newer libedgetpu, built for this version of the interpreter (the one in Google's package "
     "libedgetpu1-std fits tflite-runtime before 2.12), or run without the Edge TPU: --delegate none"
@@ -33,9 +31,9 @@ class EdgeTpu:
     exclusive = True
     crash_hint = _LIBRARY_CLASH
 
-    def __init__(self, name: str = NAME, *, library: str = LIBRARY) -> None:
+    def __init__(self, name: str = NAME) -> None:
         self.name = name
-        self._library = library
+        self._library = BACKENDS[NAME].library
 
     def open(self, network: bytes, *, name: str = "the model", threads: int | None = None) -> Engine:
         """Return a compiled `network` on the device: see `Backend.open`.
@@ -44,14 +42,8 @@ class EdgeTpu:
         """
         if compiled_for(network) != NAME:
             raise ModelError(f"{name} is not compiled for the Edge TPU", hint=f"run: {BACKENDS[NAME].compile} {name}")
-        if (problem := self._missing_library()) is not None:
-            raise problem
+        self._check_library()
         return _OnEdgeTpu(network, name=name, threads=threads, delegates=[self._open_device()])
-
-    def problem(self) -> str | None:
-        """Return why libedgetpu cannot be loaded; None if it can. No device is opened."""
-        missing = self._missing_library()
-        return None if missing is None else str(missing)
 
     @property
     def options(self) -> dict[str, str]:
@@ -59,13 +51,14 @@ class EdgeTpu:
         device = self.name.partition(":")[2]
         return {"device": device} if device else {}
 
-    def _missing_library(self) -> MissingDependency | None:
+    def _check_library(self) -> None:
         try:
             # load_delegate would leave an unfinished object behind, which complains when it is collected.
             ctypes.CDLL(self._library)
         except OSError as error:
-            return MissingDependency(f"the library of the Edge TPU cannot be loaded ({error})", hint=_INSTALL)
-        return None
+            raise MissingDependency(
+                f"the library of the Edge TPU cannot be loaded ({error})", hint=BACKENDS[NAME].install
+            ) from error
 
     def _open_device(self) -> Any:
         """Return the delegate, which holds the device for as long as it exists."""

@@ -46,10 +46,6 @@ class LiteRt:
         """Return `network` ready to run: see `Backend.open`."""
         return Interpreter(network, name=name, threads=threads)
 
-    def problem(self) -> str | None:
-        """Return None: this module is not imported without an interpreter."""
-        return None
-
 
 class Interpreter(Engine):
     """A TFLite network with static shapes in the interpreter.

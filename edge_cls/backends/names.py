@@ -26,7 +26,8 @@ class BackendRow:
     `edge_cls.backends.backend.Backend`. `title` is the device in messages. `options` is a regular expression of the
     text that may follow the name, and `examples` are names to suggest in a hint. A backend that runs only networks
     compiled for it gives the custom `operator` that its compiler puts into them, and the command `compile` that makes
-    NAME_BACKEND.tflite of NAME.tflite; both are empty for a backend that runs any network.
+    NAME_BACKEND.tflite of NAME.tflite; both are empty for a backend that runs any network. `library` is the shared
+    library of the device, and `install` the hint for a machine that lacks it; both are empty if there is none.
     """
 
     factory: str
@@ -35,6 +36,8 @@ class BackendRow:
     examples: tuple[str, ...] = ()
     operator: str = ""
     compile: str = ""
+    library: str = ""
+    install: str = ""
 
 
 BACKENDS: dict[str, BackendRow] = {
@@ -46,6 +49,8 @@ BACKENDS: dict[str, BackendRow] = {
         examples=("edgetpu:usb:0", "edgetpu:pci:0"),
         operator="edgetpu-custom-op",
         compile="edge-cls edgetpu compile",
+        library="libedgetpu.so.1",
+        install="add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std",
     ),
 }
 """Every backend by its name."""

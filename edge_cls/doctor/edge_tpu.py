@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from edge_cls.backends.names import BACKENDS
 from edge_cls.doctor.machine import Machine, numbers, text
 from edge_cls.doctor.report import Check, Needs, fail, ok, warn
 
@@ -51,10 +52,10 @@ def check_edge_tpu_library(machine: Machine, needs: Needs) -> Check | None:
     if not (needs.edge_tpu or _usb(machine) or _pci(machine)):
         return None
     report = fail if needs.edge_tpu else warn
-    child = machine.python_child("import ctypes; ctypes.CDLL('libedgetpu.so.1')")
+    row = BACKENDS["edgetpu"]
+    child = machine.python_child(f"import ctypes; ctypes.CDLL({row.library!r})")
     if child.status != 0:
-        hint = "add Google's apt repository coral-edgetpu-stable and run: sudo apt install libedgetpu1-std"
-        return report(name, f"libedgetpu.so.1 cannot be loaded: {child.last_line}", hint)
+        return report(name, f"{row.library} cannot be loaded: {child.last_line}", row.install)
     version = _installed(machine)
     built_for = _REBUILT.search(version)
     predecessor = machine.version("tflite-runtime")

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_cls.backends.backend import Backend, Engine, open_backend
+from edge_cls.backends.backend import Engine, open_backend
 from edge_cls.backends.names import AUTO, BACKENDS, CPU, accelerators, backend_row, compiled_for
 from edge_cls.backends.sandbox import probe
 from edge_cls.errors import MissingDependency, ModelError
@@ -20,29 +20,24 @@ STEADY = 1000
 _log = logging.getLogger(__name__)
 
 
-OpenBackend = Callable[[str], Backend]
-"""Returns the backend that a value of `delegate` names: see `open_backend`."""
-
-
 def open_engine(
     file: ModelFile,
     *,
     labels: tuple[str, ...] = (),
     threads: int | None = None,
     delegate: str = CPU,
-    backends: OpenBackend = open_backend,
 ) -> Engine:
     """Return the engine that runs `file` on the backend that `delegate` names.
 
     If the backend runs only compiled networks, `file` is NAME_BACKEND.tflite, or NAME.tflite with that beside it.
     `labels` are those that the user gave with it. With "auto" NAME.tflite runs on the CPU if the accelerator cannot be
-    used, now or later: a warning is logged, and the engine's `problem` says why. `backends` opens the backends.
+    used, now or later: a warning is logged, and the engine's `problem` says why.
 
     Raises ModelError if the model cannot run, or if the two files are not the same model; MissingDependency if the
     library of the backend is missing; ConfigError if no backend has that name.
     """
     if delegate == AUTO:
-        return _with_reserve(file, labels, threads, backends)
+        return _with_reserve(file, labels, threads)
     name, row = backend_row(delegate)
     if name == CPU:
         return _on_cpu(file, threads)
@@ -52,10 +47,10 @@ def open_engine(
             raise compiled
         check_same_model(file, compiled, name, labels)
         file = compiled
-    return _on_device(file, threads, delegate, backends)
+    return _on_device(file, threads, delegate)
 
 
-def _with_reserve(file: ModelFile, labels: tuple[str, ...], threads: int | None, backends: OpenBackend) -> Engine:
+def _with_reserve(file: ModelFile, labels: tuple[str, ...], threads: int | None) -> Engine:
     backend = compiled_for(file.network)
     plain: ModelFile | ModelError
     compiled: ModelFile | ModelError
@@ -74,7 +69,7 @@ def _with_reserve(file: ModelFile, labels: tuple[str, ...], threads: int | None,
     def device() -> Engine:
         if isinstance(compiled, ModelError):
             raise compiled
-        return _on_device(compiled, threads, backend, backends)
+        return _on_device(compiled, threads, backend)
 
     engine = FallbackEngine(device, cpu, title=BACKENDS[backend].title)
     if cpu is not None and (cpu.inputs, cpu.outputs) != (engine.inputs, engine.outputs):
@@ -89,8 +84,8 @@ def _on_cpu(file: ModelFile, threads: int | None) -> Engine:
     return open_backend(CPU).open(file.network, name=str(file.path), threads=threads)
 
 
-def _on_device(file: ModelFile, threads: int | None, delegate: str, backends: OpenBackend) -> Engine:
-    backend = backends(delegate)
+def _on_device(file: ModelFile, threads: int | None, delegate: str) -> Engine:
+    backend = open_backend(delegate)
     # Always, since a library of another version than the interpreter's crashes it, whoever made the model.
     probe(file.network, name=str(file.path), backend=backend)
     return ReopeningEngine(

@@ -15,7 +15,7 @@ from edge_cls.backends.litert import LiteRt
 from edge_cls.backends.sandbox import probe
 from edge_cls.errors import MissingDependency, ModelError
 from edge_cls.model.file import read_model
-from tests.edge_tpu_library import edge_tpu_library
+from tests.edge_tpu_library import edge_tpu, edge_tpu_library
 from tests.tools.edgetpu import compiled
 
 PIXELS: NDArray[Any] = np.zeros((32, 32, 3), np.uint8)
@@ -29,18 +29,18 @@ def network(tiny: Path) -> bytes:
 
 def test_without_the_library_the_package_to_install_is_named(network: bytes) -> None:
     with pytest.raises(MissingDependency, match=r"libedgetpu-of-nowhere.*apt install libedgetpu1-std"):
-        EdgeTpu(library="libedgetpu-of-nowhere.so.1").open(network)
+        edge_tpu("libedgetpu-of-nowhere.so.1").open(network)
 
 
 def test_without_a_device_the_hint_says_what_to_check(network: bytes, tmp_path: Path) -> None:
     library = edge_tpu_library(tmp_path, create="return NULL;")
     with pytest.raises(ModelError, match=r"no Edge TPU can be opened \(edgetpu:usb:0\).*plug it in again.*plugdev"):
-        EdgeTpu("edgetpu:usb:0", library=library).open(network)
+        edge_tpu(library, "edgetpu:usb:0").open(network)
 
 
 def test_a_network_that_is_not_compiled_is_refused_before_the_library_is_loaded(tiny: Path) -> None:
     with pytest.raises(ModelError, match=r"a\.tflite is not compiled for the Edge TPU; run: edge-cls edgetpu compile"):
-        EdgeTpu(library="libedgetpu-of-nowhere.so.1").open(read_model(tiny).network, name="a.tflite")
+        edge_tpu("libedgetpu-of-nowhere.so.1").open(read_model(tiny).network, name="a.tflite")
 
 
 def test_the_cpu_refuses_a_compiled_network_and_says_where_it_runs(network: bytes) -> None:
@@ -54,13 +54,13 @@ def test_the_name_of_the_backend_chooses_the_device(network: bytes, tmp_path: Pa
     assert [EdgeTpu(name).options for name in names] == devices
     chosen = 'if (count != 1 || strcmp(keys[0], "device") || strcmp(values[0], "usb:1")) return NULL;'
     library = edge_tpu_library(tmp_path, create=chosen)
-    EdgeTpu("edgetpu:usb:1", library=library).open(network).close()
+    edge_tpu(library, "edgetpu:usb:1").open(network).close()
     with pytest.raises(ModelError, match="no Edge TPU can be opened"):
-        EdgeTpu("edgetpu:usb:0", library=library).open(network)
+        edge_tpu(library, "edgetpu:usb:0").open(network)
 
 
 def test_the_hint_for_a_device_that_fails_is_another_port(network: bytes, tmp_path: Path) -> None:
-    engine = EdgeTpu(library=edge_tpu_library(tmp_path, fails="1")).open(network)
+    engine = edge_tpu(edge_tpu_library(tmp_path, fails="1")).open(network)
     with pytest.raises(ModelError, match=r"fails when it runs .*; unplug the Edge TPU and plug it in again"):
         engine.invoke(PIXELS)
     engine.close()
@@ -79,7 +79,7 @@ def test_the_hint_for_a_device_that_fails_is_another_port(network: bytes, tmp_pa
 def test_a_network_that_the_library_does_not_accept_is_a_clash_of_versions(
     network: bytes, tmp_path: Path, options: dict[str, str], found: str
 ) -> None:
-    backend = EdgeTpu(library=edge_tpu_library(tmp_path, **options))
+    backend = edge_tpu(edge_tpu_library(tmp_path, **options))
     with pytest.raises(ModelError, match=found + ".*" + CLASH):
         backend.open(network).invoke(PIXELS)
     gc.collect()
@@ -88,6 +88,6 @@ def test_a_network_that_the_library_does_not_accept_is_a_clash_of_versions(
 
 
 def test_a_library_that_crashes_the_interpreter_crashes_a_child(network: bytes, tmp_path: Path) -> None:
-    backend = EdgeTpu(library=edge_tpu_library(tmp_path, create="abort();"))
+    backend = edge_tpu(edge_tpu_library(tmp_path, create="abort();"))
     with pytest.raises(ModelError, match=r"a\.tflite crashes .* on the Edge TPU" + CLASH):
         probe(network, name="a.tflite", backend=backend)

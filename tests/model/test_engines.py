@@ -11,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_cls import Classifier
-from edge_cls.backends.backend import Backend, open_backend
-from edge_cls.backends.edgetpu import EdgeTpu
+from edge_cls.backends.backend import Engine, open_backend
 from edge_cls.backends.litert import Interpreter
 from edge_cls.backends.names import BACKENDS
 from edge_cls.errors import ConfigError, ModelError
@@ -20,7 +19,7 @@ from edge_cls.model.engines import FallbackEngine, ReopeningEngine, open_engine
 from edge_cls.model.file import ModelFile, read_model, write_model
 from tests import toy_model
 from tests.colors import COLORS
-from tests.edge_tpu_library import edge_tpu_library
+from tests.edge_tpu_library import edge_tpu, edge_tpu_library, library_in_place
 from tests.fake_backend import Device, FakeEngine, fake_backend, write_pair
 
 BLUE = np.full((40, 40, 3), COLORS["blue"], np.uint8)
@@ -48,24 +47,24 @@ def change(path: Path, change: Callable[[ModelFile], ModelFile]) -> None:
     write_model(change(read_model(path)))
 
 
-def backends_with(library: str) -> Callable[[str], Backend]:
-    """Return a function that opens the backend of the Edge TPU with `library` for libedgetpu."""
-    return lambda delegate: EdgeTpu(delegate, library=library)
+def engine_with(library: str, file: ModelFile, delegate: str) -> Engine:
+    """Return the engine that runs `file`, with `library` for libedgetpu."""
+    with library_in_place(library):
+        return open_engine(file, delegate=delegate)
 
 
 def test_without_a_device_the_hint_says_how_to_connect_it(plain: Path, tmp_path: Path) -> None:
-    file, backends = read_model(plain), backends_with(edge_tpu_library(tmp_path, create="return NULL;"))
+    file, library = read_model(plain), edge_tpu_library(tmp_path, create="return NULL;")
     with pytest.raises(ModelError, match=r"no Edge TPU can be opened \(edgetpu:pci:1\).*plug it in again.*plugdev"):
-        open_engine(file, delegate="edgetpu:pci:1", backends=backends)
-    assert "no Edge TPU can be opened" in str(open_engine(file, delegate="auto", backends=backends).problem)
+        engine_with(library, file, "edgetpu:pci:1")
+    assert "no Edge TPU can be opened" in str(engine_with(library, file, "auto").problem)
 
 
 @pytest.mark.parametrize("delegate", ["auto", "edgetpu"])
 def test_a_delegate_that_fails_in_the_real_interpreter_is_opened_again(
     plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, delegate: str
 ) -> None:
-    backends = backends_with(edge_tpu_library(tmp_path, fails="n == 1"))
-    running = open_engine(read_model(plain), delegate=delegate, backends=backends)
+    running = engine_with(edge_tpu_library(tmp_path, fails="n == 1"), read_model(plain), delegate)
     for _ in range(5):
         assert [output.shape for output in running.invoke(PIXELS)] == [output.shape[1:] for output in running.outputs]
     assert running.problem is None
@@ -74,11 +73,11 @@ def test_a_delegate_that_fails_in_the_real_interpreter_is_opened_again(
 
 
 def test_the_real_interpreter_releases_a_delegate_that_keeps_failing(plain: Path, tmp_path: Path) -> None:
-    backends = backends_with(edge_tpu_library(tmp_path, fails="n > 0"))
+    library = edge_tpu_library(tmp_path, fails="n > 0")
     compiled_file = read_model(twin(plain))
-    alone = open_engine(compiled_file, delegate="edgetpu", backends=backends)
+    alone = engine_with(library, compiled_file, "edgetpu")
     alone.close()
-    running = open_engine(compiled_file, delegate="auto", backends=backends)
+    running = engine_with(library, compiled_file, "auto")
     on_cpu = Interpreter(read_model(plain).network).invoke(PIXELS)
     running.invoke(PIXELS)
     assert running.problem is None
@@ -88,7 +87,7 @@ def test_the_real_interpreter_releases_a_delegate_that_keeps_failing(plain: Path
     assert "fails when it runs" in str(running.problem)
     with pytest.raises(ModelError, match="fails when it runs"):
         # If the device were still held, it could not be opened.
-        backends("edgetpu").open(compiled_file.network).invoke(PIXELS)
+        edge_tpu(library).open(compiled_file.network).invoke(PIXELS)
 
 
 def test_a_published_pair_falls_back_to_the_cpu(shared: Path) -> None:
@@ -96,7 +95,7 @@ def test_a_published_pair_falls_back_to_the_cpu(shared: Path) -> None:
     pixels: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
     expected = open_engine(read_model(model)).invoke(pixels)
     for path in (model, model.with_stem(f"{model.stem}_edgetpu")):
-        running = open_engine(read_model(path), delegate="auto", backends=backends_with("libedgetpu-of-nowhere.so.1"))
+        running = engine_with("libedgetpu-of-nowhere.so.1", read_model(path), "auto")
         assert "libedgetpu-of-nowhere" in str(running.problem)
         for one, other in zip(running.invoke(pixels), expected, strict=True):
             np.testing.assert_array_equal(one, other)
