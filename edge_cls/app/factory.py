@@ -5,6 +5,7 @@ A further kind of sink or of command source is one class and one row of SINKS or
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ from edge_cls.runtime.ports import Clock, CommandSource, FrameSource, Sink
 from edge_cls.runtime.states import States
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sources.opening import open_source
+
+log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S = 0.5
 """Seconds that a command waits for another process that writes into the memory; frames wait too. Then it is refused."""
@@ -53,6 +56,7 @@ def open_classifier(
             f"{config.memory} does not exist", hint="teach first: edge-cls teach LABEL IMAGE --memory FILE"
         )
     classifier = classifier_class(**config.classifier_options(), learn_in_background=True)
+    log.info("model: %s", classifier.model.file.path)
     if classifier.memory is not None:
         classifier.memory.wait_at_most(_BUSY_TIMEOUT_S)
     try:

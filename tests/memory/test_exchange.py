@@ -251,6 +251,24 @@ def test_photos_become_vectors_of_the_memory_or_are_refused(memory: Memory, othe
     assert other.space == "another"
 
 
+def test_photos_beside_examples_are_embedded_by_the_backbone_of_the_examples(
+    memory: Memory, other: Memory, tmp_path: Path
+) -> None:
+    """Also in a new memory, which has no space until the first example decides."""
+    export(memory, tmp_path / "out", "dataset")
+    write_photos(tmp_path / "photos")
+    (tmp_path / "photos" / "cup").rename(tmp_path / "out" / "new cups")
+    asked: list[str | None] = []
+
+    def model(space: str | None) -> Model:
+        asked.append(space)
+        return Model(space or "the default")
+
+    import_into(other, tmp_path / "out", model, chosen=False)
+    assert (other.space, set(asked)) == (memory.space, {memory.space})
+    assert "new cups" in labels(other)
+
+
 def test_examples_of_another_backbone_are_embedded_again(memory: Memory, other: Memory, tmp_path: Path) -> None:
     export(memory, tmp_path / "out", "dataset")
     take(other, tmp_path / "out", Model("another"))
