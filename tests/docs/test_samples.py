@@ -141,7 +141,9 @@ def test_the_python_samples_recognise_a_mug(copy: Path, page: Path) -> None:
 
 def test_samples_are_commands_of_edge_cls_on_both_machines() -> None:
     assert all(line.startswith("edge-cls ") for page in SAMPLED for line in lines(page))
-    assert [page.stem for page in OF_DEVICE] == ["teach", "events", "memories", "model-of-a-memory", "service"]
+    assert [page.stem for page in OF_DEVICE] == [
+        "teach", "backbones", "events", "memories", "model-of-a-memory", "reembed", "service"
+    ]  # fmt: skip
     assert len(OF_WORKSTATION) >= 5
 
 
