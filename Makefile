@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test check lint docs test-tensorflow test-slow test-bad-input test-mediapipe test-camera test-systemd test-lowest table \
   clean
 
-demo: $(VENV)/.ready  ## the whole workflow on included images; all files are in demo-out/
+demo: $(VENV)/.train  ## the whole workflow on included images; all files are in demo-out/
 	$(BIN)/edge-cls demo --out demo-out
 
 test: $(VENV)/.ready  ## the fast tests
@@ -54,14 +54,19 @@ test-lowest:  ## all tests with the lowest version of every dependency that pypr
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
 	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
-	  -e '.[host]' 'pytest>=8.2' 'hypothesis>=6.136' 'jax>=0.7' 'gpiozero>=2.0.1' 'faiss-cpu>=1.9'
+	  -e '.[keras]' 'pytest>=8.2' 'hypothesis>=6.136' 'jax>=0.7' 'gpiozero>=2.0.1' 'faiss-cpu>=1.9'
 	$(VENV)-lowest/bin/pytest
 
 table: $(VENV)/.ready  ## the accuracy table of the README: make table DATA="FOLDER..." BACKBONES="builtin FILE..." OPTIONS=...
 	$(BIN)/python tools/benchmarks/accuracy_table.py $(DATA) $(addprefix --backbone ,$(BACKBONES)) $(OPTIONS)
 
-$(VENV)/.ready: pyproject.toml
+# The demo needs no TensorFlow, which is most of what the other targets install.
+$(VENV)/.train: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e '.[train]'
+	touch $@
+
+$(VENV)/.ready: $(VENV)/.train
 	$(BIN)/pip install --quiet -e '.[dev]'
 	touch $@
 

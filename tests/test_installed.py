@@ -16,7 +16,7 @@ from edge_cls import errors
 from edge_cls.installed import extra_hint, install_hint
 
 PYTHON = "/opt/edge cls/bin/python"
-UNKNOWN = "install the host extra of edge-cls the way edge-cls was installed"
+UNKNOWN = "install the train extra of edge-cls the way edge-cls was installed"
 
 
 def copy(folder: Path, direct_url: dict[str, Any] | str | None, installer: str = "pip") -> Distribution:
@@ -35,9 +35,9 @@ def test_a_checkout_is_installed_again_from_its_folder(tmp_path: Path, editable:
     folder = tmp_path / "my checkout"
     folder.mkdir()
     recorded = {"url": folder.as_uri(), "dir_info": {"editable": editable} if editable else {}}
-    hint = extra_hint("host", copy=copy(tmp_path, recorded), python=PYTHON)
+    hint = extra_hint("train", copy=copy(tmp_path, recorded), python=PYTHON)
     command = shlex.split(hint.removeprefix("run: "))
-    assert command == [PYTHON, "-m", "pip", "install", *option, f"{folder}[host]"]
+    assert command == [PYTHON, "-m", "pip", "install", *option, f"{folder}[train]"]
 
 
 def test_a_wheel_is_installed_again_from_its_file_with_the_extra(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_a_wheel_is_installed_again_from_its_file_with_the_extra(tmp_path: Path)
 
 def test_a_repository_is_named_with_its_commit(tmp_path: Path) -> None:
     recorded = {"url": "https://example.org/edge-cls.git", "vcs_info": {"vcs": "git", "commit_id": "abc123"}}
-    hint = extra_hint("host", copy=copy(tmp_path, recorded), python="python3")
-    assert hint == "run: python3 -m pip install 'edge-cls[host] @ git+https://example.org/edge-cls.git@abc123'"
+    hint = extra_hint("train", copy=copy(tmp_path, recorded), python="python3")
+    assert hint == "run: python3 -m pip install 'edge-cls[train] @ git+https://example.org/edge-cls.git@abc123'"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_repository_is_named_with_its_commit(tmp_path: Path) -> None:
 def test_without_a_recorded_origin_the_hint_names_none(
     tmp_path: Path, direct_url: dict[str, Any] | str | None, installer: str
 ) -> None:
-    assert extra_hint("host", copy=copy(tmp_path, direct_url, installer), python=PYTHON) == UNKNOWN
+    assert extra_hint("train", copy=copy(tmp_path, direct_url, installer), python=PYTHON) == UNKNOWN
 
 
 def test_other_packages_are_installed_for_the_python_that_runs_this() -> None:

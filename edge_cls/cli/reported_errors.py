@@ -12,9 +12,10 @@ import typer
 from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 from edge_cls.installed import extra_hint
 
-_EXTRA_OF = dict.fromkeys(
-    ("tensorflow", "keras", "sklearn", "pooch", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "host"
-) | {"skimage": "demo"}
+_EXTRA_OF = dict.fromkeys(("tensorflow", "keras"), "keras") | dict.fromkeys(
+    ("sklearn", "pooch", "requests", "jinja2", "matplotlib", "scipy", "imagehash", "skimage"), "train"
+)
+"""The extra that installs a library, by the name that it is imported with."""
 
 
 @contextlib.contextmanager

@@ -17,8 +17,6 @@ from edge_cls import cli
 from tests.fork_server import Answer, ForkServer
 from tests.lanes.bad_inputs import TABLE, Case, cases, good_files
 
-HOST = ("train",)
-"""Commands that may import TensorFlow."""
 GIGABYTE = 1024
 """In MiB."""
 
@@ -27,14 +25,9 @@ NO_PHOTOS = '{\n  "schema": 1,\n  "photos": []\n}\n'
 
 
 @pytest.fixture(scope="session")
-def device() -> Iterator[ForkServer]:
-    with ForkServer("edge_cls_tools.dataset.check.diagnosis", "edge_cls_tools.cli.progress") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def host() -> Iterator[ForkServer]:
-    with ForkServer("edge_cls_tools.training.train", "edge_cls_tools.cli.progress") as server:
+def server() -> Iterator[ForkServer]:
+    modules = "edge_cls_tools.dataset.check.diagnosis", "edge_cls_tools.training.train", "edge_cls_tools.cli.progress"
+    with ForkServer(*modules) as server:
         yield server
 
 
@@ -52,8 +45,9 @@ def folder() -> Iterator[Path]:
 
 
 SLOW = ("megapixels", "bomb", "ten thousand")
-DEVICE = [case for case in cases() if case.row.command not in HOST and "class" not in case.row.kind]
-FAST = [case for case in DEVICE if not any(word in case.bad.name for word in SLOW)][::20]
+FAST = [case for case in cases() if "class" not in case.row.kind and not any(word in case.bad.name for word in SLOW)][
+    ::20
+]
 """A sample of the cases that take a tenth of a second. A class of photos takes half a second to embed."""
 
 
@@ -62,14 +56,13 @@ def parameters(chosen: list[Case]) -> pytest.MarkDecorator:
 
 
 @parameters(FAST)
-def test_a_bad_input_of_the_sample_is_one_clear_line(device: ForkServer, folder: Path, case: Case) -> None:
-    check(case, run(device, folder, case))
+def test_a_bad_input_of_the_sample_is_one_clear_line(server: ForkServer, folder: Path, case: Case) -> None:
+    check(case, run(server, folder, case))
 
 
 @pytest.mark.bad_input
 @parameters(cases())
-def test_a_bad_input_is_one_clear_line(request: pytest.FixtureRequest, folder: Path, case: Case) -> None:
-    server = request.getfixturevalue("host" if case.row.command in HOST else "device")
+def test_a_bad_input_is_one_clear_line(server: ForkServer, folder: Path, case: Case) -> None:
     check(case, run(server, folder, case))
 
 
@@ -133,14 +126,14 @@ def test_every_command_of_the_table_exists() -> None:
 @pytest.mark.parametrize(
     "command", ["classify good.tflite good.png --json", "classify bare.tflite good.png --labels three.txt"]
 )
-def test_good_inputs_succeed(device: ForkServer, folder: Path, command: str) -> None:
-    answer = device.run(command.split(), folder)
+def test_good_inputs_succeed(server: ForkServer, folder: Path, command: str) -> None:
+    answer = server.run(command.split(), folder)
     assert (answer.code, answer.stderr) == (0, "")
     assert answer.stdout
 
 
-def test_permissions_apply_in_the_fork(device: ForkServer, folder: Path) -> None:
+def test_permissions_apply_in_the_fork(server: ForkServer, folder: Path) -> None:
     (folder / "good.png").chmod(0)
-    answer = device.run(["classify", "good.tflite", "good.png"], folder, unprivileged=True)
+    answer = server.run(["classify", "good.tflite", "good.png"], folder, unprivileged=True)
     assert answer.code == 1
     assert "Permission denied" in answer.stderr
