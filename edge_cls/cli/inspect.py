@@ -30,10 +30,12 @@ def inspect(model: ModelArgument, as_json: JsonOption = False) -> None:
       edge-cls inspect model.tflite
     """
     from edge_cls.errors import ModelError
+    from edge_cls.model.backbones import backbone_path
     from edge_cls.model.inspection import inspect_model
+    from edge_cls.model.names import NAMES
 
     with quiet_native_libraries():
-        inspection = inspect_model(model)
+        inspection = inspect_model(backbone_path(str(model)) if str(model) in NAMES else model)
     if as_json:
         print_json(_document(inspection))
     else:

@@ -68,7 +68,8 @@ def test_no_path_checksum_or_name_is_folded(
 
 
 def test_the_built_in_backbone_has_no_labels(edge_cls: EdgeCls) -> None:
-    inspected = inspect(edge_cls, builtin_file("edge-embed.tflite"))
+    inspected = inspect(edge_cls, Path("builtin"))
+    assert inspected["file"] == str(builtin_file("edge-embed.tflite"))
     assert (inspected["labels"], inspected["manifest"]["name"]) == ([], "edge-embed")
     assert inspected["golden_failed"] is False
 

@@ -13,6 +13,7 @@ from edge_cls.images.reading import read_image
 from edge_cls.memory.store import Memory
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
+from edge_cls.model.names import DEFAULT, SPACES
 from tests.commands import EdgeCls, good
 
 
@@ -116,6 +117,14 @@ def test_a_backup_brings_everything_back(edge_cls: EdgeCls, taught: Path, tmp_pa
     assert listed(edge_cls, "--memory", before) == {"green": 2}
     assert edge_cls("memory", "backup", copy).returncode == 1
     assert taught.exists()
+
+
+@pytest.mark.usefixtures("default_backbone")
+def test_a_memory_that_was_reembedded_by_name_needs_no_model(edge_cls: EdgeCls, taught: Path) -> None:
+    assert good(edge_cls("memory", "reembed", "--model", "default")) == "4 examples embedded again\n"
+    assert "red" in good(edge_cls("teach", "red", "red.png"))
+    with Memory(taught) as memory:
+        assert memory.space == SPACES[DEFAULT]
 
 
 def test_reembedding_makes_the_memory_one_of_the_new_model(edge_cls: EdgeCls, taught: Path) -> None:

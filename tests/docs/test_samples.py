@@ -21,6 +21,8 @@ from PIL import Image
 
 from _ext import command_reference
 from edge_cls.classifier import Classifier
+from edge_cls.model.backbones import expected_path
+from edge_cls.model.names import DEFAULT
 from edge_cls.sources.demo import VirtualCamera
 from tests.commands import COMMAND, EdgeCls, good
 
@@ -60,7 +62,7 @@ def name(page: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def things(tmp_path_factory: pytest.TempPathFactory, built_cache: Path) -> Path:
     """A folder with the files that the pages name: cups of coffee are the mugs, bricks the plants."""
     folder = tmp_path_factory.mktemp("things")
     camera = VirtualCamera(("coffee", "bricks", "cat"))
@@ -76,7 +78,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for moment in range(12):
         video.write(cv2.cvtColor(camera.view("bricks", 40 + moment), cv2.COLOR_RGB2BGR))
     video.release()
-    with Classifier("builtin", memory=folder / "taught.db") as classifier:
+    backbone = expected_path(DEFAULT, cache=built_cache / "edge-cls" / "backbones")
+    with Classifier(backbone, memory=folder / "taught.db") as classifier:
         for label, thing in (("mug", "coffee"), ("plant", "bricks")):
             for moment in (31, 32, 33):
                 classifier.teach(label, camera.view(thing, moment))

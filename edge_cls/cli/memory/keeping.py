@@ -10,7 +10,7 @@ import typer
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.options import MemoryOption
 from edge_cls.cli.verbosity import is_quiet, note
-from edge_cls.model.names import CHOICES
+from edge_cls.model.names import CHOICES, NAMES
 
 
 def vacuum(memory: MemoryOption) -> None:
@@ -123,4 +123,6 @@ def reembed(
         with Progress(console=console, transient=True, disable=is_quiet() or not console.is_terminal) as display:
             task = display.add_task("embedding", total=examples)
             made = taught.reembed(network.space, network.embed, advance=lambda done: display.advance(task, done))
-    typer.echo(f"{count(made)} embedded again; use the memory with --model {model}" if made else "nothing to do")
+    # A backbone with a name is found by the memory.
+    use = "" if str(model) in NAMES else f"; use the memory with --model {model}"
+    typer.echo(f"{count(made)} embedded again{use}" if made else "nothing to do")
