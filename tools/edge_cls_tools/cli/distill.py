@@ -33,8 +33,22 @@ def distill(
         ),
     ] = "mobilenet_v2_1.0_224",
     teacher_size: Annotated[
-        int, typer.Option(metavar="PIXELS", min=96, help="Input size of the teacher, in pixels.")
-    ] = 160,
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            min=96,
+            help="Input size of the teacher, in pixels.",
+            show_default="that of lite0-N, 160 for another",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Backbone that the student starts from: builtin, or a .keras file of the same --alpha.",
+            show_default="random weights",
+        ),
+    ] = None,
     alpha: Annotated[
         float, typer.Option(metavar="WIDTH", help="Width multiplier of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")
     ] = 0.35,
@@ -42,7 +56,17 @@ def distill(
         int, typer.Option(metavar="PIXELS", min=32, help="Input size of the student, in pixels; a multiple of 32.")
     ] = 128,
     views: Annotated[int, typer.Option(metavar="N", min=1, help="Random views (augmentations) of each photo.")] = 8,
-    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Epochs over all views.")] = 10,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Epochs over all views.", show_default="10")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            min=0.1,
+            help="Instead of --epochs: as many epochs as fit into this time, after the teacher's embeddings.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of the views and the training.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the training in the run directory from its last checkpoint.")
@@ -56,6 +80,13 @@ def distill(
       edge-cls distill --images photos -o student --alpha 0.35 --size 128
     """
     with quiet_native_libraries():
+        from edge_cls.errors import ConfigError
+
+        if minutes is not None and (epochs is not None or resume):
+            raise ConfigError(
+                "--minutes chooses the number of epochs, and cannot be used with --epochs or --resume",
+                hint="resume with the --epochs that the training printed",
+            )
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.distillation.job import distill_backbone
         from edge_cls_tools.distillation.recipe import Recipe
@@ -65,12 +96,14 @@ def distill(
                 images,
                 teacher,
                 teacher_size,
-                Recipe(alpha, size, epochs, seed),
+                Recipe(alpha, size, epochs or 10, seed, grows=start is None),
                 out,
+                start=start,
                 views=views,
+                minutes=minutes,
                 resume=resume,
                 display=display,
-                epoch_done=typer.echo,
+                say=typer.echo,
             )
     typer.echo(f"{out}: mean cosine to the teacher {results[-1].cosine:.3f} on held-out photos")
     typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")

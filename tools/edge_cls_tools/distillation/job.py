@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
-from edge_cls_tools.backbones.backbones import load_backbone_shown, resized
+from edge_cls_tools.backbones.backbones import Backbone, load_backbone_shown, mobilenet_v2
 from edge_cls_tools.distillation import training_state
 from edge_cls_tools.distillation.held_out import Epoch
 from edge_cls_tools.distillation.photo_pool import find_photos
 from edge_cls_tools.distillation.recipe import Recipe
-from edge_cls_tools.distillation.train import distill
+from edge_cls_tools.distillation.teacher import load_teacher
+from edge_cls_tools.distillation.time_limit import fitting_epochs
+from edge_cls_tools.distillation.train import BATCH_SIZE, distill
 from edge_cls_tools.distillation.view_cache import cache_views
-from edge_cls_tools.run_directory import CALIBRATION_IMAGES, Run, save_run
+from edge_cls_tools.run_directory import CALIBRATION_IMAGES, CHECKPOINT, Run, save_run
+from edge_cls_tools.training.checkpoint import refuse_without_resume
 
 ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Width multipliers of MobileNetV2."""
@@ -29,20 +32,24 @@ HELD_OUT_VIEWS = 500
 def distill_backbone(
     folders: Sequence[Path],
     teacher_spec: str,
-    teacher_size: int,
+    teacher_size: int | None,
     recipe: Recipe,
     out: Path,
     *,
+    start: str | None,
     views: int,
+    minutes: float | None,
     resume: bool,
     display: Progress,
-    epoch_done: Callable[[Epoch], None],
+    say: Callable[[str], None],
 ) -> Sequence[Epoch]:
     """Distill the teacher into a student on the photos below `folders`, and return the results of the epochs.
 
-    `views` random views of each photo are cached. The run is written to `out`. `epoch_done` is called after each epoch.
-    Raises ConfigError if alpha or size do not fit MobileNetV2 or a checkpoint in `out` cannot be used, DatasetError if
-    there are no photos, ModelError if the teacher cannot be loaded.
+    The student starts from the backbone `start`, or from random weights if it is None. `views` random views of each
+    photo are cached. If `minutes` is not None, the recipe gets as many epochs as fit into this time, which does not
+    include that for the cache. The run is written to `out`. `say` is called with a line for each epoch. Raises
+    ConfigError if alpha, size or start do not fit MobileNetV2, if a checkpoint in `out` cannot be used, or if no epoch
+    fits into the time; DatasetError if there are no photos, and ModelError if the teacher cannot be loaded.
     """
     if recipe.alpha not in ALPHAS or recipe.size % 32:
         raise ConfigError(
@@ -50,17 +57,25 @@ def distill_backbone(
             hint=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that is a multiple of 32",
         )
     photos = find_photos(folders)
-    teacher = load_backbone_shown(teacher_spec, display)
+    begun = load_start(start, recipe.alpha, display) if start else None
+    teacher = load_teacher(teacher_spec, teacher_size, display)
     rendering = display.add_task("teacher embeddings", total=len(photos) * views, note="")
     cache = cache_views(
         photos,
-        _fastest(resized(teacher.model, teacher_size)),
+        teacher.network,
         out,
         views=views,
         size=recipe.size,
         seed=recipe.seed,
         progress=lambda done, _: display.update(rendering, completed=done),
     )
+    if minutes is not None:
+        refuse_without_resume(out / CHECKPOINT, resume=False)
+        recipe = replace(recipe, epochs=fitting_epochs(cache, recipe, minutes * 60, batch_size=BATCH_SIZE))
+        say(
+            f"{recipe.epochs} epochs fit into {minutes:g} minutes; to continue after an interruption: "
+            f"--resume --epochs {recipe.epochs}"
+        )
     tasks: list[TaskID] = []
     epochs: list[Epoch] = []
 
@@ -76,9 +91,9 @@ def distill_backbone(
 
     def end_epoch(epoch: Epoch) -> None:
         epochs.append(epoch)
-        epoch_done(epoch)
+        say(str(epoch))
 
-    result = distill(cache, recipe, out, resume=resume, report=report, epoch_done=end_epoch)
+    result = distill(cache, recipe, out, start=begun, resume=resume, report=report, epoch_done=end_epoch)
     chosen = np.random.default_rng(recipe.seed).choice(
         len(result.training), min(CALIBRATION_IMAGES, len(result.training)), replace=False
     )
@@ -95,10 +110,13 @@ def distill_backbone(
     return result.epochs
 
 
-def _fastest(teacher: keras.Model) -> bytes | keras.Model:
-    """Return the teacher as a LiteRT model if it runs on the CPU, which is several times as fast as Keras."""
-    if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
-        return teacher
-    from edge_cls_tools.quantization.converter import to_float
-
-    return to_float(teacher)
+def load_start(spec: str, alpha: float, display: Progress) -> Backbone:
+    """Return the backbone that a student of width `alpha` starts from. Raises ConfigError if it is another network."""
+    start = load_backbone_shown(spec, display)
+    expected = mobilenet_v2(alpha, None)
+    shapes = [[weights.shape for weights in model.weights] for model in (start.model, expected)]
+    if shapes[0] != shapes[1]:
+        raise ConfigError(
+            f"{spec} is not a MobileNetV2 of alpha {alpha}", hint="start from a backbone of the same --alpha"
+        )
+    return start

@@ -15,9 +15,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +26,11 @@ from edge_cls.images.preprocess import Frame, resize
 from edge_cls.model.file import sha256
 from edge_cls_tools.distillation.augmentation import random_view
 from edge_cls_tools.distillation.photo_pool import PoolPhoto
-from edge_cls_tools.io.batches import normalize
+from edge_cls_tools.io.batches import Normalize, normalize
+
+if TYPE_CHECKING:
+    # The worker processes do not need Keras, which takes seconds to import and may claim the memory of a GPU.
+    import keras
 
 CHUNK = 500
 """Photos per job of a worker process."""
@@ -47,11 +50,19 @@ class ViewCache:
 
 
 @dataclass(frozen=True)
+class LiteTeacher:
+    """A teacher in floating point for LiteRT, and the function that returns its input for pixels of 0 to 255."""
+
+    network: bytes
+    normalize: Normalize = normalize
+
+
+@dataclass(frozen=True)
 class _Job:
     photos: Sequence[PoolPhoto]
     round: int
     start: int
-    teacher: bytes | None
+    teacher: LiteTeacher | None
     teacher_size: int
     student_size: int
     seed: int
@@ -59,7 +70,7 @@ class _Job:
 
 def cache_views(
     photos: Sequence[PoolPhoto],
-    teacher: bytes | keras.Model,
+    teacher: LiteTeacher | keras.Model,
     folder: Path,
     *,
     views: int,
@@ -69,7 +80,7 @@ def cache_views(
 ) -> ViewCache:
     """Return `views` random views of each photo with the embeddings of `teacher`.
 
-    The teacher is either a float TFLite model, which runs in the worker processes on every core, or a Keras backbone,
+    The teacher is either a network for LiteRT, which runs in the worker processes on every core, or a Keras backbone,
     which gets the views in this process. The first is faster on a CPU; an accelerator needs the second. If `folder`
     contains a cache made with the same arguments, it is reused. A photo that cannot be decoded is replaced by the one
     before it. `progress(done, total)` is called after each chunk. Raises OutputError if the disk is too small.
@@ -91,7 +102,7 @@ def cache_views(
         _check_space(folder, total * (size * size * 3 + 2 * dim))
         pixels = np.lib.format.open_memmap(files[0], "w+", np.uint8, (total, size, size, 3))
         vectors = np.lib.format.open_memmap(files[1], "w+", np.float16, (total, dim))
-        network = teacher if isinstance(teacher, bytes) else None
+        network = teacher if isinstance(teacher, LiteTeacher) else None
         jobs = [
             _Job(photos[start : start + CHUNK], round_, start, network, teacher_size, size, seed)
             for round_ in range(views)
@@ -104,7 +115,9 @@ def cache_views(
                 job, chunk, embedded = future.result()
                 first = job.round * len(photos) + job.start
                 pixels[first : first + len(chunk)] = chunk
-                if not isinstance(teacher, bytes):
+                if not isinstance(teacher, LiteTeacher):
+                    import keras
+
                     embedded = keras.ops.convert_to_numpy(teacher.predict_on_batch(normalize(embedded)))
                 vectors[first : first + len(chunk)] = embedded
                 done += len(chunk)
@@ -126,25 +139,25 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _digest(teacher: bytes | keras.Model) -> str:
-    if isinstance(teacher, bytes):
-        return sha256(teacher)
+def _digest(teacher: LiteTeacher | keras.Model) -> str:
+    if isinstance(teacher, LiteTeacher):
+        return sha256(teacher.network)
     return sha256(b"".join(weight.tobytes() for weight in teacher.get_weights()))
 
 
-def _shapes(teacher: bytes | keras.Model) -> tuple[int, int]:
+def _shapes(teacher: LiteTeacher | keras.Model) -> tuple[int, int]:
     """Return the dimensions of the teacher's embedding, and the side of its input in pixels."""
-    if isinstance(teacher, bytes):
-        interpreter = Interpreter(teacher)
+    if isinstance(teacher, LiteTeacher):
+        interpreter = Interpreter(teacher.network)
         return int(interpreter.outputs[0].shape[-1]), int(interpreter.input.shape[1])
     return int(teacher.output_shape[-1]), int(teacher.input_shape[1])
 
 
 def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[Any]]:
     """Return the student's views, and their embeddings; or the teacher's views, if it is a Keras model."""
-    interpreter = Interpreter(job.teacher, threads=1) if job.teacher else None
+    interpreter = Interpreter(job.teacher.network, threads=1) if job.teacher else None
     pixels = np.empty((len(job.photos), job.student_size, job.student_size, 3), np.uint8)
-    embedded = []
+    embedded: list[NDArray[Any]] = []
     frame: Frame = np.zeros((job.teacher_size, job.teacher_size, 3), np.uint8)
     for i, photo in enumerate(job.photos):
         rng = np.random.default_rng([job.seed, job.round, job.start + i])
@@ -152,5 +165,8 @@ def _render(job: _Job) -> tuple[_Job, NDArray[np.uint8], NDArray[Any]]:
             frame = photo.read()
         view = random_view(frame, job.teacher_size, rng)
         pixels[i] = resize(view, job.student_size, job.student_size)
-        embedded.append(interpreter.invoke(normalize(view))[0].astype(np.float16) if interpreter else view)
+        if interpreter and job.teacher:
+            embedded.append(interpreter.invoke(job.teacher.normalize(view))[0].astype(np.float16))
+        else:
+            embedded.append(view)
     return job, pixels, np.stack(embedded)
