@@ -106,18 +106,33 @@ def _weights(examples: Examples) -> NDArray[np.float64]:
     return class_weights(examples.targets) * len(examples)
 
 
-def _leave_one_out(examples: Examples, strength: float) -> Scores:
-    """Return the leave-one-out scores, float64 (n, classes). The weights are those of all examples."""
+def _bordered(examples: Examples, strength: float) -> NDArray[np.float64]:
+    """Return the matrix of the dual problem, (n + 1, n + 1): see `edge_cls.learning.heads.ridge`."""
     bordered = np.ones((len(examples) + 1, len(examples) + 1))
     bordered[:-1, :-1] = examples.cosines
     np.einsum("ii->i", bordered)[:-1] += strength / _weights(examples)
     bordered[-1, -1] = 0
-    inverse = np.asarray(np.linalg.inv(bordered), np.float64)
+    return bordered
+
+
+def _leave_one_out(examples: Examples, strength: float) -> Scores:
+    """Return the leave-one-out scores, float64 (n, classes). The weights are those of all examples."""
+    inverse = np.asarray(np.linalg.inv(_bordered(examples, strength)), np.float64)
     return left_out_scores(examples, inverse, inverse[:-1, :-1] @ examples.one_hot())
 
 
 def _fitted(examples: Examples, strength: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return kernel and bias for normalised embeddings, by the normal equations: float64 (dim, classes), (classes,)."""
+    """Return kernel and bias for normalised embeddings, float64 (dim, classes), (classes,)."""
+    if len(examples) > LIMIT:
+        return _by_normal_equations(examples, strength)
+    # The system of a few examples is much smaller than that of an embedding's numbers.
+    solution = np.linalg.solve(_bordered(examples, strength), np.pad(examples.one_hot(), ((0, 1), (0, 0))))
+    kernel = examples.units(np.arange(len(examples))).T @ solution[:-1]
+    return np.asarray(kernel, np.float64), np.asarray(solution[-1], np.float64)
+
+
+def _by_normal_equations(examples: Examples, strength: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the same as `_fitted`, in a time that is linear in the number of examples."""
     dim, weights = examples.vectors.dim, _weights(examples)
     squares, sums = np.zeros((dim + 1, dim + 1)), np.zeros((dim + 1, len(examples.classes)))
     one_hot = examples.one_hot()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -67,11 +67,14 @@ def test_leaving_out_equals_fitting_the_others(seed: int, counts: list[int]) -> 
         np.testing.assert_allclose(scores[group][finite], expected[finite], atol=1e-5)
 
 
-def test_the_solution_is_that_of_least_squares_in_which_classes_count_the_same() -> None:
+@pytest.mark.parametrize("fitted", [linear._fitted, linear._by_normal_equations], ids=["dual", "primal"])
+def test_the_solution_is_that_of_least_squares_in_which_classes_count_the_same(
+    fitted: Callable[[Examples, float], tuple[Array, Array]],
+) -> None:
     examples = clusters([3, 20, 7])
     weights = linear._weights(examples)
     np.testing.assert_allclose([weights[examples.targets == one].sum() for one in range(3)], 10)
-    kernel, bias = linear._fitted(examples, 0.2)
+    kernel, bias = fitted(examples, 0.2)
     expected = ridge(units(examples), examples.one_hot(), weights, 0.2)
     np.testing.assert_allclose(kernel, expected[0], atol=1e-6)
     np.testing.assert_allclose(bias, expected[1], atol=1e-6)
