@@ -1,0 +1,103 @@
+"""A backbone is built, and a model is made of a memory, on 64-bit ARM: tests/lanes/aarch64_job.py under qemu.
+
+AARCH64_ROOT may name a root that testbed/arm64.sh has set up before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from edge_cls.model.file import read_model
+from edge_cls.model.golden import check_golden
+from edge_cls.model.model import Model
+from edge_cls.model.names import SPACES
+from tests.lanes.aarch64_job import BACKBONE, PATTERNS, picture
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def requirements() -> list[str]:
+    """Return the requirements of the device on aarch64."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    return [line.partition(";")[0].strip() for line in project["dependencies"] if "== 'armv7l'" not in line]
+
+
+@pytest.fixture(scope="module")
+def script(shared: Path) -> Path:
+    """The testbed's script, if it can run."""
+    script = shared / "testbed" / "arm64.sh"
+    if not script.is_file():
+        pytest.skip(f"{script} is absent: the testbed is not part of the repository")
+    if os.geteuid() != 0:
+        pytest.skip("the testbed's root can be set up and entered by root alone")
+    return script
+
+
+@pytest.fixture(scope="module")
+def root(script: Path) -> Path:
+    """The root. If there is none, it is set up in the cache folder, which needs a Debian mirror and a package index."""
+    if "AARCH64_ROOT" in os.environ:
+        return Path(os.environ["AARCH64_ROOT"])
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = cache / "edge-cls" / "aarch64-root"
+    if root.is_dir():
+        return root
+    unfinished = root.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["bash", str(script), "setup", str(unfinished), *requirements()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.skip(f"the testbed's root cannot be set up here: {done.stdout.strip().splitlines()[-1:]}")
+    unfinished.rename(root)
+    return root
+
+
+@pytest.fixture
+def folder(root: Path) -> Path:
+    """An empty folder in the root."""
+    folder = root / "opt" / "job"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_backbone_and_a_model_of_a_memory_are_made_on_aarch64(script: Path, root: Path, folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; sys.path.append('/src/tools');"
+        "from tests.lanes.aarch64_job import main; main(Path('/opt/job'))"
+    )
+    done = subprocess.run(
+        ["bash", str(script), "run", str(root), "python3", "-B", "-c", code],
+        env=os.environ | {"SRC": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert results["machine"] == "aarch64"
+    assert results["space"] == results["content"] == SPACES[BACKBONE]
+    assert results["right"] == 2 * len(PATTERNS)
+    # The model that was made there is one here, too.
+    model = Model(read_model(folder / "taught.tflite"))
+    check_golden(model)
+    assert model.space == SPACES[BACKBONE]
+    for pattern in PATTERNS:
+        probability = model.infer(picture(pattern, 200)).probability
+        assert probability is not None
+        assert model.labels[probability.argmax()] == pattern
