@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
 from edge_cls_tools.dataset.loading import Photo, photos_of, test_folder
-from edge_cls_tools.io.batches import Advance, batches
+from edge_cls_tools.io.batches import Advance
+from edge_cls_tools.io.parallel import run_parallel, useful_copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +85,9 @@ def predict(model: Model, photos: Sequence[Photo], *, advance: Advance) -> Predi
 
     Raises DatasetError if photos cannot be read.
     """
-    rows = [
-        class_probabilities(model, pixels)
-        for batch in batches([photo.path for photo in photos], model.contract, advance)
-        for pixels in batch
-    ]
+    others = [Model(model.file, labels=model.labels) for _ in range(useful_copies(len(photos)) - 1)]
+    copies = [functools.partial(class_probabilities, copy) for copy in (model, *others)]
+    rows = run_parallel([photo.path for photo in photos], model.contract, copies, advance)
     return Predictions(model, tuple(photos), np.array(rows))
 
 
