@@ -9,6 +9,7 @@ import typer
 
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.verbosity import note
+from edge_cls.model.names import DEFAULT
 from edge_cls_tools.cli.train_from_memory import train_from_memory
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def train(
     backbone: Annotated[
         str,
         typer.Option(metavar="NAME", help="Name from 'edge-cls models list', or a .tflite, .keras or .h5 file."),
-    ] = "builtin",
+    ] = DEFAULT,
     fine_tune: Annotated[
         Literal["none", "last", "all"],
         typer.Option(
@@ -109,6 +110,8 @@ def train(
         return
     if data is None:
         raise typer.BadParameter("give a FOLDER of photos, or --from-memory")
+    if strategy != "none" and fine_tune == "none":
+        raise typer.BadParameter(f"--strategy {strategy} needs --fine-tune: a frozen backbone is trained on one device")
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset

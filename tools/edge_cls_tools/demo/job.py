@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from edge_cls.classifier import Classifier, Prediction
 from edge_cls.files import write_whole
 from edge_cls.images.preprocess import Frame
+from edge_cls.model.names import DEFAULT
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.pipeline import Pipeline
 from edge_cls.runtime.ports import CapturedFrame, Clock
@@ -62,7 +63,7 @@ def run_demo(out: Path, display: Progress) -> Summary:
     digits = out / "digits"
     write_digits(digits)
     display.update(task, advance=1, note="training on the digits")
-    train_classifier(load_dataset(digits), "builtin", out / "digits-run", seed=0, display=display)
+    train_classifier(load_dataset(digits), DEFAULT, out / "digits-run", seed=0, display=display)
     display.update(task, advance=1, note="quantising")
     model = out / "digits.tflite"
     made = quantize(out / "digits-run", model, advance=lambda _: None)
