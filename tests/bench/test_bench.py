@@ -45,10 +45,12 @@ def test_the_command_prints_stages_ratio_and_footprint(edge_cls: EdgeCls, tiny: 
     assert document["rss_mb"] is None or document["rss_mb"] > 10
 
 
-@pytest.mark.usefixtures("one_start", "default_backbone")
+@pytest.mark.usefixtures("default_backbone")
 def test_without_a_model_the_default_is_measured_and_compared(
     edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(speed, "BLOCK", 2)
+    monkeypatch.setattr(footprint, "measure", lambda *_, **__: footprint.Footprint(1.0, None))
     monkeypatch.setattr(backbones, "image_ms", lambda names, **_: dict.fromkeys(names, 8.0))
     document = json.loads(good(edge_cls("bench", "--frames", "1", "--json")))
     assert document["backbones_ms"] == dict.fromkeys(SPACES, 8.0)

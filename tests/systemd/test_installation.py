@@ -290,7 +290,6 @@ def installed(programs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         ("", "lite0-160"),
         ("model = 'lite0-128'", "lite0-128"),
         ("modle = 1", "lite0-160"),
-        ("model = 'default'", "lite0-160"),
     ],
 )
 def test_installing_builds_the_backbone_below_the_state_of_the_service(
