@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,6 +58,3 @@ def outputs(network: bytes, int8: bytes, pixels: Pixels) -> tuple[NDArray[np.flo
     expected = np.stack([exact.invoke(image)[0] for image in normalize(pixels)])
     found = np.stack([dequantize(interpreter.invoke(image)[0], output.scale, output.zero_point) for image in pixels])
     return expected, found, output.scale
-
-
-Build = Callable[[Graph, np.random.Generator], int]

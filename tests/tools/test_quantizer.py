@@ -17,7 +17,8 @@ from edge_cls.tflite.graph import Operator, float_operators, operators, unpack
 from edge_cls_tools.io.batches import Pixels
 from edge_cls_tools.quantization.operator_rules import RULES
 from edge_cls_tools.quantization.pixel_input import int8_contract
-from tests.tools.float_graphs import Build, Graph, convolved, outputs, quantized
+from tests.tools.float_graphs import Graph, convolved, outputs, quantized
+from tests.tools.operator_graphs import BUILDS, kernel, mixed
 
 INPUT_STEP = 2 / 255
 
@@ -28,108 +29,6 @@ def some_pixels(seed: int = 0, shape: tuple[int, ...] = (6, 4, 4, 3)) -> Pixels:
 
 def found_operators(network: bytes) -> list[Operator]:
     return operators(unpack(network, "ours"))
-
-
-def kernel(random: np.random.Generator, shape: tuple[int, ...], outputs_axis: int = 0) -> Any:
-    """Return weights whose absolute values add up to 1 for each output, so that errors of the input do not grow."""
-    values = random.normal(size=shape)
-    return values / np.abs(values).sum(axis=tuple(i for i in range(len(shape)) if i != outputs_axis), keepdims=True)
-
-
-def _convolution(graph: Graph, random: np.random.Generator, **fields: Any) -> int:
-    return convolved(graph, graph.image, 5, kernel(random, (5, 3, 3, 3)), random.normal(0, 0.2, 5), **fields)
-
-
-def _depthwise(graph: Graph, random: np.random.Generator) -> int:
-    options = schema.DepthwiseConv2DOptionsT()
-    inputs = [graph.image, graph.constant(kernel(random, (1, 3, 3, 3), 3)), graph.constant(random.normal(size=3))]
-    return graph.add("DEPTHWISE_CONV_2D", inputs, (1, 2, 2, 3), options, strideH=2, strideW=2, depthMultiplier=1)
-
-
-def _dense(graph: Graph, random: np.random.Generator) -> int:
-    flat = graph.add("RESHAPE", [graph.image, graph.constant([1, 48], "int32")], (1, 48), schema.ReshapeOptionsT())
-    # Without a bias, as TensorFlow's converter leaves a dense layer whose bias is 0.
-    inputs = [flat, graph.constant(kernel(random, (4, 48)))]
-    return graph.add("FULLY_CONNECTED", inputs, (1, 4), schema.FullyConnectedOptionsT())
-
-
-def _softmax(graph: Graph, random: np.random.Generator) -> int:
-    return graph.add("SOFTMAX", [_dense(graph, random)], (1, 4), schema.SoftmaxOptionsT(), beta=1.0)
-
-
-def _pool(kind: str) -> Build:
-    def build(graph: Graph, _: np.random.Generator) -> int:
-        fields = dict.fromkeys(("strideW", "strideH", "filterWidth", "filterHeight"), 2)
-        return graph.add(kind, [graph.image], (1, 2, 2, 3), schema.Pool2DOptionsT(), **fields)
-
-    return build
-
-
-def _mean(graph: Graph, random: np.random.Generator) -> int:
-    inputs = [_convolution(graph, random), graph.constant([1, 2], "int32")]
-    return graph.add("MEAN", inputs, (1, 5), schema.ReducerOptionsT())
-
-
-def _pad(graph: Graph, _: np.random.Generator) -> int:
-    paddings = graph.constant([[0, 0], [0, 1], [2, 0], [0, 0]], "int32")
-    return graph.add("PAD", [graph.image, paddings], (1, 5, 6, 3), schema.PadOptionsT())
-
-
-def _transpose(graph: Graph, _: np.random.Generator) -> int:
-    order = graph.constant([0, 3, 1, 2], "int32")
-    return graph.add("TRANSPOSE", [graph.image, order], (1, 3, 4, 4), schema.TransposeOptionsT())
-
-
-def _squeezed(graph: Graph, _: np.random.Generator) -> int:
-    more = graph.add("EXPAND_DIMS", [graph.image, graph.constant(1, "int32")], (1, 1, 4, 4, 3),
-                     schema.ExpandDimsOptionsT())  # fmt: skip
-    return graph.add("SQUEEZE", [more], (1, 4, 4, 3), schema.SqueezeOptionsT(), squeezeDims=[1])
-
-
-def _concatenated(graph: Graph, random: np.random.Generator) -> int:
-    inputs = [graph.image, _convolution(graph, random)]
-    return graph.add("CONCATENATION", inputs, (1, 4, 4, 8), schema.ConcatenationOptionsT(), axis=3)
-
-
-def _of_two(kind: str, options: Any) -> Build:
-    def build(graph: Graph, random: np.random.Generator) -> int:
-        left = convolved(graph, graph.image, 3, kernel(random, (3, 3, 3, 3)), None)
-        half = graph.add(kind, [left, graph.image], (1, 4, 4, 3), options())
-        return graph.add(kind, [half, graph.constant(random.uniform(0.5, 0.9, 3))], (1, 4, 4, 3), options())
-
-    return build
-
-
-def _of_one(kind: str, options: Any = None) -> Build:
-    def build(graph: Graph, random: np.random.Generator) -> int:
-        wide = convolved(graph, graph.image, 5, 6 * kernel(random, (5, 1, 1, 3)), random.normal(0, 0.2, 5))
-        return graph.add(kind, [wide], (1, 4, 4, 5), options() if options else None)
-
-    return build
-
-
-BUILDS: dict[str, Build] = {
-    "ADD": _of_two("ADD", schema.AddOptionsT),
-    "AVERAGE_POOL_2D": _pool("AVERAGE_POOL_2D"),
-    "CONCATENATION": _concatenated,
-    "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "EXPAND_DIMS": _squeezed,
-    "FULLY_CONNECTED": _dense,
-    "HARD_SWISH": _of_one("HARD_SWISH", schema.HardSwishOptionsT),
-    "LOGISTIC": _of_one("LOGISTIC"),
-    "MAX_POOL_2D": _pool("MAX_POOL_2D"),
-    "MEAN": _mean,
-    "MUL": _of_two("MUL", schema.MulOptionsT),
-    "PAD": _pad,
-    "RELU": _of_one("RELU"),
-    "RELU6": _of_one("RELU6"),
-    "RESHAPE": _dense,
-    "SOFTMAX": _softmax,
-    "SQUEEZE": _squeezed,
-    "SUB": _of_two("SUB", schema.SubOptionsT),
-    "TRANSPOSE": _transpose,
-}
 
 
 def test_every_rule_is_tested() -> None:
@@ -323,7 +222,7 @@ def test_concatenated_activations_get_one_scale_without_another_operator() -> No
 
 def test_the_input_is_the_byte_of_a_pixel_even_for_dark_photos() -> None:
     graph = Graph()
-    network = graph.finish(_convolution(graph, np.random.default_rng(0)))
+    network = graph.finish(mixed(graph, np.random.default_rng(0)))
     int8 = quantized(network, some_pixels() // 4)
     image = Interpreter(int8).input
     assert image.scale == pytest.approx(INPUT_STEP)
@@ -331,3 +230,16 @@ def test_the_input_is_the_byte_of_a_pixel_even_for_dark_photos() -> None:
     pixels = found_operators(int8)[0].outputs[0]
     assert (pixels.type, pixels.scale, pixels.zero_point) == ("INT8", image.scale, -1)
     assert int8_contract(int8, Preprocessing(4, 4)) == Preprocessing(4, 4, mean=127.5, std=127.5)
+
+
+def test_a_dense_layer_on_a_map_needs_version_5() -> None:
+    graph = Graph()
+    options = schema.FullyConnectedOptionsT()
+    weights = graph.constant(kernel(np.random.default_rng(0), (2, 3)))
+    network = graph.finish(
+        graph.add("FULLY_CONNECTED", [graph.image, weights], (1, 4, 4, 2), options, keepNumDims=True)
+    )
+    int8 = quantized(network, some_pixels())
+    assert found_operators(int8)[-1].version == 5
+    expected, found, step = outputs(network, int8, some_pixels())
+    assert np.abs(found - expected).max() <= step + INPUT_STEP

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from edge_cls.tflite.graph import Operator
 from edge_cls.tflite.scales import Affine
 
 _UNIT: Affine = (np.float32(1 / 256), -128)
@@ -57,9 +58,11 @@ RULES: dict[str, Rule] = {
 }
 
 
-def int8_version(kind: str, scales: list[float], output: float) -> int:
-    """Return the version of the int8 operator `kind` for the scales of its inputs and its output."""
+def int8_version(operator: Operator, scales: list[float], output: float) -> int:
+    """Return the version of `operator` in int8 for the scales of its inputs and its output."""
     # A product whose scale is coarser than the output's needs a multiplier of 1 or more.
-    if kind == "MUL" and scales[0] * scales[1] >= output:
+    if operator.name == "MUL" and scales[0] * scales[1] >= output:
         return 3
-    return RULES[kind].version
+    if operator.name == "FULLY_CONNECTED" and operator.options.keepNumDims:
+        return 5
+    return RULES[operator.name].version

@@ -88,7 +88,7 @@ class _Conversion:
         scales = [float(self._affine[index][0]) for index in inputs if index in self._affine]
         target = self._activation(output.name, output.shape, affine)
         self._written[output.index] = self._writer.operator(
-            operator.name, int8_version(operator.name, scales, float(affine[0])), inputs, target, operator.options
+            operator.name, int8_version(operator, scales, float(affine[0])), inputs, target, operator.options
         )
 
     def _operand(self, operator: Operator, place: int) -> int:
