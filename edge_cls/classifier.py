@@ -96,7 +96,7 @@ class Classifier:
         self._incomplete = False  # the learner may lack changes of the memory that were already read
         with contextlib.ExitStack() as on_failure:
             # A memory that exists chooses the model; one that does not is only created once the model is ready.
-            if model is None and memory is not None and Path(memory).exists():
+            if model is None and memory is not None and _is_there(Path(memory)):
                 self.memory = on_failure.enter_context(Memory(Path(memory)))
             self.model = Model(
                 load_model(model, space=None if self.memory is None else self.memory.space),
@@ -244,6 +244,13 @@ class Classifier:
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
         return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # opening the memory explains it
+        return False
 
 
 def no_embedding(memory: Path, model: Path) -> SpaceMismatch:

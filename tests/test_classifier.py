@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -304,6 +307,18 @@ def test_a_memory_of_an_unknown_model_needs_that_model(memory: Path, backbone: P
         classifier.teach("rose", color_frame("red"))
     with pytest.raises(SpaceMismatch, match=r"was taught with another backbone .* use the model that it was taught"):
         Classifier(memory=memory)
+
+
+@pytest.mark.usefixtures("default_backbone")
+def test_a_folder_that_may_not_be_searched_is_left_to_the_memory_to_report(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with Classifier(memory=memory) as classifier:
+        assert classifier.memory is not None
 
 
 def test_without_the_weights_a_memory_of_the_built_in_backbone_goes_on(
