@@ -72,7 +72,7 @@ def make_taught_model(memory: Memory, backbone: ModelFile, target: Path) -> Taug
     if backbone.manifest is None:
         raise ModelError(
             f"{backbone.path} has no manifest, so that it is not known how its pixels are normalised",
-            hint="run 'edge-cls import' and 'edge-cls memory reembed' with its result first",
+            hint="run 'edge-cls import-model' and, with its result, 'edge-cls memory reembed' first",
         )
     examples = Examples()
     for example in taught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -36,15 +37,21 @@ def backbone(tiny: Path) -> ModelFile:
     return read_model(tiny)
 
 
-@pytest.fixture
-def taught(tiny: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def first(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A memory with four examples of each colour."""
-    path = tmp_path / "taught.db"
+    path = tmp_path_factory.mktemp("first") / "taught.db"
     with Classifier(tiny, memory=path) as classifier:
         for number in range(4):
             for name in COLORS:
                 classifier.teach(name, view(name, number))
     return path
+
+
+@pytest.fixture
+def taught(first: Path, tmp_path: Path) -> Path:
+    """A copy of that memory."""
+    return Path(shutil.copy(first, tmp_path))
 
 
 def forget_vectors(path: Path, *, kept: int) -> None:
@@ -178,5 +185,5 @@ def test_a_network_without_a_manifest_must_be_imported_first(tmp_path: Path) -> 
     with Classifier(file.path, memory=tmp_path / "mean.db") as classifier:
         for name in COLORS:
             classifier.teach(name, color_frame(name))
-    with Memory(tmp_path / "mean.db") as memory, pytest.raises(ModelError, match=r"no manifest.*edge-cls import"):
+    with Memory(tmp_path / "mean.db") as memory, pytest.raises(ModelError, match=r"no manifest.*edge-cls import-model"):
         make_taught_model(memory, file, tmp_path / "m.tflite")

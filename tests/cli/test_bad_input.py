@@ -43,6 +43,16 @@ BAD: dict[str, tuple[str, str]] = {
         "run --source red.png --memory other.db --model tiny.tflite",
         "other.db was taught with another backbone",
     ),
+    "to train on no memory": ("train --from-memory missing.db -o out.tflite", "missing.db does not exist"),
+    "to train on a text": ("train --from-memory text.db -o out.tflite", "text.db is not a memory"),
+    "to train on one class": (
+        "train --from-memory other.db -o out.tflite --backbone tiny.tflite",
+        "other.db has only one class",
+    ),
+    "to train on a text as backbone": (
+        "train --from-memory other.db -o out.tflite --backbone text.tflite",
+        "text.tflite is not a TFLite model",
+    ),
     "to import a text": ("import-model text.tflite -o out.tflite", "text.tflite is neither a .tflite model nor a ZIP"),
     "to import a model cut off": ("import-model cut.tflite -o out.tflite --embedding auto", "cut.tflite"),
     "to import nothing": ("import-model missing.zip -o out.tflite", "missing.zip cannot be read"),

@@ -14,9 +14,11 @@ from PIL import Image
 
 from edge_cls import Classifier
 from edge_cls.images.reading import read_image
+from edge_cls.memory.store import Memory
 from edge_cls.model.builtin import builtin_file
-from edge_cls.model.file import read_model
+from edge_cls.model.file import read_model, write_model
 from edge_cls.model.model import Model
+from edge_cls.taught_model import make_taught_model
 from tests.colors import COLORS, color_frame
 from tests.commands import COMMAND
 
@@ -54,6 +56,27 @@ def test_the_classifier_gives_the_labels_of_classify(tiny: Path, tmp_path: Path)
         assert label == one["predictions"][0]["label"]
         assert score == pytest.approx(one["predictions"][0]["score"], abs=1 / 256)
     assert {one["predictions"][0]["label"] for one in ours} == set(COLORS)
+
+
+def test_a_head_that_was_appended_on_the_device_is_read(tmp_path: Path) -> None:
+    backbone = read_model(builtin_file("edge-embed.tflite"))
+    images = save_frames(tmp_path, side=128)[::5]
+    with Classifier(backbone.path, memory=tmp_path / "taught.db") as classifier:
+        for image in images:
+            classifier.teach(image.stem[:-1], read_image(image))
+    with Memory(tmp_path / "taught.db") as memory:
+        file = make_taught_model(memory, backbone, tmp_path / "taught.tflite").file
+    write_model(file)
+    model = Model(file)
+    for image, answer in zip(images, ask_mediapipe(file.path, images), strict=True):
+        ours = model.infer(read_image(image))
+        assert ours.embedding is not None
+        assert ours.probability is not None
+        label, score = answer["classes"]["probability"][0]
+        assert label == model.labels[ours.probability.argmax()] == image.stem[:-1]
+        assert score == pytest.approx(ours.probability.max(), abs=2 / 256)
+        step = ours.embedding.scale
+        np.testing.assert_allclose(answer["embeddings"]["embedding"], ours.embedding.dequantize(), atol=1.01 * step)
 
 
 def test_a_client_that_reads_only_the_first_head_finds_the_classes(tiny: Path, tmp_path: Path) -> None:
