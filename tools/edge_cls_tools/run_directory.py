@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge_cls.core.arrays import read_arrays
 from edge_cls.core.manifest import Preprocessing, Training
 from edge_cls.errors import ModelError
 from edge_cls.files import write_whole
@@ -166,7 +166,7 @@ def load_network(folder: Path) -> keras.Model:
 def load_head(folder: Path) -> Head:
     """Return the float head of a finished run. Raises ModelError if it cannot be read."""
     try:
-        with (folder / HEAD).open("rb") as file, np.load(file) as stored:
-            return Head(np.asarray(stored["kernel"], np.float32), np.asarray(stored["bias"], np.float32))
-    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+        stored = read_arrays((folder / HEAD).read_bytes())
+        return Head(np.asarray(stored["kernel"], np.float32), np.asarray(stored["bias"], np.float32))
+    except (OSError, ValueError, LookupError) as error:
         raise ModelError(f"{folder / HEAD} cannot be read ({error})", hint="train again") from error

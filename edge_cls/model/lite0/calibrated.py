@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.arrays import read_arrays
 from edge_cls.core.manifest import Calibration
 from edge_cls.errors import ModelError
 from edge_cls.model.lite0.network import LAYERS
@@ -54,12 +53,8 @@ def dump_calibrated(calibrated: Calibrated) -> bytes:
 def load_calibrated(content: bytes) -> Calibrated:
     """Return the calibration in the content of the file. Raises ModelError if it is damaged."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-        return _of(arrays)
-    except (
-        ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-    ) as error:  # fmt: skip
+        return _of(read_arrays(content))
+    except (ValueError, LookupError) as error:
         raise ModelError(f"{RANGES_FILE} is damaged ({error})", hint="install edge-cls again") from error
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -17,6 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from edge_cls.cache_folder import cache_folder
+from edge_cls.core.arrays import read_arrays
 from edge_cls.errors import ModelError, OutputError
 from edge_cls.files import write_whole
 from edge_cls.images.preprocess import Frame
@@ -79,9 +78,9 @@ class EmbeddingCache:
 
     def _stored(self) -> dict[bytes, Embeddings]:
         try:
-            with self._path.open("rb") as file, np.load(file) as stored:
-                return {key.tobytes(): one for key, one in zip(stored["digests"], stored["vectors"], strict=True)}
-        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
+            stored = read_arrays(self._path.read_bytes())
+            return {key.tobytes(): one for key, one in zip(stored["digests"], stored["vectors"], strict=True)}
+        except (OSError, ValueError, LookupError):
             return {}  # the file is absent, unreadable or damaged, and can be computed again
 
     def _save(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.arrays import read_arrays
 from edge_cls.errors import ConfigError
 from edge_cls.files import write_whole
 
@@ -60,12 +60,11 @@ class Checkpoint:
             return None
         start_over = f"delete {self.path} to start over"
         try:
-            with self.path.open("rb") as file, np.load(file) as saved:
-                content = dict(saved)
+            content = read_arrays(self.path.read_bytes())
             meta = json.loads(str(content["meta"]))
             origin, progress = meta["origin"], meta["progress"]
             groups = {group: [content[f"{group}{i}"] for i in range(size)] for group, size in meta["sizes"].items()}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ConfigError(f"{self.path} cannot be read as a checkpoint ({error})", hint=start_over) from error
         if origin != self.origin:
             changed = ", ".join(name for name in self.origin if origin.get(name) != self.origin[name])

@@ -14,7 +14,6 @@ import math
 import pickle
 import sys
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_cls.core.arrays import read_arrays
 from edge_cls.errors import DatasetError, DownloadError
 from edge_cls.files import new_folder
 
@@ -116,7 +116,6 @@ def _from_files(files: Sequence[Path], known: KerasSet) -> Arrays:
         ImportError,
         zlib.error,
         tarfile.TarError,
-        zipfile.BadZipFile,
         pickle.UnpicklingError,
     ) as error:  # all errors that damaged files of these formats raise
         raise DatasetError(
@@ -127,8 +126,8 @@ def _from_files(files: Sequence[Path], known: KerasSet) -> Arrays:
 
 def _npz(path: Path) -> Arrays:
     """Read the archive of MNIST that Keras publishes."""
-    with np.load(path, allow_pickle=False) as stored:
-        return {split: (stored[f"x_{split}"], stored[f"y_{split}"].astype(np.intp)) for split in ("train", "test")}
+    stored = read_arrays(path.read_bytes())
+    return {split: (stored[f"x_{split}"], stored[f"y_{split}"].astype(np.intp)) for split in ("train", "test")}
 
 
 def _idx_files(files: Sequence[Path]) -> Arrays:
