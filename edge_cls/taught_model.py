@@ -67,7 +67,7 @@ def make_taught_model(memory: Memory, backbone: ModelFile, target: Path) -> Taug
         raise SpaceMismatch(
             f"{memory.path} was taught on another backbone ({str(memory.space)[:12]}) than {backbone.path} "
             f"({model.space[:12] if model.teachable else 'no embedding'})",
-            hint="give the model that it was taught on (--backbone FILE)",
+            hint="give the model that it was taught on (--backbone FILE), or run 'edge-cls memory reembed' first",
         )
     if backbone.manifest is None:
         raise ModelError(
