@@ -169,6 +169,7 @@ def test_missing_or_exchanged_weights_are_reported(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_both_get_the_whole_file(tmp_path: Path) -> None:
     command = [COMMAND, "models", "path", "lite0-128"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
