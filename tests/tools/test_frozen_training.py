@@ -165,6 +165,25 @@ def test_photos_that_the_backbone_was_fine_tuned_on_stay_known(folder: Path, bac
         assert len(read_model(tmp_path / "run" / "model.tflite").trained_on) == 48 + known
 
 
+def test_a_head_is_appended_to_corals_published_extractor(shared: Path, tmp_path: Path) -> None:
+    """It has no manifest, an embedding of another name, and one pixel of 1,024 channels in place of a vector."""
+    for label in ("roses", "sunflowers"):
+        (tmp_path / "flowers" / label).mkdir(parents=True)
+        for photo in sorted((shared / "data" / "flowers5" / label).iterdir())[:6]:
+            (tmp_path / "flowers" / label / photo.name).symlink_to(photo.resolve())
+    extractor = shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
+    train(tmp_path / "flowers", extractor, tmp_path / "run")
+    ours, theirs = Model(read_model(tmp_path / "run" / "model.tflite")), Model(read_model(extractor))
+    assert (ours.space, ours.labels) == (theirs.space, ("roses", "sunflowers"))
+    frame = color_frame("red", side=224)
+    mine, whole = ours.infer(frame), theirs.infer(frame).embedding
+    assert mine.embedding is not None
+    assert whole is not None
+    np.testing.assert_array_equal(mine.embedding.values, whole.values)
+    head = head_outputs(ours.file.network, whole.dequantize()[None])[0]
+    np.testing.assert_array_equal(head, mine.probability)
+
+
 def test_a_model_that_loses_too_much_is_refused_and_the_old_run_stays(
     folder: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

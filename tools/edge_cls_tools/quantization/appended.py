@@ -85,7 +85,9 @@ def head_outputs(network: bytes, embeddings: Embeddings) -> NDArray[np.float32]:
     layers = Layers(network)
     (first,) = [layer for layer in layers.layers if layer.kind == "FULLY_CONNECTED"][-1:]
     tensor = first.inputs[0]
-    values: Mapping[int, Activations] = {tensor: [layers.quantized(tensor, one[None]) for one in embeddings]}
+    # Networks of other makers end in maps of one pixel, and not in vectors.
+    inputs = [layers.quantized(tensor, one.reshape(layers.shape(tensor))) for one in embeddings]
+    values: Mapping[int, Activations] = {tensor: inputs}
     for layer in layers.layers[first.index :]:
         if layer.inputs == (tensor,):
             values = layers.run(layer, values)

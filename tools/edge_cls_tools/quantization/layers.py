@@ -67,6 +67,10 @@ class Layers:
         results = [network.run(*inputs) for inputs in zip(*values_by_input, strict=True)]
         return dict(zip(layer.outputs, zip(*results, strict=True), strict=True))
 
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Return the shape of `tensor`, batch axis included."""
+        return tuple(int(side) for side in self._graph.tensors[tensor].shape)
+
     def real(self, tensor: int, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return the dequantised `values` of `tensor`."""
         if self._graph.tensors[tensor].type not in _INT8:
