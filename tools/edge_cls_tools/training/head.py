@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from edge_cls_tools.linear_head import Embeddings, Head, Labels
 
@@ -51,7 +52,8 @@ def fit_head(
     best, best_loss, worse = None, np.inf, 0
     for tried, c in enumerate(C_VALUES, start=1):
         regression.C = c
-        with warnings.catch_warnings():
+        # The matrices are small: with several threads it takes up to ten times as long.
+        with threadpool_limits(1), warnings.catch_warnings():
             # A fit that has not converged may be chosen too: stopping early is a kind of regularisation.
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.fit(scaled, labels, sample_weight=weights[labels])
