@@ -107,8 +107,9 @@ class Reader:
         Raises MemoryFileError unless there is exactly one.
         """
         with self._database.snapshot() as connection:
-            condition = "substr(id, 1, length(?1)) = ?1 AND deleted_at IS NULL"
-            rows = connection.execute(f"{_FULL} WHERE {condition} ORDER BY example.number LIMIT 4", (prefix.lower(),))
+            condition = "substr(id, 1, length(:prefix)) = :prefix AND deleted_at IS NULL"
+            query = f"{_FULL} WHERE {condition} ORDER BY example.number LIMIT 4"
+            rows = connection.execute(query, {"prefix": prefix.lower()})
             found = list(map(_example, rows)) if prefix else []
         if len(found) != 1:
             several = ", ".join(example.id for example in found[:3])

@@ -161,7 +161,8 @@ class Writer:
         self._connection.execute("UPDATE state SET seq = ?, stamp = ?", (self.seq, self.stamp))
         if self._operation is not None:
             self._connection.execute(
-                "DELETE FROM operation WHERE number = ?1 AND NOT EXISTS (SELECT * FROM change WHERE operation = ?1)",
+                "DELETE FROM operation WHERE number = ? "
+                "AND NOT EXISTS (SELECT * FROM change WHERE change.operation = operation.number)",
                 (self._operation,),
             )
 
