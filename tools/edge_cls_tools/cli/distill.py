@@ -74,7 +74,7 @@ def distill(
 ) -> None:
     """Distill a large backbone into a small one, without labels.
 
-    The small one is trained from random weights.
+    The small one is trained from random weights, or from those of --start.
 
     Example:
       edge-cls distill --images photos -o student --alpha 0.35 --size 128
