@@ -13,7 +13,7 @@ from edge_cls.errors import EdgeClsError, MissingDependency, one_line
 from edge_cls.installed import extra_hint
 
 _EXTRA_OF = dict.fromkeys(("tensorflow", "keras"), "keras") | dict.fromkeys(
-    ("sklearn", "pooch", "requests", "jinja2", "matplotlib", "scipy", "imagehash", "skimage"), "train"
+    ("sklearn", "pooch", "requests", "jinja2", "matplotlib", "scipy", "imagehash"), "train"
 )
 """The extra that installs a library, by the name that it is imported with."""
 

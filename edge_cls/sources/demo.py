@@ -1,15 +1,16 @@
-"""A virtual camera: it pans, zooms, turns, dims and blurs over scikit-image's photographs."""
+"""A virtual camera: it pans, zooms, turns, dims and blurs over photographs, whose origins NOTICE lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage.data
 
 from edge_cls.errors import SourceError
 from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import read_image
 from edge_cls.runtime.messages import FrameInfo
 from edge_cls.runtime.ports import CapturedFrame, Clock
 from edge_cls.sources.pixels import copied
@@ -18,34 +19,29 @@ WIDTH, HEIGHT = 320, 240
 FRAMES_PER_SECOND = 30.0
 SECONDS_PER_PHOTOGRAPH = 3.0
 
-# Only photographs in scikit-image's wheel: it would download the others.
-_PHOTOGRAPHS: Mapping[str, Callable[[], Frame]] = {
-    "astronaut": skimage.data.astronaut,
-    "cat": skimage.data.chelsea,
-    "coffee": skimage.data.coffee,
-    "rocket": skimage.data.rocket,
-    "motorcycle": lambda: skimage.data.stereo_motorcycle()[0],
-    "galaxies": skimage.data.hubble_deep_field,
-    "tissue": skimage.data.immunohistochemistry,
-    "retina": skimage.data.retina,
-    "coins": lambda: _rgb(skimage.data.coins()),
-    "page": lambda: _rgb(skimage.data.page()),
-    "moon": lambda: _rgb(skimage.data.moon()),
-    "bricks": lambda: _rgb(skimage.data.brick()),
-}
-PHOTOGRAPHS = tuple(_PHOTOGRAPHS)
+PHOTOGRAPHS = (
+    "astronaut",
+    "cat",
+    "coffee",
+    "rocket",
+    "galaxies",
+    "retina",
+    "coins",
+    "bricks",
+    "photographer",
+    "clock",
+    "gravel",
+    "grass",
+)
 """The names of the photographs."""
-
-
-def _rgb(grey: Frame) -> Frame:
-    return np.repeat(grey[:, :, None], 3, axis=2)
+_FOLDER = Path(__file__).with_name("photographs")
 
 
 class VirtualCamera:
     """Views of the `photographs`, (240, 320, 3). The same seed gives the same views."""
 
     def __init__(self, photographs: Sequence[str] = PHOTOGRAPHS, *, seed: int = 0) -> None:
-        self._photographs = {name: np.ascontiguousarray(_PHOTOGRAPHS[name]()[:, :, :3]) for name in photographs}
+        self._photographs = {name: read_image(_FOLDER / f"{name}.webp") for name in photographs}
         self._seed = seed
 
     def view(self, name: str, moment: int) -> Frame:

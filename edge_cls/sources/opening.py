@@ -12,6 +12,7 @@ from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError, SourceError
 from edge_cls.images.reading import SUFFIXES
 from edge_cls.runtime.ports import Clock, FrameSource
+from edge_cls.sources.demo import DemoSource
 from edge_cls.sources.images import ImagesSource
 from edge_cls.sources.names import OPTIONS, SCHEMES, STALL_S, check_source, parse_source
 from edge_cls.sources.oriented import Oriented
@@ -61,9 +62,6 @@ def open_source(
     elif kind == "stream":
         source = StreamSource(which, clock=clock, stall_s=stall_s)
     elif kind == "demo":
-        # Imported here, because scikit-image is not on every device.
-        from edge_cls.sources.demo import DemoSource
-
         source = DemoSource(clock=clock)
     else:
         source = _files(spec, clock)

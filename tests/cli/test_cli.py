@@ -176,7 +176,6 @@ def test_a_missing_memory_is_not_made_by_run(edge_cls: EdgeCls, folder: Path) ->
 
 
 def test_ctrl_c_ends_a_run_without_a_failure(folder: Path) -> None:
-    pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[train]")
     command = [COMMAND, "run", "--source", "demo", "--model", "tiny.tflite", "--json"]
     running = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stdout is not None

@@ -57,7 +57,6 @@ def fake(_: Stage) -> FrameSource:
 
 
 def demo(stage: Stage) -> FrameSource:
-    pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[train]")
     from edge_cls.sources.demo import DemoSource
 
     return DemoSource(clock=stage.clock)

@@ -115,7 +115,6 @@ def test_a_camera_is_recognised_by_its_name_alone(spec: str, live: bool) -> None
 
 
 def test_the_demo_is_named_demo() -> None:
-    pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[train]")
     source = open_source("demo", clock=FakeClock())
     assert source.live
     source.close()

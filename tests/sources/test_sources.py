@@ -30,7 +30,6 @@ def write_photos(folder: Path, count: int = 3) -> Path:
 
 
 def demo_source(clock: FakeClock) -> FrameSource:
-    pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image: edge-cls[train]")
     from edge_cls.sources.demo import DemoSource
 
     return DemoSource(clock=clock)

@@ -1,4 +1,4 @@
-"""The demonstration: the whole workflow, offline, on images that ship with scikit-learn and scikit-image."""
+"""The demonstration: the whole workflow, offline, on digits that ship with scikit-learn and on our photographs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from edge_cls_tools.evaluation.metrics import evaluate
 from edge_cls_tools.quantization.quantize import quantize
 from edge_cls_tools.training.train import train_classifier
 
-TAUGHT = ("astronaut", "cat", "coffee", "motorcycle")
+TAUGHT = ("astronaut", "cat", "coffee", "rocket")
 """Photographs that are taught; all others should be classified as unknown."""
 EXAMPLES = 5
 """Taught frames per class."""
