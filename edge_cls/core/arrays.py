@@ -1,4 +1,4 @@
-"""Files of numpy arrays (.npz), which may be damaged."""
+"""Files of numpy arrays (.npz and .npy), which may be damaged."""
 
 from __future__ import annotations
 
@@ -33,5 +33,13 @@ def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.lib.npyio.NpzFile(io.BytesIO(content)) as file:
             return {name: np.asarray(file[name]) for name in file.files}
+    except _DAMAGE as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def read_array(content: bytes) -> NDArray[Any]:
+    """Return the array in the content of a .npy file. Nothing is unpickled. Raises ValueError if it is damaged."""
+    try:
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except _DAMAGE as error:
         raise ValueError(str(error) or type(error).__name__) from error

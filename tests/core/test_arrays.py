@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from edge_cls.core.arrays import read_arrays
+from edge_cls.core.arrays import read_array, read_arrays
 
 
 @pytest.fixture(params=[np.savez, np.savez_compressed], ids=["stored", "compressed"])
@@ -56,3 +56,20 @@ def test_a_single_array_and_a_text_are_value_errors() -> None:
     for content in (file.getvalue(), b"no arrays"):
         with pytest.raises(ValueError, match="zip"):
             read_arrays(content)
+
+
+def test_a_single_array_is_read_or_a_value_error_whichever_byte_is_changed() -> None:
+    file = io.BytesIO()
+    np.save(file, np.arange(6, dtype=np.uint8).reshape(2, 3))
+    content = file.getvalue()
+    np.testing.assert_array_equal(read_array(content), [[0, 1, 2], [3, 4, 5]])
+    refused = 0
+    for place in range(len(content)):
+        try:
+            read_array(content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :])
+        except ValueError:
+            refused += 1
+    assert refused > 20
+    for kept in (0, 10, len(content) - 1):
+        with pytest.raises(ValueError, match=r"."):
+            read_array(content[:kept])

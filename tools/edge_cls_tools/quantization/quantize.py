@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_cls.core.arrays import read_array
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
 from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import ConfigError, DatasetError, ModelError
@@ -152,8 +153,8 @@ def _calibration(folder: Path, count: int | None) -> Pixels:
 
 def _load_pixels(path: Path) -> Pixels:
     try:
-        return np.asarray(np.load(path), np.uint8)
-    except (OSError, ValueError, EOFError) as error:
+        return np.asarray(read_array(path.read_bytes()), np.uint8)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read ({error})", hint="train again") from error
 
 
