@@ -84,7 +84,7 @@ def test_errors_are_one_line_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     assert failure(edge_cls, "--from-memory", "no.db") == (
         1,
-        "error: no.db does not exist; check --memory, or teach first: 'edge-cls teach'\n",
+        "error: no.db does not exist; check the path, or teach first: 'edge-cls teach'\n",
     )
     assert not Path("no.db").exists()
     with Memory(Path("empty.db")):

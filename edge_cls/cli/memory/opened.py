@@ -24,7 +24,7 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
 
     new = empty = not path.exists()
     if new and not make:
-        raise MemoryFileError(f"{path} does not exist", hint="check --memory, or teach first: 'edge-cls teach'")
+        raise MemoryFileError(f"{path} does not exist", hint="check the path, or teach first: 'edge-cls teach'")
     try:
         with Memory(path) as memory:
             try:
