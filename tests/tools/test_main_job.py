@@ -101,7 +101,8 @@ def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
         ".npy",
         ".npz",
     ]
-    assert edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "model.tflite").returncode == 0
+    # Forced: noise decides for a few of the 36 test photos, which may be more than the gate allows.
+    assert edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "model.tflite", "--force").returncode == 0
     training = read_model(tmp_path / "model.tflite").manifest.training  # type: ignore[union-attr]
     assert training is not None
     assert training.fine_tuned == "all"
