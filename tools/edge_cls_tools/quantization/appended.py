@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.manifest import Quantized, Training
-from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.model.file import ModelFile
 from edge_cls.model.golden import with_golden
 from edge_cls.model.temperature import unknown_threshold
 from edge_cls.tflite.head import append_head
 from edge_cls_tools.linear_head import Embeddings, Head, Labels
+from edge_cls_tools.quantization.distances import median_distance
 from edge_cls_tools.quantization.gate import Comparison, compare_heads
 from edge_cls_tools.quantization.layers import Activations, Layers
 from edge_cls_tools.quantization.temperature import fit_temperature
@@ -59,7 +59,11 @@ def appended(
     manifest = replace(
         backbone.manifest,
         name=name,
-        stranger_distance=_distance(train) if (known := backbone.manifest.stranger_distance) is None else known,
+        stranger_distance=(
+            median_distance(train[:: max(1, len(train) // DISTANCE_PHOTOS)])
+            if (known := backbone.manifest.stranger_distance) is None
+            else known
+        ),
         unknown_below=unknown_threshold(head_outputs(network, embeddings)),
         training=training,
         quantized=Quantized(
@@ -83,7 +87,7 @@ def head_outputs(network: bytes, embeddings: Embeddings) -> NDArray[np.float32]:
     and gives the same numbers.
     """
     layers = Layers(network)
-    (first,) = [layer for layer in layers.layers if layer.kind == "FULLY_CONNECTED"][-1:]
+    first = [layer for layer in layers.layers if layer.kind == "FULLY_CONNECTED"][-1]
     tensor = first.inputs[0]
     # Networks of other makers end in maps of one pixel, and not in vectors.
     inputs = [layers.quantized(tensor, one.reshape(layers.shape(tensor))) for one in embeddings]
@@ -93,10 +97,3 @@ def head_outputs(network: bytes, embeddings: Embeddings) -> NDArray[np.float32]:
             values = layers.run(layer, values)
             tensor = layer.output
     return np.concatenate([layers.real(tensor, one) for one in values[tensor]])
-
-
-def _distance(embeddings: Embeddings) -> float:
-    """Return the median cosine distance between two different photos, 0.0 if there is only one."""
-    unit = unit_rows(embeddings[:: max(1, len(embeddings) // DISTANCE_PHOTOS)])
-    distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
-    return float(np.clip(np.median(distances), 0, 2)) if len(distances) else 0.0

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edge_cls.backends.litert import Interpreter
 from edge_cls.core.manifest import Calibration, Preprocessing
 from edge_cls.core.quantization import dequantize
-from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.model.file import sha256
 from edge_cls.model.lite0.build import contract
 from edge_cls.model.lite0.calibrated import SIZES, Calibrated
@@ -24,6 +23,7 @@ from edge_cls.tflite.graph import operators, unpack
 from edge_cls.tflite.graph_writer import GraphWriter
 from edge_cls_tools.io.batches import Pixels, batches
 from edge_cls_tools.quantization.bias_correction import correct_biases
+from edge_cls_tools.quantization.distances import median_distance
 from edge_cls_tools.quantization.layers import Layers
 from edge_cls_tools.quantization.ranges import min_error_ranges, observe
 
@@ -107,8 +107,7 @@ def _median_distance(tensors: Tensors, calibrated: Calibrated, photos: Sequence[
         for batch in batches(photos, contract(size), lambda _: None)
         for pixels in batch
     ]
-    unit = unit_rows(np.stack(vectors))
-    return float(np.median((1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]))
+    return median_distance(np.stack(vectors))
 
 
 def biases(network: bytes) -> dict[str, NDArray[np.int64]]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from edge_cls.core.arrays import read_array
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
-from edge_cls.core.unit_vectors import unit_rows
 from edge_cls.errors import ConfigError, DatasetError, ModelError
 from edge_cls.model.file import ModelFile, read_model, sha256, write_model
 from edge_cls.model.golden import with_golden
@@ -20,6 +19,7 @@ from edge_cls.model.temperature import unknown_threshold, with_temperature
 from edge_cls.tflite.edit import portable_outputs
 from edge_cls.version import __version__
 from edge_cls_tools.io.batches import Advance, Pixels, batches
+from edge_cls_tools.quantization.distances import median_distance
 from edge_cls_tools.quantization.gate import Comparison, check_gate, compare, compare_head, embedding
 from edge_cls_tools.quantization.layer_noise import LayerNoise, layer_noise
 from edge_cls_tools.quantization.pixel_input import int8_contract
@@ -114,7 +114,7 @@ def _converted(run: Run, folder: Path, target: Path, calibration: int | None, ad
     comparison = compare(converted.float32, model, _held_out(run, folder, advance), truth)
     manifest = replace(
         manifest,
-        stranger_distance=_median_distance(model, chosen),
+        stranger_distance=median_distance(np.stack([embedding(model.infer(image)) for image in chosen])),
         quantized=Quantized(
             images=comparison.images,
             embedding_cosine=comparison.embedding_cosine,
@@ -162,11 +162,3 @@ def _held_out(run: Run, folder: Path, advance: Advance) -> Iterator[Pixels]:
     if run.test:
         return batches([photo.path for photo in run.test], run.preprocessing, advance)
     return iter([_load_pixels(folder / "held-out.npy")])
-
-
-def _median_distance(model: Model, images: Pixels) -> float:
-    """Return the median cosine distance between the embeddings of two different images, 0.0 if there is only one."""
-    vectors = np.stack([embedding(model.infer(image)) for image in images])
-    unit = unit_rows(vectors)
-    distances = (1 - unit @ unit.T)[np.triu_indices(len(unit), k=1)]
-    return float(np.median(distances)) if len(distances) else 0.0
