@@ -19,6 +19,7 @@ from edge_cls.model.golden import check_golden
 from edge_cls.model.model import Model
 from edge_cls.model.names import SPACES
 from tests.lanes.aarch64_job import BACKBONE, PATTERNS, picture
+from tests.lanes.roots import cached_root, make_root, usable_script
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +35,7 @@ def requirements() -> list[str]:
 @pytest.fixture(scope="module")
 def script(shared: Path) -> Path:
     """The testbed's script, if it can run."""
-    script = shared / "testbed" / "arm64.sh"
-    if not script.is_file():
-        pytest.skip(f"{script} is absent: the testbed is not part of the repository")
-    if os.geteuid() != 0:
-        pytest.skip("the testbed's root can be set up and entered by root alone")
-    return script
+    return usable_script(shared, "arm64.sh")
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +43,17 @@ def root(script: Path) -> Path:
     """The root. If there is none, it is set up in the cache folder, which needs a Debian mirror and a package index."""
     if "AARCH64_ROOT" in os.environ:
         return Path(os.environ["AARCH64_ROOT"])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = cache / "edge-cls" / "aarch64-root"
-    if root.is_dir():
-        return root
-    unfinished = root.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["bash", str(script), "setup", str(unfinished), *requirements()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.skip(f"the testbed's root cannot be set up here: {done.stdout.strip().splitlines()[-1:]}")
-    unfinished.rename(root)
+    if not (root := cached_root("aarch64-root")).is_dir():
+        make_root(
+            root,
+            lambda folder: subprocess.run(
+                ["bash", str(script), "setup", str(folder), *requirements()],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            ),
+        )
     return root
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lanes.roots import cached_root, make_root, usable_script
+
 pytestmark = pytest.mark.camera
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,12 +31,7 @@ def requirements() -> list[str]:
 @pytest.fixture(scope="module")
 def script(shared: Path) -> Path:
     """The testbed's script, if it can run."""
-    script = shared / "testbed" / "camera.sh"
-    if not script.is_file():
-        pytest.skip(f"{script} is absent: the testbed is not part of the repository")
-    if os.geteuid() != 0:
-        pytest.skip("the testbed's root can be set up and entered by root alone")
-    return script
+    return usable_script(shared, "camera.sh")
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +41,10 @@ def root(script: Path) -> Path:
         root = Path(os.environ["CAMERA_ROOT"])
         install(root)
         return root
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = cache / "edge-cls" / "camera-root"
-    if root.is_dir():
+    if (root := cached_root("camera-root")).is_dir():
         install(root)
-        return root
-    unfinished = root.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    done = run(["bash", str(script), "setup", str(unfinished), *requirements()])
-    if done.returncode != 0:
-        pytest.skip(f"the testbed's root cannot be set up here: {done.stdout.strip().splitlines()[-1:]}")
-    unfinished.rename(root)
+    else:
+        make_root(root, lambda folder: run(["bash", str(script), "setup", str(folder), *requirements()]))
     return root
 
 
