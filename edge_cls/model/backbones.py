@@ -12,7 +12,7 @@ from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import ModelFile, read_model, sha256, write_model
 from edge_cls.model.lite0.calibrated import RANGES_FILE, load_calibrated
 from edge_cls.model.lite0.weights import WEIGHTS_SHA256, read_weights, weights_path
-from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES, name_of_space
+from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES, actual_name, name_of_space
 
 BUILDER = 1
 """Version of the method; a file in the cache that another one built is not used."""
@@ -90,7 +90,7 @@ def expected_path(name: str, *, cache: Path | None = None) -> Path:
 def _actual(name: str) -> str:
     if name not in NAMES:
         raise ModelError(f"{name} is not a backbone of the device", hint=f"{_near(name)}the names are {_listed()}")
-    return DEFAULT if name == "default" else name
+    return actual_name(name)
 
 
 def _folder() -> Path:

@@ -21,6 +21,11 @@ SPACES = {
 """The embedding space of each backbone: the SHA-256 of its content, see `edge_cls.tflite.content`."""
 
 
+def actual_name(name: str) -> str:
+    """Return DEFAULT for "default", and every other name unchanged."""
+    return DEFAULT if name == "default" else name
+
+
 def name_of_space(space: str | None) -> str | None:
     """Return the name of the backbone whose embedding space is `space`; None if it is not one of these."""
     return next((name for name, known in SPACES.items() if known == space), None)

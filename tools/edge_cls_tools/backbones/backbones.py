@@ -19,7 +19,7 @@ from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ModelError
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.lite0.weights import read_weights, weights_path
-from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES
+from edge_cls.model.names import BUILTIN, LITE0, NAMES, actual_name
 from edge_cls_tools.backbones.download import Progress, silent
 from edge_cls_tools.backbones.keras_file import load_keras
 from edge_cls_tools.backbones.lite0_keras import lite0_network
@@ -69,7 +69,7 @@ def load_backbone(spec: str, progress: Progress = silent) -> Backbone:
     if spec == BUILTIN:
         return Backbone(BUILTIN, _load_keras(builtin_file("edge-embed.keras")))
     if spec in NAMES:
-        name = DEFAULT if spec == "default" else spec
+        name = actual_name(spec)
         return Backbone(name, lite0_network(read_weights(weights_path()), LITE0[name]))
     models = known_models()
     if isinstance(model := models.get(spec), KerasWeights):

@@ -48,12 +48,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, backbone: ModelFile) -> None:
-        self._model = Model(backbone)
-        if not self._model.teachable:
-            raise ModelError(
-                f"{backbone.path} has no embedding",
-                hint="import it again: edge-cls import-model, with --embedding auto",
-            )
+        self._model = teachable_model(backbone)
         key = backbone.network + repr(self._model.contract).encode()
         self._path = cache_folder() / "embeddings" / f"{sha256(key)[:32]}.npz"
         self._vectors = self._stored()
@@ -90,6 +85,16 @@ class EmbeddingCache:
         # If the file cannot be written, as on a full disk, the embeddings are computed again the next time.
         with contextlib.suppress(OutputError):
             write_whole(self._path, content.getvalue())
+
+
+def teachable_model(file: ModelFile) -> Model:
+    """Return the model in `file`. Raises ModelError if it has no embedding."""
+    model = Model(file)
+    if not model.teachable:
+        raise ModelError(
+            f"{file.path} has no embedding", hint="import it again: edge-cls import-model, with --embedding auto"
+        )
+    return model
 
 
 def _embedder(model: Model) -> Callable[[Frame], Embeddings]:

@@ -14,8 +14,9 @@ from edge_cls.model.backbones import read_backbone
 from edge_cls.model.file import ModelFile, read_model
 from edge_cls.model.importing.normalization import of_quantized_input
 from edge_cls.model.model import Model
-from edge_cls.model.names import DEFAULT, NAMES
+from edge_cls.model.names import NAMES, actual_name
 from edge_cls.version import __version__
+from edge_cls_tools.backbones.embedding_cache import teachable_model
 from edge_cls_tools.backbones.registry import KerasWeights, known_models
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def int8_file(spec: str, progress: Progress | None = None) -> ModelFile | None:
     """
     model = known_models().get(spec)
     if spec in NAMES:
-        return _described(read_backbone(spec), DEFAULT if spec == "default" else spec)
+        return _described(read_backbone(spec), actual_name(spec))
     if isinstance(model, KerasWeights) or (model is None and spec.endswith(KERAS_SUFFIXES)):
         return None
     if model is not None:
@@ -54,11 +55,7 @@ def int8_file(spec: str, progress: Progress | None = None) -> ModelFile | None:
 
 def _described(file: ModelFile, name: str) -> ModelFile:
     """Return `file` with a manifest of the backbone alone, which is called `name`, or by the file if that is empty."""
-    model = Model(file)
-    if not model.teachable:
-        raise ModelError(
-            f"{file.path} has no embedding", hint="import it again: edge-cls import-model, with --embedding auto"
-        )
+    model = teachable_model(file)
     found = file.manifest
     own = found.backbone if found and file.labels else file.path.stem
     return ModelFile(

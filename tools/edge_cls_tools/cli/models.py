@@ -96,10 +96,10 @@ def fetch_model(name: NameArgument) -> None:
 
 
 def _fetched(name: str) -> tuple[KnownModel, LocalFile]:
-    from edge_cls.model.names import DEFAULT
+    from edge_cls.model.names import actual_name
     from edge_cls_tools.backbones.registry import find_model
 
-    model = find_model(DEFAULT if name == "default" else name)  # before libraries are needed that the device lacks
+    model = find_model(actual_name(name))  # before libraries are needed that the device lacks
     from edge_cls_tools.backbones.store import fetch
     from edge_cls_tools.cli.progress import download_display
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import keras
 from rich.progress import Progress
 
-from edge_cls.model.lite0.calibrated import SIZES
 from edge_cls.model.lite0.weights import read_weights, weights_path
+from edge_cls.model.names import LITE0
 from edge_cls_tools.backbones.backbones import load_backbone_shown, resized
 from edge_cls_tools.distillation.view_cache import LiteTeacher
 from edge_cls_tools.quantization.lite0 import float_network, normalized
 
-LITE0_SIZES = {f"lite0-{size}": size for size in SIZES}
-"""The sizes of EfficientNet-Lite0 by name, in pixels. It is not a Keras network."""
 KERAS_SIZE = 160
 """Default size of the input of a Keras teacher, in pixels."""
 
@@ -33,8 +31,8 @@ def load_teacher(spec: str, size: int | None, display: Progress) -> Teacher:
     `spec` is the name of an EfficientNet-Lite0 (`lite0-224`) or a backbone as `load_backbone` takes it. Raises
     MissingDependency if the weights of EfficientNet-Lite0 are not installed, and the errors of `load_backbone`.
     """
-    if spec in LITE0_SIZES:
-        network = float_network(read_weights(weights_path()), size or LITE0_SIZES[spec])
+    if spec in LITE0:
+        network = float_network(read_weights(weights_path()), size or LITE0[spec])
         return Teacher(spec, LiteTeacher(network, normalized))
     backbone = load_backbone_shown(spec, display)
     return Teacher(backbone.name, _fastest(resized(backbone.model, size or KERAS_SIZE)))
