@@ -89,7 +89,7 @@ def train(
             "--from-memory",
             metavar="FILE",
             readable=False,
-            help="Train on what was taught, instead of on a FOLDER: the file of taught examples. Needs nothing but "
+            help="Train on this file of taught examples, instead of on a FOLDER. Needs nothing but "
             "what the device has; the backbone is the one that it was taught on.",
             show_default=False,
         ),
