@@ -166,7 +166,7 @@ class Classifier:
             taught = self._by_memory(inference.embedding)
         if self._classes != "memory" and inference.probability is not None and (taught is None or taught.unknown):
             return self._by_model(inference.probability)
-        return taught or Prediction((), unknown=True)
+        return taught or Prediction((), known=0.0)
 
     def teach(self, label: str, frame: Frame) -> Taught:
         """Learn that `frame` shows `label`. Returns once the example is on the disk.
@@ -237,13 +237,13 @@ class Classifier:
 
     def _by_memory(self, embedding: QuantizedVector) -> Prediction:
         prediction = self._predict(embedding)
-        return Prediction(ranked(prediction.scores), prediction.unknown, prediction.value)
+        return Prediction(ranked(prediction.scores), prediction.known, prediction.nearest, prediction.value)
 
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
         predictions = best_of(self._labels, probability)
         manifest = self.model.file.manifest
         floor = manifest.unknown_below if manifest else None
-        return Prediction(predictions, unknown=floor is not None and predictions[0].score < floor)
+        return Prediction(predictions, known=0.0 if floor is not None and predictions[0].score < floor else 1.0)
 
 
 def _is_there(path: Path) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.neighbour import Neighbour
+
 MAX_PREDICTIONS = 100
 """Most classes of a model in a prediction. The score of any other class is below 0.01."""
 
@@ -25,13 +27,20 @@ class Prediction:
     """The prediction for a frame.
 
     `predictions`: the classes in descending order of score; of a model's own classes at most MAX_PREDICTIONS, and none
-    if the classifier has no classes. `unknown`: the frame is rejected as none of them; the scores are still those of
-    the nearest classes. `value`: the predicted number of a regression, None of other heads.
+    if the classifier has no classes. `known`: the probability that the frame shows any of them, in [0, 1]; the scores
+    do not contain it. `nearest`: the taught examples most similar to the frame, nearest first; none of a model's own
+    classes. `value`: the predicted number of a regression, None of other heads.
     """
 
     predictions: tuple[Score, ...]
-    unknown: bool
+    known: float = 1.0
+    nearest: tuple[Neighbour, ...] = ()
     value: float | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the frame is rejected as none of the classes; the scores are still those of the nearest classes."""
+        return self.known < 0.5
 
     @property
     def label(self) -> str | None:

@@ -97,7 +97,7 @@ def test_the_option_classes_selects_the_classes_that_are_predicted(tiny: Path, m
         assert (taught.classify(red).label, taught.classify(red).unknown) == ("rose", False)
         assert (taught.classify(blue).label, taught.classify(blue).unknown) == ("rose", True)
     with Classifier(tiny, memory=memory.with_name("empty.db"), classes="memory") as empty:
-        assert empty.classify(red) == Prediction((), unknown=True)
+        assert empty.classify(red) == Prediction((), known=0.0)
 
 
 def test_invalid_values_of_classes_are_refused_before_a_memory_is_created(
@@ -151,7 +151,7 @@ def test_one_thread_may_infer_while_another_teaches(tiny: Path, memory: Path, mo
 def test_without_any_class_everything_is_unknown(backbone: Path) -> None:
     with Classifier(backbone) as classifier:
         prediction = classifier.classify(plain("red"))
-    assert prediction == Prediction((), unknown=True)
+    assert prediction == Prediction((), known=0.0)
     assert (prediction.label, prediction.score) == (None, 0.0)
 
 

@@ -103,4 +103,4 @@ def _without_removed_classes(prediction: HeadPrediction, learner: Learner) -> He
     if len(scores) == len(prediction.scores):
         return prediction
     best = max(prediction.scores, key=prediction.scores.__getitem__)
-    return replace(prediction, scores=scores, unknown=prediction.unknown or best not in known)
+    return replace(prediction, scores=scores, known=prediction.known if best in known else 0.0)

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_cls.core.neighbour import Neighbour
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE
-from edge_cls.learning.learner import HeadPrediction, Learner, Neighbour
+from edge_cls.learning.learner import HeadPrediction, Learner
 
 CONFLICT_SCORE = 0.5
 """Score of another class above which a new example is in conflict with that class."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.core.neighbour import Neighbour
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.calibration import probabilities
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
@@ -18,28 +19,28 @@ from edge_cls.learning.heads.selection import Choice, choose
 from edge_cls.learning.heads.table import Plan, is_regression, plans
 from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
 
-
-@dataclass(frozen=True)
-class Neighbour:
-    """An example near a vector, and the cosine of the angle between the two, in [-1, 1]."""
-
-    id: str
-    label: str
-    cosine: float
+NEAREST = 3
+"""Examples that a prediction names."""
 
 
 @dataclass(frozen=True)
 class HeadPrediction:
     """The prediction for an embedding.
 
-    `scores` has every taught class, each in [0, 1]. Their sum is at most 1: the rest is the probability of none of the
-    classes. `unknown`: the embedding is rejected as none of them. `value`: the predicted number of a regression, None
-    of other heads.
+    `scores` has every taught class, each in [0, 1]; their sum is 1. `known`: the probability that the embedding shows
+    any of them, in [0, 1]. `nearest`: the NEAREST most similar examples, nearest first. `value`: the predicted number
+    of a regression, None of other heads.
     """
 
     scores: dict[str, float]
-    unknown: bool
+    known: float
+    nearest: tuple[Neighbour, ...] = ()
     value: float | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the embedding is rejected as none of the taught classes."""
+        return self.known < 0.5
 
 
 class Learner:
@@ -158,14 +159,13 @@ class Learner:
     def predict(self, embedding: QuantizedVector) -> HeadPrediction:
         """Return the prediction for `embedding`."""
         if not len(self):
-            return HeadPrediction({}, unknown=True)
+            return HeadPrediction({}, known=0.0)
         choice, head = self._selected()
         query = self._examples.query(embedding.dequantize())
         shares = probabilities(head.predict(query), choice.temperature)
-        known = self._known_probability(query)
-        scores = dict(zip(self._examples.classes, (shares * known).tolist(), strict=True))
+        scores = dict(zip(self._examples.classes, shares.tolist(), strict=True))
         number = head.value(query) if isinstance(head, RegressionHead) else None
-        return HeadPrediction(scores, unknown=known < 0.5, value=number)
+        return HeadPrediction(scores, self._known_probability(query), self._named(query, NEAREST), number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return the class probabilities of each example, predicted without it and its near duplicates of its class.
@@ -193,15 +193,22 @@ class Learner:
 
     def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
         """Return the `count` examples nearest to `embedding`, nearest first; only those of `label`, if it is given."""
-        examples = self._examples
-        cosines = examples.query(embedding.dequantize()).cosines
-        order = np.argsort(-cosines, kind="stable")
+        query, among = self._examples.query(embedding.dequantize()), None
         if label is not None:
-            order = order[examples.targets[order] == examples.classes.index(label)]
-        return [
-            Neighbour(self._ids[index], examples.classes[examples.targets[index]], float(cosines[index]))
-            for index in order[:count]
-        ]
+            among = np.flatnonzero(self._examples.targets == self._examples.classes.index(label))
+        return list(self._named(query, count, among))
+
+    def _named(self, query: Query, count: int, among: NDArray[np.intp] | None = None) -> tuple[Neighbour, ...]:
+        """Return the `count` examples nearest to `query`, nearest first, of those at `among` if it is given."""
+        cosines = query.cosines if among is None else query.cosines[among]
+        best = np.argpartition(-cosines, count)[:count] if count < len(cosines) else np.arange(len(cosines))
+        best = best[np.lexsort((best, -cosines[best]))]
+        chosen = best if among is None else among[best]
+        examples = self._examples
+        return tuple(
+            Neighbour(self._ids[index], examples.classes[examples.targets[index]], float(query.cosines[index]))
+            for index in chosen.tolist()
+        )
 
     def _selected(self) -> tuple[Choice, Head]:
         """Return the choice for the current examples and its head, which is replaced only if the plan has changed."""

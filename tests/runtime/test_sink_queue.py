@@ -24,7 +24,7 @@ def frame_info(number: int) -> FrameInfo:
 
 
 def result(number: int) -> Result:
-    return Result(frame_info(number), Prediction((), unknown=True), 0.01)
+    return Result(frame_info(number), Prediction((), known=0.0), 0.01)
 
 
 def event(number: int) -> Event:

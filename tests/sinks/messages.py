@@ -24,7 +24,7 @@ def event(
 
 
 def result(number: int, *scores: Score, unknown: bool = False, state: str | None = None) -> Result:
-    return Result(frame_info(number), Prediction(scores, unknown=unknown), 0.023, state)
+    return Result(frame_info(number), Prediction(scores, known=0.0 if unknown else 1.0), 0.023, state)
 
 
 def status(number: int, *problems: str, state: str | None = None) -> Status:

@@ -158,11 +158,11 @@ def event(number: int) -> Event:
 
 
 def others(number: int) -> list[Message]:
-    prediction = Prediction((Score("mug \x1b[31m", 0.9),), unknown=False)
+    prediction = Prediction((Score("mug \x1b[31m", 0.9),), known=1.0)
     info = FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg")
     status = Status(1.7e9 + number, "running", "", None, ("hot",))
     stored = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1.7e9 + number)
-    return [Result(info, prediction, 0.01), Result(info, Prediction((), unknown=True), 0.01), stored, status]
+    return [Result(info, prediction, 0.01), Result(info, Prediction((), known=0.0), 0.01), stored, status]
 
 
 def test_every_kind_that_is_wanted_is_taken_and_order_is_kept(case: Case) -> None:

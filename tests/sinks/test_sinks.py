@@ -17,9 +17,9 @@ from edge_cls.runtime.states import Transition
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.text import TextLines
 
-KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), unknown=False)
-UNKNOWN = Prediction((Score("Käse", 0.25),), unknown=True)
-NOTHING = Prediction((), unknown=True)
+KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), known=1.0)
+UNKNOWN = Prediction((Score("Käse", 0.25),), known=0.0)
+NOTHING = Prediction((), known=0.0)
 FRAME = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
 ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
 LEFT = Event(FRAME, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)

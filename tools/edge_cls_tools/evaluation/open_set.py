@@ -86,7 +86,7 @@ def measure_open_set(
 def _classify(learner: Learner, data: EmbeddedSet, photos: Sequence[int]) -> tuple[Scores, Scores]:
     """Return the probability that each photo shows a taught class, and the cosine to the nearest example, (n,)."""
     embeddings = [data.embeddings[photo] for photo in photos]
-    known = [sum(learner.predict(embedding).scores.values()) for embedding in embeddings]
+    known = [learner.predict(embedding).known for embedding in embeddings]
     return np.array(known), np.array([learner.nearest(embedding, 1)[0].cosine for embedding in embeddings])
 
 
