@@ -27,6 +27,7 @@ from edge_cls.config.fields import (
 )
 from edge_cls.config.panel import Panel
 from edge_cls.config.sinks import GpioSink, Sink
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.urls import showable
 from edge_cls.errors import ConfigError
 from edge_cls.hardware.thermal import HOT_C
@@ -122,7 +123,7 @@ class States(Section):
         "shorter.",
     )
     background: Annotated[tuple[Label, ...], LIST] = Field(
-        default=("background",), description="Labels that mean that nothing is there."
+        default=(BACKGROUND,), description="Labels that mean that nothing is there."
     )
 
     @field_validator("leave")

@@ -9,6 +9,9 @@ from edge_cls.errors import LabelError
 
 MAX_LENGTH = 100
 """Characters of the longest label."""
+BACKGROUND = "background"
+"""The reserved label of frames that show none of the classes, such as the empty place before a camera: a class like the
+others, except that a frame of it shows nothing to report."""
 
 
 def check_label(label: str) -> str:

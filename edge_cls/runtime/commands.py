@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_cls.classifier import Classifier
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.errors import EdgeClsError, one_line
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.store import Memory, Operation
 from edge_cls.runtime.ports import Command
-
-BACKGROUND = "background"
-"""The label that the action "background" teaches."""
 
 
 @dataclass(frozen=True)

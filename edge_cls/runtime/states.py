@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_cls.core.labels import BACKGROUND
+
 NEGLIGIBLE = 1e-3
 """Smoothed scores up to this are dropped, to save time: of a thousand classes, most are below it."""
 
@@ -51,7 +53,7 @@ class States:
         enter: float = 0.6,
         leave: float = 0.4,
         dwell_s: float = 0.5,
-        background: Collection[str] = ("background",),
+        background: Collection[str] = (BACKGROUND,),
     ) -> None:
         for name, seconds in (("smoothing_s", smoothing_s), ("dwell_s", dwell_s)):
             if not 0 <= seconds < math.inf:
