@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.neighbour import Neighbour
 
 MAX_PREDICTIONS = 100
@@ -41,6 +42,11 @@ class Prediction:
     def unknown(self) -> bool:
         """Whether the frame is rejected as none of the classes; the scores are still those of the nearest classes."""
         return self.known < 0.5
+
+    @property
+    def shows_background(self) -> bool:
+        """Whether the frame shows nothing to report: the best label is the reserved label BACKGROUND."""
+        return not self.unknown and self.label == BACKGROUND
 
     @property
     def label(self) -> str | None:

@@ -76,7 +76,8 @@ DOCUMENTS = (
     ),
     Document(
         "classify",
-        "`photos`: a list with `file`, `predictions` (a list of `label` and `score`, the best first) and `unknown`.",
+        "`photos`: a list with `file`, `predictions` (a list of `label` and `score`, the best first), "
+        "`unknown` and `nearest` (as in the result of a frame, with `--memory`).",
     ),
     Document("memory list", "`classes`: a list with `label` and `examples`."),
     Document("memory show", "`examples`: a list with `id`, `label`, `taught_at` and `device`."),
@@ -84,6 +85,12 @@ DOCUMENTS = (
         "memory coach",
         "`head` (which head is used, and why) and `classes`: a list of `Progress`.",
         ("edge_cls.learning:Progress",),
+    ),
+    Document(
+        "memory why",
+        "`photos`: a list with `file`, `label`, `score`, `known` (the probability that it shows a taught class), "
+        "`unknown`, `reason` (one line for a person) and `nearest`: a list with `id`, `label`, `similarity` and "
+        "`taught_at`.",
     ),
     Document("run", "One object per line: see [Messages of a run](#messages-of-a-run)."),
     Document("config show", "`file`, `settings` (as in the file) and `from` (where each setting comes from)."),

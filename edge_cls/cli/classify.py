@@ -1,4 +1,4 @@
-"""`edge-cls classify`: photos to labels, with the classes of a model."""
+"""`edge-cls classify`: photos to labels, with the classes of a model and those in a memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,25 @@ from typing import Annotated
 import typer
 
 from edge_cls.cli.json_output import print_json
+from edge_cls.cli.memory.opened import existing_file
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, LabelsOption, ModelArgument, PhotosArgument
+from edge_cls.cli.photos import classify_photos
 
 
 def classify(
     model: ModelArgument,
     images: PhotosArgument,
     labels: LabelsOption = None,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="File of taught examples, whose classes count as well as those of the model.",
+            show_default=False,
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Number of classes to show.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
@@ -24,25 +35,20 @@ def classify(
     Example:
       edge-cls classify model.tflite photo1.jpg photo2.jpg --top 3
     """
-    from edge_cls.classifier import Classifier, Prediction
-    from edge_cls.errors import ImageError, ModelError, one_line
-    from edge_cls.images.reading import read_image
+    from edge_cls.classifier import Classifier
+    from edge_cls.core.neighbour import neighbour_fields
+    from edge_cls.errors import ModelError, one_line
 
-    classified: list[tuple[Path, Prediction]] = []
-    failed = False
-    with quiet_native_libraries(), Classifier(model, labels=labels) as classifier:
-        if not classifier.model.classifies:
+    with (
+        quiet_native_libraries(),
+        Classifier(model, labels=labels, memory=memory and existing_file(memory)) as classifier,
+    ):
+        if not classifier.model.classifies and not classifier.taught():
             raise ModelError(
-                f"{model} has no labels inside",
+                f"{model} has no labels inside" + (f", and nothing was taught to {memory}" if memory else ""),
                 hint="give its labels file (--labels), or use 'edge-cls teach' and 'run'",
             )
-        for image in images:
-            try:
-                classified.append((image, classifier.classify(read_image(image))))
-            except ImageError as error:
-                # The other photos are still classified.
-                typer.echo(f"error: {error}", err=True)
-                failed = True
+        classified, code = classify_photos(classifier, images)
     if as_json:
         document = [
             {
@@ -51,14 +57,17 @@ def classify(
                     {"label": one.label, "score": round(one.score, 6)} for one in prediction.predictions[:top]
                 ],
                 "unknown": prediction.unknown,
+                "nearest": neighbour_fields(prediction.nearest),
             }
             for image, prediction in classified
         ]
         print_json({"photos": document})
     else:
         for image, prediction in classified:
-            typer.echo(f"{one_line(str(image))}{'  unknown, nearest:' if prediction.unknown else ''}")
+            remark = "  unknown, nearest:" if prediction.unknown else "  nothing (background)"
+            shown = prediction.unknown or prediction.shows_background
+            typer.echo(f"{one_line(str(image))}{remark if shown else ''}")
             for one in prediction.predictions[:top]:
                 typer.echo(f"  {one.score:6.1%}  {one_line(one.label)}")
-    if failed:
-        raise typer.Exit(ImageError.exit_code)
+    if code:
+        raise typer.Exit(code)

@@ -138,7 +138,7 @@ class MainLoop:
         latency = smoothed - info.captured
         self._publisher.publish(Result(info, prediction, latency, channel.states.state))
         if transition is not None:
-            self._publisher.event(transition, info, latency)
+            self._publisher.event(transition, info, latency, prediction.nearest)
         published = now()
         add("head", predicted - began)
         add("smooth", smoothed - predicted)

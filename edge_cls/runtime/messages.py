@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_cls.classifier import Prediction
+from edge_cls.core.neighbour import Neighbour
 from edge_cls.runtime.states import Transition
 
 DEFAULT_CAMERA = "camera"
@@ -50,11 +51,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Event:
-    """A stable state began, ended or gave way to another one; sent once, with the frame that decided it."""
+    """A stable state began, ended or gave way to another one; sent once, with the frame that decided it.
+
+    `nearest`: the taught examples most similar to that frame, nearest first; none if no frame decided it.
+    """
 
     frame: FrameInfo
     transition: Transition
     latency: float
+    nearest: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from edge_cls.core.neighbour import Neighbour
 from edge_cls.errors import one_line
 from edge_cls.runtime.channel import Channel
 from edge_cls.runtime.commands import Outcome
@@ -41,10 +42,12 @@ class Publisher:
         for sink in self.sinks:
             sink.offer(message, wait=not self._live)
 
-    def event(self, transition: Transition, info: FrameInfo, latency: float) -> None:
-        """Publish a change of state, which the frame `info` has decided."""
+    def event(
+        self, transition: Transition, info: FrameInfo, latency: float, nearest: tuple[Neighbour, ...] = ()
+    ) -> None:
+        """Publish a change of state, which the frame `info` has decided, and the examples nearest to that frame."""
         log.info("%s %s (%.2f)", transition.kind, transition.label or transition.previous, transition.score)
-        self.publish(Event(info, transition, latency))
+        self.publish(Event(info, transition, latency, nearest))
 
     def accepted(self, command: Command, camera: str) -> None:
         """Publish that `command` waits for its execution. Returns at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from edge_cls.core.documents import with_schema
+from edge_cls.core.neighbour import neighbour_fields
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, Message, Result, Status
 
 
@@ -15,6 +16,7 @@ def fields(message: Message) -> dict[str, object]:
     - an accepted command or the result of a command: `"command"`, the action, and `"result"`, its kind
     - a status: `"status"`, the condition of the camera
 
+    `nearest` are the taught examples most similar to the frame of a result, or to the frame that decided an event.
     Times of day are in seconds since 1970. `since_s` is the number of seconds of evidence before an event was decided,
     `position_s` the place of an event in a video, in seconds.
     """
@@ -49,6 +51,7 @@ def _result(result: Result) -> dict[str, object]:
         "camera": result.frame.camera,
         "source": result.frame.source,
         "latency_ms": round(result.latency * 1000, 3),
+        "nearest": neighbour_fields(result.prediction.nearest),
     }
     if result.prediction.value is not None:
         line["value"] = round(result.prediction.value, 6)
@@ -69,6 +72,7 @@ def _event(event: Event) -> dict[str, object]:
         "camera": event.frame.camera,
         "source": event.frame.source,
         "latency_ms": round(event.latency * 1000, 3),
+        "nearest": neighbour_fields(event.nearest),
     }
     if event.frame.position is not None:
         line["position_s"] = round(event.frame.position, 3)

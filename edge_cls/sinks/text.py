@@ -49,6 +49,8 @@ def prediction_line(result: Result) -> str:
     nearest = "no class" if label is None else f"{label} {prediction.score:6.1%}"
     if prediction.value is not None:
         nearest = f"{prediction.value:.6g}"
+    if prediction.shows_background:
+        return f"nothing ({label}) {prediction.score:6.1%}"
     return f"unknown (nearest: {nearest})" if prediction.unknown else nearest
 
 

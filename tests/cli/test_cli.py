@@ -13,7 +13,8 @@ import pytest
 
 from tests.commands import COMMAND, EdgeCls, good
 
-FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "camera", "source", "latency_ms"]
+FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "camera", "source", "latency_ms",
+          "nearest"]  # fmt: skip
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
@@ -93,7 +94,8 @@ def test_classify_prints_json_alone(edge_cls: EdgeCls) -> None:
     assert [answer["file"] for answer in answers] == ["red.png", "green.png", "blue.png"]
     assert [answer["predictions"][0]["label"] for answer in answers] == ["red", "green", "blue"]
     for answer in answers:
-        assert list(answer) == ["file", "predictions", "unknown"]
+        assert list(answer) == ["file", "predictions", "unknown", "nearest"]
+        assert answer["nearest"] == []
         assert isinstance(answer["unknown"], bool)
         assert all(list(one) == ["label", "score"] for one in answer["predictions"])
         assert sum(one["score"] for one in answer["predictions"]) == pytest.approx(1, abs=0.02)

@@ -482,6 +482,8 @@ def test_forget_without_a_label_means_the_class_that_the_camera_sees(teachable: 
     setup = Setup(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0, enter=0.3, leave=0.2))
     setup.run()
     assert setup.events == [("entered", "mug")]
+    (event,) = setup.seen.events
+    assert [one.label for one in event.nearest] == ["mug"] * 3, "the examples that decided the frame"
     again = Setup(Colours(["red"] * 2), teachable, states=setup.states)
     assert kinds(again.submit(command("forget", None))) == ["stored"]
     assert teachable.memory is not None

@@ -11,17 +11,20 @@ from typing import get_args
 import pytest
 
 from edge_cls.classifier import Prediction, Score
+from edge_cls.core.neighbour import Neighbour
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
 from edge_cls.runtime.ports import Sink
 from edge_cls.runtime.states import Transition
 from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.text import TextLines
 
-KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), known=1.0)
+NEAREST = (Neighbour("1f0c", "mug", 0.9312345), Neighbour("77aa", "cup", 0.5))
+KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), known=1.0, nearest=NEAREST)
+EMPTY = Prediction((Score("background", 0.97), Score("mug", 0.03)), known=1.0)
 UNKNOWN = Prediction((Score("Käse", 0.25),), known=0.0)
 NOTHING = Prediction((), known=0.0)
 FRAME = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
-ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456)
+ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 10.0, 9.4996, 6), 0.0123456, NEAREST)
 LEFT = Event(FRAME, Transition("left", None, "mug", 0.35, 10.0, 10.0, 1), 0.01)
 CHANGED = Event(FRAME, Transition("changed", "cup", "mug", 0.61, 10.0, 9.0, 11), 0.01)
 STORED = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1_700_000_001.1234567)
@@ -58,6 +61,10 @@ def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
         "camera": "camera",
         "source": "photo.jpg",
         "latency_ms": 12.346,
+        "nearest": [
+            {"id": "1f0c", "label": "mug", "similarity": 0.9312},
+            {"id": "77aa", "label": "cup", "similarity": 0.5},
+        ],
     }
 
 
@@ -75,6 +82,10 @@ def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
         "camera": "camera",
         "source": "photo.jpg",
         "latency_ms": 12.346,
+        "nearest": [
+            {"id": "1f0c", "label": "mug", "similarity": 0.9312},
+            {"id": "77aa", "label": "cup", "similarity": 0.5},
+        ],
     }
 
 
@@ -152,6 +163,7 @@ def test_every_message_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
     [
         (result(KNOWN), "     3  mug  91.2%  photo.jpg\n"),
         (result(UNKNOWN), "     3  unknown (nearest: Käse  25.0%)  photo.jpg\n"),
+        (result(EMPTY), "     3  nothing (background)  97.0%  photo.jpg\n"),
         (result(NOTHING), "     3  unknown (nearest: no class)  photo.jpg\n"),
         (ENTERED, "     3  entered mug (91.2%, 6 frames in 0.5 s)\n"),
         (LEFT, "     3  left mug (35.0%, 1 frame in 0.0 s)\n"),

@@ -43,6 +43,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
             "camera": "camera",
             "source": "photo.jpg",
             "latency_ms": 10.0,
+            "nearest": [],
         },
         "command": {
             "command": "teach",

@@ -11,12 +11,13 @@ from edge_cls.cli.memory.coaching import coach
 from edge_cls.cli.memory.exchange import export_memory, import_examples
 from edge_cls.cli.memory.keeping import backup, check, reembed, restore, vacuum
 from edge_cls.cli.memory.looking import list_classes, show
+from edge_cls.cli.memory.why import why
 
 memory = typer.Typer(
     help="Look at, change, keep and exchange the taught examples.", no_args_is_help=True, rich_markup_mode=None
 )
 _SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
-    "Look": {"list": list_classes, "show": show, "coach": coach},
+    "Look": {"list": list_classes, "show": show, "coach": coach, "why": why},
     "Change": {"relabel": relabel, "move": move, "remove": remove, "forget": forget},
     "Undo": {"undo": undo, "redo": redo},
     "Keep": {"check": check, "backup": backup, "restore": restore, "vacuum": vacuum, "reembed": reembed},

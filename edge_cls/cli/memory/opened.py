@@ -19,12 +19,12 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
 
     Raises MemoryFileError if it does not exist, unless `make` is set.
     """
-    from edge_cls.errors import EdgeClsError, MemoryFileError
+    from edge_cls.errors import EdgeClsError
     from edge_cls.memory.store import Memory
 
     new = empty = not path.exists()
-    if new and not make:
-        raise MemoryFileError(f"{path} does not exist", hint="check the path, or teach first: 'edge-cls teach'")
+    if not make:
+        existing_file(path)
     try:
         with Memory(path) as memory:
             try:
@@ -36,6 +36,15 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Memory]:
         if new and empty:  # nothing was written to the new file
             path.unlink(missing_ok=True)
         raise
+
+
+def existing_file(path: Path) -> Path:
+    """Return `path`. Raises MemoryFileError if there is no such file, which opening it would create."""
+    from edge_cls.errors import MemoryFileError
+
+    if not path.exists():
+        raise MemoryFileError(f"{path} does not exist", hint="check the path, or teach first: 'edge-cls teach'")
+    return path
 
 
 def warn_of_recovery(memory: Memory) -> None:
