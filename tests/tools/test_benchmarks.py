@@ -68,7 +68,9 @@ def test_the_memory_benchmark_refuses_invalid_sizes(option: str, counts: str) ->
     assert "not a list of integers of at least 10" in err
 
 
-@pytest.mark.parametrize("script", ["accuracy_table", "distillation_table", "imagenet_agreement", "invoke_ratio"])
+@pytest.mark.parametrize(
+    "script", ["accuracy_table", "distillation_table", "fixed_camera", "imagenet_agreement", "invoke_ratio"]
+)
 def test_every_other_script_has_help(script: str) -> None:
     code, out, _ = run(script, "--help")
     assert code == 0
