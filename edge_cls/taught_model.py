@@ -54,7 +54,7 @@ def make_taught_model(memory: Memory, backbone: ModelFile, target: Path) -> Taug
 
     The head is a linear classifier, fitted with numpy to the embeddings in the memory. It is appended to the network of
     `backbone`, the model that the memory was taught on, whose embedding stays the same: the memory can be used with the
-    new model, too. A head that `backbone` has already is replaced.
+    new model, too. A head that `backbone` has already is replaced, and its bank is kept.
 
     Raises DatasetError if fewer than two classes have examples, SpaceMismatch if the memory was taught on another
     backbone, ModelError if a head cannot be appended to `backbone`, and MissingDependency if the schema of TFLite files
@@ -92,7 +92,8 @@ def make_taught_model(memory: Memory, backbone: ModelFile, target: Path) -> Taug
         # Figures of an earlier head of the backbone do not apply to this one.
         quantized=quantized and replace(quantized, float_accuracy=None, int8_accuracy=None, agreement=None),
     )
-    file = with_golden(ModelFile(target, _network(backbone, head), manifest, tuple(examples.classes), trained_on))
+    network, labels = _network(backbone, head), tuple(examples.classes)
+    file = with_golden(ModelFile(target, network, manifest, labels, trained_on, encoded_bank=backbone.encoded_bank))
     compared = [index for index in examples.spread(PHOTOS).tolist() if crops[index]]
     return TaughtModel(
         file=file,

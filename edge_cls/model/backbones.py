@@ -10,11 +10,12 @@ from edge_cls.cache_folder import cache_folder
 from edge_cls.errors import MissingDependency, ModelError, OutputError
 from edge_cls.model.builtin import builtin_file
 from edge_cls.model.file import ModelFile, read_model, sha256, write_model
+from edge_cls.model.known_banks import known_bank
 from edge_cls.model.lite0.calibrated import RANGES_FILE, load_calibrated
 from edge_cls.model.lite0.weights import WEIGHTS_SHA256, read_weights, weights_path
-from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES, actual_name, name_of_space
+from edge_cls.model.names import BUILTIN, DEFAULT, LITE0, NAMES, SPACES, actual_name, name_of_space
 
-BUILDER = 1
+BUILDER = 2
 """Version of the method; a file in the cache that another one built is not used."""
 
 
@@ -82,8 +83,9 @@ def expected_path(name: str, *, cache: Path | None = None) -> Path:
     name = _actual(name)
     if name == BUILTIN:
         return builtin_file("edge-embed.tflite")
-    # A new calibration or method gets a file of its own, and the old one stays for whoever has noted its path.
-    key = sha256(f"{BUILDER} {WEIGHTS_SHA256} {sha256(_ranges())}".encode())[:12]
+    # A new calibration, bank or method gets a file of its own, and the old one stays for whoever has noted its path.
+    bank = sha256(known_bank(SPACES[name]))
+    key = sha256(f"{BUILDER} {WEIGHTS_SHA256} {sha256(_ranges())} {bank}".encode())[:12]
     return (_folder() if cache is None else cache) / f"{name}-{key}.tflite"
 
 

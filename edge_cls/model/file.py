@@ -12,22 +12,26 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from edge_cls.archive import Archive, Limits
+from edge_cls.core.bank import Bank
 from edge_cls.core.labels import format_labels, parse_labels
 from edge_cls.core.manifest import Manifest
 from edge_cls.errors import LabelError, ModelError
 from edge_cls.files import open_regular, write_whole
 from edge_cls.model.golden_frames import GoldenFrame
+from edge_cls.model.known_banks import known_bank
 from edge_cls.tflite.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
 GOLDEN = "golden.json"
+BANK = "background.bank"
 _MAX_FILE = 128 * 2**20
 """Bytes of the largest model file: several times the largest int8 classifiers. Up to three copies are in memory."""
 _LIMITS = Limits(members=1000, member_size=16 * 2**20)
@@ -42,7 +46,8 @@ class ModelFile:
     `network` is the FlatBuffer alone, without the metadata that `write_model` puts in front of it. A model that
     edge-cls did not make has no manifest, and has labels only if its metadata names their file. `trained_on` holds the
     first four bytes of the SHA-256 of each photo that the model was trained on. `golden` are the frames that
-    `edge_cls.model.golden` replays.
+    `edge_cls.model.golden` replays. `encoded_bank` is the bank of the backbone as `Bank.encode` returns it: the
+    one in the file, otherwise the one that ships with edge-cls for that embedding space, otherwise b"".
     """
 
     path: Path
@@ -51,6 +56,28 @@ class ModelFile:
     labels: tuple[str, ...] = ()
     trained_on: frozenset[bytes] = frozenset()
     golden: tuple[GoldenFrame, ...] = ()
+    encoded_bank: bytes = b""
+
+    @cached_property
+    def bank(self) -> Bank | None:
+        """The embeddings of generic photos by this network, for open-set rejection; None if there are none.
+
+        Raises ModelError if they are damaged.
+        """
+        if not self.encoded_bank:
+            return None
+        try:
+            return Bank.decode(self.encoded_bank)
+        except ValueError as error:
+            raise damaged_bank(self.path, error) from error
+
+
+def damaged_bank(path: Path, error: ValueError) -> ModelError:
+    """Return the error for a bank in the file at `path` that cannot be read for the reason `error`."""
+    return ModelError(
+        f"{path} is damaged: {BANK}, its bank of generic photos, cannot be read ({error})",
+        hint="update edge-cls, or copy the file again from where it was made",
+    )
 
 
 def read_model(path: Path) -> ModelFile:
@@ -109,7 +136,8 @@ def _ours(path: Path, stored: bytes, archive: Archive) -> ModelFile:
         )
     digests = _optional(archive, TRAINED_ON)
     trained_on = frozenset(digests[i : i + 4] for i in range(0, len(digests), 4))
-    return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden)
+    bank = _optional(archive, BANK) or known_bank(manifest.space)
+    return ModelFile(path, without_metadata(stored), manifest, labels, trained_on, golden, bank)
 
 
 def _first(error: ValidationError | UnicodeDecodeError) -> str:
@@ -127,7 +155,7 @@ def _foreign(path: Path, network: bytes, archive: Archive) -> ModelFile:
         labels = parse_labels(_optional(archive, name).decode()) if name else ()
     except (ModelError, LabelError, UnicodeDecodeError):
         labels = ()
-    return ModelFile(path, network, labels=labels)
+    return ModelFile(path, network, labels=labels, encoded_bank=known_bank(sha256(network)))
 
 
 def _optional(archive: Archive, name: str) -> bytes:
@@ -157,6 +185,8 @@ def write_model(model: ModelFile) -> None:
         files[TRAINED_ON] = b"".join(sorted(model.trained_on))
     if model.golden:
         files[GOLDEN] = _goldens.dump_json(model.golden, indent=2)
+    if model.encoded_bank:
+        files[BANK] = model.encoded_bank
     buffer = io.BytesIO()
     buffer.write(network)
     _append_zip(buffer, files)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_cls.backends.backend import Tensor
 from edge_cls.backends.names import CPU
+from edge_cls.core.bank import encoded_dimension
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.core.quantization import QuantizedVector, dequantize, quantize_vector
 from edge_cls.core.spaces import current_space
@@ -20,7 +21,7 @@ from edge_cls.images.geometry import center_crop
 from edge_cls.images.preprocess import Frame, preprocess
 from edge_cls.images.reading import encode_jpeg_within, read_image
 from edge_cls.model.engines import open_engine
-from edge_cls.model.file import ModelFile, sha256
+from edge_cls.model.file import ModelFile, damaged_bank, sha256
 from edge_cls.model.temperature import with_temperature
 
 CROP_SIDE = 256
@@ -72,6 +73,8 @@ class Model:
                     f"{self._name} has {classes} classes, but {len(self.labels)} labels",
                     hint="give the labels file that belongs to this model (--labels)",
                 )
+
+        self._check_bank()
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -190,6 +193,18 @@ class Model:
                 hint="use a classification model with one output",
             )
         return (None, 0) if self.labels else (0, None)
+
+    def _check_bank(self) -> None:
+        """Raise ModelError if the bank in the file does not belong to the embedding."""
+        if not self.file.encoded_bank or self._embedding is None:
+            return
+        numbers = math.prod(self.outputs[self._embedding].shape)
+        try:
+            found = encoded_dimension(self.file.encoded_bank)
+        except ValueError as error:
+            raise damaged_bank(self.file.path, error) from error
+        if found != numbers:
+            raise damaged_bank(self.file.path, ValueError(f"its embeddings have {found} numbers, expected {numbers}"))
 
     def _tensor(self, pixels: Frame) -> NDArray[Any]:
         if self.input.dtype == np.float32:

@@ -7,6 +7,7 @@ from pathlib import Path
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.model.file import ModelFile
 from edge_cls.model.golden import with_golden
+from edge_cls.model.known_banks import known_bank
 from edge_cls.model.lite0.calibrated import Calibrated
 from edge_cls.model.lite0.network import MEAN, OUTPUT, STD
 from edge_cls.model.lite0.quantized import quantized_network
@@ -24,6 +25,7 @@ def contract(size: int) -> Preprocessing:
 def built(tensors: Tensors, calibrated: Calibrated, size: int, path: Path) -> ModelFile:
     """Return the backbone for `size` x `size` pixels as the model file `path`, with golden frames; it is not written.
 
+    The bank that ships for it is inside.
     Its space is named by the content of the network, which is the same on every machine. Raises ModelError if the
     tensors are not those of the network.
     """
@@ -37,4 +39,5 @@ def built(tensors: Tensors, calibrated: Calibrated, size: int, path: Path) -> Mo
         space=content_sha256(network, OUTPUT),
         stranger_distance=calibrated.stranger_distances[size],
     )
-    return with_golden(ModelFile(path, portable_outputs(network), manifest))
+    bank = known_bank(manifest.space)
+    return with_golden(ModelFile(path, portable_outputs(network), manifest, encoded_bank=bank))

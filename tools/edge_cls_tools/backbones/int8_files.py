@@ -73,6 +73,7 @@ def _described(file: ModelFile, name: str) -> ModelFile:
         labels=file.labels,
         # Photos that the head was trained on do not matter to the backbone, unless it was trained with the head.
         trained_on=file.trained_on if found and found.training and found.training.fine_tuned else frozenset(),
+        encoded_bank=file.encoded_bank,
     )
 
 

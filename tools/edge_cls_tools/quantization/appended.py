@@ -75,9 +75,8 @@ def appended(
         ),
     )
     everything = backbone.trained_on | trained_on
-    return Appended(
-        with_golden(ModelFile(backbone.path, network, manifest, tuple(labels), everything)), head, comparison
-    )
+    file = ModelFile(backbone.path, network, manifest, tuple(labels), everything, encoded_bank=backbone.encoded_bank)
+    return Appended(with_golden(file), head, comparison)
 
 
 def head_outputs(network: bytes, embeddings: Embeddings) -> NDArray[np.float32]:
