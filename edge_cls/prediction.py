@@ -14,6 +14,8 @@ from edge_cls.core.neighbour import Neighbour
 
 MAX_PREDICTIONS = 100
 """Most classes of a model in a prediction. The score of any other class is below 0.01."""
+RIVAL = 0.5
+"""Share of the best score from which on the second class makes a frame unsure."""
 
 
 class Score(NamedTuple):
@@ -47,6 +49,22 @@ class Prediction:
     def shows_background(self) -> bool:
         """Whether the frame shows nothing to report: the best label is the reserved label BACKGROUND."""
         return not self.unknown and self.label == BACKGROUND
+
+    @property
+    def rival(self) -> str | None:
+        """The second label of a frame that is known but may show either: its score is at least RIVAL of the best.
+
+        None of other frames, and of a regression, whose numbers lie between those taught.
+        """
+        if self.unknown or self.value is not None or len(self.predictions) < 2:
+            return None
+        best, second = self.predictions[:2]
+        return second.label if second.score >= RIVAL * best.score else None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the frame is known, but lies between its best class and `rival`."""
+        return self.rival is not None
 
     @property
     def label(self) -> str | None:

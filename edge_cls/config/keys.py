@@ -151,5 +151,7 @@ def _range(schema: Mapping[str, Any]) -> str:
         return _range(schema["prefixItems"][0] if "prefixItems" in schema else schema["items"])
     if "minimum" in schema and "maximum" in schema:
         return f"{schema['minimum']:g} to {schema['maximum']:g}"
-    words = (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"))
+    words = (
+        ("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"), ("exclusiveMaximum", "below")
+    )  # fmt: skip
     return ", ".join(f"{word} {schema[bound]:g}" for bound, word in words if bound in schema)

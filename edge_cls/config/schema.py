@@ -110,16 +110,24 @@ class Source(Section):
 
 
 class States(Section):
-    """How the scores of single frames become stable states."""
+    """How the predictions of single frames become stable states."""
 
     smoothing_s: NotNegative = Field(
-        default=0.5, description="Time constant, in seconds, of the exponential smoothing of the scores."
+        default=0.5,
+        description="Time constant, in seconds, of the exponential smoothing of the share of frames that are known as "
+        "a class.",
     )
-    enter: Share = Field(default=0.6, description="Smoothed score from which on a class becomes the state.")
-    leave: Share = Field(default=0.4, description="Smoothed score below which a class stops being the state.")
+    enter: Share = Field(
+        default=0.6,
+        description="Share of the recent frames that must be known as a class for it to become the state.",
+    )
+    leave: Share = Field(
+        default=0.4,
+        description="Share of the recent frames known as the state below which the state ends.",
+    )
     dwell_s: NotNegative = Field(
         default=0.5,
-        description="Seconds that a score must stay above enter, or below leave, before the state changes. No state is "
+        description="Seconds that a share must stay above enter, or below leave, before the state changes. No state is "
         "shorter.",
     )
     background: Annotated[tuple[Label, ...], LIST] = Field(
@@ -192,7 +200,7 @@ class Config(ClassifierOptions):
     # A reload compares the sections of two configurations: old.source != new.source.
 
     source: Source = Field(default=Source(), description="Where frames come from.")
-    states: States = Field(default=States(), description="How the scores of single frames become stable states.")
+    states: States = Field(default=States(), description="How the predictions of single frames become stable states.")
     limits: Limits = Field(default=Limits(), description="Limits of the frame rate and of the temperature.")
     panel: Panel | None = Field(
         default=None,

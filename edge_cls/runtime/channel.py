@@ -60,7 +60,7 @@ class Channel:
         """
         if info.index < self._lost:
             return None
-        return self.states.update(dict(prediction.predictions), unknown=prediction.unknown, at=info.moment)
+        return self.states.update(prediction, at=info.moment)
 
     def check_camera(self) -> Transition | None:
         """Reset the states if the camera is down; return the change of state, if there is one.

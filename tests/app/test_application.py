@@ -21,6 +21,7 @@ from edge_cls.config import load
 from edge_cls.errors import ConfigError, EdgeClsError, MemoryFileError, ModelError, OutputError, SourceError
 from edge_cls.model.file import read_model, write_model
 from edge_cls.model.golden import with_golden
+from edge_cls.prediction import Prediction, Score
 from edge_cls.runtime.messages import Message, Result, Status
 from edge_cls.testing import FakeClock, FakeSink, FakeSupervisor
 from tests.colors import color_frame
@@ -86,6 +87,9 @@ def photos(tmp_path: Path) -> Path:
     for number in range(30):
         Image.fromarray(color_frame("red", number)).save(folder / f"{number:02d}.png")
     return folder
+
+
+RED = Prediction((Score("red", 0.9),))
 
 
 def at_once() -> dict[str, float]:
@@ -180,7 +184,7 @@ def test_changed_parts_are_replaced_and_the_state_stays(
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once(), "sink": [one]})
     application, main_loop = setup.application, setup.application.main_loop
     kept = main_loop.parts.sinks[-1]
-    main_loop.parts.states.update({"red": 0.9}, unknown=False, at=1.0)
+    main_loop.parts.states.update(RED, at=1.0)
     classifier = application.classifier
     setup.reload(states={"dwell_s": 3.0}, sink=[one, other], limits={"max_fps": 2.0}, memory=str(tmp_path / "m.db"))
     assert main_loop.parts.states.state == "red"
@@ -333,7 +337,7 @@ def test_new_settings_of_states_apply_after_the_reload(
     setup = build({"model": str(tiny), "source": {"name": red_camera.url}, "states": at_once()})
     setup.reload(states={"smoothing_s": 0.0, "dwell_s": 3.0})
     states = setup.application.main_loop.parts.states
-    assert [states.update({"red": 0.9}, unknown=False, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
+    assert [states.update(RED, at=at) is None for at in (1.0, 3.9, 4.0)] == [True, True, False]
 
 
 @pytest.mark.usefixtures("pins")

@@ -89,7 +89,7 @@ def test_the_reference_lists_the_keys_section_by_section() -> None:
         ("source.roi", ("list of 4 numbers", "[0.0, 0.0, 1.0, 1.0]", "")),
         ("source.rotation", ("0, 90, 180 or 270", "0", "")),
         ("source.controls", ("table", "{}", "")),
-        ("states.enter", ("number", "0.6", "0 to 1")),
+        ("states.enter", ("number", "0.6", "above 0, below 1")),
         ("states.background", ("list of texts", '["background"]', "")),
         ("limits.max_fps", ("number", "not set", "at least 0.1")),
         ("panel.pull_up", ("true or false", "true", "")),

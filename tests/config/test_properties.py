@@ -25,7 +25,7 @@ from tests.toml import dumps
 texts = st.text(max_size=10)
 words = st.text("ab \"'\\\u00e9\u732b#=[]", min_size=1, max_size=8).filter(str.strip)
 labels = words.map(str.strip)
-shares = st.floats(0, 1)
+shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
 seconds = st.floats(0, 1e6, exclude_min=True)
 paths = words.map("/{}".format)
 

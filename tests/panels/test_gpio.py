@@ -353,7 +353,7 @@ def test_pins_that_cannot_be_claimed_are_refused_with_a_hint(
 def event(label: str | None, previous: str | None) -> Event:
     kind: Literal["left", "entered", "changed"]
     kind = "left" if label is None else "entered" if previous is None else "changed"
-    return Event(FRAME, Transition(kind, label, previous, 0.9, 1.0, 0.5, 5), 0.01)
+    return Event(FRAME, Transition(kind, label, previous, 0.9, 0.8, 1.0, 0.5, 5), 0.01)
 
 
 @pytest.mark.parametrize("active_high", [True, False])

@@ -130,8 +130,7 @@ def test_the_changes_are_those_that_a_person_sees(
     place, states = PLACES[name], States()
     reported: list[Transition] = []
     for at, said in list(predictions[name].items())[::every]:
-        scores = {score.label: score.score for score in said.predictions}
-        transition = states.update(scores, unknown=said.unknown, at=at / FPS)
+        transition = states.update(said, at=at / FPS)
         if transition is not None:
             reported.append(transition)
         expected = true_state(place, at)

@@ -479,7 +479,7 @@ def test_forget_without_a_label_means_the_class_that_the_camera_sees(teachable: 
     for number in range(3):
         teachable.teach("mug", color_frame("red", number))
         teachable.teach("sky", color_frame("blue", number))
-    setup = Setup(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0, enter=0.3, leave=0.2))
+    setup = Setup(Colours(["red"] * 20), teachable, states=States(smoothing_s=0, dwell_s=0))
     setup.run()
     assert setup.events == [("entered", "mug")]
     (event,) = setup.seen.events

@@ -28,7 +28,7 @@ def result(number: int) -> Result:
 
 
 def event(number: int) -> Event:
-    return Event(frame_info(number), Transition("entered", "mug", None, 0.9, number, number, 3), 0.01)
+    return Event(frame_info(number), Transition("entered", "mug", None, 0.9, 0.8, number, number, 3), 0.01)
 
 
 def status(number: int) -> Status:

@@ -20,7 +20,7 @@ def event(
     previous: str | None = None,
     kind: Literal["entered", "left", "changed"] = "entered",
 ) -> Event:
-    return Event(frame_info(number), Transition(kind, label, previous, 0.9, float(number), number - 0.5, 6), 0.01)
+    return Event(frame_info(number), Transition(kind, label, previous, 0.9, 0.8, float(number), number - 0.5, 6), 0.01)
 
 
 def result(number: int, *scores: Score, unknown: bool = False, state: str | None = None) -> Result:

@@ -152,7 +152,7 @@ def breakable(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
 def event(number: int) -> Event:
     return Event(
         FrameInfo(number, 1.7e9 + number, float(number), "photo.jpg"),
-        Transition("entered", f"label-{number}", None, 0.9, float(number), number - 0.5, 6),
+        Transition("entered", f"label-{number}", None, 0.9, 0.8, float(number), number - 0.5, 6),
         0.01,
     )
 

@@ -106,7 +106,7 @@ def test_problems_are_shown_in_full(screen: Screen) -> None:
 def test_the_last_events_and_command_results_are_listed(screen: Screen) -> None:
     for number in range(6):
         screen.view.publish(event(number, f"label-{number}"))
-    screen.view.publish(Event(frame_info(6), Transition("changed", "cup", "mug", 0.61, 6.0, 5.0, 1), 0.01))
+    screen.view.publish(Event(frame_info(6), Transition("changed", "cup", "mug", 0.61, 0.8, 6.0, 5.0, 1), 0.01))
     for number in range(3):
         screen.view.publish(command_result(number, f"taught {number}"))
     text = screen.text
