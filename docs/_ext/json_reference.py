@@ -77,7 +77,7 @@ DOCUMENTS = (
     Document(
         "classify",
         "`photos`: a list with `file`, `predictions` (a list of `label` and `score`, the best first), "
-        "`unknown` and `nearest` (as in the result of a frame, with `--memory`).",
+        "`known`, `unknown`, `unsure` and `nearest` (as in the result of a frame, with `--memory`).",
     ),
     Document("memory list", "`classes`: a list with `label` and `examples`."),
     Document("memory show", "`examples`: a list with `id`, `label`, `taught_at` and `device`."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from edge_cls.cli.memory.opened import existing_file
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, LabelsOption, ModelArgument, PhotosArgument
 from edge_cls.cli.photos import classify_photos
+
+if TYPE_CHECKING:
+    from edge_cls.classifier import Prediction
 
 
 def classify(
@@ -56,7 +59,9 @@ def classify(
                 "predictions": [
                     {"label": one.label, "score": round(one.score, 6)} for one in prediction.predictions[:top]
                 ],
+                "known": round(prediction.known, 6),
                 "unknown": prediction.unknown,
+                "unsure": prediction.unsure,
                 "nearest": neighbour_fields(prediction.nearest),
             }
             for image, prediction in classified
@@ -64,10 +69,16 @@ def classify(
         print_json({"photos": document})
     else:
         for image, prediction in classified:
-            remark = "  unknown, nearest:" if prediction.unknown else "  nothing (background)"
-            shown = prediction.unknown or prediction.shows_background
-            typer.echo(f"{one_line(str(image))}{remark if shown else ''}")
+            typer.echo(f"{one_line(str(image))}{_remark(prediction)}")
             for one in prediction.predictions[:top]:
                 typer.echo(f"  {one.score:6.1%}  {one_line(one.label)}")
     if code:
         raise typer.Exit(code)
+
+
+def _remark(prediction: Prediction) -> str:
+    if prediction.unknown:
+        return "  unknown, nearest:"
+    if prediction.unsure:
+        return "  unsure, between the first two:"
+    return "  nothing (background)" if prediction.shows_background else ""

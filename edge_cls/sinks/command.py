@@ -24,11 +24,11 @@ _TAIL = 4096
 class CommandHook:
     """Runs the program `argv` for each event, without a shell, and waits until it and its output have ended.
 
-    In the arguments after the first, `{kind}`, `{label}`, `{previous}`, `{score}` and `{timestamp}` are replaced; other
-    braces are kept. If nothing known is seen, the label is empty. The environment has the same values, as
-    `EDGE_CLS_EVENT_KIND` and so on. If a label begins with `-`, an argument that begins with the label would be taken
-    for an option: the program is not run, unless `--` precedes the argument. To avoid this, write `--label={label}`, or
-    read the environment.
+    In the arguments after the first, `{kind}`, `{label}`, `{previous}`, `{score}`, `{known}` and `{timestamp}` are
+    replaced; other braces are kept. If nothing known is seen, the label is empty. The environment has the same values,
+    as `EDGE_CLS_EVENT_KIND` and so on. If a label begins with `-`, an argument that begins with the label would be
+    taken for an option: the program is not run, unless `--` precedes the argument. To avoid this, write
+    `--label={label}`, or read the environment.
 
     After `timeout_s` seconds the program is killed, with its whole process group. Raises OutputError if the program
     cannot be started, is killed, or ends with a status other than 0.
@@ -71,7 +71,7 @@ class CommandHook:
     def _arguments(self, values: dict[str, str]) -> list[str]:
         arguments: list[str] = []
         for pattern in self._argv[1:]:
-            argument = re.sub(r"\{(kind|label|previous|score|timestamp)\}", lambda found: values[found[1]], pattern)
+            argument = re.sub(rf"\{{({'|'.join(values)})\}}", lambda found: values[found[1]], pattern)
             if argument.startswith("-") and not pattern.startswith("-") and "--" not in arguments:
                 raise OutputError(
                     f"{self._argv[0]} was not run: it would take the label in {argument!r} for an option",
@@ -122,6 +122,7 @@ def _values(event: Event) -> dict[str, str]:
         "label": event.transition.label or "",
         "previous": event.transition.previous or "",
         "score": f"{event.transition.score:.6f}",
+        "known": f"{event.transition.known:.6f}",
         "timestamp": f"{event.frame.timestamp:.6f}",
     }
 

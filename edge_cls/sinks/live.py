@@ -152,11 +152,12 @@ class LiveView:
     def _scores_panel(self) -> Panel:
         prediction = None if self._result is None else self._result.prediction
         title, body = Text("this frame"), _scores(prediction)
-        if prediction is not None and prediction.unknown:
-            title.append(": unknown", "yellow")
+        known = None if prediction is None else Text(f"known {prediction.known:.0%}")
+        if prediction is not None and (prediction.unknown or prediction.unsure):
+            title.append(": unknown" if prediction.unknown else ": unsure", "yellow")
         if prediction is not None and prediction.value is not None:
             title.append(f": {prediction.value:.6g}")
-        return Panel(body, box=box.ROUNDED, title=title, height=_SCORES + 2, border_style="dim")
+        return Panel(body, box=box.ROUNDED, title=title, subtitle=known, height=_SCORES + 2, border_style="dim")
 
     def _camera(self) -> Text:
         line = Text(" ", no_wrap=True, overflow="ellipsis")

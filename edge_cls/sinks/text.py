@@ -43,12 +43,14 @@ def _line(message: Message) -> str:
 
 
 def prediction_line(result: Result) -> str:
-    """Return the prediction of a frame: the class and its score, or that it is unknown."""
+    """Return the prediction of a frame: the class and its score, the two classes of an unsure one, or unknown."""
     prediction = result.prediction
     label = None if prediction.label is None else one_line(prediction.label)
     nearest = "no class" if label is None else f"{label} {prediction.score:6.1%}"
     if prediction.value is not None:
         nearest = f"{prediction.value:.6g}"
+    if prediction.unsure:
+        return f"unsure: {', '.join(f'{one_line(one.label)} {one.score:.1%}' for one in prediction.predictions[:2])}"
     if prediction.shows_background:
         return f"nothing ({label}) {prediction.score:6.1%}"
     return f"unknown (nearest: {nearest})" if prediction.unknown else nearest

@@ -13,8 +13,8 @@ import pytest
 
 from tests.commands import COMMAND, EdgeCls, good
 
-FIELDS = ["schema", "frame", "timestamp", "label", "score", "unknown", "state", "camera", "source", "latency_ms",
-          "nearest"]  # fmt: skip
+FIELDS = ["schema", "frame", "timestamp", "label", "score", "known", "unknown", "unsure", "state", "camera", "source",
+          "latency_ms", "nearest"]  # fmt: skip
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ def test_classify_prints_json_alone(edge_cls: EdgeCls) -> None:
     assert [answer["file"] for answer in answers] == ["red.png", "green.png", "blue.png"]
     assert [answer["predictions"][0]["label"] for answer in answers] == ["red", "green", "blue"]
     for answer in answers:
-        assert list(answer) == ["file", "predictions", "unknown", "nearest"]
+        assert list(answer) == ["file", "predictions", "known", "unknown", "unsure", "nearest"]
         assert answer["nearest"] == []
         assert isinstance(answer["unknown"], bool)
         assert all(list(one) == ["label", "score"] for one in answer["predictions"])

@@ -81,6 +81,10 @@ def test_a_memory_without_examples_explains_nothing_and_none_is_made(
             Prediction((Score("mug", 0.92), Score("cup", 0.08)), 0.31),
             "unknown: known is 31%, and 50% is needed; the nearest class is mug (score 92%)",
         ),
+        (
+            Prediction((Score("mug", 0.52), Score("cup", 0.41)), 0.9),
+            "unsure: mug (score 52%, known 90%), or cup (score 41%)",
+        ),
         (Prediction((Score("background", 0.9), Score("mug", 0.1)), 0.9), "nothing, background (score 90%, known 90%)"),
     ],
 )

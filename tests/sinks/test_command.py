@@ -52,24 +52,25 @@ def test_a_label_arrives_as_it_is_whatever_it_holds(script: Script, tmp_path: Pa
 
 
 def test_placeholders_and_environment_hold_the_event_and_other_braces_stay(script: Script, tmp_path: Path) -> None:
-    names = ["KIND", "LABEL", "PREVIOUS", "SCORE", "TIMESTAMP"]
+    names = ["KIND", "LABEL", "PREVIOUS", "SCORE", "KNOWN", "TIMESTAMP"]
     variables = " ".join(f'"$EDGE_CLS_EVENT_{name}"' for name in names)
     hook = CommandHook(
         [
             script(f'printf "%s|" "$@" {variables} > $HERE/got'),
-            "{kind},{label},{previous},{score},{timestamp}",
+            "{kind},{label},{previous},{score},{known},{timestamp}",
             "{other} {} {{label}} {Label}",
         ],
         PATIENCE,
     )
     hook.publish(event(3, None, previous="mug", kind="left"))
     assert (tmp_path / "got").read_text().split("|")[:-1] == [
-        "left,,mug,0.900000,1700000003.000000",
+        "left,,mug,0.900000,0.800000,1700000003.000000",
         "{other} {} {} {Label}",
         "left",
         "",
         "mug",
         "0.900000",
+        "0.800000",
         "1700000003.000000",
     ]
 

@@ -86,6 +86,14 @@ def test_the_scores_of_the_newest_frame_and_the_state_are_shown(screen: Screen) 
     assert "old" not in text
 
 
+def test_a_frame_between_two_classes_is_unsure(screen: Screen) -> None:
+    screen.view.publish(result(0, Score("mug", 0.5), Score("cup", 0.4)))
+    assert "this frame: unsure" in screen.text
+    assert "known 100%" in screen.text
+    screen.view.publish(result(1, Score("mug", 0.7), Score("cup", 0.3)))
+    assert "unsure" not in screen.text
+
+
 def test_rate_and_latency_are_those_of_the_last_seconds(screen: Screen) -> None:
     for number in range(0, 100, 2):
         screen.view.publish(result(number, Score("mug", 0.9)))

@@ -19,9 +19,10 @@ from edge_cls.sinks.json_lines import JsonLines
 from edge_cls.sinks.text import TextLines
 
 NEAREST = (Neighbour("1f0c", "mug", 0.9312345), Neighbour("77aa", "cup", 0.5))
-KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), known=1.0, nearest=NEAREST)
+KNOWN = Prediction((Score("mug", 0.9123456789), Score("cup", 0.08)), known=0.987654321, nearest=NEAREST)
 EMPTY = Prediction((Score("background", 0.97), Score("mug", 0.03)), known=1.0)
 UNKNOWN = Prediction((Score("Käse", 0.25),), known=0.0)
+UNSURE = Prediction((Score("mug", 0.52), Score("cup", 0.41), Score("jug", 0.07)), known=0.7)
 NOTHING = Prediction((), known=0.0)
 FRAME = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
 ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 0.8, 10.0, 9.4996, 6), 0.0123456, NEAREST)
@@ -56,7 +57,9 @@ def test_a_result_in_json_has_exactly_the_promised_fields() -> None:
         "timestamp": 1_700_000_000.123457,
         "label": "mug",
         "score": 0.912346,
+        "known": 0.987654,
         "unknown": False,
+        "unsure": False,
         "state": "mug",
         "camera": "camera",
         "source": "photo.jpg",
@@ -75,6 +78,7 @@ def test_an_event_in_json_has_exactly_the_promised_fields() -> None:
         "label": "mug",
         "previous": None,
         "score": 0.912346,
+        "known": 0.8,
         "timestamp": 1_700_000_000.123457,
         "frame": 3,
         "since_s": 0.5,
@@ -127,6 +131,11 @@ def test_a_json_line_says_if_a_frame_is_unknown(
     assert (line["label"], line["score"], line["unknown"]) == (label, score, unknown)
 
 
+def test_a_json_line_says_if_a_frame_is_unsure() -> None:
+    line = json.loads(written(raw_json, result(UNSURE)))
+    assert (line["label"], line["known"], line["unknown"], line["unsure"]) == ("mug", 0.7, False, True)
+
+
 def test_the_name_of_a_file_that_is_no_utf_8_is_escaped_in_json() -> None:
     text = written(raw_json, result(KNOWN, "caf\udce9.jpg"))
     assert text.encode()
@@ -165,6 +174,7 @@ def test_every_message_is_one_line(make: Callable[[io.StringIO], Sink]) -> None:
         (result(UNKNOWN), "     3  unknown (nearest: Käse  25.0%)  photo.jpg\n"),
         (result(EMPTY), "     3  nothing (background)  97.0%  photo.jpg\n"),
         (result(NOTHING), "     3  unknown (nearest: no class)  photo.jpg\n"),
+        (result(UNSURE), "     3  unsure: mug 52.0%, cup 41.0%  photo.jpg\n"),
         (ENTERED, "     3  entered mug (91.2%, 6 frames in 0.5 s)\n"),
         (LEFT, "     3  left mug (35.0%, 1 frame in 0.0 s)\n"),
         (CHANGED, "     3  changed mug to cup (61.0%, 11 frames in 1.0 s)\n"),

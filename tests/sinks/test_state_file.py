@@ -36,6 +36,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
             "label": None,
             "previous": "mug",
             "score": 0.9,
+            "known": 0.8,
             "timestamp": 1_700_000_003.0,
             "frame": 3,
             "since_s": 0.5,

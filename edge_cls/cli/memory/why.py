@@ -72,6 +72,8 @@ def reason(prediction: Prediction) -> str:
             f"unknown: known is {prediction.known:.0%}, and 50% is needed; the nearest class is {prediction.label} "
             f"(score {prediction.score:.0%})"
         )
+    if prediction.unsure:
+        return f"unsure: {best}, or {prediction.rival} (score {prediction.predictions[1].score:.0%})"
     if prediction.shows_background:
         return f"nothing, {best}"
     return best
