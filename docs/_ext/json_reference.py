@@ -46,8 +46,13 @@ DOCUMENTS = (
     ),
     Document(
         "fewshot",
-        "`results`: a list of `FewShot`; with `--unknown` of `OpenSetResult`.",
-        ("edge_cls_tools.evaluation:FewShot", "edge_cls_tools.evaluation:OpenSetResult"),
+        "`results`: a list of `FewShot`. With `--unknown`: `results` and, over the folders, `means`: lists of "
+        "`OpenSetResult`.",
+        (
+            "edge_cls_tools.evaluation:FewShot",
+            "edge_cls_tools.evaluation:OpenSetResult",
+            "edge_cls_tools.evaluation:FarResult",
+        ),
     ),
     Document(
         "models list",

@@ -92,6 +92,11 @@ class Model:
         return self._engine.problem
 
     @property
+    def embedding(self) -> Tensor | None:
+        """The output tensor of the embedding, or None if the model has no embedding."""
+        return None if self._embedding is None else self.outputs[self._embedding]
+
+    @property
     def teachable(self) -> bool:
         """Whether the model has an embedding."""
         return self._embedding is not None
@@ -141,9 +146,8 @@ class Model:
         self._engine.close()
 
     def _to_embedding(self, outputs: Outputs) -> QuantizedVector | None:
-        if self._embedding is None:
+        if self._embedding is None or (tensor := self.embedding) is None:
             return None
-        tensor = self.outputs[self._embedding]
         return quantize_vector(outputs[self._embedding].reshape(-1), tensor.scale, tensor.zero_point)
 
     def _to_probability(self, outputs: Outputs) -> NDArray[np.float32] | None:

@@ -69,7 +69,8 @@ def test_the_memory_benchmark_refuses_invalid_sizes(option: str, counts: str) ->
 
 
 @pytest.mark.parametrize(
-    "script", ["accuracy_table", "distillation_table", "fixed_camera", "imagenet_agreement", "invoke_ratio"]
+    "script",
+    ["accuracy_table", "distillation_table", "fixed_camera", "imagenet_agreement", "invoke_ratio", "open_set_table"],
 )
 def test_every_other_script_has_help(script: str) -> None:
     code, out, _ = run(script, "--help")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from edge_cls.errors import DatasetError
 from edge_cls_tools.dataset import loading as module
-from edge_cls_tools.dataset.loading import Dataset, load_dataset, photos_of
+from edge_cls_tools.dataset.loading import Dataset, load_dataset, photos_below, photos_of
 
 WriteClass = Callable[..., None]
 
@@ -179,3 +179,22 @@ def test_the_test_folder_of_a_split_data_set_is_measured(tmp_path: Path, write_c
     write_class(tmp_path / "test" / "cat", 3, first=3)
     assert module.test_folder(tmp_path) == tmp_path / "test"
     assert module.test_folder(tmp_path / "train") == tmp_path / "train"
+
+
+def test_all_photos_below_a_folder_need_no_class_folders(tmp_path: Path, write_class: WriteClass) -> None:
+    write_class(tmp_path / "photos", 2)
+    write_class(tmp_path / "photos" / "deeper" / "still", 3)
+    (tmp_path / "photos" / "notes.txt").write_text("not a photo")
+    found = photos_below(tmp_path / "photos")
+    assert [(photo.path.relative_to(tmp_path / "photos").as_posix(), photo.label) for photo in found] == [
+        ("000.png", 0),
+        ("001.png", 0),
+        ("deeper/still/002.png", 0),
+    ]
+    assert len({photo.digest for photo in found}) == 3
+
+
+@pytest.mark.parametrize(("name", "problem"), [("missing", "is not a folder"), ("", "holds no photos")])
+def test_a_folder_without_photos_is_reported(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(DatasetError, match=problem):
+        photos_below(tmp_path / name)

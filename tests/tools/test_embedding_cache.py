@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_cls.images.reading import read_image
 from edge_cls.model.file import read_model
+from edge_cls.model.model import Model
 from edge_cls_tools.backbones.embedding_cache import EmbeddingCache
 from edge_cls_tools.dataset.loading import all_photos
 from edge_cls_tools.linear_head import Embeddings
+from tests import toy_model
 from tests.colors import write_colors
 
 
@@ -33,6 +36,19 @@ def test_each_photo_is_computed_once(tiny: Path, folder: Path) -> None:
     again, stored = embed(tiny, folder)
     assert (computed, again) == (6, 0)
     np.testing.assert_array_equal(embeddings, stored)
+
+
+def test_the_stored_vectors_are_those_of_the_device(tiny: Path, folder: Path) -> None:
+    float_output = toy_model.write_mean_color(folder / "mean.tflite")
+    for path in (tiny, float_output):
+        photos, model = all_photos(folder / "data"), Model(read_model(path))
+        cached = EmbeddingCache(read_model(path)).quantized(photos, lambda _: None)
+        for photo, vector in zip(photos, cached, strict=True):
+            expected = model.infer(read_image(photo.path)).embedding
+            assert expected is not None
+            assert vector.scale == pytest.approx(expected.scale, rel=1e-6)
+            assert vector.zero_point == expected.zero_point
+            np.testing.assert_array_equal(vector.values, expected.values)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1, -30])

@@ -11,17 +11,8 @@ import pytest
 from edge_cls.errors import DatasetError
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
-from edge_cls_tools.evaluation.fewshot import (
-    NAMES,
-    DeviceModel,
-    EmbeddedSet,
-    FewShot,
-    as_stored,
-    draw_trials,
-    embed_set,
-    few_shot,
-    margins,
-)
+from edge_cls_tools.evaluation.embedded_set import DeviceModel, EmbeddedSet, as_stored, embed_set
+from edge_cls_tools.evaluation.fewshot import NAMES, FewShot, draw_trials, few_shot, margins
 from tests import toy_model
 from tests.colors import write_colors
 from tests.commands import EdgeCls
@@ -73,8 +64,11 @@ def test_too_few_photos_are_reported() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shots", "1,zero"], "--shots 1,zero is not a list of positive numbers; use, for example, --shots 1,5,20"),
-        (["--shots", "0"], "--shots 0 is not a list of positive numbers; use, for example, --shots 1,5,20"),
+        (
+            ["--shots", "1,zero"],
+            "--shots 1,zero is not a list of numbers of at least 1; use, for example, --shots 1,5",
+        ),
+        (["--shots", "0"], "--shots 0 is not a list of numbers of at least 1; use, for example, --shots 1,5"),
         (["--head", "auto,knn7"], f"--head auto,knn7 has the unknown name 'knn7'; use names of {', '.join(NAMES)}"),
     ],
 )
@@ -89,7 +83,7 @@ def test_the_command_prints_a_line_for_each_result_and_the_margins(tmp_path: Pat
     done = edge_cls("fewshot", str(TINY), str(tmp_path / "colors"), *arguments)
     lines = done.stdout.splitlines()
     assert [line.split(": ")[1] for line in lines[:3]] == [f"3-way 2-shot, {head}" for head in ("auto", "knn", "knn3")]
-    assert lines[3].startswith("colors, 2 shots: auto ")
+    assert lines[3].startswith("colors, 10-way 2-shot: auto ")
     assert lines[3].endswith(" to knn3")
 
 
@@ -122,7 +116,7 @@ def test_the_single_output_of_a_bare_model_is_an_embedding_whatever_its_name_and
     write_colors(tmp_path / "colors", count=4)
     model = Model(read_model(toy_model.write_mean_color(tmp_path / "mean.tflite")))
     assert [(output.name, output.shape) for output in model.outputs] == [("pixels", (1, 1, 1, 3))]
-    embedded = embed_set(DeviceModel(model), tmp_path / "colors", advance=lambda _: None)
+    embedded = embed_set(DeviceModel(model.file), tmp_path / "colors", advance=lambda _: None)
     assert [vector.values.shape for vector in embedded.embeddings] == [(3,)] * 12
     assert few_shot(embedded, ways=3, shots=1, heads=["knn"], trials=5)[0].accuracy > 0.9
 
@@ -132,8 +126,8 @@ def test_corals_published_extractor_distinguishes_photos(shared: Path, tmp_path:
         (tmp_path / "flowers" / label).mkdir(parents=True)
         for photo in sorted((shared / "data" / "flowers5" / label).iterdir())[:12]:
             (tmp_path / "flowers" / label / photo.name).symlink_to(photo.resolve())
-    model = Model(read_model(shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"))
-    embedded = embed_set(DeviceModel(model), tmp_path / "flowers", advance=lambda _: None)
+    file = read_model(shared / "models" / "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite")
+    embedded = embed_set(DeviceModel(file), tmp_path / "flowers", advance=lambda _: None)
     assert [vector.values.shape for vector in embedded.embeddings] == [(1024,)] * 24
     assert few_shot(embedded, ways=2, shots=5, heads=["knn"], trials=20)[0].accuracy > 0.7
 
@@ -170,14 +164,14 @@ def test_the_baseline_is_the_majority_of_three_and_a_tie_goes_to_the_nearest() -
 
 def test_margins_are_differences_on_each_set_and_on_average() -> None:
     def result(name: str, head: str, accuracy: float) -> FewShot:
-        return FewShot(name, 5, 5, head, accuracy, 0.0, 1)
+        return FewShot(name, 4, 5, 1, head, accuracy, 0.0, 1)
 
     rows = margins(
         [result(*row) for row in [("a", "auto", 0.8), ("a", "ridge", 0.7), ("a", "knn", 0.75), ("a", "knn3", 0.5)]]
         + [result("b", "auto", 0.5), result("b", "ridge", 0.6)]
     )
-    assert [row[:2] for row in rows] == [("a", 5), ("b", 5), ("mean", 5)]
-    assert rows[0][2:] == pytest.approx((0.05, 0.3))
-    assert rows[1][2] == pytest.approx(-0.1)
-    assert rows[1][3] is None
-    assert rows[2][2:] == pytest.approx((-0.025, 0.3))
+    assert [row[:3] for row in rows] == [("a", 5, 1), ("b", 5, 1), ("mean", 5, 1)]
+    assert rows[0][3:] == pytest.approx((0.05, 0.3))
+    assert rows[1][3] == pytest.approx(-0.1)
+    assert rows[1][4] is None
+    assert rows[2][3:] == pytest.approx((-0.025, 0.3))

@@ -38,7 +38,8 @@ def main(
 
         from edge_cls_tools.backbones.backbones import Backbone
         from edge_cls_tools.distillation.train import distill
-        from edge_cls_tools.evaluation.fewshot import embed_set, few_shot
+        from edge_cls_tools.evaluation.embedded_set import FloatModel, embed_set
+        from edge_cls_tools.evaluation.fewshot import few_shot
 
         cache = _first_views(run)
         changes = _changes(epochs)
@@ -59,7 +60,7 @@ def main(
                     epoch_done=lambda _: None,
                 )
             backbone = Backbone(name, keras.Model(done.student.input, done.student.output["embedding"]))
-            sets = [embed_set(backbone, folder, advance=lambda _: None) for folder in data]
+            sets = [embed_set(FloatModel(backbone), folder, advance=lambda _: None) for folder in data]
             accuracies = [few_shot(one, ways=10, shots=5, heads=["knn"], trials=100)[0].accuracy for one in sets]
             last = done.epochs[-1]
             held_out = "-" if last.few_shot is None else f"{last.few_shot:.1%}"

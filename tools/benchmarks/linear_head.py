@@ -18,7 +18,8 @@ import typer
 from edge_cls.cli.native_stderr import quiet_native_libraries
 
 if TYPE_CHECKING:
-    from edge_cls_tools.evaluation.fewshot import EmbeddedSet, Trial
+    from edge_cls_tools.evaluation.embedded_set import EmbeddedSet
+    from edge_cls_tools.evaluation.fewshot import Trial
 
 COLUMNS = ("data set", "shots", "auto", "linear head", "loss", "softmax regression", "loss")
 C_VALUES = (3.0, 10.0, 30.0, 100.0, 300.0)
@@ -35,10 +36,10 @@ def main(
     """Print the table in Markdown."""
     with quiet_native_libraries():
         from edge_cls.model.file import read_model
-        from edge_cls.model.model import Model
-        from edge_cls_tools.evaluation.fewshot import DeviceModel, draw_trials, embed_set
+        from edge_cls_tools.evaluation.embedded_set import DeviceModel, embed_set
+        from edge_cls_tools.evaluation.fewshot import draw_trials
 
-        embedder = DeviceModel(Model(read_model(model)))
+        embedder = DeviceModel(read_model(model))
         typer.echo(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
         for folder in data:
             embedded = embed_set(embedder, folder, advance=lambda _: None)

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_cls.cache_folder import cache_folder
 from edge_cls.core.arrays import read_arrays
+from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.errors import ModelError, OutputError
 from edge_cls.files import write_whole
 from edge_cls.images.preprocess import Frame
@@ -70,6 +71,14 @@ class EmbeddingCache:
             self._vectors |= {photo.digest: vector for photo, vector in zip(missing, vectors, strict=True)}
             self._save()
         return np.stack([self._vectors[photo.digest] for photo in photos])
+
+    def quantized(self, photos: Sequence[Photo], advance: Advance) -> list[QuantizedVector]:
+        """Return the embeddings of `photos` exactly as `Model.infer` does; arguments and errors as of `embed`."""
+        vectors, tensor = self.embed(photos, advance), self._model.embedding
+        assert tensor is not None  # noqa: S101 - the model is teachable
+        if np.issubdtype(tensor.dtype, np.integer):
+            vectors = (np.rint(vectors / tensor.scale) + tensor.zero_point).astype(tensor.dtype)
+        return [quantize_vector(vector, tensor.scale, tensor.zero_point) for vector in vectors]
 
     def _stored(self) -> dict[bytes, Embeddings]:
         try:

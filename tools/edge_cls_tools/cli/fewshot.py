@@ -26,7 +26,9 @@ def fewshot(
             show_default=False,
         ),
     ],
-    ways: Annotated[int, typer.Option(metavar="N", min=2, help="Classes in a trial.")] = 10,
+    ways: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Numbers of classes to teach, separated by commas.")
+    ] = "10",
     shots: Annotated[
         str, typer.Option(metavar="N,N,...", help="Examples of each class to teach, separated by commas.")
     ] = "1,5,20",
@@ -41,7 +43,11 @@ def fewshot(
     ] = "auto",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the random trials.")] = 0,
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Measure the open-set rejection of photos of other classes instead.")
+        bool,
+        typer.Option(
+            "--unknown",
+            help="Measure the rejection of unknown objects instead: at least one class of each folder is not taught.",
+        ),
     ] = False,
     false_accept: Annotated[
         float,
@@ -49,9 +55,17 @@ def fewshot(
             metavar="RATE",
             min=0.001,
             max=0.5,
-            help="With --unknown: accepted rate of unknown objects classified as a taught class.",
+            help="With --unknown: accepted rate of quite other things classified as a taught class.",
         ),
     ] = 0.05,
+    far: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --unknown: photos of quite other things, beside those of the other folders; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model can be taught with a few photos.
@@ -67,40 +81,46 @@ def fewshot(
     model, *folders = words if not Path(words[0]).is_dir() else (DEFAULT, *words)
     if not folders:
         raise typer.BadParameter("give at least one FOLDER after the MODEL")
+    if far and not unknown:
+        raise typer.BadParameter("--far needs --unknown")
     data = list(map(Path, folders))
 
     with quiet_native_libraries():
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.evaluation.fewshot_job import (
             TrialPlan,
+            parse_counts,
             parse_heads,
-            parse_shots,
             run_few_shot,
             run_open_set,
         )
+        from edge_cls_tools.evaluation.open_set_mean import means_over_sets
 
-        plan, heads = TrialPlan(ways, parse_shots(shots), trials, seed), parse_heads(head)
+        plan = TrialPlan(
+            parse_counts("--ways", ways, least=2, example="2,5,10"),
+            parse_counts("--shots", shots, least=1, example="1,5"),
+            trials,
+            seed,
+            parse_heads(head),
+        )
         results: list[FewShot] = []
         rejections: list[OpenSetResult] = []
         with progress_display() as display:
             if unknown:
-                rejections = run_open_set(model, data, plan, false_accept=false_accept, display=display)
+                rejections = run_open_set(model, data, plan, false_accept=false_accept, far=far or (), display=display)
             else:
-                results = run_few_shot(model, data, plan, heads=heads, display=display)
-    if as_json:
-        print_json({"results": [asdict(one) for one in rejections or results]})
-        return
-    for rejection in rejections:
-        _print_open_set(rejection)
-    _print_few_shot(results)
+                results = run_few_shot(model, data, plan, display=display)
+    means = means_over_sets(rejections)
+    if not as_json:
+        _print_few_shot(results)
+        if rejections:
+            from edge_cls_tools.cli.open_set_text import open_set_lines
 
-
-def _print_open_set(one: OpenSetResult) -> None:
-    typer.echo(
-        f"{one.set}: {one.ways} classes taught with {one.shots} photos each, {one.unknowns} classes unknown: "
-        f"AUROC {one.auroc:.3f} (of the largest cosine {one.auroc_cosine:.3f}), false accepts {one.accepted:.1%} "
-        f"(requested {one.false_accept:.1%}), false rejects {one.rejected:.1%} ({one.trials} trials)"
-    )
+            typer.echo("\n".join(open_set_lines(rejections, means)))
+    elif unknown:
+        print_json({"results": [asdict(one) for one in rejections], "means": [asdict(one) for one in means]})
+    else:
+        print_json({"results": [asdict(one) for one in results]})
 
 
 def _print_few_shot(results: list[FewShot]) -> None:
@@ -111,11 +131,11 @@ def _print_few_shot(results: list[FewShot]) -> None:
             f"{one.set}: {one.ways}-way {one.shots}-shot, {one.head}: {one.accuracy:.1%} +- {one.ci95:.1%} "
             f"({one.trials} trials)"
         )
-    for name, shots, above_best, above_baseline in margins(results):
+    for name, ways, shots, above_best, above_baseline in margins(results):
         differences = [
             f"{margin:+.1%} to {other}"
             for margin, other in ((above_best, "the best single head"), (above_baseline, "knn3"))
             if margin is not None
         ]
         if differences:
-            typer.echo(f"{name}, {shots} shots: auto {', '.join(differences)}")
+            typer.echo(f"{name}, {ways}-way {shots}-shot: auto {', '.join(differences)}")

@@ -100,6 +100,19 @@ def all_photos(root: Path) -> list[Photo]:
     return list({photo.digest: photo for photo in photos}.values())
 
 
+def photos_below(root: Path) -> list[Photo]:
+    """Return all photos in and below `root`, each content once, sorted by path; the label of each is 0.
+
+    Raises DatasetError if `root` is not a folder, if there are no photos, or if a file cannot be read.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"{root} is not a folder", hint="name a folder with photos")
+    photos = [Photo(path, 0, _digest(path)) for path in _photos_below(root)]
+    if not photos:
+        raise DatasetError(f"{root} holds no photos", hint=f"put {', '.join(sorted(SUFFIXES))} files there")
+    return list({photo.digest: photo for photo in reversed(photos)}.values())[::-1]
+
+
 def photos_of(root: Path, labels: Sequence[str]) -> list[Photo]:
     """Return the photos of the class folders in `root`, sorted by path.
 

@@ -11,7 +11,8 @@ from sklearn.cluster import KMeans
 
 from edge_cls_tools.distillation.view_batches import ViewBatches
 from edge_cls_tools.distillation.view_cache import ViewCache
-from edge_cls_tools.evaluation.fewshot import EmbeddedSet, as_stored, few_shot
+from edge_cls_tools.evaluation.embedded_set import EmbeddedSet, as_stored
+from edge_cls_tools.evaluation.fewshot import few_shot
 
 PHOTOS_PER_CLUSTER = 25
 """Mean number of held-out photos in a cluster, which serves as a class of the few-shot check."""

@@ -10,22 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
-from edge_cls.core.manifest import Preprocessing
-from edge_cls.core.quantization import QuantizedVector, quantize_vector
+from edge_cls.core.quantization import QuantizedVector
 from edge_cls.core.unit_vectors import unit_rows
-from edge_cls.errors import DatasetError, ModelError
+from edge_cls.errors import DatasetError
 from edge_cls.learning.heads.table import AUTO, HEADS
 from edge_cls.learning.learner import Learner
-from edge_cls.model.model import Model
-from edge_cls_tools.dataset.loading import all_photos
-from edge_cls_tools.io.batches import Advance, Pixels, batches
+from edge_cls_tools.evaluation.embedded_set import EmbeddedSet
 
 QUERIES = 15
 """Most query photos of each class in a trial."""
@@ -39,27 +33,19 @@ NAMES = (AUTO, *(head.name for head in HEADS.values() if not head.is_regression)
 class FewShot:
     """Mean accuracy over the trials, in [0, 1], and half the width of its 95 % confidence interval.
 
-    `ways` classes were taught with `shots` examples each. `chosen` counts how often `auto` chose each head; it is None
-    for other heads.
+    `ways` classes were taught with `shots` examples each: `requested_ways`, or all that have enough photos. `chosen`
+    counts how often `auto` chose each head; it is None for other heads.
     """
 
     set: str
     ways: int
+    requested_ways: int
     shots: int
     head: str
     accuracy: float
     ci95: float
     trials: int
     chosen: dict[str, int] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedSet:
-    """A data set in the embedding space of a model: the embedding of each photo, and its class index, (n,)."""
-
-    name: str
-    embeddings: Sequence[QuantizedVector]
-    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,56 +57,6 @@ class Trial:
 
     taught: list[tuple[int, int]]
     queries: list[tuple[int, int]]
-
-
-class Embedder(Protocol):
-    """A model that computes embeddings: an int8 model as the device runs it, or a Keras backbone."""
-
-    @property
-    def contract(self) -> Preprocessing:
-        """The preprocessing that the model expects."""
-        ...
-
-    def embed(self, pixels: Pixels) -> NDArray[np.float32] | Sequence[QuantizedVector]:
-        """Return the embeddings of `pixels`, uint8 (n, height, width, 3): float32 (n, dim), or n int8 vectors."""
-        ...
-
-
-class DeviceModel:
-    """A `.tflite` model as an `Embedder`. Raises ModelError if it has no embedding."""
-
-    def __init__(self, model: Model) -> None:
-        if not model.teachable:
-            raise ModelError(
-                f"{model.file.path} has no embedding", hint="use a backbone, or a model of 'edge-cls quantize'"
-            )
-        self._model = model
-        self.contract = model.contract
-
-    def embed(self, pixels: Pixels) -> list[QuantizedVector]:
-        """Return the embeddings of `pixels`, uint8 (n, height, width, 3)."""
-        embeddings = [self._model.infer(one).embedding for one in pixels]
-        return [embedding for embedding in embeddings if embedding is not None]
-
-
-def embed_set(embedder: Embedder, root: Path, *, advance: Advance) -> EmbeddedSet:
-    """Return the embeddings of all photos at `root`, whatever their split.
-
-    `advance` is called with the number of photos done. Raises DatasetError if `root` has no class folders, or if photos
-    cannot be read.
-    """
-    photos = all_photos(root)
-    embeddings: list[QuantizedVector] = []
-    for batch in batches([photo.path for photo in photos], embedder.contract, advance):
-        embeddings += as_stored(embedder.embed(batch))
-    return EmbeddedSet(root.name, embeddings, np.array([photo.label for photo in photos]))
-
-
-def as_stored(embeddings: NDArray[np.float32] | Sequence[QuantizedVector]) -> Sequence[QuantizedVector]:
-    """Return embeddings as the memory stores them: float32 (n, dim) becomes n int8 vectors."""
-    if isinstance(embeddings, np.ndarray):
-        return [quantize_vector(embedding, 1.0, 0) for embedding in embeddings]
-    return embeddings
 
 
 def draw_trials(data: EmbeddedSet, *, ways: int, shots: int, trials: int, seed: int = 0) -> Iterator[Trial]:
@@ -170,29 +106,31 @@ def few_shot(
     for name, hits in accuracies.items():
         mean, deviation = float(np.mean(hits)), float(np.std(hits, ddof=1)) if trials > 1 else 0.0
         tally = dict(chosen.most_common()) if name == "auto" else None
-        results.append(FewShot(data.name, classes, shots, name, mean, 1.96 * deviation / trials**0.5, trials, tally))
+        results.append(
+            FewShot(data.name, classes, ways, shots, name, mean, 1.96 * deviation / trials**0.5, trials, tally)
+        )
     return results
 
 
-def margins(results: Sequence[FewShot]) -> list[tuple[str, int, float | None, float | None]]:
-    """Return rows of (set, shots, margin of `auto` over the best single head, margin of `auto` over the baseline).
+def margins(results: Sequence[FewShot]) -> list[tuple[str, int, int, float | None, float | None]]:
+    """Return rows of (set, requested ways, shots, margin of `auto` over the best single head, that over the baseline).
 
     Margins are differences of accuracies, in [-1, 1], on the same trials; a margin is None if the other head was not
     measured. If there are several sets, the last rows hold the means over them, under the set "mean".
     """
-    rows: list[tuple[str, int, float | None, float | None]] = []
-    table: dict[tuple[str, int], dict[str, float]] = {}
+    rows: list[tuple[str, int, int, float | None, float | None]] = []
+    table: dict[tuple[str, int, int], dict[str, float]] = {}
     for one in results:
-        table.setdefault((one.set, one.shots), {})[one.head] = one.accuracy
-    for (name, shots), row in table.items():
+        table.setdefault((one.set, one.requested_ways, one.shots), {})[one.head] = one.accuracy
+    for cell, row in table.items():
         if "auto" in row:
             single = [accuracy for head, accuracy in row.items() if head not in ("auto", BASELINE)]
             above_best = row["auto"] - max(single) if single else None
-            rows.append((name, shots, above_best, row["auto"] - row[BASELINE] if BASELINE in row else None))
-    for shots in sorted({row[1] for row in rows}):
-        of_shots = [row for row in rows if row[1] == shots]
-        if len(of_shots) > 1:
-            rows.append(("mean", shots, _mean([row[2] for row in of_shots]), _mean([row[3] for row in of_shots])))
+            rows.append((*cell, above_best, row["auto"] - row[BASELINE] if BASELINE in row else None))
+    for ways, shots in sorted({row[1:3] for row in rows}):
+        cells = [row for row in rows if row[1:3] == (ways, shots)]
+        if len(cells) > 1:
+            rows.append(("mean", ways, shots, _mean([row[3] for row in cells]), _mean([row[4] for row in cells])))
     return rows
 
 

@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.progress import Progress
 
 from edge_cls.errors import ConfigError
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
-from edge_cls.model.model import Model
 from edge_cls_tools.backbones.int8_files import int8_file
-from edge_cls_tools.evaluation.fewshot import NAMES, DeviceModel, EmbeddedSet, Embedder, FewShot, embed_set, few_shot
-from edge_cls_tools.evaluation.open_set import OpenSetResult, measure_open_set
+from edge_cls_tools.evaluation.embedded_set import (
+    DeviceModel,
+    EmbeddedSet,
+    Embedder,
+    FloatModel,
+    embed_set,
+    embed_unlabeled,
+)
+from edge_cls_tools.evaluation.fewshot import BASELINE, NAMES, FewShot, few_shot
+from edge_cls_tools.evaluation.open_set import (
+    OTHER_FOLDERS,
+    LearnerOptions,
+    OpenSetResult,
+    Photos,
+    measure_open_set,
+    taught_ways,
+)
+from edge_cls_tools.io.batches import Advance
 
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """The trials to draw: `trials` for each number of `shots`, each with `ways` classes, chosen by `seed`."""
+    """The trials to draw: `trials` for each head, number of classes (`ways`) and `shots`, chosen by `seed`."""
 
-    ways: int
+    ways: tuple[int, ...]
     shots: tuple[int, ...]
     trials: int
     seed: int
+    heads: tuple[str, ...] = ("auto",)
 
 
-def parse_shots(text: str) -> tuple[int, ...]:
-    """Return numbers of examples per class, as in "1,5,20". Raises ConfigError if one is not a positive integer."""
+def parse_counts(option: str, text: str, *, least: int, example: str) -> tuple[int, ...]:
+    """Return the numbers in the `text` of `option`, as in "1,5,20". Raises ConfigError if one is below `least`."""
     try:
-        shots = tuple(int(count) for count in text.split(","))
+        counts = tuple(int(count) for count in text.split(","))
     except ValueError:
-        shots = (0,)
-    if min(shots) < 1:
-        raise ConfigError(f"--shots {text} is not a list of positive numbers", hint="use, for example, --shots 1,5,20")
-    return shots
+        counts = (least - 1,)
+    if min(counts) < least:
+        raise ConfigError(
+            f"{option} {text} is not a list of numbers of at least {least}",
+            hint=f"use, for example, {option} {example}",
+        )
+    return counts
 
 
 def parse_heads(text: str) -> tuple[str, ...]:
@@ -45,61 +64,105 @@ def parse_heads(text: str) -> tuple[str, ...]:
     return heads
 
 
-def run_few_shot(
-    model: str, folders: Sequence[Path], plan: TrialPlan, *, heads: Sequence[str], display: Progress
-) -> list[FewShot]:
-    """Return the accuracy of `heads` on each folder, by number of shots.
+def run_few_shot(model: str, folders: Sequence[Path], plan: TrialPlan, *, display: Progress) -> list[FewShot]:
+    """Return the accuracy on each folder, by number of ways, number of shots, and head.
 
-    `model` is a backbone as `int8_file` or `load_backbone` takes it. Raises ModelError if it
-    cannot be used, and DatasetError if a folder cannot, or has too few photos.
+    `model` is a backbone as `int8_file` or `load_backbone` takes it. Raises ModelError if it cannot be used, and
+    DatasetError if a folder cannot, or has too few photos.
     """
-    embedder, _ = _load(model)
+    embedder, _ = load_embedder(model)
     return [
         result
-        for data, shots in _sets(embedder, folders, plan, display)
-        for result in few_shot(data, ways=plan.ways, shots=shots, heads=heads, trials=plan.trials, seed=plan.seed)
+        for data in _embed(embedder, folders, display)
+        for ways in plan.ways
+        for shots in plan.shots
+        for result in few_shot(data, ways=ways, shots=shots, heads=plan.heads, trials=plan.trials, seed=plan.seed)
     ]
 
 
 def run_open_set(
-    model: str, folders: Sequence[Path], plan: TrialPlan, *, false_accept: float, display: Progress
+    model: str,
+    folders: Sequence[Path],
+    plan: TrialPlan,
+    *,
+    false_accept: float,
+    far: Sequence[Path] = (),
+    display: Progress,
 ) -> list[OpenSetResult]:
-    """Return the open-set rejection on each folder, by number of shots; arguments and errors as of `run_few_shot`.
+    """Return the open-set rejection on each folder; order, arguments and errors as of `run_few_shot`.
 
-    `false_accept` is the accepted rate, in (0, 1), of unknown objects classified as a taught class.
+    The far photos of a folder are those of the other folders, and those in and below each folder of `far`, which needs
+    no class folders. `false_accept` is the accepted rate, in (0, 1), of far photos. Also raises ConfigError if a head
+    is BASELINE, which rejects nothing, or if a folder of `far` is one of `folders`.
     """
-    embedder, unknown_distance = _load(model)
-    return [
-        measure_open_set(
-            data,
-            ways=plan.ways,
-            shots=shots,
-            trials=plan.trials,
-            false_accept=false_accept,
-            unknown_distance=unknown_distance,
-            seed=plan.seed,
+    if BASELINE in plan.heads:
+        raise ConfigError(f"--head {BASELINE} rejects no photos", hint=f"leave {BASELINE} out, or leave out --unknown")
+    if twice := {path.resolve() for path in folders} & {path.resolve() for path in far}:
+        raise ConfigError(
+            f"--far {min(twice)} is one of the data sets",
+            hint="leave it out: each data set is far for the others already",
         )
-        for data, shots in _sets(embedder, folders, plan, display)
-    ]
+    embedder, options = load_embedder(model)
+    sets = _embed(embedder, folders, display)
+    extra = {str(folder): [embed_unlabeled(embedder, folder, advance=_advance(display))] for folder in far}
+    options = replace(options, false_accept=false_accept)
+    return [result for data in sets for result in measure_set(data, plan, options, far=far_photos(data, sets) | extra)]
 
 
-def _load(model: str) -> tuple[Embedder, float]:
-    """Return the embedder, and the cosine distance between unrelated photos in its embedding space."""
+def far_photos(data: EmbeddedSet, sets: Sequence[EmbeddedSet]) -> dict[str, list[Photos]]:
+    """Return the photos of the other `sets`, as the far photos of `data`; empty if there are no others."""
+    others: list[Photos] = [one.embeddings for one in sets if one is not data]
+    return {OTHER_FOLDERS: others} if others else {}
+
+
+def measure_set(
+    data: EmbeddedSet, plan: TrialPlan, options: LearnerOptions, *, far: dict[str, list[Photos]]
+) -> list[OpenSetResult]:
+    """Return the open-set rejection on `data`, by number of ways, number of shots, and head.
+
+    Requested ways that reduce to the same number of classes are measured once. Raises DatasetError as
+    `measure_open_set` does.
+    """
+    measured: dict[tuple[int, int, str], OpenSetResult] = {}
+    results = []
+    for ways in plan.ways:
+        for shots in plan.shots:
+            for head in plan.heads:
+                key = (taught_ways(data, ways, shots), shots, head)
+                if key not in measured:
+                    measured[key] = measure_open_set(
+                        data,
+                        ways=ways,
+                        shots=shots,
+                        trials=plan.trials,
+                        options=replace(options, head=head),
+                        far=far,
+                        seed=plan.seed,
+                    )
+                results.append(replace(measured[key], requested_ways=ways))
+    return results
+
+
+def load_embedder(model: str) -> tuple[Embedder, LearnerOptions]:
+    """Return the embedder, and the options of a learner that the device takes from the model file.
+
+    `model` and errors as of `run_few_shot`.
+    """
     if (file := int8_file(model)) is not None:
         distance = file.manifest.stranger_distance if file.manifest else None
-        return DeviceModel(Model(file)), UNKNOWN_DISTANCE if distance is None else distance
+        options = LearnerOptions(unknown_distance=UNKNOWN_DISTANCE if distance is None else distance)
+        return DeviceModel(file), options
     # Keras takes seconds to load.
     from edge_cls_tools.backbones.backbones import load_backbone
 
-    return load_backbone(model), UNKNOWN_DISTANCE
+    return FloatModel(load_backbone(model)), LearnerOptions()
 
 
-def _sets(
-    embedder: Embedder, folders: Sequence[Path], plan: TrialPlan, display: Progress
-) -> Iterator[tuple[EmbeddedSet, int]]:
-    """Yield each embedded folder with each number of shots."""
+def _embed(embedder: Embedder, folders: Sequence[Path], display: Progress) -> list[EmbeddedSet]:
+    advance = _advance(display)
+    return [embed_set(embedder, folder, advance=advance) for folder in folders]
+
+
+def _advance(display: Progress) -> Advance:
     task = display.add_task("embedding", total=None, note="")
-    for folder in folders:
-        embedded = embed_set(embedder, folder, advance=lambda count: display.advance(task, count))
-        for shots in plan.shots:
-            yield embedded, shots
+    return lambda count: display.advance(task, count)
