@@ -25,24 +25,24 @@ def main(
     with quiet_native_libraries():
         from dataclasses import replace
 
-        from edge_cls.core.bank import MAX_PHOTOS, Bank
+        from edge_cls.core.bank import MAX_PHOTOS
         from edge_cls.files import write_whole
         from edge_cls.model.backbones import load_model
-        from edge_cls.model.background import bank_of_photos, evenly
+        from edge_cls.model.background import BackgroundPhotos, evenly, make_bank
         from edge_cls.model.file import write_model
         from edge_cls.model.model import Model
         from edge_cls.model.names import BUILTIN
 
-        chosen = evenly(sorted(path for path in photos.iterdir() if path.is_file())[::2], MAX_PHOTOS)
+        half = sorted(path for path in photos.iterdir() if path.is_file())[::2]
+        chosen = BackgroundPhotos(photos, evenly(half, MAX_PHOTOS), len(half))
         for name in models:
             model = Model(load_model(name, keep=False))
-            made = bank_of_photos(model, chosen, place=str(photos))
+            made = make_bank(model, chosen)
             if name == BUILTIN:
                 write_model(replace(model.file, encoded_bank=made.encoded))
             else:
                 write_whole(target / f"{name if name.startswith('lite0') else Path(name).stem}.bank", made.encoded)
-            distance = Bank.decode(made.encoded).distance
-            typer.echo(f"{name}: {made.photos} photos, {len(made.encoded)} bytes, median distance {distance:.3f}")
+            typer.echo(f"{name}: {len(made.encoded)} bytes, {made}")
 
 
 if __name__ == "__main__":
