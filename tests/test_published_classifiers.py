@@ -12,6 +12,7 @@ from edge_cls import Classifier
 from edge_cls.backends.litert import Interpreter
 from edge_cls.errors import ModelError
 from edge_cls.images.reading import read_image
+from edge_cls.model.file import read_model
 from edge_cls.model.importing.importer import import_model
 from edge_cls.model.model import Model
 
@@ -36,6 +37,8 @@ def test_a_published_embedding_extractor_can_be_taught(shared: Path, tmp_path: P
     photos = [read_image(photo) for photo in sorted((shared / "data" / "flowers5" / "roses").iterdir())[:2]]
     with Classifier(model, memory=tmp_path / "taught.db") as classifier:
         assert classifier.model.teachable
+        assert classifier.model.file.bank is not None
+        assert classifier.model.file.bank.units.shape == (256, 1024)
         classifier.teach("first", photos[0])
         classifier.teach("second", photos[1])
     with Classifier(model, memory=tmp_path / "taught.db") as classifier:
@@ -69,6 +72,8 @@ def test_a_published_classifier_becomes_teachable_and_its_probabilities_are_iden
     source = shared / "models" / name
     imported = import_model(source, tmp_path / "m.tflite", embedding="auto")
     assert imported.embedding == width
+    bank = read_model(tmp_path / "m.tflite").bank
+    assert (bank.units.shape if bank else None) == ((256, width) if name.endswith(".tflite") else None)
     network = next(source.glob("*.tflite")) if source.is_dir() else source
     before, after = Interpreter(network.read_bytes()), Interpreter(imported.file.network)
     assert [(one.name, one.shape[-1]) for one in after.outputs] == [

@@ -9,7 +9,8 @@ import typer
 
 from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption, LabelsOption
+from edge_cls.cli.options import BackgroundOption, JsonOption, LabelsOption
+from edge_cls.cli.verbosity import note
 
 
 def import_model(
@@ -48,6 +49,7 @@ def import_model(
             metavar="NUMBER", help="Standard deviation to divide the result by.", show_default="the model's own"
         ),
     ] = None,
+    background: BackgroundOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a model of another tool, such as Teachable Machine.
@@ -57,13 +59,19 @@ def import_model(
     Example:
       edge-cls import-model converted_tflite.zip -o model.tflite
     """
+    from edge_cls.cli.bank_text import bank_text
     from edge_cls.errors import ConfigError
+    from edge_cls.model.background import background_photos
     from edge_cls.model.importing.importer import import_model as convert
 
     if (mean is None) != (std is None) or std == 0:
         raise ConfigError("--mean and --std must be given together", hint="give both, and a std that is not 0")
     with quiet_native_libraries():
-        imported = convert(source, out, labels=labels, embedding=embedding, mean=mean, std=std)
+        photos = background_photos(background) if background else None
+        imported = convert(source, out, labels=labels, embedding=embedding, mean=mean, std=std, background=photos)
+    if imported.made_bank:
+        note(str(imported.made_bank))
+    bank = len(imported.file.bank) if imported.file.bank else None
     contract = imported.preprocessing
     if as_json:
         document = {
@@ -76,6 +84,7 @@ def import_model(
             "mean": contract.mean,
             "std": contract.std,
             "embedding": imported.embedding,
+            "bank": bank,
             "edge_tpu": imported.edge_tpu,
         }
         print_json(document)
@@ -86,5 +95,6 @@ def import_model(
     typer.echo(f"  input      {contract.width} x {contract.height} {contract.color}, {normalised}")
     typer.echo(f"  classes    {len(imported.file.labels)}{f' ({labels_shown})' if labels_shown else ''}")
     typer.echo(f"  embedding  {f'{imported.embedding} numbers' if imported.embedding else 'none'}")
+    typer.echo(f"  bank       {bank_text(bank, teachable=imported.embedding is not None)}")
     if imported.edge_tpu:
         typer.echo("  runs only on an Edge TPU")

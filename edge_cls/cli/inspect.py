@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edge_cls.cli.bank_text import bank_text
 from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.options import JsonOption, ModelArgument
@@ -87,6 +88,7 @@ def _summary(inspection: Inspection) -> dict[str, str]:
         "files inside": ", ".join(f"{name} ({size:,})" for name, size in inspection.files.items()) or "none",
         "labels": ", ".join(labels[:_LABELS_SHOWN]) + more or "none",
         "trained on": f"{inspection.trained_on} photos" if inspection.trained_on else "unknown",
+        "bank": bank_text(inspection.bank, teachable=any(one.name == "embedding" for one in inspection.outputs)),
         "golden frames": inspection.golden_problem or golden,
         "metadata": inspection.metadata_problem or ("TFLite Metadata" if inspection.metadata else "none"),
     }

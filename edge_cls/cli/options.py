@@ -126,6 +126,17 @@ DelegateOption = Annotated[
         autocompletion=_complete_delegate,
     ),
 ]
+BackgroundOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--background",
+        metavar="FOLDER",
+        readable=False,
+        help="Photos of anything that will not be taught, at least 16: unknown objects are recognised by comparison "
+        "with them. They replace the photos that the backbone has for that.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
 ConfigOption = Annotated[
     Path | None,

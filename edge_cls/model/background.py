@@ -1,4 +1,4 @@
-"""Make the bank of a backbone from photos."""
+"""Make the bank of a backbone from photos of a user."""
 
 from __future__ import annotations
 
@@ -14,33 +14,55 @@ from edge_cls.images.reading import SUFFIXES, read_image
 from edge_cls.model.model import Model
 
 MIN_PHOTOS = 16
-"""Fewest different photos of a bank that a user makes: fewer say little about what else there is."""
+"""Fewest different photos of a bank: fewer say little about everything else."""
+_HINT = "give a folder of photos of quite different things, preferably of the place where the camera will be"
+
+
+@dataclass(frozen=True)
+class BackgroundPhotos:
+    """The photos that a bank is made of: `paths`, chosen from the `found` photos in `folder`."""
+
+    folder: Path
+    paths: Sequence[Path]
+    found: int
 
 
 @dataclass(frozen=True)
 class MadeBank:
-    """A bank made of photos.
+    """A bank made of `photos`, as `Bank.encode` returns it, and the number of photos in it.
 
-    `encoded` is the bank as `Bank.encode` returns it, and `photos` the number of photos in it. `found` photos were in
-    the folder. Of those chosen from them, `unread` could not be read, for the reasons given, and `repeated` had the
-    embedding of another one.
+    Of the chosen photos, `unread` could not be read, for these reasons, and `repeated` had the embedding of another.
     """
 
     encoded: bytes
-    photos: int
-    found: int
+    photos: BackgroundPhotos
+    size: int
     unread: tuple[ImageError, ...]
     repeated: int
 
+    def __str__(self) -> str:
+        """Return one line about the photos in the bank and those left out."""
+        chosen = len(self.photos.paths)
+        parts = [f"bank: {self.size} photos of {self.photos.folder}"]
+        if chosen < self.photos.found:
+            parts.append(f"{chosen} of {self.photos.found} were chosen evenly")
+        if self.unread:
+            parts.append(f"{len(self.unread)} could not be read (the first: {self.unread[0].message})")
+        if self.repeated:
+            parts.append(f"{self.repeated} repeat another photo")
+        return "; ".join(parts)
 
-def bank_of_folder(model: Model, folder: Path) -> MadeBank:
-    """Return the bank of the photos in `folder` and the folders below it, as `bank_of_photos` does.
 
-    If there are more than MAX_PHOTOS, as many are chosen, evenly in the order of their paths.
+def background_photos(folder: Path) -> BackgroundPhotos:
+    """Return the photos in `folder` and the folders below it, at most MAX_PHOTOS, evenly spread in the order of paths.
+
+    None is read yet. Raises DatasetError if there are fewer than MIN_PHOTOS.
     """
-    photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    made = bank_of_photos(model, evenly(photos, MAX_PHOTOS), place=str(folder))
-    return MadeBank(made.encoded, made.photos, len(photos), made.unread, made.repeated)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if len(found) < MIN_PHOTOS:
+        state = f"has {len(found)} photos" if folder.is_dir() else "is not a folder"
+        raise DatasetError(f"{folder} {state}, expected at least {MIN_PHOTOS} photos for a bank", hint=_HINT)
+    return BackgroundPhotos(folder, evenly(found, MAX_PHOTOS), len(found))
 
 
 def evenly(paths: Sequence[Path], count: int) -> list[Path]:
@@ -49,19 +71,18 @@ def evenly(paths: Sequence[Path], count: int) -> list[Path]:
     return [paths[place] for place in places]
 
 
-def bank_of_photos(model: Model, paths: Sequence[Path], *, place: str) -> MadeBank:
-    """Return the bank of the photos at `paths`, at most MAX_PHOTOS, which messages call those in `place`.
+def make_bank(model: Model, photos: BackgroundPhotos) -> MadeBank:
+    """Return the bank of the embeddings of `photos` by `model`.
 
-    A photo that cannot be read or that has the embedding of another one is left out. Raises DatasetError if fewer than
-    MIN_PHOTOS are left, and ModelError if `model` has no embedding.
+    A photo that cannot be read, or that has the embedding of another one, is left out. Raises DatasetError if fewer
+    than MIN_PHOTOS are left, and ModelError if `model` has no embedding.
     """
     if not model.teachable:
         raise ModelError(
-            f"{model.file.path} has no embedding, so that it cannot have a bank of photos",
-            hint="import it with --embedding auto, or leave out --background",
+            f"{model.file.path} has no embedding, and a bank consists of embeddings", hint="leave out --background"
         )
     embeddings, unread = {}, []
-    for path in paths:
+    for path in photos.paths:
         try:
             embedding = model.infer(read_image(path)).embedding
         except ImageError as error:
@@ -69,11 +90,12 @@ def bank_of_photos(model: Model, paths: Sequence[Path], *, place: str) -> MadeBa
             continue
         assert embedding is not None  # noqa: S101 - the model is teachable
         embeddings[embedding.values.tobytes()] = embedding.dequantize()
-    if len(embeddings) < MIN_PHOTOS:
-        damaged = f"; {len(unread)} cannot be read, the first: {unread[0].message}" if unread else ""
+    size, repeated = len(embeddings), len(photos.paths) - len(unread) - len(embeddings)
+    if size < MIN_PHOTOS:
+        reasons = [f"the first that cannot be read: {unread[0].message}"] if unread else []
         raise DatasetError(
-            f"{place} has {len(embeddings)} different photos, expected at least {MIN_PHOTOS}{damaged}",
-            hint="give a folder of photos of quite different things, best of where the camera will be",
+            f"{photos.folder} has {size} different photos that can be read, expected at least {MIN_PHOTOS} for a bank"
+            + "".join(f" ({reason})" for reason in reasons),
+            hint=_HINT,
         )
-    encoded = Bank(np.stack(list(embeddings.values()))).encode()
-    return MadeBank(encoded, len(embeddings), len(paths), tuple(unread), len(paths) - len(unread) - len(embeddings))
+    return MadeBank(Bank(np.stack(list(embeddings.values()))).encode(), photos, size, tuple(unread), repeated)

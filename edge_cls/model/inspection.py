@@ -36,8 +36,9 @@ class Inspection:
     the same one, because `inspect_model` refuses another. `operators` counts the operators by name, and
     `float_operators` are those that compute in floating point. `metadata` is the TFLite Metadata, and
     `metadata_problem` the reason if it cannot be read. `files` are the sizes in bytes, by name, of the files appended
-    to the network. `trained_on` is the number of photos whose hash is inside, and `golden` that of the golden frames.
-    `golden_problem` says why they were not replayed, or, if `golden_failed`, how their outputs differ.
+    to the network. `trained_on` is the number of photos whose hash is inside, `bank` that of the photos in the bank,
+    None without one, and `golden` that of the golden frames. `golden_problem` says why they were not replayed, or, if
+    `golden_failed`, how their outputs differ.
     """
 
     file: str
@@ -55,6 +56,7 @@ class Inspection:
     labels: tuple[str, ...]
     files: dict[str, int]
     trained_on: int
+    bank: int | None
     golden: int
     golden_problem: str | None
     golden_failed: bool
@@ -95,6 +97,7 @@ def inspect_model(path: Path) -> Inspection:
         labels=file.labels,
         files={info.filename: info.file_size for info in archive.members},
         trained_on=len(file.trained_on),
+        bank=len(file.bank) if file.bank else None,
         golden=len(file.golden),
         golden_problem=golden_problem,
         golden_failed=failed,

@@ -28,6 +28,8 @@ def test_everything_in_a_model_of_edge_cls_is_in_the_json(edge_cls: EdgeCls, tin
     assert inspected["network_sha256"] == sha256(read_parts(tiny)[0])
     assert inspected["manifest"]["preprocessing"]["width"] == 32
     assert inspected["labels"] == ["blue", "green", "red"]
+    assert inspected["bank"] is None
+    assert inspect(edge_cls, "builtin")["bank"] == 256
     assert list(inspected["files"]) == ["manifest.json", "labels.txt", "trained-on.sha256", "golden.json"]
     assert (inspected["golden"], inspected["golden_problem"], inspected["golden_failed"]) == (3, None, False)
     assert inspected["metadata"]["subgraph_metadata"][0]["output_tensor_metadata"][0]["name"] == "probability"
@@ -42,6 +44,7 @@ def test_everything_in_a_model_of_edge_cls_is_in_the_json(edge_cls: EdgeCls, tin
 
 def test_the_text_says_the_same(edge_cls: EdgeCls) -> None:
     text = good(edge_cls("inspect", "tiny.tflite"))
+    assert "\nbank               none (open set falls back on a prior)\n" in text
     for words in (
         "blue, green, red",
         "3 frames agree",

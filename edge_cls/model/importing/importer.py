@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from edge_cls.backends.names import BACKENDS, compiled_for
 from edge_cls.backends.sandbox import probe
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
-from edge_cls.model.file import ModelFile, write_model
+from edge_cls.model.background import BackgroundPhotos, MadeBank, make_bank
+from edge_cls.model.file import ModelFile, space_of, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.importing.exports import Export, read_export
 from edge_cls.model.importing.normalization import Normalization, of_metadata, of_quantized_input
+from edge_cls.model.known_banks import known_bank
 from edge_cls.model.labels_file import read_labels
+from edge_cls.model.model import Model
 from edge_cls.tflite.edit import add_softmax, pack, portable_outputs, set_outputs
 from edge_cls.tflite.graph import Operator, TensorInfo, operators, tensor_info, unpack
 from edge_cls.tflite.metadata import read_metadata
@@ -27,13 +30,17 @@ _USUAL = "--mean 127.5 --std 127.5 for [-1, 1] (MobileNet), --mean 0 --std 255 f
 
 @dataclass(frozen=True)
 class Imported:
-    """The result of an import: the file, the tool that made the model, and the width of its embedding, if any."""
+    """The result of an import: the file, the tool that made the model, and the width of its embedding, if any.
+
+    `made_bank` is the bank, if it was made of a user's photos.
+    """
 
     file: ModelFile
     maker: str
     preprocessing: Preprocessing
     embedding: int | None
     edge_tpu: bool
+    made_bank: MadeBank | None = None
 
 
 def import_model(
@@ -44,14 +51,22 @@ def import_model(
     embedding: str = "none",
     mean: float | None = None,
     std: float | None = None,
+    background: BackgroundPhotos | None = None,
 ) -> Imported:
     """Write the foreign model at `source` to `target` as a model file of edge-cls, and return the facts about it.
 
     `embedding` is `none`, `auto` (the pooled features become a second output), or the name of the tensor that becomes
     it. `labels`, `mean` and `std` take precedence over those of the model. The numbers that the model computes stay
-    the same. Raises ModelError, LabelError or OutputError, and writes nothing, if the model cannot be imported.
+    the same. The bank is made of the photos of `background`; without them it is the one that ships for this network, if
+    there is one. Raises ModelError, LabelError or OutputError, and writes nothing, if the model cannot be imported, and
+    DatasetError if too few of the photos can be read.
     """
     name = str(source)
+    if background is not None and embedding == "none":
+        raise ModelError(
+            f"{name} is imported without an embedding, and a bank consists of embeddings",
+            hint="give --embedding auto, or leave out --background",
+        )
     export = read_export(source)
     found = read_labels(labels) if labels else export.labels
     if not found and embedding == "none":
@@ -79,13 +94,17 @@ def import_model(
         created_by=f"edge-cls {__version__}",
     )
     network = export.network if backend else _edited(model, graph, vector, scores)
-    file = ModelFile(target, network, manifest, found)
+    file = ModelFile(target, network, manifest, found, encoded_bank=known_bank(space_of(network)) if vector else b"")
+    bank = None
     if backend is None:  # a compiled model cannot run on this machine's CPU
         probe(network, name=name)
+        if background is not None:
+            bank = make_bank(Model(file), background)
+            file = replace(file, encoded_bank=bank.encoded)
         file = with_golden(file)
     write_model(file)
     size = None if vector is None else vector.size
-    return Imported(file, export.maker, manifest.preprocessing, size, edge_tpu=backend == "edgetpu")
+    return Imported(file, export.maker, manifest.preprocessing, size, backend == "edgetpu", bank)
 
 
 def _input(model: Any, name: str) -> TensorInfo:
