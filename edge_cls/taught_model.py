@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.manifest import Training
 from edge_cls.errors import DatasetError, MissingDependency, ModelError, SpaceMismatch
 from edge_cls.images.reading import read_image
 from edge_cls.learning.coach import ENOUGH
-from edge_cls.learning.heads.examples import LIMIT, Examples
+from edge_cls.learning.heads.examples import Examples
 from edge_cls.learning.linear import LeftOut, LinearHead, fit_linear
+from edge_cls.learning.open_set import UNKNOWN_DISTANCE
+from edge_cls.learning.views import count_views, sample
 from edge_cls.memory.store import Memory
 from edge_cls.model.file import ModelFile
 from edge_cls.model.golden import with_golden
@@ -34,10 +37,10 @@ _HIGHEST = 254 / 256
 class TaughtModel:
     """The model of a memory, not yet written.
 
-    `examples` is the number of examples of each class, and `few` the number of different ones of each class that has
-    fewer than `coach.ENOUGH`. `left_out` are the predictions of examples by the others. `unusable` is the number of
-    examples without an embedding. `agreement` is the share of the `photos` stored photos for which the finished model
-    predicts the same class as its head in floating point; None if there are no photos.
+    `examples` is the number of examples of each class, and `few` the number of different views of each class that has
+    fewer than `coach.ENOUGH`; the background needs none. `left_out` are the predictions of examples by the others.
+    `unusable` is the number of examples without an embedding. `agreement` is the share of the `photos` stored photos
+    for which the finished model predicts the same class as its head in floating point; None if there are no photos.
     """
 
     file: ModelFile
@@ -98,7 +101,7 @@ def make_taught_model(memory: Memory, backbone: ModelFile, target: Path) -> Taug
     return TaughtModel(
         file=file,
         examples=training.taught or {},
-        few=_few(examples),
+        few=_few(examples, backbone.manifest.stranger_distance or UNKNOWN_DISTANCE),
         left_out=head.left_out,
         unusable=sum(counts.values()) - len(taught),
         photos=len(compared),
@@ -159,12 +162,14 @@ def _network(backbone: ModelFile, head: LinearHead) -> bytes:
     return append_head(backbone.network, head.kernel, head.bias, head.logits)
 
 
-def _few(examples: Examples) -> dict[str, int]:
-    """Return the number of different examples of the classes that have fewer than ENOUGH of them."""
-    counts = examples.counts
-    if len(examples) <= LIMIT:  # up to there, near duplicates are known
-        counts = np.bincount([examples.targets[group[0]] for group in examples.groups()])
-    return {label: count for label, count in zip(examples.classes, counts.tolist(), strict=True) if count < ENOUGH}
+def _few(examples: Examples, unknown_distance: float) -> dict[str, int]:
+    """Return the number of different views of the classes that have fewer than ENOUGH of them."""
+    views = {
+        label: count_views(examples.units(sample(np.flatnonzero(examples.targets == index))), unknown_distance)
+        for index, label in enumerate(examples.classes)
+        if label != BACKGROUND
+    }
+    return {label: count for label, count in views.items() if count < ENOUGH}
 
 
 def _agreement(file: ModelFile, head: LinearHead, examples: Examples, crops: dict[int, bytes]) -> float | None:

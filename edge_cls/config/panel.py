@@ -95,7 +95,7 @@ class Panel(Section):
     )
     feedback_led: Pin | None = Field(
         default=None,
-        description="BCM number of the pin of the light that answers a press: heard, stored, duplicate, conflict or "
+        description="BCM number of the pin of the light that answers a press: accepted, stored, duplicate, conflict or "
         "refused.",
     )
 

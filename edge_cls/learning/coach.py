@@ -1,25 +1,34 @@
-"""The coach: checks new examples for duplicates and conflicts, and reports the progress of each class."""
+"""The coach: checks new examples, reports the progress of each class, and advises what to teach next."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.neighbour import Neighbour
 from edge_cls.core.quantization import QuantizedVector
+from edge_cls.errors import LabelError
+from edge_cls.learning.advice import WORDS, Advice, look_alike, looks_like
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE
 from edge_cls.learning.learner import HeadPrediction, Learner
+from edge_cls.learning.views import ONE_VIEW, count_views, nearest_distances
 
 CONFLICT_SCORE = 0.5
 """Score of another class above which a new example is in conflict with that class."""
 ENOUGH = 5
 """Different examples that a class needs: on four photo data sets the fifth example still adds percentage points of
 accuracy."""
-CONFUSED_SHARE = 0.2
-"""Share of a class's left-out examples that are predicted as one other class, above which the two are confused."""
+STILL = 3
+"""Examples from which a class is reported if all of them show one view."""
+CONFLICT_SHARE = 0.2
+"""Share of a class's left-out examples that are predicted as one other class, above which the two are in conflict."""
 _NAMED = 3
-"""Most examples that a check names."""
+"""Most examples that a check or a conflict names."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +52,40 @@ class ExampleCheck:
 class Progress:
     """The progress of a class, measured by leave-one-out.
 
-    `examples`: the number of examples. `different`: the same, with near duplicates counted as one, because frames of an
-    object that does not move teach no more than one of them. `right`: the share of left-out examples that are predicted
-    correctly; None if no example could be evaluated. `confused_with`: the class of most wrong predictions, if they are
-    many.
+    `examples`: the number of examples. `different`: the number of different views that they show: frames of an object
+    that does not move teach no more than one of them. `right`: the share of left-out examples that are predicted
+    correctly; None if no example could be evaluated. `looks_like`: the class that it is in conflict with, or None.
+    The class "background" needs no number of examples and no views.
     """
 
     label: str
     examples: int
     different: int
-    verdict: Literal["too few", "enough", "confused"]
-    confused_with: str | None
+    verdict: Literal["too few", "one view", "conflict", "enough"]
+    looks_like: str | None
     right: float | None
 
     def __str__(self) -> str:
-        return f"confused with {self.confused_with}" if self.confused_with else self.verdict
+        if self.looks_like is not None:
+            return looks_like(self.looks_like)
+        return WORDS["turn" if self.verdict == "one view" else "more" if self.verdict == "too few" else "enough"]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two classes that look alike: `near` of the `examples` examples of `label` are as near to the class `other`.
+
+    `ids`: examples of `label`, those most similar to the other class first.
+    """
+
+    label: str
+    other: str
+    near: int
+    examples: int
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return look_alike(self.label, self.other, self.near, self.examples)
 
 
 def check_example(
@@ -84,24 +112,74 @@ def check_example(
     return ExampleCheck("conflict", tuple(learner.nearest(embedding, _NAMED, label=rival)))
 
 
+def advise(learner: Learner, label: str) -> Advice | None:
+    """Return what to do next, after an example of `label` was stored; None if it is the background."""
+    if label == BACKGROUND:
+        return None
+    ids, units = learner.members(label)
+    different = count_views(units, learner.unknown_distance)
+    if different == 1 and len(ids) >= STILL:
+        return "turn"
+    if different < ENOUGH:
+        return "more"
+    return "background" if lacks_background(learner) else "enough"
+
+
+def lacks_background(learner: Learner) -> bool:
+    """Return whether two classes or more are taught, but not how the place looks without them."""
+    try:
+        learner.check(BACKGROUND)
+    except LabelError:  # a regression, which is taught numbers
+        return False
+    return len(learner.classes()) > 1 and BACKGROUND not in learner.classes()
+
+
 def progress(learner: Learner) -> list[Progress]:
     """Return the progress of each class, in the order in which the classes were taught."""
-    counts = learner.classes()
-    classes = list(counts)
+    taken = _left_out(learner)
+    return [_progress(learner, label, count, taken[label]) for label, count in learner.classes().items()]
+
+
+def conflicts(classes: Collection[Progress], learner: Learner) -> list[Conflict]:
+    """Return the conflicts between the `classes`, as `progress` returned them: each pair once."""
+    pairs = {frozenset((one.label, one.looks_like)): one for one in reversed(list(classes)) if one.looks_like}
+    found = []
+    for one in reversed(pairs.values()):
+        label, other = one.label, str(one.looks_like)
+        ways = (conflict_between(learner, label, other), conflict_between(learner, other, label))
+        found.append(max(ways, key=lambda way: way.near / way.examples))
+    return found
+
+
+def conflict_between(learner: Learner, label: str, other: str) -> Conflict:
+    """Return how many examples of `label` are as near to the class `other`, up to the width of one view."""
+    ids, units = learner.members(label)
+    across, within = nearest_distances(units, learner.members(other)[1]), nearest_distances(units)
+    near = int((across <= within + ONE_VIEW * learner.unknown_distance).sum())
+    first = np.argsort(across, kind="stable")[:_NAMED]
+    return Conflict(label, other, near, len(ids), tuple(ids[index] for index in first.tolist()))
+
+
+def _left_out(learner: Learner) -> dict[str, Counter[str]]:
+    """Return how often the left-out examples of each class are predicted as each class."""
+    classes = list(learner.classes())
     predicted: dict[str, Counter[str]] = {label: Counter() for label in classes}
     for label, scores in zip(learner.labels, learner.leave_one_out(), strict=True):
         # Skipped: a single class, which has no rival; an example whose class has no others but its near duplicates
         # (score 0); and with very many examples those that are not sampled (NaN).
         if len(classes) > 1 and scores[classes.index(label)] > 0:
             predicted[label][classes[scores.argmax()]] += 1
-    different = learner.different()
-    return [_progress(label, counts[label], different[label], predicted[label]) for label in classes]
+    return predicted
 
 
-def _progress(label: str, examples: int, different: int, predicted: Counter[str]) -> Progress:
+def _progress(learner: Learner, label: str, examples: int, predicted: Counter[str]) -> Progress:
     evaluated = predicted.total()
     right = predicted[label] / evaluated if evaluated else None
+    different = count_views(learner.members(label)[1], learner.unknown_distance)
     rivals = [(name, count) for name, count in predicted.most_common() if name != label]
-    if rivals and rivals[0][1] >= max(2, CONFUSED_SHARE * evaluated):
-        return Progress(label, examples, different, "confused", rivals[0][0], right)
-    return Progress(label, examples, different, "too few" if different < ENOUGH else "enough", None, right)
+    if rivals and rivals[0][1] >= max(2, CONFLICT_SHARE * evaluated):
+        return Progress(label, examples, different, "conflict", rivals[0][0], right)
+    verdict: Literal["too few", "one view", "enough"] = "enough"
+    if label != BACKGROUND and different < ENOUGH:
+        verdict = "one view" if different == 1 and examples >= STILL else "too few"
+    return Progress(label, examples, different, verdict, None, right)

@@ -18,6 +18,7 @@ from edge_cls.learning.heads.regression import as_number
 from edge_cls.learning.heads.selection import Choice, choose
 from edge_cls.learning.heads.table import Plan, is_regression, plans
 from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
+from edge_cls.learning.views import sample
 
 NEAREST = 3
 """Examples that a prediction names."""
@@ -144,17 +145,13 @@ class Learner:
         """Return the number of examples of each taught label, in the order in which the labels were taught."""
         return dict(zip(self._examples.classes, self._examples.counts.tolist(), strict=True))
 
-    def different(self) -> dict[str, int]:
-        """Return the number of different examples of each label: near duplicates count as one.
+    def members(self, label: str) -> tuple[list[str], NDArray[np.float32]]:
+        """Return the ids of the examples of a class, and their embeddings normalised to length 1, float32 (n, dim).
 
-        Above `examples.LIMIT` examples, near duplicates are not searched and every example counts.
+        Of more than `views.COMPARED` examples, evenly spread ones are returned.
         """
-        if len(self) > LIMIT:
-            return self.classes()
-        counts = dict.fromkeys(self._examples.classes, 0)
-        for group in self._examples.groups():
-            counts[self._examples.classes[self._examples.targets[group[0]]]] += 1
-        return counts
+        indices = sample(np.flatnonzero(self._examples.targets == self._examples.classes.index(label)))
+        return [self._ids[index] for index in indices], self._examples.units(indices)
 
     def predict(self, embedding: QuantizedVector) -> HeadPrediction:
         """Return the prediction for `embedding`."""

@@ -1,12 +1,15 @@
 """The feedback light: a sink that shows the result of a command by flashes.
 
-| message   | the light                                                       |
-|-----------|-----------------------------------------------------------------|
-| accepted  | on until the result follows, ten seconds at most                |
-| stored    | one long flash                                                  |
-| duplicate | two short flashes                                               |
-| conflict  | three flashes, neither short nor long                           |
-| refused   | flickers                                                        |
+| message                         | the light                                         |
+|---------------------------------|---------------------------------------------------|
+| accepted                        | on until the result follows, ten seconds at most  |
+| stored                          | one long flash                                    |
+| stored, "turn it"               | one long flash and two short ones, as a duplicate |
+| stored, "teach the empty place" | one long flash and one short one                  |
+| stored, "enough"                | two long flashes                                  |
+| duplicate                       | two short flashes                                 |
+| conflict                        | three flashes, neither short nor long             |
+| refused                         | flickers                                          |
 
 Every result begins with a dark moment, which separates it from "accepted". A newer message replaces an older one.
 """
@@ -24,14 +27,25 @@ from edge_cls.hardware.gpio import claim_output
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Message
 from edge_cls.runtime.ports import Clock
 
+_LONG, _SHORT = (0.15, 1.0), (0.15, 0.15)
 PATTERNS: Mapping[str, tuple[float, ...]] = {
     "accepted": (0.0, 10.0),
-    "stored": (0.15, 1.0),
-    "duplicate": (0.15, 0.15) * 2,
+    "stored": _LONG,
+    "turn": _LONG + _SHORT * 2,
+    "background": _LONG + _SHORT,
+    "enough": _LONG * 2,
+    "duplicate": _SHORT * 2,
     "conflict": (0.15, 0.4) * 3,
     "refused": (0.05, 0.05) * 12,
 }
-"""Seconds dark, lit, dark, lit, and so on, by the kind of a result."""
+"""Seconds dark, lit, dark, lit, and so on, by the kind of a result, or by the coach's advice on what was stored."""
+
+
+def pattern_of(result: CommandResult) -> str:
+    """Return the name of the pattern for a result: the advice on what was stored, otherwise its kind."""
+    if result.kind == "stored" and result.advice is not None and result.advice in PATTERNS:
+        return result.advice
+    return result.kind
 
 
 class Flasher:
@@ -78,7 +92,7 @@ class FeedbackLight:
     def publish(self, message: Message) -> None:
         """Begin to show `message`."""
         if isinstance(message, CommandResult):
-            self._kinds.put(message.kind)
+            self._kinds.put(pattern_of(message))
         elif isinstance(message, CommandAccepted):
             self._kinds.put("accepted")
 

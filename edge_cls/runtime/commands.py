@@ -9,6 +9,8 @@ from typing import Literal
 from edge_cls.classifier import Classifier
 from edge_cls.core.labels import BACKGROUND
 from edge_cls.errors import EdgeClsError, one_line
+from edge_cls.learning.advice import NOTHING_NEW, WORDS, Advice
+from edge_cls.learning.coach import advise, conflict_between
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.store import Memory, Operation
 from edge_cls.runtime.ports import Command
@@ -16,11 +18,12 @@ from edge_cls.runtime.ports import Command
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a command: the fields `kind`, `label` and `detail` of its CommandResult."""
+    """The outcome of a command: the fields `kind`, `label`, `detail` and `advice` of its CommandResult."""
 
     kind: Literal["stored", "duplicate", "conflict", "refused"]
     label: str | None
     detail: str
+    advice: Advice | None = None
 
 
 def execute(command: Command, classifier: Classifier, state: str | None) -> Outcome:
@@ -53,11 +56,19 @@ def _teach(command: Command, label: str, classifier: Classifier) -> Outcome:
     taught = classifier.teach(label, command.frame.image)
     match taught.check.verdict:
         case "duplicate":
-            return Outcome("duplicate", label, f"{label}: nothing new")
+            advice: Advice | None = None if label == BACKGROUND else "turn"
+            return Outcome("duplicate", label, _detail(label, NOTHING_NEW, advice), advice)
         case "conflict":
-            return Outcome("conflict", label, f"{label}: stored, but it looks like {taught.check.looks_like}")
+            conflict = conflict_between(classifier.learner, label, str(taught.check.looks_like))
+            return Outcome("conflict", label, f"{label}: stored, but {conflict}")
         case _:
-            return Outcome("stored", label, f"{label}: {classifier.taught()[label]} taught")
+            advice = advise(classifier.learner, label)
+            return Outcome("stored", label, _detail(label, f"{classifier.taught()[label]} taught", advice), advice)
+
+
+def _detail(label: str, done: str, advice: Advice | None) -> str:
+    # The count says already that there are few.
+    return f"{label}: {done}" if advice in (None, "more") else f"{label}: {done}; {WORDS[advice]}"
 
 
 def _undo(memory: Memory) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge_cls.classifier import Prediction
 from edge_cls.core.neighbour import Neighbour
+from edge_cls.learning.advice import Advice
 from edge_cls.runtime.states import Transition
 
 DEFAULT_CAMERA = "camera"
@@ -80,10 +81,11 @@ class CommandAccepted:
 class CommandResult:
     """The final result of a command, sent exactly once for each command.
 
-    `kind`: "stored" (done, sent only after the commit), "duplicate" (nothing new, not stored), "conflict" (stored, but
-    the example looks like another class), or "refused" (nothing was changed). `detail` is one line for a person.
-    `origin` names the button, key or client that the command came from, such as "button 5" or "key t". `timestamp` is
-    in seconds since 1970.
+    `kind`: "stored" (done, sent only after the commit), "duplicate" (nothing new), "conflict" (stored, but the example
+    looks like another class), or "refused" (nothing was changed). `detail` is one line for a person. `advice` is that
+    of the coach after teaching; None of other commands, of the background, and in a conflict. `origin` names the
+    button, key or client that the command came from, such as "button 5" or "key t". `timestamp` is in seconds since
+    1970.
     """
 
     action: Action
@@ -93,6 +95,7 @@ class CommandResult:
     origin: str
     timestamp: float
     camera: str = DEFAULT_CAMERA
+    advice: Advice | None = None
 
 
 @dataclass(frozen=True)

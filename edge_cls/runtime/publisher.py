@@ -59,7 +59,9 @@ class Publisher:
         """Publish the outcome of `command`, after the commit."""
         kind, label, detail, origin = outcome.kind, outcome.label, outcome.detail, command.origin
         log.info("%s: %s, %s (%s)", command.action, kind, one_line(detail), one_line(origin))
-        self.publish(CommandResult(command.action, kind, label, detail, origin, self._clock.time(), camera))
+        self.publish(
+            CommandResult(command.action, kind, label, detail, origin, self._clock.time(), camera, outcome.advice)
+        )
 
     def status(self, channels: Sequence[Channel], problems: Iterable[str | None]) -> None:
         """Publish the status of each channel and notify the supervisor, if anything has changed.

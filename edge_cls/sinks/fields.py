@@ -93,6 +93,7 @@ def _command(message: CommandAccepted | CommandResult) -> dict[str, object]:
     }
     if isinstance(message, CommandResult):
         line["detail"] = message.detail
+        line["advice"] = message.advice
     return line
 
 

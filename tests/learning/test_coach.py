@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.quantization import QuantizedVector
-from edge_cls.learning.coach import ENOUGH, check_example, progress
+from edge_cls.learning.coach import (
+    ENOUGH,
+    advise,
+    check_example,
+    conflict_between,
+    conflicts,
+    lacks_background,
+    progress,
+)
 from edge_cls.learning.learner import Learner
 
 SIZE = 48
@@ -69,12 +78,37 @@ def test_few_examples_are_too_few_and_more_are_enough() -> None:
     assert (enough.label, enough.examples, str(enough), enough.right) == ("plant", ENOUGH, "enough", 1.0)
 
 
-def test_two_labels_for_one_thing_are_confused_with_each_other() -> None:
-    mug, cup, plant = progress(learner_of(("mug", 0, 6), ("cup", 0, 6), ("plant", 1, 6)))
-    assert (mug.confused_with, cup.confused_with, plant.confused_with) == ("cup", "mug", None)
-    assert str(mug) == "confused with cup"
+def test_two_labels_for_one_thing_are_in_conflict_and_both_are_named_once() -> None:
+    learner = learner_of(("mug", 0, 6), ("cup", 0, 6), ("plant", 1, 6))
+    mug, cup, plant = classes = progress(learner)
+    assert (mug.looks_like, cup.looks_like, plant.looks_like) == ("cup", "mug", None)
+    assert (str(mug), mug.verdict) == ("looks like cup", "conflict")
     assert mug.right is not None
     assert mug.right < 0.9
+    (conflict,) = conflicts(classes, learner)
+    assert {conflict.label, conflict.other} == {"mug", "cup"}
+    assert (conflict.near, conflict.examples) == (6, 6)
+    assert str(conflict) == (
+        f"{conflict.other} and {conflict.label} look alike: "
+        f"6 of 6 examples of {conflict.label} are as near to {conflict.other}"
+    )
+    assert len(conflict.ids) == 3
+    assert all(identity.startswith(conflict.label) for identity in conflict.ids)
+
+
+def test_only_the_examples_that_are_as_near_to_the_other_class_count() -> None:
+    learner = learner_of(("mug", 0, 6), ("plant", 1, 6))
+    for number in (20, 21):
+        learner.add(LabeledEmbedding(f"slip{number}", "plant", vector(0, number)))
+    conflict = conflict_between(learner, "plant", "mug")
+    assert (conflict.near, conflict.examples, set(conflict.ids[:2])) == (2, 8, {"slip20", "slip21"})
+    assert conflict_between(learner, "mug", "plant").near == 6, "each mug has a plant that is as near"
+
+
+def test_classes_that_differ_have_no_conflict() -> None:
+    learner = learner_of(("mug", 0, 6), ("plant", 1, 6))
+    assert conflicts(progress(learner), learner) == []
+    assert str(conflict_between(learner, "mug", "plant")) == "plant and mug look alike"
 
 
 def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
@@ -83,10 +117,45 @@ def test_with_one_class_there_is_nothing_to_be_confused_with() -> None:
     assert progress(Learner()) == []
 
 
-def test_frames_of_a_thing_that_stands_still_count_as_one() -> None:
+def test_frames_of_a_thing_that_stands_still_count_as_one_and_the_coach_says_to_turn_it() -> None:
     learner = learner_of(("plant", 1, ENOUGH))
     for number in range(30):
-        learner.add(LabeledEmbedding(f"still {number}", "mug", vector(0, 0)))
+        learner.add(LabeledEmbedding(f"still {number}", "mug", vector(0, number, spread=3.0)))
     plant, mug = progress(learner)
     assert (plant.different, str(plant)) == (ENOUGH, "enough")
-    assert (mug.examples, mug.different, str(mug)) == (30, 1, "too few")
+    assert (mug.examples, mug.different, mug.verdict) == (30, 1, "one view")
+    assert str(mug) == "turn it while you hold the button"
+    assert advise(learner, "mug") == "turn"
+
+
+def test_two_frames_of_one_view_are_too_few_to_say_that_the_thing_stands_still() -> None:
+    learner = learner_of(("mug", 0, 1))
+    learner.add(LabeledEmbedding("again", "mug", vector(0, 0)))
+    (mug,) = progress(learner)
+    assert (mug.different, mug.verdict, advise(learner, "mug")) == (1, "too few", "more")
+
+
+def test_the_background_needs_neither_a_number_of_examples_nor_views() -> None:
+    learner = learner_of(("mug", 0, ENOUGH), (BACKGROUND, 1, 1))
+    for number in range(4):
+        learner.add(LabeledEmbedding(f"still {number}", BACKGROUND, vector(1, 0)))
+    _, background = progress(learner)
+    assert (background.different, background.verdict) == (1, "enough")
+    assert advise(learner, BACKGROUND) is None
+
+
+def test_the_empty_place_is_missing_once_two_classes_are_taught() -> None:
+    assert not lacks_background(Learner())
+    assert not lacks_background(learner_of(("mug", 0, ENOUGH)))
+    learner = learner_of(("mug", 0, ENOUGH), ("plant", 1, ENOUGH - 1))
+    assert lacks_background(learner)
+    assert (advise(learner, "mug"), advise(learner, "plant")) == ("background", "more")
+    learner.add(LabeledEmbedding("empty", BACKGROUND, vector(2, 0)))
+    assert not lacks_background(learner)
+    assert advise(learner, "mug") == "enough"
+
+
+def test_numbers_have_no_empty_place() -> None:
+    learner = Learner(head="knn-regression")
+    learner.fit(LabeledEmbedding(label, label, vector(int(label), 0)) for label in ("1", "2"))
+    assert not lacks_background(learner)

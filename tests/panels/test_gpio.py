@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from edge_cls.errors import ConfigError, EdgeClsError, MissingDependency, PanelError
 from edge_cls.hardware import gpio
+from edge_cls.learning.advice import Advice
 from edge_cls.panels.buttons import Button
-from edge_cls.panels.feedback_light import PATTERNS, FeedbackLight, Flasher
+from edge_cls.panels.feedback_light import PATTERNS, FeedbackLight, Flasher, pattern_of
 from edge_cls.panels.gpio import GpioButtons
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Status
 from edge_cls.runtime.ports import Command
@@ -150,7 +151,8 @@ class Played:
 
 
 def test_every_kind_of_result_has_a_pattern_that_begins_dark_and_ends_lit() -> None:
-    assert set(PATTERNS) == {"accepted", *get_args(get_type_hints(CommandResult)["kind"])}
+    advice = set(get_args(Advice)) - {"more"}  # the ordinary case: a long flash
+    assert set(PATTERNS) == {"accepted", *get_args(get_type_hints(CommandResult)["kind"]), *advice}
     assert all(len(pattern) % 2 == 0 for pattern in PATTERNS.values())
 
 
@@ -159,6 +161,9 @@ def test_every_kind_of_result_has_a_pattern_that_begins_dark_and_ends_lit() -> N
     [
         ("accepted", [10.0]),
         ("stored", [1.0]),
+        ("turn", [1.0, 0.15, 0.15]),
+        ("background", [1.0, 0.15]),
+        ("enough", [1.0, 1.0]),
         ("duplicate", [0.15] * 2),
         ("conflict", [0.4] * 3),
         ("refused", [0.05] * 12),
@@ -194,6 +199,24 @@ def test_a_pattern_that_is_played_late_loses_no_flash(steps: list[float]) -> Non
     while flasher.due() < math.inf:
         flasher.advance(flasher.due())
     assert changes == [False, True, False, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice", "pattern"),
+    [
+        ("stored", None, "stored"),
+        ("stored", "more", "stored"),
+        ("stored", "turn", "turn"),
+        ("stored", "background", "background"),
+        ("stored", "enough", "enough"),
+        ("duplicate", "turn", "duplicate"),
+        ("conflict", None, "conflict"),
+    ],
+)
+def test_the_pattern_is_that_of_the_advice_if_the_example_was_stored(
+    kind: Literal["stored", "duplicate", "conflict"], advice: Advice | None, pattern: str
+) -> None:
+    assert pattern_of(CommandResult("teach", kind, "mug", "", "button 5", 0.0, advice=advice)) == pattern
 
 
 @pytest.fixture

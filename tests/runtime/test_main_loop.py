@@ -18,9 +18,11 @@ import pytest
 from edge_cls.classifier import Classifier
 from edge_cls.errors import OutputError, SourceError
 from edge_cls.images.preprocess import Frame
+from edge_cls.learning.advice import Advice
 from edge_cls.memory.database import DamagedFile
 from edge_cls.memory.schema import PAGE_SIZE
 from edge_cls.model.model import Outputs
+from edge_cls.runtime import commands
 from edge_cls.runtime.channel import CAMERA_TIMEOUT_S
 from edge_cls.runtime.main_loop import MainLoop
 from edge_cls.runtime.messages import CommandAccepted, CommandResult, Event, FrameInfo, Message, Result, Status
@@ -444,7 +446,8 @@ def test_a_command_is_accepted_at_once_and_its_result_follows(teachable: Classif
     messages = setup.seen.messages
     accepted = CommandAccepted("teach", "mug", "button 5", setup.clock.time())
     assert messages[0] == accepted, "it comes before the first status and frame"
-    assert result == CommandResult("teach", "stored", "mug", "mug: 1 taught", "button 5", setup.clock.time())
+    at = setup.clock.time()
+    assert result == CommandResult("teach", "stored", "mug", "mug: 1 taught", "button 5", at, advice="more")
     assert messages.count(accepted) == 1
 
 
@@ -460,7 +463,37 @@ def test_an_example_that_looks_like_another_class_is_a_conflict(teachable: Class
     frame = color_frame("red")
     results = Setup(Colours(["red"]), teachable).submit(command(frame=frame), command(label="cup", frame=frame))
     assert kinds(results) == ["stored", "conflict"]
-    assert "looks like mug" in results[1].detail
+    said = "mug and cup look alike: 1 of 1 example of cup is as near to mug"
+    assert (results[1].detail, results[1].advice) == (f"cup: stored, but {said}", None)
+
+
+def test_the_coach_advises_to_turn_a_thing_that_stands_still_but_not_the_background(teachable: Classifier) -> None:
+    still = [command(frame=color_frame("red"))] * 3
+    results = Setup(Colours(["red"]), teachable).submit(*still)
+    assert kinds(results) == ["stored", "duplicate", "duplicate"]
+    assert (results[1].detail, results[1].advice) == ("mug: nothing new; turn it while you hold the button", "turn")
+    empty = [command("background", None, color_frame("blue"))] * 2
+    results = Setup(Colours(["red"]), teachable).submit(*empty)
+    assert [(one.detail, one.advice) for one in results] == [
+        ("background: 1 taught", None), ("background: nothing new", None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("advice", "said"),
+    [
+        ("more", "mug: 1 taught"),
+        ("turn", "mug: 1 taught; turn it while you hold the button"),
+        ("background", "mug: 1 taught; teach the empty place too, as the class background"),
+        ("enough", "mug: 1 taught; enough"),
+    ],
+)
+def test_the_result_has_the_words_of_the_coach(
+    teachable: Classifier, monkeypatch: pytest.MonkeyPatch, advice: Advice, said: str
+) -> None:
+    monkeypatch.setattr(commands, "advise", lambda _, label: advice if label == "mug" else None)
+    (result,) = Setup(Colours(["red"]), teachable).submit(command(frame=color_frame("red")))
+    assert (result.detail, result.advice) == (said, advice)
 
 
 def test_undo_background_and_forget(teachable: Classifier) -> None:

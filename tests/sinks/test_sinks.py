@@ -28,7 +28,7 @@ FRAME = FrameInfo(3, 1_700_000_000.1234567, 10.0, "photo.jpg")
 ENTERED = Event(FRAME, Transition("entered", "mug", None, 0.9123456789, 0.8, 10.0, 9.4996, 6), 0.0123456, NEAREST)
 LEFT = Event(FRAME, Transition("left", None, "mug", 0.35, 0.6, 10.0, 10.0, 1), 0.01)
 CHANGED = Event(FRAME, Transition("changed", "cup", "mug", 0.61, 0.7, 10.0, 9.0, 11), 0.01)
-STORED = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1_700_000_001.1234567)
+STORED = CommandResult("teach", "stored", "mug", "mug: 3 taught", "button 5", 1_700_000_001.1234567, advice="more")
 REFUSED = CommandResult("undo", "refused", None, "nothing to undo\x1b[2J", "key \x07", 1_700_000_001.0)
 ACCEPTED = CommandAccepted("teach", "mug", "button 5", 1_700_000_001.0)
 DOWN = Status(1_700_000_001.1234567, "down", "no frame for 10 s", "mug", ("80 °C: slower",))
@@ -117,7 +117,8 @@ def test_a_command_in_json_has_exactly_the_promised_fields() -> None:
     }
     assert json.loads(written(raw_json, ACCEPTED)) == accepted
     assert json.loads(written(raw_json, STORED)) == {
-        **accepted, "result": "stored", "timestamp": 1_700_000_001.123457, "detail": "mug: 3 taught"
+        **accepted, "result": "stored", "timestamp": 1_700_000_001.123457, "detail": "mug: 3 taught",
+        "advice": "more",
     }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def test_it_holds_the_last_status_event_and_command_and_the_newest_state(tmp_pat
             "camera": "camera",
             "timestamp": 1_700_000_001.0,
             "detail": "mug: 3 taught",
+            "advice": None,
         },
     }
 
