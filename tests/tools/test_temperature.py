@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_cls.model.temperature import with_temperature
-from edge_cls_tools.quantization.temperature import fit_temperature
+from edge_cls_tools.quantization.temperature import HALF_STEP, RANGE, fit_temperature
+
+
+def negative_log_likelihood(probabilities: NDArray[np.float64], truth: NDArray[np.int64], temperature: float) -> float:
+    """Return the loss that the docstring of `fit_temperature` describes."""
+    count, classes = probabilities.shape
+    targets = np.full((count, classes), 1 / (count + 2) / (classes - 1))
+    targets[np.arange(count), truth] = 1 - 1 / (count + 2)
+    powers = probabilities ** (1 / temperature)
+    scaled = np.maximum(powers / powers.sum(axis=1, keepdims=True), HALF_STEP)
+    return float(-(targets * np.log(scaled)).sum())
 
 
 @pytest.mark.parametrize("applied", [0.5, 1.0, 2.0])
 def test_a_known_temperature_is_found(applied: float) -> None:
     rng = np.random.default_rng(0)
     calibrated = rng.dirichlet((0.6, 0.6, 0.6), 4000).astype(np.float32)
-    truth = np.array([rng.choice(3, p=row / row.sum()) for row in calibrated.astype(np.float64)])
+    truth = (calibrated.cumsum(axis=1) < rng.uniform(size=(4000, 1))).sum(axis=1).clip(max=2)
     found = fit_temperature(with_temperature(calibrated, 1 / applied), truth)
     assert found == pytest.approx(applied, rel=0.1)
 
@@ -29,10 +40,22 @@ def test_probabilities_below_the_int8_step_do_not_bias_the_temperature() -> None
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(3000, 81)) * 2.5
     calibrated = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    truth = np.array([rng.choice(81, p=row) for row in calibrated])
+    truth = (calibrated.cumsum(axis=1) < rng.uniform(size=(3000, 1))).sum(axis=1)
     int8 = (np.rint(calibrated * 256) / 256).astype(np.float32)
     assert (int8 == 0).mean() > 0.5
     temperature = fit_temperature(int8, truth)
     confidences = with_temperature(int8, temperature).max(axis=1)
     correct = int8.argmax(axis=1) == truth
     assert abs(float(confidences.mean()) - float(correct.mean())) < 0.02
+
+
+def test_the_best_of_several_minima_is_found() -> None:
+    """The smallest probability that counts is half a step of int8, so that the likelihood has several maxima."""
+    rng = np.random.default_rng(30)
+    logits = rng.normal(size=(12, 3)) * 4
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.where(rng.uniform(size=12) < 0.85, probabilities.argmax(axis=1), rng.integers(0, 3, 12))
+    found = fit_temperature(probabilities.astype(np.float32), truth)
+    others = np.geomspace(*RANGE, 200)
+    losses = [negative_log_likelihood(probabilities, truth, temperature) for temperature in (found, *others)]
+    assert losses[0] <= min(losses) + 1e-3

@@ -29,7 +29,7 @@ def run_parallel(
     """Return the result of one of `copies`, which all compute the same, for each preprocessed photo, in order.
 
     Each copy serves one thread at a time; they must release the GIL to run at once, as the TFLite interpreter does.
-    The photos are decoded in the calling thread, a batch ahead. Raises DatasetError if photos cannot be read.
+    The photos are decoded in the calling thread, up to two batches ahead. Raises DatasetError if photos cannot be read.
     """
     free: queue.SimpleQueue[Callable[[Frame], Result]] = queue.SimpleQueue()
     for copy in copies:
@@ -44,11 +44,16 @@ def run_parallel(
 
     results: list[Result] = []
     running: list[Future[Result]] = []
+
+    def finish() -> None:
+        results.extend(future.result() for future in running)
+        advance(len(running))
+
     with ThreadPoolExecutor(len(copies)) as pool:
         for batch in batches(paths, contract, lambda _: None):
-            results += [future.result() for future in running]
-            advance(len(running))
-            running = [pool.submit(run, frame) for frame in batch]
-        results += [future.result() for future in running]
-        advance(len(running))
+            # Submitted before the last batch is waited for, so that no copy has nothing to do in the meantime.
+            submitted = [pool.submit(run, frame) for frame in batch]
+            finish()
+            running = submitted
+        finish()
     return results

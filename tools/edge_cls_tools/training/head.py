@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from edge_cls_tools.linear_head import Embeddings, Head, Labels
+from edge_cls_tools.training.softmax_regression import SoftmaxRegression
 
 if TYPE_CHECKING:
     import keras
@@ -47,17 +45,15 @@ def fit_head(
     embeddings, labels = train
     scale = _scale(embeddings)
     mean = embeddings.mean(axis=0)
-    scaled = (embeddings - mean) / scale
-    regression = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
+    regression = SoftmaxRegression((embeddings - mean) / scale, labels, weights[labels], len(weights))
     best, best_loss, worse = None, np.inf, 0
     for tried, c in enumerate(C_VALUES, start=1):
-        regression.C = c
         # The matrices are small: with several threads it takes up to ten times as long.
-        with threadpool_limits(1), warnings.catch_warnings():
-            # A fit that has not converged may be chosen too: stopping early is a kind of regularisation.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            regression.fit(scaled, labels, sample_weight=weights[labels])
-        head = _as_head(regression, mean, scale)
+        with threadpool_limits(1):
+            kernel, bias = regression.fit(c)
+        # The scaling is folded into kernel and bias.
+        kernel = kernel / scale[:, None]
+        head = Head(kernel, bias - mean @ kernel)
         losses = head.losses(*validation)
         loss = float(np.average(losses, weights=weights[validation[1]]))
         progress(tried, float((head.probabilities(validation[0]).argmax(axis=1) == validation[1]).mean()))
@@ -82,15 +78,6 @@ def _scale(embeddings: Embeddings) -> NDArray[np.float32]:
     typical = float(deviation.mean()) or 1.0
     root = np.sqrt(np.maximum(deviation, 0.05 * typical))
     return np.asarray(root * (np.sqrt(np.mean((deviation / root) ** 2)) or 1.0), np.float32)
-
-
-def _as_head(regression: LogisticRegression, mean: Embeddings, scale: Embeddings) -> Head:
-    """Return the head for unscaled embeddings: the scaling is folded into kernel and bias."""
-    kernel, bias = regression.coef_.T, regression.intercept_
-    if len(bias) == 1:  # scikit-learn returns only one logit for two classes
-        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.array([-bias[0], bias[0]]) / 2
-    kernel = kernel / scale[:, None]
-    return Head(np.asarray(kernel, np.float32), np.asarray(bias - mean @ kernel, np.float32))
 
 
 def two_outputs(backbone: Backbone, head: Head) -> keras.Model:
