@@ -131,7 +131,9 @@ class States(Section):
         "shorter.",
     )
     background: Annotated[tuple[Label, ...], LIST] = Field(
-        default=(BACKGROUND,), description="Labels that mean that nothing is there."
+        default=(BACKGROUND,),
+        description=f"Labels that mean that nothing is there, so that they never become the state. {BACKGROUND} always "
+        "does.",
     )
 
     @field_validator("leave")

@@ -71,8 +71,8 @@ class States:
     A state stays until its share is below `leave`; then the class with the largest share becomes the state, if that is
     at least `enter`. A change happens only if its condition has held in every frame for `dwell_s` seconds. Thus no
     state is shorter than that, and neither is the time without one. In frames that are unsure between another class
-    and the state, the share of the state decays UNSURE_PATIENCE times as slowly. Labels in `background` never become
-    the state.
+    and the state, the share of the state decays UNSURE_PATIENCE times as slowly. Labels in `background` and the
+    reserved label BACKGROUND never become the state.
 
     `state` is the stable label, None if nothing known is seen. `evidence` has the classes seen recently, and is a new
     mapping after each frame. Raises ValueError if a duration is negative or not finite, and unless
@@ -86,7 +86,7 @@ class States:
         enter: float = 0.6,
         leave: float = 0.4,
         dwell_s: float = 0.5,
-        background: Collection[str] = (BACKGROUND,),
+        background: Collection[str] = (),
     ) -> None:
         for name, seconds in (("smoothing_s", smoothing_s), ("dwell_s", dwell_s)):
             if not 0 <= seconds < math.inf:
@@ -97,7 +97,7 @@ class States:
         self._enter = enter
         self._leave = leave
         self._dwell = dwell_s
-        self._background = frozenset(background)
+        self._background = frozenset((BACKGROUND, *background))
         self.state: str | None = None
         self.evidence: Mapping[str, Evidence] = {}
         self._last: float | None = None

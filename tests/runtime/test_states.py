@@ -157,7 +157,7 @@ def test_a_class_that_stays_ahead_by_a_little_replaces_its_rival_later_than_anot
 
 
 def test_background_is_nothing() -> None:
-    states = States(background=("background", "table"))
+    states = States(background=("table",))
     assert play(states, steady(seen("background"), 3) + steady(seen("table"), 3)) == []
     reported = play(states, steady(seen("cup"), 3) + steady(seen("table", 0.9, cup=0.5), 9), start=6)
     assert labels(reported) == [("entered", "cup"), ("left", None)]
