@@ -57,12 +57,13 @@ class Classifier:
     backbone that the memory was taught on, and lite0-160 if nothing was taught yet; `load_model` describes both.
     `memory`: a file of taught examples, which is created if it does not exist. `labels`: the labels file, if the model
     contains no labels. `threads`: threads of the interpreter. `head`: the head for taught classes, a name of
-    `edge_cls.learning.heads.names.HEAD_NAMES`. `false_accept`: the accepted rate of unknown objects classified as a
-    taught class, in (0, 1). `classes`: the classes that a prediction may name, those of the "model", those in the
-    "memory", or "both". `learn_in_background`: fit the head in a background thread; until that is done, frames are
-    classified without the latest changes (`settle` waits for it). If it is False, the next frame waits for the fit.
-    `delegate`: the backend that runs the model, a name of `edge_cls.backends.names`: "none" is the CPU, "auto" an
-    accelerator if it can be used, otherwise the CPU.
+    `edge_cls.learning.heads.names.HEAD_NAMES`. `false_accept`: the rate of pictures of quite other things that may be
+    taken for a taught class, in (0, 1). `closed_set`: the classes are all that a frame can show, so no frame is
+    unknown, and `false_accept` has no effect. `classes`: the classes that a prediction may name, those of the "model",
+    those in the "memory", or "both". `learn_in_background`: fit the head in a background thread; until that is done,
+    frames are classified without the latest changes (`settle` waits for it). If it is False, the next frame waits for
+    the fit. `delegate`: the backend that runs the model, a name of `edge_cls.backends.names`: "none" is the CPU, "auto"
+    an accelerator if it can be used, otherwise the CPU.
 
     With "both", a frame gets a taught class if it is not unknown to the memory, and the prediction of the model
     otherwise, if the model has classes. The next frame sees the changes that other processes have made to the memory.
@@ -84,6 +85,7 @@ class Classifier:
         threads: int | None = None,
         head: str = "auto",
         false_accept: float = 0.05,
+        closed_set: bool = False,
         classes: Classes = "both",
         learn_in_background: bool = False,
         delegate: str = "none",
@@ -111,12 +113,14 @@ class Classifier:
                     hint="use --classes memory or --classes both",
                 )
             self._classes = classes
+            self._closed_set = closed_set
             self._labels = np.array(self.model.labels, object)
             manifest = self.model.file.manifest
             unknown_distance = manifest.stranger_distance if manifest else None
             self.learner = Learner(
                 head=head,
                 false_accept=false_accept,
+                closed_set=closed_set,
                 unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
             )
             if memory is not None:
@@ -242,7 +246,7 @@ class Classifier:
     def _by_model(self, probability: NDArray[np.float32]) -> Prediction:
         predictions = best_of(self._labels, probability)
         manifest = self.model.file.manifest
-        floor = manifest.unknown_below if manifest else None
+        floor = manifest.unknown_below if manifest and not self._closed_set else None
         return Prediction(predictions, known=0.0 if floor is not None and predictions[0].score < floor else 1.0)
 
 

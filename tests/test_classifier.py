@@ -100,6 +100,22 @@ def test_the_option_classes_selects_the_classes_that_are_predicted(tiny: Path, m
         assert empty.classify(red) == Prediction((), known=0.0)
 
 
+def test_of_a_closed_set_every_frame_is_known(tiny: Path, memory: Path, tmp_path: Path) -> None:
+    file, grey = read_model(tiny), np.full((32, 32, 3), 128, np.uint8)
+    assert file.manifest is not None
+    strict = dataclasses.replace(file.manifest, unknown_below=0.9999)
+    path = tmp_path / "strict.tflite"
+    write_model(dataclasses.replace(file, path=path, manifest=strict))
+    with Classifier(path) as open_set, Classifier(path, closed_set=True) as closed:
+        assert (open_set.classify(grey).unknown, closed.classify(grey).known) == (True, 1.0)
+    with Classifier(tiny, memory=memory, classes="memory", closed_set=True) as taught:
+        assert taught.classify(grey).unknown  # there is no class yet
+        for seed in range(3):
+            taught.teach("rose", color_frame("red", seed))
+        blue = taught.classify(color_frame("blue", 9))
+        assert (blue.label, blue.known) == ("rose", 1.0)
+
+
 def test_invalid_values_of_classes_are_refused_before_a_memory_is_created(
     tiny: Path, backbone: Path, memory: Path
 ) -> None:

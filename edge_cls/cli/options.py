@@ -101,8 +101,16 @@ FalseAcceptOption = Annotated[
         metavar="RATE",
         min=0.001,
         max=0.5,
-        help="Accepted rate of unknown objects classified as a taught class.",
+        help="Rate of pictures of quite other things that may be taken for a taught class.",
         show_default="0.05",
+    ),
+]
+ClosedSetOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--closed-set",
+        help="The classes are all that the camera can show, so no frame is unknown. It excludes false_accept.",
+        show_default="false",
     ),
 ]
 ClassesOption = Annotated[

@@ -13,6 +13,7 @@ import typer
 from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import (
     ClassesOption,
+    ClosedSetOption,
     ConfigOption,
     DelegateOption,
     FalseAcceptOption,
@@ -46,6 +47,7 @@ def run(
     classes: ClassesOption = None,
     head: HeadOption = None,
     false_accept: FalseAcceptOption = None,
+    closed_set: ClosedSetOption = None,
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     max_fps: Annotated[
@@ -102,6 +104,7 @@ def run(
         "classes": classes,
         "head": head,
         "false_accept": false_accept,
+        "closed_set": closed_set,
         "delegate": delegate,
         "threads": threads,
         "limits": {"max_fps": max_fps},

@@ -36,6 +36,8 @@ from edge_cls.model.names import CHOICES
 from edge_cls.sources.names import OPTIONS, STALL_S, check_source, parse_source
 from edge_cls.sources.region import WHOLE, Region, check_region
 
+_FALSE_ACCEPT = 0.05
+
 
 def _check_head(head: str) -> str:
     if head not in HEAD_NAMES:
@@ -185,7 +187,12 @@ class ClassifierOptions(Section):
         description=f"Method that distinguishes the taught classes: {', '.join(HEAD_NAMES[:-1])} or {HEAD_NAMES[-1]}.",
     )
     false_accept: Annotated[float, Field(ge=0.001, le=0.5)] = Field(
-        default=0.05, description="Accepted rate of unknown objects classified as a taught class."
+        default=_FALSE_ACCEPT,
+        description="Rate of pictures of quite other things that may be taken for a taught class.",
+    )
+    closed_set: bool = Field(
+        default=False,
+        description="The classes are all that the camera can show, so no frame is unknown. It excludes false_accept.",
     )
     threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None, description="Threads of the interpreter. If not set, it decides itself.", examples=[2]
@@ -194,6 +201,17 @@ class ClassifierOptions(Section):
         default="none",
         description=describe_names(),
     )
+
+    @field_validator("closed_set")
+    @classmethod
+    def _check_closed_set(cls, closed_set: bool, info: ValidationInfo) -> bool:
+        rate = info.data.get("false_accept", _FALSE_ACCEPT)
+        if closed_set and rate != _FALSE_ACCEPT:
+            raise ConfigError(
+                f"every frame is known, but false_accept is {rate:g}, a rate for unknown ones",
+                hint="remove one of the two",
+            )
+        return closed_set
 
 
 class Config(ClassifierOptions):

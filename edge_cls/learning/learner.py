@@ -49,15 +49,22 @@ class Learner:
 
     `head`: a name of `heads.names.HEAD_NAMES`; "auto" selects one by leave-one-out. `false_accept`: the accepted rate
     of unknown objects classified as a taught class, in (0, 1). `unknown_distance`: the typical cosine distance between
-    photos of different objects. Raises ConfigError if there is no such head.
+    photos of different objects. `closed_set`: everything shows one of the taught classes, so nothing is unknown. Raises
+    ConfigError if there is no such head.
     """
 
     def __init__(
-        self, *, head: str = "auto", false_accept: float = FALSE_ACCEPT, unknown_distance: float = UNKNOWN_DISTANCE
+        self,
+        *,
+        head: str = "auto",
+        false_accept: float = FALSE_ACCEPT,
+        unknown_distance: float = UNKNOWN_DISTANCE,
+        closed_set: bool = False,
     ) -> None:
         plans(head)  # refuses an unknown head now, not with the first prediction
         self._head_name = head
         self._false_accept = false_accept
+        self._closed_set = closed_set
         self.unknown_distance = unknown_distance
         self.fit(())
 
@@ -78,7 +85,12 @@ class Learner:
 
     def copy(self) -> Learner:
         """Return a learner with the same examples. It shares no data with this one, and its head is not fitted yet."""
-        copied = Learner(head=self._head_name, false_accept=self._false_accept, unknown_distance=self.unknown_distance)
+        copied = Learner(
+            head=self._head_name,
+            false_accept=self._false_accept,
+            unknown_distance=self.unknown_distance,
+            closed_set=self._closed_set,
+        )
         copied._examples = self._examples.subset(np.arange(len(self)))
         copied._ids, copied._index = list(self._ids), dict(self._index)
         return copied
@@ -162,7 +174,8 @@ class Learner:
         shares = probabilities(head.predict(query), choice.temperature)
         scores = dict(zip(self._examples.classes, shares.tolist(), strict=True))
         number = head.value(query) if isinstance(head, RegressionHead) else None
-        return HeadPrediction(scores, self._known_probability(query), self._named(query, NEAREST), number)
+        known = 1.0 if self._closed_set else self._known_probability(query)
+        return HeadPrediction(scores, known, self._named(query, NEAREST), number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return the class probabilities of each example, predicted without it and its near duplicates of its class.

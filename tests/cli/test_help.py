@@ -119,6 +119,7 @@ SHARED = {
     "classes": "classes",
     "head": "head",
     "false_accept": "false_accept",
+    "closed_set": "closed_set",
     "threads": "threads",
     "delegate": "delegate",
     "max_fps": "limits.max_fps",

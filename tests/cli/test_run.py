@@ -52,6 +52,20 @@ def test_the_command_line_is_above_the_environment_and_that_above_the_file(
     assert len(lines) == 6
 
 
+@pytest.mark.usefixtures("folder")
+def test_of_a_closed_set_no_frame_is_unknown(edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(edge_cls("teach", "red", "red.png", "--memory", "taught.db", "--model", "mean.tflite"))
+    words = ("run", "--source", "photos", "--memory", "taught.db", "--model", "mean.tflite", "--json")
+    known = [json.loads(line)["known"] for line in good(edge_cls(*words, "--closed-set")).splitlines()]
+    assert known == [1.0] * 6
+    assert any(json.loads(line)["unknown"] for line in good(edge_cls(*words)).splitlines())
+    done = edge_cls(*words, "--closed-set", "--false-accept", "0.1")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("error: --closed-set: every frame is known, but false_accept is 0.1")
+    monkeypatch.setenv("EDGE_CLS_CLOSED_SET", "true")
+    assert [json.loads(line)["known"] for line in good(edge_cls(*words)).splitlines()] == known
+
+
 def test_without_a_source_it_says_how_to_name_one(edge_cls: EdgeCls, folder: Path) -> None:
     done = edge_cls("run")
     assert done.returncode == 2

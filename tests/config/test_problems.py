@@ -84,6 +84,8 @@ PROBLEMS = {
     "[source]\nname = 'HTTP://'": "source.name: a stream needs a host; write http://HOST/...",
     "[source]\nname = 'rtsp://me:secret@:554/1'": "source.name: a stream needs a host; write rtsp://HOST/...",
     # combinations
+    "closed_set = true\nfalse_accept = 0.1": "closed_set: every frame is known, but false_accept is 0.1, "
+    "a rate for unknown ones; remove one of the two",
     "[states]\nenter = 0.3\nleave = 0.4": "states.leave: 0.4 is greater than enter (0.3); make it at most as large as "
     "enter",
     "[source]\nname = 'v4l2:0'\nlores = [320, 240]": "source.lores: only picamera2 supports it; remove it, "

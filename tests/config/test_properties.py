@@ -94,6 +94,7 @@ def valid(draw: st.DrawFn) -> dict[str, Any]:
             model=paths,
             memory=paths,
             classes=st.sampled_from(["both", "model", "memory"]),
+            closed_set=st.booleans(),
             threads=st.integers(1, 64),
             delegate=st.sampled_from(["none", "auto", "edgetpu", "edgetpu:usb:0"]),
             source=source,

@@ -143,6 +143,15 @@ def test_nothing_taught_is_nothing_known() -> None:
     assert (len(learner), learner.classes(), learner.choice()) == (0, {}, None)
 
 
+def test_of_a_closed_set_everything_is_known() -> None:
+    learner = Learner(closed_set=True)
+    learner.fit(examples({"1": 3, "2": 3}))
+    far = embedding(np.eye(DIM)[0] * 255)
+    assert learnt(examples({"1": 3, "2": 3})).predict(far).unknown
+    assert [one.predict(far).known for one in (learner, learner.copy())] == [1.0, 1.0]
+    assert Learner(closed_set=True).predict(far).unknown  # without classes there is nothing to name
+
+
 def test_an_unknown_identity_is_a_key_error_and_changes_nothing() -> None:
     learner = learnt(examples({"1": 2}))
     with pytest.raises(KeyError):
