@@ -86,7 +86,7 @@ class States:
         enter: float = 0.6,
         leave: float = 0.4,
         dwell_s: float = 0.5,
-        background: Collection[str] = (),
+        background: Collection[str] = (BACKGROUND,),
     ) -> None:
         for name, seconds in (("smoothing_s", smoothing_s), ("dwell_s", dwell_s)):
             if not 0 <= seconds < math.inf:
