@@ -13,6 +13,7 @@ import pytest
 
 from edge_cls import Classifier
 from edge_cls.backends.litert import Interpreter
+from edge_cls.core.bank import Bank
 from edge_cls.errors import DatasetError, ModelError, SpaceMismatch
 from edge_cls.images.preprocess import Frame
 from edge_cls.memory.store import Memory
@@ -79,6 +80,7 @@ def test_the_model_classifies_as_the_memory_was_taught(taught: Path, backbone: M
 
 
 def test_the_file_says_what_it_was_made_of(taught: Path, backbone: ModelFile, tmp_path: Path) -> None:
+    backbone = replace(backbone, encoded_bank=Bank(np.eye(16, dtype=np.float32)).encode())
     accuracy = made(taught, backbone, tmp_path / "colours.tflite").left_out.accuracy
     file = read_model(tmp_path / "colours.tflite")
     assert file.manifest is not None
@@ -92,6 +94,7 @@ def test_the_file_says_what_it_was_made_of(taught: Path, backbone: ModelFile, tm
     assert file.manifest.preprocessing == backbone.manifest.preprocessing
     assert 0 < (file.manifest.unknown_below or 0) < 1
     assert len(file.golden) == 3
+    assert file.encoded_bank == backbone.encoded_bank
     with Memory(taught) as memory:
         stored = {bytes.fromhex(sha256(memory.crop(example.id)))[:4] for example in memory.embeddings()}
     assert file.trained_on == stored

@@ -69,11 +69,11 @@ def import_model(
     with quiet_native_libraries():
         photos = background_photos(background) if background else None
         imported = convert(source, out, labels=labels, embedding=embedding, mean=mean, std=std, background=photos)
-    if imported.made_bank:
-        note(str(imported.made_bank))
     bank = len(imported.file.bank) if imported.file.bank else None
     contract = imported.preprocessing
     if as_json:
+        if imported.made_bank:
+            note(f"bank: {imported.made_bank}")
         document = {
             "file": str(out),
             "maker": imported.maker,
@@ -95,6 +95,6 @@ def import_model(
     typer.echo(f"  input      {contract.width} x {contract.height} {contract.color}, {normalised}")
     typer.echo(f"  classes    {len(imported.file.labels)}{f' ({labels_shown})' if labels_shown else ''}")
     typer.echo(f"  embedding  {f'{imported.embedding} numbers' if imported.embedding else 'none'}")
-    typer.echo(f"  bank       {bank_text(bank, teachable=imported.embedding is not None)}")
+    typer.echo(f"  bank       {imported.made_bank or bank_text(bank, teachable=imported.embedding is not None)}")
     if imported.edge_tpu:
         typer.echo("  runs only on an Edge TPU")

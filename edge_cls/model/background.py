@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from edge_cls.core.bank import MAX_PHOTOS, Bank
 from edge_cls.errors import DatasetError, ImageError, ModelError
 from edge_cls.images.reading import SUFFIXES, read_image
+from edge_cls.model.file import ModelFile
 from edge_cls.model.model import Model
 
 MIN_PHOTOS = 16
@@ -43,7 +44,7 @@ class MadeBank:
     def __str__(self) -> str:
         """Return one line about the photos in the bank and those left out."""
         chosen = len(self.photos.paths)
-        parts = [f"bank: {self.size} photos of {self.photos.folder}"]
+        parts = [f"{self.size} photos of {self.photos.folder}"]
         if chosen < self.photos.found:
             parts.append(f"{chosen} of {self.photos.found} were chosen evenly")
         if self.unread:
@@ -69,6 +70,14 @@ def evenly(paths: Sequence[Path], count: int) -> list[Path]:
     """Return at most `count` of `paths`, evenly spread, in order."""
     places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
     return [paths[place] for place in places]
+
+
+def with_bank(file: ModelFile, photos: BackgroundPhotos | None) -> tuple[ModelFile, MadeBank | None]:
+    """Return `file` with the bank that `make_bank` makes of `photos`, and the bank; without photos, `file` and None."""
+    if photos is None:
+        return file, None
+    made = make_bank(Model(file), photos)
+    return replace(file, encoded_bank=made.encoded), made
 
 
 def make_bank(model: Model, photos: BackgroundPhotos) -> MadeBank:

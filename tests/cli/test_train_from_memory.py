@@ -15,6 +15,7 @@ from edge_cls.model.file import read_model
 from tests.colors import COLORS, color_frame
 from tests.commands import EdgeCls, good
 from tests.examples import vector
+from tests.random_photos import write_photos
 
 EXTRAS = "imagehash jax jinja2 keras matplotlib pooch requests scipy skimage sklearn tensorboard tensorflow torch"
 
@@ -40,8 +41,18 @@ def test_the_command_says_what_it_made_and_what_to_do_next(edge_cls: EdgeCls, ta
     assert lines[2].startswith("cross-validated accuracy ")
     assert lines[3].endswith("(on 6 stored photos)")
     assert lines[4].startswith("colours.tflite: ")
-    assert lines[5] == "next: edge-cls run --model colours.tflite --source picamera2"
+    assert lines[5] == ("bank: none (open set falls back on a prior); give photos of everything else with --background")
+    assert lines[6] == "next: edge-cls run --model colours.tflite --source picamera2"
     assert read_model(Path("colours.tflite")).labels == tuple(COLORS)
+
+
+def test_a_model_of_a_memory_has_the_bank_of_the_photos(edge_cls: EdgeCls, taught: Path, tiny: Path) -> None:
+    command = ("train", "--from-memory", str(taught), "-o", "colours.tflite", "--backbone", str(tiny))
+    text = good(edge_cls(*command, "--background", str(write_photos(Path("else"), 16))))
+    assert "\nbank: 16 photos of else\n" in text
+    bank = read_model(Path("colours.tflite")).bank
+    assert bank is not None
+    assert len(bank) == 16
 
 
 def test_none_of_the_optional_libraries_is_loaded(taught: Path, tiny: Path) -> None:

@@ -10,22 +10,12 @@ import pytest
 
 from edge_cls.core.bank import MAX_PHOTOS, Bank
 from edge_cls.errors import DatasetError, ModelError
-from edge_cls.images.reading import encode_png
 from edge_cls.model.background import MIN_PHOTOS, background_photos, evenly, make_bank
 from edge_cls.model.file import ModelFile, read_model
 from edge_cls.model.importing.importer import import_model
 from edge_cls.model.model import Model
 from tests.model.importing.foreign import LABELS, append_zip, int8_network
-
-
-def write_photos(folder: Path, count: int) -> Path:
-    """Write `count` different photos, half of them in a folder below."""
-    random = np.random.default_rng(0)
-    for number in range(count):
-        path = folder / ("" if number % 2 else "more") / f"{number:04}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(random.integers(0, 256, (16, 16, 3), np.uint8)))
-    return folder
+from tests.random_photos import write_photos
 
 
 def test_the_bank_has_the_embeddings_of_the_photos(tiny: Path, tmp_path: Path) -> None:
@@ -35,7 +25,7 @@ def test_the_bank_has_the_embeddings_of_the_photos(tiny: Path, tmp_path: Path) -
     cosines = (Bank.decode(made.encoded).units * Bank(np.stack(embeddings)).units).sum(axis=1)
     assert cosines.shape == (20,)
     assert cosines.min() > 0.99
-    assert str(made) == f"bank: 20 photos of {tmp_path}"
+    assert str(made) == f"20 photos of {tmp_path}"
 
 
 def test_photos_that_are_not_used_are_named(tiny: Path, tmp_path: Path) -> None:
@@ -45,7 +35,7 @@ def test_photos_that_are_not_used_are_named(tiny: Path, tmp_path: Path) -> None:
     made = make_bank(Model(read_model(tiny)), background_photos(tmp_path))
     assert (made.size, made.repeated, len(made.unread)) == (19, 1, 1)
     assert re.fullmatch(
-        f"bank: 19 photos of {tmp_path}; 1 could not be read .the first: .*0001.png is not an image of a known "
+        f"19 photos of {tmp_path}; 1 could not be read .the first: .*0001.png is not an image of a known "
         "format.; 1 repeat another photo",
         str(made),
     )
@@ -100,7 +90,7 @@ def test_an_imported_model_has_the_bank_of_the_photos(tiny: Path, tmp_path: Path
     assert plain.file.bank is None
     assert read.bank is not None
     assert len(read.bank) == 16
-    assert str(imported.made_bank) == f"bank: 16 photos of {tmp_path / 'photos'}"
+    assert str(imported.made_bank) == f"16 photos of {tmp_path / 'photos'}"
     assert Model(read).space == Model(read_model(tmp_path / "plain.tflite")).space
     with pytest.raises(ModelError, match="is imported without an embedding"):
         import_model(source, tmp_path / "n.tflite", background=photos)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge_cls.core.bank import Bank
 from edge_cls.errors import ConversionError, MissingDependency, ModelError
-from edge_cls.model.file import read_model
+from edge_cls.model.file import read_model, write_model
 from edge_cls.model.model import Model
 from edge_cls_tools.edgetpu.compile import compile_model
 from edge_cls_tools.edgetpu.log import Row, failure_reason, parse_log
@@ -43,8 +46,10 @@ def compiled(tiny: Path, tmp_path: Path) -> Path:
     return tmp_path / "compiled.tflite"
 
 
-def test_the_compiled_model_keeps_labels_and_manifest(source: Path, compiled: Path, tmp_path: Path) -> None:
+def test_the_compiled_model_keeps_labels_manifest_and_bank(source: Path, compiled: Path, tmp_path: Path) -> None:
     edgetpu.install(tmp_path / "bin", console=console(ALL), log=log(ALL), model=compiled)
+    bank = Bank(np.eye(16, dtype=np.float32)).encode()
+    write_model(replace(read_model(source), encoded_bank=bank))
     done = compile_model(source, tmp_path / "out", timeout_sec=77)
     assert (done.summary.version, done.summary.subgraphs, done.summary.percent) == ("16.0.384591198", 1, 100.0)
     assert (done.summary.mapped, done.summary.total) == (6, 6)
@@ -52,6 +57,7 @@ def test_the_compiled_model_keeps_labels_and_manifest(source: Path, compiled: Pa
     assert done.model == tmp_path / "out" / "tiny_edgetpu.tflite"
     assert after.network == compiled.read_bytes()
     assert (after.labels, after.trained_on) == (before.labels, before.trained_on)
+    assert after.encoded_bank == bank
     assert after.manifest is not None
     assert before.manifest is not None
     # Examples that were taught with the source stay valid.

@@ -26,6 +26,7 @@ from edge_cls_tools.run_directory import load_head, load_run
 from edge_cls_tools.training import train as training
 from tests.colors import color_frame, write_colors
 from tests.commands import EdgeCls, good
+from tests.random_photos import write_photos
 
 
 @pytest.fixture(autouse=True)
@@ -69,19 +70,25 @@ def no_slow_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands_need_no_slow_library(edge_cls: EdgeCls, backbone: Path, tmp_path: Path) -> None:
     write_colors(tmp_path / "colors", count=8)
     photos, run, model = tmp_path / "colors", tmp_path / "runs" / "mugs", tmp_path / "copy.tflite"
-    trained = good(edge_cls("train", str(photos), "-o", str(run), "--backbone", str(backbone)))
+    everything_else = ("--background", str(write_photos(tmp_path / "everything-else", 20)))
+    trained = good(edge_cls("train", str(photos), "-o", str(run), "--backbone", str(backbone), *everything_else))
     assert f"{run}/model.tflite: 0.01 MB int8, finished" in trained
+    assert f"bank: 20 photos of {tmp_path}/everything-else\n" in trained
     assert f"next: edge-cls evaluate {run}/model.tflite {photos}" in trained
     quantized = good(edge_cls("quantize", str(run), "-o", str(model), "--report", str(tmp_path / "report.html")))
     assert "compared: the float and the int8 head" in quantized
+    assert "\nbank: 20 photos\n" in quantized
     assert "SQNR" not in quantized
     assert "SQNR" not in (tmp_path / "report.html").read_text()
     compared = json.loads(good(edge_cls("quantize", str(run), "-o", str(model), "--json")))
     assert (compared["reference"], compared["embedding_cosine"], compared["layers"]) == ("float head", None, [])
     assert compared["probability_difference"] < 0.05
+    assert compared["bank"] == 20
     for file in (run / "model.tflite", model):
         evaluated = json.loads(good(edge_cls("evaluate", str(file), str(photos), "--json")))
         assert (evaluated["accuracy"], evaluated["photos"], evaluated["left_out"]) == (1.0, 6, 18)
+    banks = [read_model(file).bank for file in (run / "model.tflite", model)]
+    assert [bank and len(bank) for bank in banks] == [20, 20]
     names = [read_model(file).manifest.name for file in (run / "model.tflite", model)]  # type: ignore[union-attr]
     assert names == ["mugs", "copy"]
 

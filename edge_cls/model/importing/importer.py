@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,13 @@ from edge_cls.backends.names import BACKENDS, compiled_for
 from edge_cls.backends.sandbox import probe
 from edge_cls.core.manifest import Manifest, Preprocessing
 from edge_cls.errors import ModelError
-from edge_cls.model.background import BackgroundPhotos, MadeBank, make_bank
+from edge_cls.model.background import BackgroundPhotos, MadeBank, with_bank
 from edge_cls.model.file import ModelFile, space_of, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.importing.exports import Export, read_export
 from edge_cls.model.importing.normalization import Normalization, of_metadata, of_quantized_input
 from edge_cls.model.known_banks import known_bank
 from edge_cls.model.labels_file import read_labels
-from edge_cls.model.model import Model
 from edge_cls.tflite.edit import add_softmax, pack, portable_outputs, set_outputs
 from edge_cls.tflite.graph import Operator, TensorInfo, operators, tensor_info, unpack
 from edge_cls.tflite.metadata import read_metadata
@@ -98,9 +97,7 @@ def import_model(
     bank = None
     if backend is None:  # a compiled model cannot run on this machine's CPU
         probe(network, name=name)
-        if background is not None:
-            bank = make_bank(Model(file), background)
-            file = replace(file, encoded_bank=bank.encoded)
+        file, bank = with_bank(file, background)
         file = with_golden(file)
     write_model(file)
     size = None if vector is None else vector.size

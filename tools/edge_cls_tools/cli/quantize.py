@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_cls.cli.bank_text import bank_line
 from edge_cls.cli.json_output import print_json
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import JsonOption
+from edge_cls.cli.options import BackgroundOption, JsonOption
+from edge_cls.cli.verbosity import note
 
 if TYPE_CHECKING:
     from edge_cls_tools.quantization.quantize import Quantization
@@ -51,6 +53,7 @@ def quantize(
             show_default=False,
         ),
     ] = None,
+    background: BackgroundOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Convert a trained model to int8 and compare the two.
@@ -63,16 +66,27 @@ def quantize(
     """
     with quiet_native_libraries():
         from edge_cls.files import write_whole
+        from edge_cls.model.background import background_photos
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.quantization.quantize import quantize as convert
 
+        photos = background_photos(background) if background else None
         with progress_display() as display:
             task = display.add_task("quantising and comparing", total=None, note="")
-            made = convert(run, out, calibration=calibration, advance=lambda count: display.advance(task, count))
+            made = convert(
+                run,
+                out,
+                calibration=calibration,
+                background=photos,
+                advance=lambda count: display.advance(task, count),
+            )
     if as_json:
+        if made.made_bank:
+            note(f"bank: {made.made_bank}")
         print_json(_as_json(made))
     else:
         _show(made)
+        typer.echo(bank_line(made.file, made.made_bank))
     if report:
         from edge_cls_tools.report.quantization import quantization_page
 
@@ -84,6 +98,7 @@ def _as_json(made: Quantization) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(made.comparison) | {
+        "bank": len(made.file.bank) if made.file.bank else None,
         "remedies": [asdict(remedy) | {"kept": remedy.kept} for remedy in made.remedies],
         "layers": [asdict(layer) for layer in made.layers],
     }

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edge_cls.cli.bank_text import bank_line
 from edge_cls.cli.native_stderr import quiet_native_libraries
+from edge_cls.cli.options import BackgroundOption
 from edge_cls.cli.verbosity import note
 from edge_cls.model.names import DEFAULT
 from edge_cls_tools.cli.train_from_memory import train_from_memory
@@ -94,6 +96,7 @@ def train(
             show_default=False,
         ),
     ] = None,
+    background: BackgroundOption = None,
 ) -> None:
     """Train a classifier on photos or on taught examples.
 
@@ -113,11 +116,13 @@ def train(
     if strategy != "none" and fine_tune == "none":
         raise typer.BadParameter(f"--strategy {strategy} needs --fine-tune: a frozen backbone is trained on one device")
     with quiet_native_libraries():
+        from edge_cls.model.background import background_photos
         from edge_cls_tools.cli.progress import progress_display
         from edge_cls_tools.dataset.loading import load_dataset
         from edge_cls_tools.training.recipe import Recipe
         from edge_cls_tools.training.train import train_classifier
 
+        photos = background_photos(background) if background else None
         dataset = load_dataset(data, seed=seed)
         recipe = None
         if fine_tune != "none":
@@ -134,6 +139,7 @@ def train(
                 max_drop=max_drop,
                 resume=resume,
                 strategy=strategy,
+                background=photos,
             )
     sizes = f"{len(dataset.train)} train, {len(dataset.validation)} validation, {len(dataset.test)} test"
     typer.echo(f"{len(dataset.labels)} classes, {sizes}, backbone {backbone}")
@@ -143,9 +149,11 @@ def train(
     training = trained.training
     accuracies = f"validation accuracy {training.validation_accuracy:.1%}, test accuracy {training.test_accuracy:.1%}"
     typer.echo(f"{accuracies} (head on the int8 backbone)")
-    if trained.comparison is None:
-        typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite")
+    if trained.comparison is None or trained.file is None:
+        bank = f" --background {background}" if background else ""
+        typer.echo(f"next: edge-cls quantize {out} -o MODEL.tflite{bank}")
         return
+    typer.echo(bank_line(trained.file, trained.made_bank))
     _print_finished(trained.comparison, out / "model.tflite")
     typer.echo(f"next: edge-cls evaluate {out / 'model.tflite'} {data}")
 

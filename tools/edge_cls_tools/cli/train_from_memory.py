@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from edge_cls.cli.bank_text import bank_line
 from edge_cls.cli.memory.opened import count, opened
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.cli.verbosity import note
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from edge_cls.taught_model import TaughtModel
 
 
-_APPLY = ("from_memory", "out", "backbone")
+_APPLY = ("from_memory", "out", "backbone", "background")
 """The parameters of `train` that apply to a memory; all others are about photos and fine-tuning."""
 
 
@@ -28,6 +29,7 @@ def train_from_memory(context: typer.Context, memory: Path, out: Path) -> None:
     """
     from edge_cls.errors import ConfigError
     from edge_cls.model.backbones import load_model
+    from edge_cls.model.background import background_photos, with_bank
     from edge_cls.model.file import write_model
     from edge_cls.taught_model import make_taught_model
 
@@ -38,10 +40,15 @@ def train_from_memory(context: typer.Context, memory: Path, out: Path) -> None:
     backbone = context.params["backbone"] if "backbone" in given else None
     if out.suffix != ".tflite":
         raise ConfigError(f"--out {out} is not the name of a model", hint="give a file, such as --out model.tflite")
+    folder = context.params["background"]
+    photos = background_photos(folder) if folder else None
     with quiet_native_libraries(), opened(memory) as taught:
-        made = make_taught_model(taught, load_model(backbone, space=taught.space), out)
+        file, made_bank = with_bank(load_model(backbone, space=taught.space), photos)
+        made = make_taught_model(taught, file, out)
     write_model(made.file)
     _print(made, out)
+    typer.echo(bank_line(made.file, made_bank))
+    typer.echo(f"next: edge-cls run --model {out} --source picamera2")
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
@@ -70,4 +77,3 @@ def _print(made: TaughtModel, out: Path) -> None:
     else:
         typer.echo(f"agreement with the head in floating point {made.agreement:.1%} (on {made.photos} stored photos)")
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
-    typer.echo(f"next: edge-cls run --model {out} --source picamera2")

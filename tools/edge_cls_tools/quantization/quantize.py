@@ -12,6 +12,7 @@ import numpy as np
 from edge_cls.core.arrays import read_array
 from edge_cls.core.manifest import Calibration, Manifest, Quantized
 from edge_cls.errors import ConfigError, DatasetError, ModelError
+from edge_cls.model.background import BackgroundPhotos, MadeBank, with_bank
 from edge_cls.model.file import ModelFile, read_model, sha256, write_model
 from edge_cls.model.golden import with_golden
 from edge_cls.model.model import Model
@@ -39,13 +40,15 @@ NOISE_IMAGES = 8
 class Quantization:
     """An int8 model with its measurements, not yet written to its file.
 
-    There are neither remedies nor layers if nothing was converted.
+    There are neither remedies nor layers if nothing was converted. `made_bank` is the bank of the file, if it was made
+    of a user's photos.
     """
 
     file: ModelFile
     comparison: Comparison
     remedies: tuple[Remedy, ...]
     layers: tuple[LayerNoise, ...]
+    made_bank: MadeBank | None = None
 
     def check(self, max_drop: float) -> None:
         """Raise ConversionError if int8 loses more than `max_drop` percentage points."""
@@ -58,13 +61,21 @@ class Quantization:
         write_model(self.file)
 
 
-def quantize(folder: Path, target: Path, *, calibration: int | None = None, advance: Advance) -> Quantization:
+def quantize(
+    folder: Path,
+    target: Path,
+    *,
+    calibration: int | None = None,
+    background: BackgroundPhotos | None = None,
+    advance: Advance,
+) -> Quantization:
     """Return the training in `folder` as a full int8 model for the file `target`, compared with the float one.
 
     A finished model is measured as it is. A float network is converted; its quantisation ranges are determined on the
-    first `calibration` images of the run's calibration set, or on all. Raises ModelError if there is no finished
-    training, DatasetError if photos are missing, ConversionError if the network cannot be converted, and ConfigError if
-    there are fewer images to calibrate with.
+    first `calibration` images of the run's calibration set, or on all. The bank is made of the photos of `background`;
+    without them, a finished model keeps its own, and a converted one has none. Raises ModelError if there is no
+    finished training, DatasetError if photos are missing, ConversionError if the network cannot be converted, and
+    ConfigError if there are fewer images to calibrate with.
     """
     run = load_run(folder)
     missing = [photo.path for photo in (*run.validation, *run.test) if not photo.path.is_file()]
@@ -73,9 +84,10 @@ def quantize(folder: Path, target: Path, *, calibration: int | None = None, adva
             f"{len(missing)} photos of the run are missing, the first is {missing[0]}",
             hint="restore them, or train again",
         )
-    if run.format == "tflite":
-        return _finished(run, folder, target, calibration, advance)
-    return _converted(run, folder, target, calibration, advance)
+    make = _finished if run.format == "tflite" else _converted
+    made = make(run, folder, target, calibration, advance)
+    file, made_bank = with_bank(made.file, background)
+    return replace(made, file=file, made_bank=made_bank)
 
 
 def _finished(run: Run, folder: Path, target: Path, calibration: int | None, advance: Advance) -> Quantization:
