@@ -53,7 +53,7 @@ class BackgroundLearner:
         if ready is None:  # closed before the first copy was fitted
             return self._learner.predict(embedding)
         prediction = ready.predict(embedding)
-        return _without_removed_classes(prediction, self._learner) if behind else prediction
+        return _without_removed(prediction, self._learner) if behind else prediction
 
     def settle(self) -> None:
         """Wait until predictions use all changes. Raises the exception that ended the thread."""
@@ -96,8 +96,12 @@ class BackgroundLearner:
             return None if self._closed else (self._changes, self._learner.copy())
 
 
-def _without_removed_classes(prediction: HeadPrediction, learner: Learner) -> HeadPrediction:
-    """Return `prediction` without classes that `learner` no longer has; unknown if the best class is one of those."""
+def _without_removed(prediction: HeadPrediction, learner: Learner) -> HeadPrediction:
+    """Return `prediction` without the examples and classes that `learner` no longer has.
+
+    It is unknown if the best class is one of those.
+    """
+    prediction = replace(prediction, nearest=tuple(one for one in prediction.nearest if one.id in learner))
     known = learner.classes()
     scores = {label: score for label, score in prediction.scores.items() if label in known}
     if len(scores) == len(prediction.scores):

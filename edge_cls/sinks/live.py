@@ -155,6 +155,8 @@ class LiveView:
         known = None if prediction is None else Text(f"known {prediction.known:.0%}")
         if prediction is not None and (prediction.unknown or prediction.unsure):
             title.append(": unknown" if prediction.unknown else ": unsure", "yellow")
+        elif prediction is not None and prediction.shows_background:
+            title.append(": nothing", "dim")
         if prediction is not None and prediction.value is not None:
             title.append(f": {prediction.value:.6g}")
         return Panel(body, box=box.ROUNDED, title=title, subtitle=known, height=_SCORES + 2, border_style="dim")

@@ -114,6 +114,13 @@ def test_frames_are_classified_without_a_change_until_it_is_fitted(
     assert not after.unknown
 
 
+def test_an_example_that_was_removed_is_not_named_any_more(background: BackgroundLearner, learner: Learner) -> None:
+    before = background.predict(look(RED)).nearest
+    with background.changing():
+        learner.remove(before[0].id)
+    assert background.predict(look(RED)).nearest == before[1:]
+
+
 def test_many_changes_meanwhile_are_fitted_in_one_more_round(
     background: BackgroundLearner, learner: Learner, gate: Gate
 ) -> None:

@@ -92,6 +92,8 @@ def test_a_frame_between_two_classes_is_unsure(screen: Screen) -> None:
     assert "known 100%" in screen.text
     screen.view.publish(result(1, Score("mug", 0.7), Score("cup", 0.3)))
     assert "unsure" not in screen.text
+    screen.view.publish(result(2, Score("background", 0.9), Score("mug", 0.1)))
+    assert "this frame: nothing" in screen.text
 
 
 def test_rate_and_latency_are_those_of_the_last_seconds(screen: Screen) -> None:
