@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.labels import check_label
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, SpaceMismatch
@@ -26,6 +28,7 @@ from edge_cls.learning.background import BackgroundLearner
 from edge_cls.learning.coach import ExampleCheck, check_example
 from edge_cls.learning.learner import HeadPrediction, Learner
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
+from edge_cls.memory.copies import GreyCopies
 from edge_cls.memory.store import Changes, Memory
 from edge_cls.model.backbones import load_model
 from edge_cls.model.labels_file import read_labels
@@ -34,6 +37,8 @@ from edge_cls.prediction import Prediction, Score, best_of, ranked
 
 __all__ = ["Classes", "Classifier", "Prediction", "Score", "Taught", "no_embedding"]
 
+Augmentation = Literal["grey"]
+"""The altered copies of examples that can be learnt."""
 Classes = Literal["model", "memory", "both"]
 """The classes that a prediction may name: those of the model, those in the memory, or both."""
 
@@ -63,7 +68,8 @@ class Classifier:
     those in the "memory", or "both". `learn_in_background`: fit the head in a background thread; until that is done,
     frames are classified without the latest changes (`settle` waits for it). If it is False, the next frame waits for
     the fit. `delegate`: the backend that runs the model, a name of `edge_cls.backends.names`: "none" is the CPU, "auto"
-    an accelerator if it can be used, otherwise the CPU.
+    an accelerator if it can be used, otherwise the CPU. `augment`: altered copies of examples that are learnt as well,
+    names of `Augmentation`: "grey" is for a camera that sees no colour at night.
 
     With "both", a frame gets a taught class if it is not unknown to the memory, and the prediction of the model
     otherwise, if the model has classes. The next frame sees the changes that other processes have made to the memory.
@@ -89,12 +95,16 @@ class Classifier:
         classes: Classes = "both",
         learn_in_background: bool = False,
         delegate: str = "none",
+        augment: Sequence[str] = (),
     ) -> None:
         if classes not in get_args(Classes):
             raise ConfigError(f"unknown classes {classes!r}", hint=f"use one of {', '.join(get_args(Classes))}")
+        if unknown := set(augment) - set(get_args(Augmentation)):
+            raise ConfigError(f"unknown copies {min(unknown)!r}", hint=f"use {' or '.join(get_args(Augmentation))}")
         if classes == "memory" and memory is None:
             raise ConfigError("--classes memory needs a memory, but none is given", hint="give a memory file")
         self.memory: Memory | None = None
+        self._copies: GreyCopies | None = None
         self._incomplete = False  # the learner may lack changes of the memory that were already read
         with contextlib.ExitStack() as on_failure:
             # A memory that exists chooses the model; one that does not is only created once the model is ready.
@@ -125,6 +135,10 @@ class Classifier:
             )
             if memory is not None:
                 self.memory = self.memory or on_failure.enter_context(Memory(Path(memory)))
+                if "grey" in augment:
+                    self._copies = GreyCopies(
+                        self.memory, self.model.space, lambda frame: self.model.infer(frame).embedding
+                    )
                 self._recall(self.memory)
             on_failure.pop_all()
         self._background = BackgroundLearner(self.learner) if learn_in_background and self.memory is not None else None
@@ -223,7 +237,7 @@ class Classifier:
                 f"than {self.model.file.path} ({self.model.space[:12]})",
                 hint="use the model that it was taught with, or run 'edge-cls memory reembed --model' with this one",
             )
-        self.learner.fit(examples)
+        self.learner.fit(self._with_copies(examples))
 
     def _learn(self, changes: Changes, memory: Memory, *, reload: bool) -> None:
         if reload or memory.space != self.model.space:
@@ -233,8 +247,11 @@ class Classifier:
         for identity in (*changes.removed, *(example.id for example in changes.upserted)):
             if identity in self.learner:
                 self.learner.remove(identity)
-        for example in changes.upserted:
+        for example in self._with_copies(changes.upserted):
             self.learner.add(example)
+
+    def _with_copies(self, examples: Sequence[LabeledEmbedding]) -> list[LabeledEmbedding]:
+        return [*examples, *(self._copies.of(examples) if self._copies is not None else ())]
 
     def _predict(self, embedding: QuantizedVector) -> HeadPrediction:
         return (self._background or self.learner).predict(embedding)

@@ -113,6 +113,16 @@ ClosedSetOption = Annotated[
         show_default="false",
     ),
 ]
+AugmentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--augment",
+        metavar="COPIES",
+        help='Altered copies of taught examples that are learnt as well. "grey" is for a camera that sees no colour at '
+        "night, in infrared light.",
+        show_default=False,
+    ),
+]
 ClassesOption = Annotated[
     str | None,
     typer.Option(

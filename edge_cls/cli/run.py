@@ -12,6 +12,7 @@ import typer
 
 from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.options import (
+    AugmentOption,
     ClassesOption,
     ClosedSetOption,
     ConfigOption,
@@ -48,6 +49,7 @@ def run(
     head: HeadOption = None,
     false_accept: FalseAcceptOption = None,
     closed_set: ClosedSetOption = None,
+    augment: AugmentOption = None,
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     max_fps: Annotated[
@@ -105,6 +107,7 @@ def run(
         "head": head,
         "false_accept": false_accept,
         "closed_set": closed_set,
+        "augment": augment and [augment],
         "delegate": delegate,
         "threads": threads,
         "limits": {"max_fps": max_fps},

@@ -9,7 +9,7 @@ import typer
 from edge_cls.cli.memory.coaching import advice_lines
 from edge_cls.cli.memory.opened import warn_of_recovery
 from edge_cls.cli.native_stderr import quiet_native_libraries
-from edge_cls.cli.options import MemoryOption, ModelOption, PhotosArgument
+from edge_cls.cli.options import AugmentOption, MemoryOption, ModelOption, PhotosArgument
 
 if TYPE_CHECKING:
     from edge_cls.classifier import Taught
@@ -20,6 +20,7 @@ def teach(
     images: PhotosArgument,
     memory: MemoryOption,
     model: ModelOption = None,
+    augment: AugmentOption = None,
 ) -> None:
     """Teach a class from a few photos.
 
@@ -36,7 +37,10 @@ def teach(
 
     # All photos are read first, so that a bad one is found before anything is stored.
     frames = [read_image(image) for image in images]
-    with quiet_native_libraries(), Classifier(model, memory=memory) as classifier:
+    with (
+        quiet_native_libraries(),
+        Classifier(model, memory=memory, augment=(augment,) if augment else ()) as classifier,
+    ):
         taught_photos = [(image, classifier.teach(label, frame)) for image, frame in zip(images, frames, strict=True)]
         classes = progress(classifier.learner)
         pairs, empty_place = conflicts(classes, classifier.learner), lacks_background(classifier.learner)

@@ -194,6 +194,11 @@ class ClassifierOptions(Section):
         default=False,
         description="The classes are all that the camera can show, so no frame is unknown. It excludes false_accept.",
     )
+    augment: Annotated[tuple[Literal["grey"], ...], LIST] = Field(
+        default=(),
+        description='Altered copies of taught examples that are learnt as well. "grey" is for a camera that sees no '
+        "colour at night, in infrared light.",
+    )
     threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None, description="Threads of the interpreter. If not set, it decides itself.", examples=[2]
     )

@@ -9,8 +9,13 @@ from edge_cls.core.quantization import QuantizedVector
 
 @dataclass(frozen=True, eq=False)
 class LabeledEmbedding:
-    """An example as heads learn it: its identity, its label and its embedding."""
+    """An example as heads learn it: its identity, its label and its embedding.
+
+    `copy_of`: the id of the example that it is an altered copy of. A copy is learnt, but it is not an example of its
+    own: it is not counted or named, and it is removed with its example.
+    """
 
     id: str
     label: str
     embedding: QuantizedVector
+    copy_of: str | None = None

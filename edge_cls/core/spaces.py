@@ -13,6 +13,22 @@ _FORMER = {
     ),
 }
 
+_ALTERATIONS = ("grey",)
+
+
+def altered_space(space: str, alteration: str) -> str:
+    """Return the name of the space of copies whose photos were altered, such as "grey", before `space` embedded them.
+
+    >>> altered_space("0a1b", "grey")
+    '0a1b grey'
+    """
+    return f"{space} {alteration}"
+
+
+def is_altered(space: str) -> bool:
+    """Return whether `space` is a name that `altered_space` returned."""
+    return space.endswith(tuple(f" {alteration}" for alteration in _ALTERATIONS))
+
 
 def current_space(name: str) -> str:
     """Return the name by content of the embedding space `name`, which may be a name that stood for it before.

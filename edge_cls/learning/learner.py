@@ -76,6 +76,7 @@ class Learner:
         self._examples = Examples()
         self._ids: list[str] = []
         self._index: dict[str, int] = {}
+        self._copies: dict[str, str] = {}
         self._openset: OpenSet | None = None
         self._choice: Choice | None = None
         self._plan: Plan | None = None
@@ -91,8 +92,8 @@ class Learner:
             unknown_distance=self.unknown_distance,
             closed_set=self._closed_set,
         )
-        copied._examples = self._examples.subset(np.arange(len(self)))
-        copied._ids, copied._index = list(self._ids), dict(self._index)
+        copied._examples = self._examples.subset(np.arange(len(self._ids)))
+        copied._ids, copied._index, copied._copies = list(self._ids), dict(self._index), dict(self._copies)
         return copied
 
     def prepare(self) -> None:
@@ -106,21 +107,24 @@ class Learner:
             as_number(label)
 
     def add(self, example: LabeledEmbedding) -> None:
-        """Learn one more example.
+        """Learn one more example, or the copy of one; an example has at most one copy.
 
-        Raises LabelError if the head is a regression and the label not a number, and ValueError if the embedding has
-        another dimension than the first.
+        Raises LabelError if the head is a regression and the label not a number, ValueError if the embedding has
+        another dimension than the first, and KeyError if the example of a copy is not there.
         """
         self.check(example.label)
-        self._examples.append(example.embedding, example.label)
+        original = None if example.copy_of is None else self._index[example.copy_of]
+        self._examples.append(example.embedding, example.label, copy_of=original)
         self._index[example.id] = len(self._ids)
         self._ids.append(example.id)
+        if example.copy_of is not None:
+            self._copies[example.copy_of] = example.id
         self._choice = self._openset = None
         if self._head is not None:
             self._head.add()
 
     def remove(self, identity: str) -> None:
-        """Forget the example `identity`. Raises KeyError if there is none."""
+        """Forget the example `identity` and its copy. Raises KeyError if there is none."""
         index = self._index.pop(identity)
         if self._head is not None:
             self._head.remove(index)
@@ -130,39 +134,51 @@ class Learner:
         if last != identity:
             self._ids[index] = last
             self._index[last] = index
+        if identity in self._copies:
+            self.remove(self._copies.pop(identity))
 
     def relabel(self, identity: str, label: str) -> None:
-        """Move the example `identity` to the class `label`. Raises KeyError if there is no such example."""
-        embedding = self._examples.vectors.quantized(self._index[identity])
+        """Move the example `identity`, and its copy, to the class `label`. Raises KeyError if there is none."""
+        moved = [LabeledEmbedding(identity, label, self._examples.vectors.quantized(self._index[identity]))]
+        if (copy := self._copies.get(identity)) is not None:
+            embedding = self._examples.vectors.quantized(self._index[copy])
+            moved.append(LabeledEmbedding(copy, label, embedding, copy_of=identity))
         self.remove(identity)
-        self.add(LabeledEmbedding(identity, label, embedding))
+        for example in moved:
+            self.add(example)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        """Return the number of examples, without copies."""
+        return len(self._ids) - len(self._copies)
 
     def __contains__(self, identity: object) -> bool:
         return identity in self._index
 
     @property
     def ids(self) -> list[str]:
-        """The identity of each example. Removing an example changes the order."""
-        return list(self._ids)
+        """The identity of each example, without copies. Removing an example changes the order."""
+        return [self._ids[row] for row in self._rows]
 
     @property
     def labels(self) -> list[str]:
         """The label of each example, in the order of `ids`."""
-        return [self._examples.classes[target] for target in self._examples.targets]
+        return [self._examples.classes[target] for target in self._examples.targets[self._rows]]
 
     def classes(self) -> dict[str, int]:
-        """Return the number of examples of each taught label, in the order in which the labels were taught."""
-        return dict(zip(self._examples.classes, self._examples.counts.tolist(), strict=True))
+        """Return the number of examples of each taught label, in the order in which the labels were taught.
+
+        Copies are not counted.
+        """
+        counts = np.bincount(self._examples.targets[self._rows], minlength=len(self._examples.classes))
+        return dict(zip(self._examples.classes, counts.tolist(), strict=True))
 
     def members(self, label: str) -> tuple[list[str], NDArray[np.float32]]:
         """Return the ids of the examples of a class, and their embeddings normalised to length 1, float32 (n, dim).
 
         Of more than `views.COMPARED` examples, evenly spread ones are returned.
         """
-        indices = sample(np.flatnonzero(self._examples.targets == self._examples.classes.index(label)))
+        of_class = self._examples.targets[self._rows] == self._examples.classes.index(label)
+        indices = sample(self._rows[of_class])
         return [self._ids[index] for index in indices], self._examples.units(indices)
 
     def predict(self, embedding: QuantizedVector) -> HeadPrediction:
@@ -188,14 +204,14 @@ class Learner:
             return np.empty((0, 0))
         choice, head = self._selected()
         sample = self._examples.spread(LIMIT)
-        if len(sample) < len(self):
+        if len(sample) < len(self._examples):
             head = choice.plan.make(self._examples.subset(sample), self.unknown_distance)
-        predicted = np.full((len(self), len(self._examples.classes)), np.nan)
+        predicted = np.full((len(self._examples), len(self._examples.classes)), np.nan)
         scores = head.leave_one_out()
         predicted[sample] = probabilities(scores, choice.temperature)
         own = scores[np.arange(len(sample)), self._examples.targets[sample]]
         predicted[sample[np.isneginf(own)]] = 0.0
-        return predicted
+        return predicted[self._rows]
 
     def choice(self) -> Choice | None:
         """Return the selected head and the reason for it, or None if nothing has been taught."""
@@ -211,14 +227,23 @@ class Learner:
     def _named(self, query: Query, count: int, among: NDArray[np.intp] | None = None) -> tuple[Neighbour, ...]:
         """Return the `count` examples nearest to `query`, nearest first, of those at `among` if it is given."""
         cosines = query.cosines if among is None else query.cosines[among]
-        best = np.argpartition(-cosines, count)[:count] if count < len(cosines) else np.arange(len(cosines))
+        wide = 2 * count if self._copies else count  # an example and its copy are named once
+        best = np.argpartition(-cosines, wide)[:wide] if wide < len(cosines) else np.arange(len(cosines))
         best = best[np.lexsort((best, -cosines[best]))]
         chosen = best if among is None else among[best]
-        examples = self._examples
-        return tuple(
-            Neighbour(self._ids[index], examples.classes[examples.targets[index]], float(query.cosines[index]))
-            for index in chosen.tolist()
-        )
+        examples, originals = self._examples, {copy: identity for identity, copy in self._copies.items()}
+        named: dict[str, Neighbour] = {}
+        for index in chosen.tolist():
+            identity = originals.get(self._ids[index], self._ids[index])
+            label = examples.classes[examples.targets[index]]
+            named.setdefault(identity, Neighbour(identity, label, float(query.cosines[index])))
+        return tuple(named.values())[:count]
+
+    @property
+    def _rows(self) -> NDArray[np.intp]:
+        """The indices of the examples, without copies, ascending, (n,)."""
+        copies = [self._index[copy] for copy in self._copies.values()]
+        return np.delete(np.arange(len(self._ids)), copies)
 
     def _selected(self) -> tuple[Choice, Head]:
         """Return the choice for the current examples and its head, which is replaced only if the plan has changed."""
@@ -234,7 +259,7 @@ class Learner:
         if self._openset is None:
             self._open_set_sample = self._examples.spread(min(MAX_EXAMPLES, LIMIT))  # up to LIMIT, cosines are kept
             sample = self._open_set_sample
-            examples = self._examples if len(sample) == len(self) else self._examples.subset(sample)
+            examples = self._examples if len(sample) == len(self._examples) else self._examples.subset(sample)
             self._openset = OpenSet(
                 examples.cosines,
                 examples.targets,

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_cls.core.spaces import is_altered
 from edge_cls.files import as_owner_of
 from edge_cls.memory import schema
 from edge_cls.memory.database import Database, Inode, give_rights_of, inode_of
@@ -113,8 +114,9 @@ def _save(damaged: Path, target: sqlite3.Connection) -> tuple[int, int, int, tup
             case [None, str() as name]:
                 spaces[number] = name
     found = Counter(space for _, space in vectors)
-    current = found.most_common(1)[0][0] if found else None
-    for space in found:
+    ranked = [space for space, _ in found.most_common() if not is_altered(spaces.get(space, ""))]
+    current = ranked[0] if ranked else None
+    for space in ranked:
         target.execute("INSERT INTO space VALUES (?, ?)", (space, spaces.get(space, f"unknown {space!r}")))
     kept = without_vector = 0
     unnamed: set[str] = set()

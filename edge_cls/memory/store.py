@@ -6,7 +6,7 @@ import contextlib
 import socket
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from typing import Self
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import SpaceMismatch
-from edge_cls.memory import history, maintenance, reembedding
+from edge_cls.memory import altered, history, maintenance, reembedding
 from edge_cls.memory.database import BUSY_TIMEOUT_S, DamagedFile, Database, Inode, NoDatabase, inode_of
 from edge_cls.memory.merge import Embed, Merge
 from edge_cls.memory.reader import Reader
@@ -166,6 +166,14 @@ class Memory:
             return reembedding.reembed(self._database, self.device, space, embed, advance=advance)
         finally:
             self._reader.note_own_change()
+
+    def altered(self, space: str, identities: Iterable[str]) -> dict[str, QuantizedVector]:
+        """Return those vectors of altered copies in `space` that are stored, by the ids of their examples."""
+        return altered.read(self._database, space, identities)
+
+    def put_altered(self, space: str, vectors: Mapping[str, QuantizedVector]) -> None:
+        """Store vectors of altered copies in `space`, by the ids of their examples. It is no change of the memory."""
+        altered.write(self._database, self.device, space, vectors)
 
     def backup(self, path: Path) -> None:
         """Write a copy of the memory to a new file. Raises MemoryFileError if `path` exists."""

@@ -72,6 +72,7 @@ def test_every_key_of_the_classifier_reaches_it_and_its_memory_has_a_short_busy_
     chosen: dict[str, Any] = {
         "model": tmp_path / "a.tflite", "labels": tmp_path / "a.txt", "memory": tmp_path / "a.db", "threads": 3,
         "head": "knn", "false_accept": 0.1, "closed_set": False, "classes": "memory", "delegate": "edgetpu",
+        "augment": ("grey",),
     }  # fmt: skip
     opened: Any = open_classifier(Config(**chosen), make_memory=True, classifier_class=cast("Any", RecordingClassifier))
     assert opened.options == {**chosen, "learn_in_background": True}

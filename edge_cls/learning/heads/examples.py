@@ -43,6 +43,8 @@ class Examples:
         self.vectors = Vectors()
         self.classes: list[str] = []
         self._targets = np.empty(0, np.intp)
+        self._originals = np.empty(0, np.intp)  # a number for each photo, which its copies share
+        self._photos = 0
         self._cosines: Vector | None = None
         self._distances: dict[Metric, Vector] = {}
         self._groups: list[NDArray[np.intp]] | None = None
@@ -104,16 +106,22 @@ class Examples:
         """Return `vector`, float32 (dim,), with its cosine to each example: one pass over all vectors."""
         return Query(vector, self.vectors.cosines(vector))
 
-    def append(self, embedding: QuantizedVector, label: str) -> None:
-        """Add an example. Raises ValueError if the vector has another dimension than the first."""
+    def append(self, embedding: QuantizedVector, label: str, *, copy_of: int | None = None) -> None:
+        """Add an example; `copy_of` is the index of the example that it is an altered copy of, if it is one.
+
+        Raises ValueError if the vector has another dimension than the first.
+        """
         count = len(self)
         self.vectors.append(embedding)
         self._distances, self._groups = {}, None
         if label not in self.classes:
             self.classes.append(label)
         if count == len(self._targets):
-            self._targets = np.append(self._targets, np.empty(max(16, count), np.intp))
+            more = np.empty(max(16, count), np.intp)
+            self._targets, self._originals = np.append(self._targets, more), np.append(self._originals, more)
         self._targets[count] = self.classes.index(label)
+        self._originals[count] = self._photos if copy_of is None else self._originals[copy_of]
+        self._photos += 1
         if self._cosines is None or count >= LIMIT:
             self._cosines = None
             return
@@ -131,7 +139,7 @@ class Examples:
         last = len(self) - 1
         self._distances, self._groups = {}, None
         gone = self._targets[index]
-        self._targets[index] = self._targets[last]
+        self._targets[index], self._originals[index] = self._targets[last], self._originals[last]
         if self._cosines is not None:
             self._cosines[index, :last] = self._cosines[last, :last]
             self._cosines[:last, index] = self._cosines[:last, last]
@@ -166,19 +174,22 @@ class Examples:
         """Return a copy of the examples at `indices`, with the same classes and no shared data."""
         chosen = Examples()
         chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
-        chosen._targets = self.targets[indices]
+        chosen._targets, chosen._originals = self.targets[indices], self._originals[indices]
+        chosen._photos = self._photos
         if self._cosines is not None:
             chosen._cosines = self._cosines[indices[:, None], indices]
         return chosen
 
     def groups(self) -> list[NDArray[np.intp]]:
-        """Return the indices of the examples, grouped by near duplicates of one class.
+        """Return the indices of the examples, grouped by near duplicates of one class; copies are beside their example.
 
         Raises ValueError if there are more than LIMIT examples.
         """
         if self._groups is not None:
             return self._groups
-        linked = (self.cosines > 1 - NEAR_DUPLICATE) & (self.targets[:, None] == self.targets)
+        originals = self._originals[: len(self)]
+        alike = (self.cosines > 1 - NEAR_DUPLICATE) | (originals[:, None] == originals)
+        linked = alike & (self.targets[:, None] == self.targets)
         np.fill_diagonal(linked, val=True)
         found, seen = [], np.zeros(len(self), bool)
         for start in range(len(self)):
