@@ -88,7 +88,7 @@ def _summary(inspection: Inspection) -> dict[str, str]:
         "files inside": ", ".join(f"{name} ({size:,})" for name, size in inspection.files.items()) or "none",
         "labels": ", ".join(labels[:_LABELS_SHOWN]) + more or "none",
         "trained on": f"{inspection.trained_on} photos" if inspection.trained_on else "unknown",
-        "bank": bank_text(inspection.bank, teachable=any(one.name == "embedding" for one in inspection.outputs)),
+        "bank": bank_text(inspection.bank, teachable=_is_teachable(inspection)),
         "golden frames": inspection.golden_problem or golden,
         "metadata": inspection.metadata_problem or ("TFLite Metadata" if inspection.metadata else "none"),
     }
@@ -99,6 +99,12 @@ def _summary(inspection: Inspection) -> dict[str, str]:
     if inspection.subgraphs > 1:
         facts["subgraphs"] = f"{inspection.subgraphs}; the first one is shown"
     return facts
+
+
+def _is_teachable(inspection: Inspection) -> bool:
+    """Return whether the model has an embedding: without a manifest, it is the output of a model without labels."""
+    foreign = inspection.manifest is None and not inspection.labels
+    return foreign or any(one.name == "embedding" for one in inspection.outputs)
 
 
 def _tensors(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -24,14 +24,13 @@ from edge_cls.core.manifest import Manifest
 from edge_cls.errors import LabelError, ModelError
 from edge_cls.files import open_regular, write_whole
 from edge_cls.model.golden_frames import GoldenFrame
-from edge_cls.model.known_banks import known_bank
+from edge_cls.model.known_banks import BANK, known_bank
 from edge_cls.tflite.metadata import describe, labels_file, read_metadata, with_metadata, without_metadata
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
 TRAINED_ON = "trained-on.sha256"
 GOLDEN = "golden.json"
-BANK = "background.bank"
 _MAX_FILE = 128 * 2**20
 """Bytes of the largest model file: several times the largest int8 classifiers. Up to three copies are in memory."""
 _LIMITS = Limits(members=1000, member_size=16 * 2**20)

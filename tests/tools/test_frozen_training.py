@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from edge_cls.backends.litert import Interpreter
 from edge_cls.classifier import Classifier
+from edge_cls.core.bank import Bank
 from edge_cls.core.manifest import Training
 from edge_cls.errors import ConversionError
 from edge_cls.model.file import ModelFile, read_model, write_model
@@ -40,7 +41,8 @@ def backbone(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     """The tiny model, trained on photos of which no hashes are known, called `eye.tflite`."""
     file = read_model(tiny)
     path = tmp_path_factory.mktemp("backbone") / "eye.tflite"
-    write_model(replace(file, path=path, trained_on=frozenset()))
+    bank = Bank(np.eye(16, dtype=np.float32)).encode()
+    write_model(replace(file, path=path, trained_on=frozenset(), encoded_bank=bank))
     return path
 
 
@@ -109,12 +111,13 @@ def test_the_model_is_full_int8_with_the_embedding_of_the_backbone(folder: Path,
         assert (mine.scale, mine.zero_point) == (whole.scale, whole.zero_point)
 
 
-def test_the_model_file_is_complete(folder: Path) -> None:
+def test_the_model_file_is_complete(folder: Path, backbone: Path) -> None:
     file = read_model(folder / "run" / "model.tflite")
     assert file.labels == ("blue", "green", "red")
     assert len(file.golden) == 3
     check_golden(Model(file))
     assert len(file.trained_on) == 48
+    assert file.encoded_bank == read_model(backbone).encoded_bank != b""
     manifest = file.manifest
     assert manifest is not None
     assert (manifest.name, manifest.backbone, manifest.temperature) == ("run", "tiny", 1.0)
