@@ -26,7 +26,9 @@ from edge_cls.classifier import Classifier
 from edge_cls.cli.native_stderr import quiet_native_libraries
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
+from edge_cls.images.grey import grey
 from edge_cls.images.preprocess import Frame
+from edge_cls.images.reading import read_image
 from edge_cls.model.model import Model, Outputs
 from edge_cls.panels.debounce import HOLD_S, REPEAT_S
 from edge_cls_tools.evaluation.corruptions import add_noise, blur_by_defocus, compress, rotate, warm_light
@@ -54,13 +56,23 @@ class Seen:
         """The embedding that is learnt if the frame is taught: of its stored crop."""
         return self.model.embed(self.model.crop(self.frame.image))
 
+    @cached_property
+    def grey_copy(self) -> QuantizedVector | None:
+        """The embedding of the grey copy of the frame, if it is taught."""
+        return self.model.infer(grey(read_image(self.model.crop(self.frame.image)))).embedding
+
+
+@dataclass(frozen=True)
+class Holds:
+    """How things are taught: each `count` times, at random moments, and with grey copies or without."""
+
+    count: int
+    rng: np.random.Generator
+    copies: bool
+
 
 def _scaled(frame: Frame, factor: float, offset: float = 0.0) -> Frame:
     return np.asarray(np.clip(np.rint(frame.astype(np.float32) * factor + offset), 0, 255), np.uint8)
-
-
-def _grey(frame: Frame) -> Frame:
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _knocked(frame: Frame, share: float, degrees: float) -> Frame:
@@ -75,7 +87,7 @@ VARIATIONS: dict[str, Callable[[Frame, int], Frame]] = {
     "none": lambda frame, _: frame,
     "darker (x 0.6)": lambda frame, _: _scaled(frame, 0.6),
     "brighter (x 1.5)": lambda frame, _: _scaled(frame, 1.5),
-    "grey": lambda frame, _: _grey(frame),
+    "grey": lambda frame, _: grey(frame),
     "noise (4 %)": lambda frame, number: add_noise(frame, 0.04, np.random.default_rng(number)),
     "knocked (8 %)": lambda frame, number: _knocked(frame, 0.08, 137.5 * number),
     "defocus (1 %)": lambda frame, _: blur_by_defocus(frame, 0.01),
@@ -92,23 +104,23 @@ def main(
     backbone: Annotated[list[str], typer.Option(help="Backbone, as for 'edge-cls run'; may be repeated.")],
     holds: Annotated[int, typer.Option(min=1, help="Random holds of each choice of things.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of the random holds.")] = 0,
+    copies: Annotated[bool, typer.Option("--grey-copies", help="Learn grey copies, as '--augment grey' does.")] = False,
 ) -> None:
     """Print the shares of right, wrong and unknown answers, and the right ones under each variation."""
     with quiet_native_libraries():
         for name in backbone:
-            _measure(name, videos, holds, seed)
+            _measure(name, videos, Holds(holds, np.random.default_rng(seed), copies))
 
 
-def _measure(backbone: str, videos: Path, holds: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
+def _measure(backbone: str, videos: Path, holds: Holds) -> None:
     rows: dict[str, list[float]] = {}
     varied: dict[str, list[float]] = {variation: [] for variation in VARIATIONS}
-    with Classifier(backbone) as classifier:
+    with Classifier(backbone) as classifier, Classifier(backbone, closed_set=True) as closed:
         for scene in SCENES:
             seen = [_seen(classifier, frame) for frame in labeled_frames(scene, videos)]
-            if row := _open_set(classifier, scene, seen, holds, rng):
+            if row := _open_set(classifier, scene, seen, holds):
                 rows[scene.name] = row
-            for variation, rights in _varied(classifier, scene, seen, holds, rng).items():
+            for variation, rights in _varied(closed, scene, seen, holds).items():
                 varied[variation] += rights
     typer.echo(f"| {backbone}: scene | {' | '.join(SHARES)} |\n|{'---|' * (1 + len(SHARES))}")
     rows["mean"] = np.nanmean(list(rows.values()), axis=0).tolist()
@@ -138,18 +150,20 @@ def _hold(seen: Sequence[Seen], rng: np.random.Generator) -> list[Seen]:
     return [frames[index] for index in {int(abs(times - start - pace * at).argmin()) for at in HOLD}]
 
 
-def _teach(classifier: Classifier, seen: Sequence[Seen], things: Sequence[str], rng: np.random.Generator) -> set[Seen]:
+def _teach(classifier: Classifier, seen: Sequence[Seen], things: Sequence[str], holds: Holds) -> set[Seen]:
     """Teach each thing by one hold, and return the taught frames."""
-    taught = [one for thing in things for one in _hold([one for one in seen if one.frame.thing == thing], rng)]
-    classifier.learner.fit(
-        LabeledEmbedding(str(number), one.frame.thing, one.example) for number, one in enumerate(taught)
-    )
+    taught = [one for thing in things for one in _hold([one for one in seen if one.frame.thing == thing], holds.rng)]
+    examples = [LabeledEmbedding(str(number), one.frame.thing, one.example) for number, one in enumerate(taught)]
+    copies = [
+        LabeledEmbedding(f"{example.id} grey", example.label, one.grey_copy, copy_of=example.id)
+        for example, one in zip(examples, taught, strict=True)
+        if holds.copies and one.grey_copy is not None
+    ]
+    classifier.learner.fit([*examples, *copies])
     return set(taught)
 
 
-def _open_set(
-    classifier: Classifier, scene: Scene, seen: Sequence[Seen], holds: int, rng: np.random.Generator
-) -> list[float]:
+def _open_set(classifier: Classifier, scene: Scene, seen: Sequence[Seen], holds: Holds) -> list[float]:
     """Return the shares of right, wrong and unknown answers for taught things, of the same kind and others let in.
 
     They are means over the things, and over all choices of taught things that leave one out. Empty if none does.
@@ -157,8 +171,8 @@ def _open_set(
     shares: list[list[float]] = [[] for _ in SHARES]
     for count in TAUGHT:
         for things in itertools.combinations(scene.things, count) if count < len(scene.things) else ():
-            for _ in range(holds):
-                taught = _teach(classifier, seen, things, rng)
+            for _ in range(holds.count):
+                taught = _teach(classifier, seen, things, holds)
                 for thing in scene.things:
                     answers = [
                         classifier.decide(one.outputs) for one in seen if one.frame.thing == thing and one not in taught
@@ -173,9 +187,7 @@ def _open_set(
     return [float(np.mean(one)) if one else np.nan for one in shares] if shares[0] else []
 
 
-def _varied(
-    classifier: Classifier, scene: Scene, seen: Sequence[Seen], holds: int, rng: np.random.Generator
-) -> dict[str, list[float]]:
+def _varied(classifier: Classifier, scene: Scene, seen: Sequence[Seen], holds: Holds) -> dict[str, list[float]]:
     """Return the share of right labels of each pair of like states, for each variation."""
     chosen = {
         thing: [of[index] for index in np.unique(np.linspace(0, len(of) - 1, MOST_VARIED).astype(int))]
@@ -191,14 +203,13 @@ def _varied(
     }
     for pair in scene.like:
         right: dict[str, list[float]] = {variation: [] for variation in VARIATIONS}
-        for _ in range(holds):
-            taught = _teach(classifier, seen, pair, rng)
+        for _ in range(holds.count):
+            taught = _teach(classifier, seen, pair, holds)
             for variation in VARIATIONS:
                 for thing in pair:
-                    asked = [one for one in chosen[thing] if one not in taught]
-                    right[variation].append(
-                        float(np.mean([classifier.decide(outputs[variation, one]).label == thing for one in asked]))
-                    )
+                    answers = [classifier.decide(outputs[variation, one]) for one in chosen[thing] if one not in taught]
+                    named = [answer.label for answer in answers if not answer.unknown]
+                    right[variation].append(named.count(thing) / len(answers))
         for variation, shares in right.items():
             rights[variation].append(float(np.mean(shares)))
     return rights
