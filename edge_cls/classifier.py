@@ -199,7 +199,7 @@ class Classifier:
         self.reload_changes()
         crop = self.model.crop(frame)
         embedding = self.model.embed(crop)
-        check = check_example(self.learner, label, embedding, self._predict(embedding))
+        check = check_example(self.learner, label, embedding)
         for copy in check.examples if check.verdict == "duplicate" else ():
             if self.memory.crop(copy.id) == crop:
                 return Taught(copy.id, False, check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,14 +15,16 @@ from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import LabelError
 from edge_cls.learning.advice import WORDS, Advice, look_alike, looks_like
 from edge_cls.learning.heads.examples import NEAR_DUPLICATE
-from edge_cls.learning.learner import HeadPrediction, Learner
+from edge_cls.learning.learner import Learner
 from edge_cls.learning.views import ONE_VIEW, count_views, nearest_distances
 
-CONFLICT_SCORE = 0.5
-"""Score of another class above which a new example is in conflict with that class."""
 ENOUGH = 5
 """Different examples that a class needs: on four photo data sets the fifth example still adds percentage points of
 accuracy."""
+FAR_NEARER = 0.6
+"""A new example is in conflict with a class if its distance is at most this part of the distance to anything else. On
+four photo data sets and two backbones, 24 to 34 % of the photos under a wrong label are found; of those under a right
+one, 10 % of the first photos of a class are reported, 2 % of the second and 1 % of the fifth."""
 STILL = 3
 """Examples from which a class is reported if all of them show one view."""
 CONFLICT_SHARE = 0.2
@@ -88,28 +90,34 @@ class Conflict:
         return look_alike(self.label, self.other, self.near, self.examples)
 
 
-def check_example(
-    learner: Learner, label: str, embedding: QuantizedVector, prediction: HeadPrediction | None = None
-) -> ExampleCheck:
+def check_example(learner: Learner, label: str, embedding: QuantizedVector) -> ExampleCheck:
     """Check an example of `label` against the examples of `learner`.
 
-    `prediction`: the prediction for `embedding`, if the caller has it already.
+    It is in conflict with the class of the nearest example if it shows the same view, or if it is as near to it as that
+    class's own examples are to each other, and far nearer than to anything else. That it is recognised as the class
+    does not suffice: of a single class, many similar things are.
     """
-    near = learner.nearest(embedding, _NAMED)
+    near = learner.nearest(embedding, len(learner))
     if not near:
         return ExampleCheck("new")
-    same = [one for one in near if 1 - one.cosine < NEAR_DUPLICATE]
-    prediction = prediction or learner.predict(embedding)
-    best = max(prediction.scores, key=prediction.scores.__getitem__, default=label)
-    if same and same[0].label != label:
-        rival = same[0].label
-    elif not prediction.unknown and best != label and prediction.scores[best] >= CONFLICT_SCORE:
-        rival = best
-    elif same:
-        return ExampleCheck("duplicate", tuple(same))
-    else:
-        return ExampleCheck("new")
-    return ExampleCheck("conflict", tuple(learner.nearest(embedding, _NAMED, label=rival)))
+    rival, distance = near[0].label, 1 - near[0].cosine
+    if rival != label and _is_conflict(learner, rival, distance, near):
+        return ExampleCheck("conflict", tuple(one for one in near if one.label == rival)[:_NAMED])
+    same = tuple(one for one in near if one.label == label and 1 - one.cosine < NEAR_DUPLICATE)
+    return ExampleCheck("duplicate", same[:_NAMED]) if same and rival == label else ExampleCheck("new")
+
+
+def _is_conflict(learner: Learner, rival: str, distance: float, near: Sequence[Neighbour]) -> bool:
+    """Return whether something new at `distance` from the class `rival` is in conflict with it.
+
+    `near`: all examples, nearest first.
+    """
+    if distance <= ONE_VIEW * learner.unknown_distance:
+        return True
+    _, units = learner.members(rival)
+    others = (1 - one.cosine for one in near if one.label != rival)
+    margin = FAR_NEARER * min(next(others, learner.unknown_distance), learner.unknown_distance)
+    return len(units) >= ENOUGH and distance <= min(margin, float(nearest_distances(units).max()))
 
 
 def advise(learner: Learner, label: str) -> Advice | None:
