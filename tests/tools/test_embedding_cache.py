@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_cls.backends.backend import Tensor
+from edge_cls.core.quantization import dequantize
 from edge_cls.images.reading import read_image
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
@@ -49,6 +51,15 @@ def test_the_stored_vectors_are_those_of_the_device(tiny: Path, folder: Path) ->
             assert vector.scale == pytest.approx(expected.scale, rel=1e-6)
             assert vector.zero_point == expected.zero_point
             np.testing.assert_array_equal(vector.values, expected.values)
+
+
+def test_the_zero_point_of_an_output_is_restored(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(16, dtype=np.int8) - np.int8(8)
+    monkeypatch.setattr(Model, "embedding", Tensor("embedding", (1, 16), np.dtype(np.int8), 0.3, 7))
+    monkeypatch.setattr(EmbeddingCache, "embed", lambda *_: dequantize(values[None], 0.3, 7))
+    (vector,) = EmbeddingCache(read_model(tiny)).quantized([], lambda _: None)
+    np.testing.assert_array_equal(vector.values, values)
+    assert (vector.scale, vector.zero_point) == (0.3, 7)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1, -30])

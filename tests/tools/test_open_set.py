@@ -152,7 +152,7 @@ def test_the_same_seed_draws_the_same_trials() -> None:
 
 
 def test_every_folder_of_far_photos_counts_the_same() -> None:
-    small, large = clusters(0.1, classes=10), clusters(0.1, classes=40)
+    small, large = clusters(0.1, classes=5), clusters(0.1, classes=40)
     let_in = {id(photo) for photo in small.embeddings}
     one = measured(
         lambda photo, _, labels: HeadPrediction(dict.fromkeys(labels, 0.25), float(id(photo) in let_in)),
