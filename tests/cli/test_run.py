@@ -66,6 +66,22 @@ def test_of_a_closed_set_no_frame_is_unknown(edge_cls: EdgeCls, monkeypatch: pyt
     assert [json.loads(line)["known"] for line in good(edge_cls(*words)).splitlines()] == known
 
 
+@pytest.mark.usefixtures("folder")
+def test_grey_copies_are_learnt_if_they_are_asked_for(edge_cls: EdgeCls) -> None:
+    options = ("--memory", "night.db", "--model", "mean.tflite")
+    assert good(edge_cls("teach", "red", "red.png", *options, "--augment", "grey")).startswith(
+        "red: 1 taught, 1 in all"
+    )
+    run = ("run", "--source", "photos", *options, "--json")
+    plain = [json.loads(line)["known"] for line in good(edge_cls(*run)).splitlines()]
+    copied = [json.loads(line)["known"] for line in good(edge_cls(*run, "--augment", "grey")).splitlines()]
+    assert max(copied[:2]) > max(plain[:2])  # blue, which is nearer to grey than to red
+    for command in (("teach", "red", "red.png", *options), run):
+        done = edge_cls(*command, "--augment", "gray")
+        assert (done.returncode, done.stdout) == (78, "")
+        assert "'gray'" in done.stderr
+
+
 def test_without_a_source_it_says_how_to_name_one(edge_cls: EdgeCls, folder: Path) -> None:
     done = edge_cls("run")
     assert done.returncode == 2
