@@ -18,6 +18,7 @@ from edge_cls.tflite.graph import float_operators
 from edge_cls_tools.run_directory import Run, save_run
 from tests.colors import write_colors
 from tests.commands import COMMAND
+from tests.random_photos import write_photos
 
 pytestmark = pytest.mark.tensorflow
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -51,6 +52,7 @@ def trained(edge_cls: Command, tmp_path_factory: pytest.TempPathFactory) -> Path
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 classes, 39 train, 9 validation, 12 test" in done.stdout
     assert "on 12 test photos" in done.stdout
+    assert "\nbank: none (open set falls back on a prior); give photos" in done.stdout
     return folder
 
 
@@ -86,7 +88,8 @@ def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
             frame[:: 4 if name == "across" else 40, :: 4 if name == "down" else 1] += 0 if name == "plain" else 60
             Image.fromarray(np.clip(frame, 0, 255).astype(np.uint8)).save(tmp_path / "stripes" / name / f"{index}.png")
     base = ["train", tmp_path / "stripes", "-o", tmp_path / "run", "--backbone", trained / "tiny.keras"]
-    tuning = ["--fine-tune", "all", "--epochs", 8, "--rate", 0.02, "--class-weights"]
+    photos = write_photos(tmp_path / "else", 16)
+    tuning = ["--fine-tune", "all", "--epochs", 8, "--rate", 0.02, "--class-weights", "--background", photos]
     done = edge_cls(*base, *tuning)
     assert (done.returncode, done.stderr) == (0, "")
     assert "chosen: the fine-tuned backbone" in done.stdout
@@ -102,8 +105,14 @@ def test_fine_tuning_is_chosen_if_it_helps_and_never_overwritten_without_resume(
         ".npz",
     ]
     # Forced: noise decides for a few of the 36 test photos, which may be more than the gate allows.
-    assert edge_cls("quantize", tmp_path / "run", "-o", tmp_path / "model.tflite", "--force").returncode == 0
-    training = read_model(tmp_path / "model.tflite").manifest.training  # type: ignore[union-attr]
+    quantize = ["quantize", tmp_path / "run", "-o", tmp_path / "model.tflite"]
+    assert done.stdout.endswith(f"next: edge-cls quantize {tmp_path / 'run'} -o MODEL.tflite --background {photos}\n")
+    assert "\nbank: none (open set falls back on a prior); give photos" in edge_cls(*quantize, "--force").stdout
+    assert f"\nbank: 16 photos of {photos}\n" in edge_cls(*quantize, "--force", "--background", photos).stdout
+    file = read_model(tmp_path / "model.tflite")
+    assert file.bank is not None
+    assert len(file.bank) == 16
+    training = file.manifest.training  # type: ignore[union-attr]
     assert training is not None
     assert training.fine_tuned == "all"
 
