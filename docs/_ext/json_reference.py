@@ -88,8 +88,9 @@ DOCUMENTS = (
     Document("memory show", "`examples`: a list with `id`, `label`, `taught_at` and `device`."),
     Document(
         "memory coach",
-        "`head` (which head is used, and why), `classes` (a list of `Progress`), `conflicts` (a list of `Conflict`) "
-        "and `lacks_background`: whether the empty place should be taught, too.",
+        "`head` (which head is used, and why), `classes` (a list of `Progress`), `conflicts` (a list of `Conflict`), "
+        "`lacks_background` (whether the empty place should be taught, too) and `complete` (whether the model that the "
+        "memory was taught on was known).",
         ("edge_cls.learning:Progress", "edge_cls.learning:Conflict"),
     ),
     Document(

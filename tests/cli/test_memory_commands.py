@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge_cls.images.reading import read_image
+from edge_cls.learning import coach
+from edge_cls.learning.learner import Learner
 from edge_cls.memory.store import Memory
+from edge_cls.model.backbones import load_model
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
 from edge_cls.model.names import DEFAULT, SPACES
@@ -241,8 +244,31 @@ def test_the_coach_says_what_each_class_needs_and_which_head_is_used(edge_cls: E
     ]
     said = good(edge_cls("memory", "coach"))
     assert "red: 2 examples (1 different), too few\n" in said
+    assert "judged without its backbone" in said
     assert said.endswith(f"teach the empty place too, as the class background\nhead: {document['head']}\n")
     assert (document["conflicts"], document["lacks_background"]) == ([], True)
+    assert "judged without" not in good(edge_cls("memory", "coach", "--model", "tiny.tflite"))
+    other = edge_cls("memory", "coach", "--model", "mean.tflite")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert "was taught with another backbone" in other.stderr
+
+
+def test_the_coach_judges_by_the_backbone_that_the_memory_was_taught_on(
+    edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "taught.db")
+    good(edge_cls("teach", "red", "red.png", "--model", "builtin", "--memory", path))
+    distances: list[float] = []
+
+    def progress(learner: Learner) -> list[coach.Progress]:
+        distances.append(learner.unknown_distance)
+        return []
+
+    monkeypatch.setattr(coach, "progress", progress)
+    assert "without its backbone" not in good(edge_cls("memory", "coach", "--memory", path))
+    manifest = load_model("builtin").manifest
+    assert manifest is not None
+    assert distances == [manifest.stranger_distance]
 
 
 def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
