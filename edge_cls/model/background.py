@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from edge_cls.images.reading import SUFFIXES, read_image
 from edge_cls.model.file import ModelFile
 from edge_cls.model.model import Model
 
+Thing = TypeVar("Thing")
 MIN_PHOTOS = 16
 """Fewest different photos of a bank: fewer say little about everything else."""
 _HINT = "give a folder of photos of quite different things, preferably of the place where the camera will be"
@@ -66,10 +68,10 @@ def background_photos(folder: Path) -> BackgroundPhotos:
     return BackgroundPhotos(folder, evenly(found, MAX_PHOTOS), len(found))
 
 
-def evenly(paths: Sequence[Path], count: int) -> list[Path]:
-    """Return at most `count` of `paths`, evenly spread, in order."""
-    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
-    return [paths[place] for place in places]
+def evenly(things: Sequence[Thing], count: int) -> list[Thing]:
+    """Return at most `count` of `things`, evenly spread, in order."""
+    places = np.linspace(0, len(things) - 1, min(count, len(things))).round().astype(int)
+    return [things[place] for place in places]
 
 
 def with_bank(file: ModelFile, photos: BackgroundPhotos | None) -> tuple[ModelFile, MadeBank | None]:

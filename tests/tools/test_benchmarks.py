@@ -94,3 +94,15 @@ def test_the_fidelity_of_lite0_is_measured_on_labelled_photos(tmp_path: Path) ->
     code, out, _ = run("lite0_fidelity", str(tmp_path), "--sizes", "128", "--skip", "1")
     assert code == 0
     assert re.fullmatch(r"128 px, 2 photos: SQNR \d+\.\d\d dB, top-1 float .*%, int8 .*%, agreement .*%\n", out)
+
+
+def test_the_codec_of_banks_is_compared_with_others(tiny: Path, tmp_path: Path) -> None:
+    for number in range(40):
+        picture = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
+        (tmp_path / f"{number:02}.png").write_bytes(encode_png(picture))
+    code, out, _ = run("bank_codec", str(tmp_path), str(tiny), "--trials", "2")
+    rows = [line.removeprefix(str(tiny)).split() for line in out.splitlines()[1:]]
+    assert code == 0
+    assert [row[0] for row in rows] == ["4", "2", "Bank.encode", "exact"]
+    assert [float(row[-5]) for row in rows][-1] == 1
+    assert float(rows[2][-5]) > float(rows[1][-5])
