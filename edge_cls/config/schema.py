@@ -121,11 +121,11 @@ class States(Section):
     )
     enter: Share = Field(
         default=0.6,
-        description="Share of the recent frames that must be known as a class for it to become the state.",
+        description="Share of the recent frames that must be known as a class before it becomes the state.",
     )
     leave: Share = Field(
         default=0.4,
-        description="Share of the recent frames known as the state below which the state ends.",
+        description="The state ends when the share of the recent frames that are known as it is below this.",
     )
     dwell_s: NotNegative = Field(
         default=0.5,
