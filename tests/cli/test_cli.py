@@ -202,6 +202,7 @@ def test_an_imported_model_is_described_and_classifies_without_options(edge_cls:
         "mean": 0.0,
         "std": 255.0,
         "embedding": None,
+        "bank": None,
         "edge_tpu": False,
     }
     text = good(edge_cls(*arguments, "--mean", "0", "--std", "255"))
