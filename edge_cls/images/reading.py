@@ -133,7 +133,7 @@ def _strip_to_rgb(image: Image.Image) -> Frame:
     if "A" in image.getbands() or "transparency" in image.info:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"), np.uint8)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
 
 
 def _grey_16_bit(values: NDArray[np.generic]) -> Frame:
