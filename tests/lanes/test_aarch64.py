@@ -71,8 +71,10 @@ def test_a_backbone_and_a_model_of_a_memory_are_made_on_aarch64(script: Path, ro
         "import sys; from pathlib import Path; sys.path.append('/src/tools');"
         "from tests.lanes.aarch64_job import main; main(Path('/opt/job'))"
     )
+    # Compiled modules are kept in the root, as pip leaves them on a device; compiling them takes longer than all else.
+    python = ["python3", "-X", "pycache_prefix=/opt/pycache"]
     done = subprocess.run(
-        ["bash", str(script), "run", str(root), "python3", "-B", "-c", code],
+        ["bash", str(script), "run", str(root), *python, "-c", code],
         env=os.environ | {"SRC": str(REPOSITORY)},
         capture_output=True,
         text=True,
