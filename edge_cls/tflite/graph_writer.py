@@ -78,13 +78,17 @@ class GraphWriter:
         return output
 
     def finish(self, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
-        """Return the FlatBuffer with these inputs and outputs, which are also those of its signature."""
+        """Return the FlatBuffer of `model`."""
+        return pack(self.model(inputs, outputs))
+
+    def model(self, inputs: dict[str, int], outputs: dict[str, int]) -> schema.ModelT:
+        """Return the objects of the schema with these inputs and outputs, which are also those of the signature."""
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = "serving_default", 0
         signature.inputs, signature.outputs = ([_map(*item) for item in part.items()] for part in (inputs, outputs))
         self._model.signatureDefs = [signature]
-        return pack(self._model)
+        return self._model
 
     def _code(self, kind: int, version: int) -> int:
         if (kind, version) not in self._codes:

@@ -10,10 +10,10 @@ from edge_cls.model.golden import with_golden
 from edge_cls.model.known_banks import known_bank
 from edge_cls.model.lite0.calibrated import Calibrated
 from edge_cls.model.lite0.network import MEAN, OUTPUT, STD
-from edge_cls.model.lite0.quantized import quantized_network
+from edge_cls.model.lite0.quantized import quantized_graph
 from edge_cls.model.lite0.weights import Tensors
 from edge_cls.tflite.content import content_sha256
-from edge_cls.tflite.edit import portable_outputs
+from edge_cls.tflite.edit import make_portable, pack
 from edge_cls.version import __version__
 
 
@@ -25,11 +25,12 @@ def contract(size: int) -> Preprocessing:
 def built(tensors: Tensors, calibrated: Calibrated, size: int, path: Path) -> ModelFile:
     """Return the backbone for `size` x `size` pixels as the model file `path`, with golden frames; it is not written.
 
-    The bank that ships for it is inside.
-    Its space is named by the content of the network, which is the same on every machine. Raises ModelError if the
-    tensors are not those of the network.
+    The bank that ships for it is inside. Its space is named by the content of the network, which is the same on every
+    machine. Raises ModelError if the tensors are not those of the network.
     """
-    network = quantized_network(tensors, calibrated, size)
+    graph = quantized_graph(tensors, calibrated, size)
+    make_portable(graph)  # before it is packed, which takes as long as all arithmetic
+    network = pack(graph)
     manifest = Manifest(
         name=f"lite0-{size}",
         backbone="efficientnet-lite0",
@@ -40,4 +41,4 @@ def built(tensors: Tensors, calibrated: Calibrated, size: int, path: Path) -> Mo
         stranger_distance=calibrated.stranger_distances[size],
     )
     bank = known_bank(manifest.space)
-    return with_golden(ModelFile(path, portable_outputs(network), manifest, encoded_bank=bank))
+    return with_golden(ModelFile(path, network, manifest, encoded_bank=bank))

@@ -14,11 +14,17 @@ from ai_edge_litert import schema_py_generated as schema
 from edge_cls.model.lite0.calibrated import Calibrated
 from edge_cls.model.lite0.network import INPUT, LAYERS, MEAN, OUTPUT, STD, Layer, folded, output_sides
 from edge_cls.model.lite0.weights import Tensors
+from edge_cls.tflite.edit import pack
 from edge_cls.tflite.graph_writer import GraphWriter
 from edge_cls.tflite.scales import Affine, activation_affine, int8_weights
 
 
 def quantized_network(tensors: Tensors, calibrated: Calibrated, size: int) -> bytes:
+    """Return the FlatBuffer of `quantized_graph`. Raises ModelError alike."""
+    return pack(quantized_graph(tensors, calibrated, size))
+
+
+def quantized_graph(tensors: Tensors, calibrated: Calibrated, size: int) -> schema.ModelT:
     """Return the network for `size` x `size` pixels: uint8 RGB in, `embedding`, int8 (1, 1280), out.
 
     Raises ModelError if the tensors are not those of the network.
@@ -40,7 +46,7 @@ def quantized_network(tensors: Tensors, calibrated: Calibrated, size: int) -> by
         elif layer.kind == "mean":
             inputs.append(writer.tensor("axes", (2,), "int32", data=np.array([1, 2], np.int32)))
         found[layer.name] = add_operator(writer, layer, inputs, output, int8=True)
-    return writer.finish({INPUT: image}, {OUTPUT: found[OUTPUT]})
+    return writer.model({INPUT: image}, {OUTPUT: found[OUTPUT]})
 
 
 def add_operator(writer: GraphWriter, layer: Layer, inputs: list[int], output: int, *, int8: bool) -> int:
