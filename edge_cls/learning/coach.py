@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.neighbour import Neighbour
@@ -28,7 +29,7 @@ one, 10 % of the first photos of a class are reported, 2 % of the second and 1 %
 STILL = 3
 """Examples from which a class is reported if all of them show one view."""
 CONFLICT_SHARE = 0.2
-"""Share of a class's left-out examples that are predicted as one other class, above which the two are in conflict."""
+"""Share of a class's examples that look like those of another class, from which on the two are in conflict."""
 _NAMED = 3
 """Most examples that a check or a conflict names."""
 
@@ -144,8 +145,21 @@ def lacks_background(learner: Learner) -> bool:
 
 def progress(learner: Learner) -> list[Progress]:
     """Return the progress of each class, in the order in which the classes were taught."""
-    taken = _left_out(learner)
-    return [_progress(learner, label, count, taken[label]) for label, count in learner.classes().items()]
+    predicted = _left_out(learner)
+    units = {label: learner.members(label)[1] for label in learner.classes()}
+    found = []
+    for label, examples in learner.classes().items():
+        evaluated = predicted[label].total()
+        right = predicted[label][label] / evaluated if evaluated else None
+        different = count_views(units[label], learner.unknown_distance)
+        rival = _rival(label, predicted[label], units, ONE_VIEW * learner.unknown_distance)
+        verdict: Literal["too few", "one view", "conflict", "enough"] = "enough"
+        if rival is not None:
+            verdict = "conflict"
+        elif label != BACKGROUND and different < ENOUGH:
+            verdict = "one view" if different == 1 and examples >= STILL else "too few"
+        found.append(Progress(label, examples, different, verdict, rival, right))
+    return found
 
 
 def conflicts(classes: Collection[Progress], learner: Learner) -> list[Conflict]:
@@ -180,14 +194,20 @@ def _left_out(learner: Learner) -> dict[str, Counter[str]]:
     return predicted
 
 
-def _progress(learner: Learner, label: str, examples: int, predicted: Counter[str]) -> Progress:
-    evaluated = predicted.total()
-    right = predicted[label] / evaluated if evaluated else None
-    different = count_views(learner.members(label)[1], learner.unknown_distance)
-    rivals = [(name, count) for name, count in predicted.most_common() if name != label]
-    if rivals and rivals[0][1] >= max(2, CONFLICT_SHARE * evaluated):
-        return Progress(label, examples, different, "conflict", rivals[0][0], right)
-    verdict: Literal["too few", "one view", "enough"] = "enough"
-    if label != BACKGROUND and different < ENOUGH:
-        verdict = "one view" if different == 1 and examples >= STILL else "too few"
-    return Progress(label, examples, different, verdict, None, right)
+def _rival(
+    label: str, predicted: Counter[str], units: Mapping[str, NDArray[np.float32]], one_view: float
+) -> str | None:
+    """Return the class that `label` is in conflict with, or None.
+
+    `predicted`: how often its left-out examples are predicted as each class. Examples of one view are not left out, so
+    those that show the same view as an example of the other class, at a distance of `one_view`, are counted as well.
+    """
+    count, evaluated = len(units[label]), predicted.total()
+    shares: dict[str, float] = {}
+    for other in units:
+        same = 0 if other == label else int((nearest_distances(units[label], units[other]) <= one_view).sum())
+        confused = predicted[other] if predicted[other] >= 2 else 0
+        same = same if same >= min(2, count) else 0
+        shares[other] = 0.0 if other == label else max(confused / max(evaluated, 1), same / count)
+    rival = max(shares, key=shares.__getitem__)
+    return rival if shares[rival] >= CONFLICT_SHARE else None

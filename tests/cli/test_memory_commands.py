@@ -253,6 +253,20 @@ def test_the_coach_says_what_each_class_needs_and_which_head_is_used(edge_cls: E
     assert "was taught with another backbone" in other.stderr
 
 
+def test_teach_and_coach_name_both_of_two_classes_that_look_alike(edge_cls: EdgeCls, taught: Path) -> None:
+    photos = [f"photos/red/{index:02d}.png" for index in range(2)]
+    lines = good(edge_cls("teach", "rosso", *photos, "--model", "tiny.tflite")).splitlines()
+    coach = good(edge_cls("memory", "coach")).splitlines()
+    (sentence,) = [line for line in coach if "look alike" in line]
+    assert sentence in lines
+    (conflict,) = json.loads(good(edge_cls("memory", "coach", "--json")))["conflicts"]
+    assert {conflict["label"], conflict["other"]} == {"red", "rosso"}
+    assert conflict["near"] == conflict["examples"] == 2
+    assert set(conflict["ids"]) == set(ids_of(taught, conflict["label"]))
+    good(edge_cls("teach", "background", "blue.png", "--model", "tiny.tflite"))
+    assert "teach the empty place" not in good(edge_cls("memory", "coach"))
+
+
 def test_the_coach_judges_by_the_backbone_that_the_memory_was_taught_on(
     edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

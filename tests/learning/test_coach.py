@@ -96,6 +96,17 @@ def test_two_labels_for_one_thing_are_in_conflict_and_both_are_named_once() -> N
     assert all(identity.startswith(conflict.label) for identity in conflict.ids)
 
 
+def test_a_second_name_for_one_view_is_a_conflict_although_no_other_view_can_be_left_out() -> None:
+    learner = learner_of(("plant", 1, 6))
+    for number in range(5):
+        learner.add(LabeledEmbedding(f"mug{number}", "mug", vector(0, number, spread=3.0)))
+        learner.add(LabeledEmbedding(f"cup{number}", "cup", vector(0, 50 + number, spread=3.0)))
+    plant, mug, cup = classes = progress(learner)
+    assert (plant.looks_like, mug.looks_like, cup.looks_like) == (None, "cup", "mug")
+    (conflict,) = conflicts(classes, learner)
+    assert (conflict.near, conflict.examples) == (5, 5)
+
+
 def test_only_the_examples_that_are_as_near_to_the_other_class_count() -> None:
     learner = learner_of(("mug", 0, 6), ("plant", 1, 6))
     for number in (20, 21):
