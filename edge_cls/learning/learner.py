@@ -217,26 +217,22 @@ class Learner:
         """Return the selected head and the reason for it, or None if nothing has been taught."""
         return self._selected()[0] if len(self) else None
 
-    def nearest(self, embedding: QuantizedVector, count: int, *, label: str | None = None) -> list[Neighbour]:
-        """Return the `count` examples nearest to `embedding`, nearest first; only those of `label`, if it is given."""
-        query, among = self._examples.query(embedding.dequantize()), None
-        if label is not None:
-            among = np.flatnonzero(self._examples.targets == self._examples.classes.index(label))
-        return list(self._named(query, count, among))
+    def nearest(self, embedding: QuantizedVector, count: int) -> list[Neighbour]:
+        """Return the `count` examples nearest to `embedding`, nearest first."""
+        return list(self._named(self._examples.query(embedding.dequantize()), count))
 
-    def _named(self, query: Query, count: int, among: NDArray[np.intp] | None = None) -> tuple[Neighbour, ...]:
-        """Return the `count` examples nearest to `query`, nearest first, of those at `among` if it is given."""
-        cosines = query.cosines if among is None else query.cosines[among]
+    def _named(self, query: Query, count: int) -> tuple[Neighbour, ...]:
+        """Return the `count` examples nearest to `query`, nearest first."""
+        cosines = query.cosines
         wide = 2 * count if self._copies else count  # an example and its copy are named once
         best = np.argpartition(-cosines, wide)[:wide] if wide < len(cosines) else np.arange(len(cosines))
         best = best[np.lexsort((best, -cosines[best]))]
-        chosen = best if among is None else among[best]
         examples, originals = self._examples, {copy: identity for identity, copy in self._copies.items()}
         named: dict[str, Neighbour] = {}
-        for index in chosen.tolist():
+        for index in best.tolist():
             identity = originals.get(self._ids[index], self._ids[index])
             label = examples.classes[examples.targets[index]]
-            named.setdefault(identity, Neighbour(identity, label, float(query.cosines[index])))
+            named.setdefault(identity, Neighbour(identity, label, float(cosines[index])))
         return tuple(named.values())[:count]
 
     @property
