@@ -97,6 +97,17 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def restored_log() -> Iterator[None]:
+    """Leaves the log of later tests as it is."""
+    root, ours = logging.getLogger(), logging.getLogger("edge_cls")
+    handlers, levels = list(root.handlers), (root.level, ours.level)
+    yield
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
+@pytest.fixture
 def edge_cls(capfd: pytest.CaptureFixture[str]) -> EdgeCls:
     """A function that runs the command in this process. The output of native libraries is captured as well."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,14 +45,3 @@ def edge_cls(edge_cls: EdgeCls, folder: Path, monkeypatch: pytest.MonkeyPatch) -
     """Runs the command in the folder."""
     monkeypatch.chdir(folder)
     return edge_cls
-
-
-@pytest.fixture
-def restored_log() -> Iterator[None]:
-    """Leaves the log of later tests as it is."""
-    root, ours = logging.getLogger(), logging.getLogger("edge_cls")
-    handlers, levels = list(root.handlers), (root.level, ours.level)
-    yield
-    root.handlers = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])

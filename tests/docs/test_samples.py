@@ -125,7 +125,7 @@ def test_every_sample_for_the_device_works(edge_cls: EdgeCls, page: Path) -> Non
         assert good(edge_cls(*shlex.split(line)[1:])), line
 
 
-@pytest.mark.tensorflow
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("page", OF_WORKSTATION, ids=name)
 def test_every_sample_for_the_workstation_works(copy: Path, page: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.commands import COMMAND
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = pytest.mark.slow
 
 
 def test_the_demo_trains_teaches_streams_and_reports(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from edge_cls.model.lite0.network import LAYERS
 from edge_cls.model.lite0.quantized import quantized_network
 from edge_cls.model.lite0.weights import read_weights, weights_path
 from edge_cls_tools.io.batches import batches
+from edge_cls_tools.quantization import lite0
 from edge_cls_tools.quantization.layer_noise import sqnr
 from edge_cls_tools.quantization.lite0 import biases, float_network, normalized, sharpest
 
@@ -75,7 +76,10 @@ def test_the_float_network_is_rejected_for_other_tensors() -> None:
         float_network({}, 128)
 
 
-def test_the_script_writes_a_calibration_of_all_layers_and_sizes(tmp_path: Path) -> None:
+def test_the_script_writes_a_calibration_of_all_layers_and_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lite0, "ROUNDS", 1)
     (tmp_path / "photos").mkdir()
     photo_files(tmp_path / "photos", 4)
     app = typer.Typer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
@@ -57,6 +58,7 @@ def test_a_slow_job_prints_a_line_a_minute() -> None:
     assert all(line.endswith(" left, loss 0.5") for line in display.lines)
 
 
+@pytest.mark.usefixtures("restored_log")
 def test_a_quiet_command_shows_nothing() -> None:
     for terminal in (False, True):
         with verbosity(verbose=False, quiet=True):
