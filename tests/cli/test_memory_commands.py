@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_cls.classifier import Classifier
 from edge_cls.images.reading import read_image
 from edge_cls.learning import coach
 from edge_cls.learning.learner import Learner
+from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.memory.store import Memory
-from edge_cls.model.backbones import load_model
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
 from edge_cls.model.names import DEFAULT, SPACES
@@ -280,9 +281,9 @@ def test_the_coach_judges_by_the_backbone_that_the_memory_was_taught_on(
 
     monkeypatch.setattr(coach, "progress", progress)
     assert "without its backbone" not in good(edge_cls("memory", "coach", "--memory", path))
-    manifest = load_model("builtin").manifest
-    assert manifest is not None
-    assert distances == [manifest.stranger_distance]
+    with Classifier("builtin", memory=path) as classifier:
+        expected = classifier.learner.unknown_distance
+    assert distances == [expected] != [UNKNOWN_DISTANCE]
 
 
 def test_check_repairs_what_it_found(edge_cls: EdgeCls, taught: Path) -> None:
