@@ -129,6 +129,7 @@ class Classifier:
             unknown_distance = manifest.stranger_distance if manifest else None
             self.learner = Learner(
                 head=head,
+                bank=self.model.file.bank,
                 false_accept=false_accept,
                 closed_set=closed_set,
                 unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,

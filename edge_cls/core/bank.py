@@ -38,10 +38,14 @@ class Bank:
         return len(self.units)
 
     @cached_property
+    def cosines(self) -> NDArray[np.float32]:
+        """The cosine of the angle between each two photos, float32 (n, n)."""
+        return np.asarray(self.units @ self.units.T)
+
+    @cached_property
     def distance(self) -> float:
         """The median cosine distance of two photos."""
-        upper = np.triu_indices(len(self.units), 1)
-        return float(np.median(1.0 - (self.units @ self.units.T)[upper]))
+        return float(np.median(1.0 - self.cosines[np.triu_indices(len(self), 1)]))
 
     def encode(self) -> bytes:
         """Return the directions of the embeddings in at most 90,000 bytes if they have 1,280 numbers.

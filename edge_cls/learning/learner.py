@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.bank import Bank
 from edge_cls.core.labeled_embedding import LabeledEmbedding
+from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.neighbour import Neighbour
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.heads.calibration import probabilities
@@ -17,7 +19,9 @@ from edge_cls.learning.heads.head import Head, RegressionHead
 from edge_cls.learning.heads.regression import as_number
 from edge_cls.learning.heads.selection import Choice, choose
 from edge_cls.learning.heads.table import Plan, is_regression, plans
-from edge_cls.learning.open_set import FALSE_ACCEPT, MAX_EXAMPLES, UNKNOWN_DISTANCE, OpenSet
+from edge_cls.learning.open_set import UNKNOWN_DISTANCE
+from edge_cls.learning.rejection import Rejection
+from edge_cls.learning.threshold import FALSE_ACCEPT
 from edge_cls.learning.views import sample
 
 NEAREST = 3
@@ -47,25 +51,30 @@ class HeadPrediction:
 class Learner:
     """Learns from labeled embeddings and classifies embeddings. For one thread.
 
-    `head`: a name of `heads.names.HEAD_NAMES`; "auto" selects one by leave-one-out. `false_accept`: the accepted rate
-    of unknown objects classified as a taught class, in (0, 1). `unknown_distance`: the typical cosine distance between
-    photos of different objects. `closed_set`: everything shows one of the taught classes, so nothing is unknown. Raises
-    ConfigError if there is no such head.
+    `head`: a name of `heads.names.HEAD_NAMES`; "auto" selects one by leave-one-out. `bank`: generic photos, from which
+    the threshold between known and unknown comes. `false_accept`: the rate of pictures of quite other things that may
+    be taken for a taught class, in (0, 1). `unknown_distance`: the typical cosine distance between photos of different
+    objects, if there is no bank. `closed_set`: everything shows one of the taught classes, so nothing is unknown.
+    Raises ConfigError if there is no such head.
+
+    The class `background` stands for nothing: its examples are negatives, and what looks like it is not unknown.
     """
 
     def __init__(
         self,
         *,
         head: str = "auto",
+        bank: Bank | None = None,
         false_accept: float = FALSE_ACCEPT,
         unknown_distance: float = UNKNOWN_DISTANCE,
         closed_set: bool = False,
     ) -> None:
         plans(head)  # refuses an unknown head now, not with the first prediction
         self._head_name = head
+        self._bank = bank
         self._false_accept = false_accept
         self._closed_set = closed_set
-        self.unknown_distance = unknown_distance
+        self.unknown_distance = unknown_distance if bank is None else bank.distance
         self.fit(())
 
     def fit(self, examples: Iterable[LabeledEmbedding]) -> None:
@@ -77,7 +86,7 @@ class Learner:
         self._ids: list[str] = []
         self._index: dict[str, int] = {}
         self._copies: dict[str, str] = {}
-        self._openset: OpenSet | None = None
+        self._rejection: Rejection | None = None
         self._choice: Choice | None = None
         self._plan: Plan | None = None
         self._head: Head | None = None
@@ -88,6 +97,7 @@ class Learner:
         """Return a learner with the same examples. It shares no data with this one, and its head is not fitted yet."""
         copied = Learner(
             head=self._head_name,
+            bank=self._bank,
             false_accept=self._false_accept,
             unknown_distance=self.unknown_distance,
             closed_set=self._closed_set,
@@ -114,12 +124,12 @@ class Learner:
         """
         self.check(example.label)
         original = None if example.copy_of is None else self._index[example.copy_of]
-        self._examples.append(example.embedding, example.label, copy_of=original)
+        self._examples.append(example.embedding, example.label, taught_at=example.taught_at, copy_of=original)
         self._index[example.id] = len(self._ids)
         self._ids.append(example.id)
         if example.copy_of is not None:
             self._copies[example.copy_of] = example.id
-        self._choice = self._openset = None
+        self._choice = self._rejection = None
         if self._head is not None:
             self._head.add()
 
@@ -129,7 +139,7 @@ class Learner:
         if self._head is not None:
             self._head.remove(index)
         self._examples.remove(index)
-        self._choice = self._openset = None
+        self._choice = self._rejection = None
         last = self._ids.pop()
         if last != identity:
             self._ids[index] = last
@@ -139,10 +149,9 @@ class Learner:
 
     def relabel(self, identity: str, label: str) -> None:
         """Move the example `identity`, and its copy, to the class `label`. Raises KeyError if there is none."""
-        moved = [LabeledEmbedding(identity, label, self._examples.vectors.quantized(self._index[identity]))]
+        moved = [self._example(identity, label)]
         if (copy := self._copies.get(identity)) is not None:
-            embedding = self._examples.vectors.quantized(self._index[copy])
-            moved.append(LabeledEmbedding(copy, label, embedding, copy_of=identity))
+            moved.append(replace(self._example(copy, label), copy_of=identity))
         self.remove(identity)
         for example in moved:
             self.add(example)
@@ -190,7 +199,7 @@ class Learner:
         shares = probabilities(head.predict(query), choice.temperature)
         scores = dict(zip(self._examples.classes, shares.tolist(), strict=True))
         number = head.value(query) if isinstance(head, RegressionHead) else None
-        known = 1.0 if self._closed_set else self._known_probability(query)
+        known = self._known_probability(query, scores)
         return HeadPrediction(scores, known, self._named(query, NEAREST), number)
 
     def leave_one_out(self) -> NDArray[np.float64]:
@@ -221,6 +230,13 @@ class Learner:
         """Return the `count` examples nearest to `embedding`, nearest first."""
         return list(self._named(self._examples.query(embedding.dequantize()), count))
 
+    def _example(self, identity: str, label: str) -> LabeledEmbedding:
+        """Return the example `identity` as one of the class `label`."""
+        index = self._index[identity]
+        return LabeledEmbedding(
+            identity, label, self._examples.vectors.quantized(index), self._examples.taught_at(index)
+        )
+
     def _named(self, query: Query, count: int) -> tuple[Neighbour, ...]:
         """Return the `count` examples nearest to `query`, nearest first."""
         cosines = query.cosines
@@ -250,17 +266,14 @@ class Learner:
                 self._head = self._plan.make(self._examples, self.unknown_distance)
         return self._choice, self._head
 
-    def _known_probability(self, query: Query) -> float:
+    def _known_probability(self, query: Query, scores: dict[str, float]) -> float:
         """Return the probability that `query` shows a taught class. The first call after a change fits the open set."""
-        if self._openset is None:
-            self._open_set_sample = self._examples.spread(min(MAX_EXAMPLES, LIMIT))  # up to LIMIT, cosines are kept
-            sample = self._open_set_sample
-            examples = self._examples if len(sample) == len(self._examples) else self._examples.subset(sample)
-            self._openset = OpenSet(
-                examples.cosines,
-                examples.targets,
-                examples.groups(),
-                false_accept=self._false_accept,
-                unknown_distance=self.unknown_distance,
+        if self._closed_set:
+            return 1.0
+        if self._rejection is None:
+            self._rejection = Rejection(
+                self._examples, self._bank, false_accept=self._false_accept, unknown_distance=self.unknown_distance
             )
-        return float(self._openset.confidence(query.cosines[self._open_set_sample]))
+        known = self._rejection.confidence(query)
+        # What looks like the empty place is known to be that, however little it resembles a class.
+        return max(known, scores[BACKGROUND]) if max(scores, key=scores.__getitem__) == BACKGROUND else known

@@ -16,7 +16,7 @@ LABELED = (
     " LEFT JOIN embedding ON embedding.example = example.number AND embedding.space = (SELECT space FROM state)"
 )
 """SQL for every example with its label, and with its vector in the memory's space if it has one."""
-LIVE = f"SELECT example.number, id, label, deleted_at, vector, scale, zero_point, embedding.crc {LABELED}"
+LIVE = f"SELECT example.number, id, label, taught_at, deleted_at, vector, scale, zero_point, embedding.crc {LABELED}"
 """SQL for the rows that `labeled_embedding_of` takes."""
 
 
@@ -25,13 +25,13 @@ def labeled_embedding_of(row: tuple[object, ...]) -> LabeledEmbedding | None:
 
     Raises ValueError if the vector does not match its checksum.
     """
-    _, identity, label, deleted_at, vector, scale, zero_point, crc = row
+    _, identity, label, taught_at, deleted_at, vector, scale, zero_point, crc = row
     if deleted_at is not None or vector is None:
         return None
     if vector_crc(vector, scale, zero_point) != crc:  # type: ignore[arg-type]
         raise ValueError(f"the vector of example {identity} is corrupt (checksum mismatch)")
     embedding = vector_of(vector, scale, zero_point)  # type: ignore[arg-type]
-    return LabeledEmbedding(identity, label, embedding)  # type: ignore[arg-type]
+    return LabeledEmbedding(identity, label, embedding, taught_at)  # type: ignore[arg-type]
 
 
 class Writer:

@@ -224,7 +224,8 @@ def test_auto_chooses_on_a_sample_of_a_large_memory(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("edge_cls.learning.heads.selection.SAMPLE", 12)
     for name in ("examples", "ridge", "selection"):
         monkeypatch.setattr(f"edge_cls.learning.heads.{name}.LIMIT", 20)
-    monkeypatch.setattr("edge_cls.learning.learner.LIMIT", 20)
+    for module in ("learner", "rejection"):
+        monkeypatch.setattr(f"edge_cls.learning.{module}.LIMIT", 20)
     learner = learnt(examples({"1": 12, "2": 12, "3": 12}))
     assert all(best(learner, query) == query.label for query in examples({"1": 3, "2": 3, "3": 3}, seed=1))
     left_out = learner.leave_one_out()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,11 @@ NEAR_DUPLICATE = 0.03
 """Cosine distance below which examples of one class are near duplicates and count as one photo, as the frames of a held
 button are. In four photo data sets under 1 % of the photos have a near duplicate, but 10 % of the groceries with the
 built-in backbone."""
+HOLD_GAP_S = 2.0
+"""Seconds between two frames of a class up to which they may come from one held button."""
+HOLD_DISTANCE = 0.08
+"""Cosine distance below which two such frames are near duplicates: with the noise of a sensor, the frames of an object
+that does not move can be farther apart than NEAR_DUPLICATE."""
 _CHUNK = 256
 """Vectors that are converted to float32 at a time."""
 
@@ -44,6 +50,7 @@ class Examples:
         self.classes: list[str] = []
         self._targets = np.empty(0, np.intp)
         self._originals = np.empty(0, np.intp)  # a number for each photo, which its copies share
+        self._times = np.empty(0)
         self._photos = 0
         self._cosines: Vector | None = None
         self._distances: dict[Metric, Vector] = {}
@@ -106,9 +113,17 @@ class Examples:
         """Return `vector`, float32 (dim,), with its cosine to each example: one pass over all vectors."""
         return Query(vector, self.vectors.cosines(vector))
 
-    def append(self, embedding: QuantizedVector, label: str, *, copy_of: int | None = None) -> None:
-        """Add an example; `copy_of` is the index of the example that it is an altered copy of, if it is one.
+    def append(
+        self,
+        embedding: QuantizedVector,
+        label: str,
+        *,
+        taught_at: float | None = None,
+        copy_of: int | None = None,
+    ) -> None:
+        """Add an example, taught at a time in seconds; None if that is not known.
 
+        `copy_of` is the index of the example that it is an altered copy of, if it is one.
         Raises ValueError if the vector has another dimension than the first.
         """
         count = len(self)
@@ -119,8 +134,10 @@ class Examples:
         if count == len(self._targets):
             more = np.empty(max(16, count), np.intp)
             self._targets, self._originals = np.append(self._targets, more), np.append(self._originals, more)
+            self._times = np.append(self._times, np.full(len(more), np.nan))
         self._targets[count] = self.classes.index(label)
         self._originals[count] = self._photos if copy_of is None else self._originals[copy_of]
+        self._times[count] = np.nan if taught_at is None else taught_at
         self._photos += 1
         if self._cosines is None or count >= LIMIT:
             self._cosines = None
@@ -134,12 +151,18 @@ class Examples:
         self._cosines[: count + 1, count] = self._cosines[count, : count + 1]
         self._cosines[count, count] = 1.0
 
+    def taught_at(self, index: int) -> float | None:
+        """Return the time at which an example was taught, in seconds since 1970; None if it is not known."""
+        time = float(self._times[index])
+        return None if math.isnan(time) else time
+
     def remove(self, index: int) -> None:
         """Remove the example at `index`: the last one takes its place. A class without examples is removed too."""
         last = len(self) - 1
         self._distances, self._groups = {}, None
         gone = self._targets[index]
-        self._targets[index], self._originals[index] = self._targets[last], self._originals[last]
+        for facts in (self._targets, self._originals, self._times):
+            facts[index] = facts[last]
         if self._cosines is not None:
             self._cosines[index, :last] = self._cosines[last, :last]
             self._cosines[:last, index] = self._cosines[:last, last]
@@ -175,7 +198,7 @@ class Examples:
         chosen = Examples()
         chosen.classes, chosen.vectors = list(self.classes), self.vectors.take(indices)
         chosen._targets, chosen._originals = self.targets[indices], self._originals[indices]
-        chosen._photos = self._photos
+        chosen._times, chosen._photos = self._times[indices], self._photos
         if self._cosines is not None:
             chosen._cosines = self._cosines[indices[:, None], indices]
         return chosen
@@ -183,12 +206,16 @@ class Examples:
     def groups(self) -> list[NDArray[np.intp]]:
         """Return the indices of the examples, grouped by near duplicates of one class; copies are beside their example.
 
+        Frames of one held button, by the time at which they were taught, are near duplicates at a larger distance.
+
         Raises ValueError if there are more than LIMIT examples.
         """
         if self._groups is not None:
             return self._groups
-        originals = self._originals[: len(self)]
+        originals, times = self._originals[: len(self)], self._times[: len(self)]
+        held = np.abs(times[:, None] - times) <= HOLD_GAP_S  # never true of an unknown time, which is NaN
         alike = (self.cosines > 1 - NEAR_DUPLICATE) | (originals[:, None] == originals)
+        alike |= held & (self.cosines > 1 - HOLD_DISTANCE)
         linked = alike & (self.targets[:, None] == self.targets)
         np.fill_diagonal(linked, val=True)
         found, seen = [], np.zeros(len(self), bool)

@@ -150,7 +150,7 @@ def load_embedder(model: str) -> tuple[Embedder, LearnerOptions]:
     """
     if (file := int8_file(model)) is not None:
         distance = file.manifest.stranger_distance if file.manifest else None
-        options = LearnerOptions(unknown_distance=UNKNOWN_DISTANCE if distance is None else distance)
+        options = LearnerOptions(bank=file.bank, unknown_distance=UNKNOWN_DISTANCE if distance is None else distance)
         return DeviceModel(file), options
     # Keras takes seconds to load.
     from edge_cls_tools.backbones.backbones import load_backbone

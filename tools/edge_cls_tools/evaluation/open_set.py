@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_cls.core.bank import Bank
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.learner import Learner
-from edge_cls.learning.open_set import FALSE_ACCEPT, UNKNOWN_DISTANCE
+from edge_cls.learning.open_set import UNKNOWN_DISTANCE
+from edge_cls.learning.threshold import FALSE_ACCEPT
 from edge_cls_tools.evaluation.embedded_set import EmbeddedSet
 from edge_cls_tools.evaluation.fewshot import QUERIES, Trial, draw_trials
 from edge_cls_tools.evaluation.reliability import expected_calibration_error
@@ -33,12 +35,15 @@ class LearnerOptions:
     """The options of the learner on the device: its arguments, with the same meaning."""
 
     head: str = "auto"
+    bank: Bank | None = None
     false_accept: float = FALSE_ACCEPT
     unknown_distance: float = UNKNOWN_DISTANCE
 
     def taught(self, data: EmbeddedSet, trial: Trial) -> Learner:
         """Return a learner that was taught the examples of `trial`."""
-        learner = Learner(head=self.head, false_accept=self.false_accept, unknown_distance=self.unknown_distance)
+        learner = Learner(
+            head=self.head, bank=self.bank, false_accept=self.false_accept, unknown_distance=self.unknown_distance
+        )
         learner.fit(LabeledEmbedding(str(photo), str(label), data.embeddings[photo]) for label, photo in trial.taught)
         return learner
 

@@ -1,0 +1,78 @@
+"""Twins: classes that cannot be told apart, such as two names for one thing after a wrong button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_cls.learning.gaussian_process import GaussianProcess
+
+Array = NDArray[np.float64]
+Groups = Sequence[NDArray[np.intp]]
+
+CLEARLY = 0.2
+"""Difference of the logarithms of familiarity by which an example of a twin is more familiar than another view of the
+class itself: it shows one of the views that were taught."""
+SAME_FRAME = 0.5
+"""Logarithm of the familiarity of a frame that was taught almost alike: the reference for classes of one example."""
+
+
+def one_class_each(process: GaussianProcess, views: Groups) -> NDArray[np.intp]:
+    """Return a number for each class, from 0 on, (classes,); twins have the same.
+
+    A class is the twin of another if its examples, left out with their whole class, are as familiar with the other
+    class as frames of the same view are. `views`: the indices of the examples, grouped by views of one class.
+    """
+    members = process.members
+    count = members.shape[1]
+    numbers = np.arange(count)
+    if count == 1:
+        return numbers
+    classes = [np.flatnonzero(of_class) for of_class in members.T]
+    with_others = process.left_out(classes)
+    own = _own_level(process, classes, views)
+    for label, rows in enumerate(classes):
+        shown = np.median(with_others[rows], axis=0)
+        for other in range(count):
+            reference = next((level for level in own[[other, label]] if np.isfinite(level)), SAME_FRAME)
+            if other != label and shown[other] >= reference:
+                numbers[numbers == numbers[label]] = numbers[other]
+    return np.unique(numbers, return_inverse=True)[1].astype(np.intp)
+
+
+def joined_views(views: Groups, targets: NDArray[np.intp], numbers: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return `views` with those of twins as one, if each of the twins has just one view.
+
+    `targets`: the class of each example, from 0 on, (n,). `numbers`: those of `one_class_each`.
+    """
+    joined = []
+    for number in range(numbers.max() + 1):
+        of_class = [view for view in views if numbers[targets[view[0]]] == number]
+        alone = len(of_class) == np.count_nonzero(numbers == number)
+        joined += [np.concatenate(of_class)] if alone else of_class
+    return joined
+
+
+def _own_level(process: GaussianProcess, classes: Sequence[NDArray[np.intp]], views: Groups) -> Array:
+    """Return the familiarity of frames of the same view with each class; inf if it has just one example.
+
+    If it has one view, that is the median of its frames, each left out; otherwise it is `CLEARLY` above the median of
+    its views, each left out.
+    """
+    members = process.members
+    rows, own = np.arange(len(members)), members.argmax(axis=1)
+    by_view = process.left_out(views)[rows, own]
+    alone = process.left_out([np.array([row]) for row in rows])[rows, own]
+    counts = members[[view[0] for view in views]].sum(axis=0)
+    return np.array(
+        [
+            np.inf
+            if len(examples) == 1
+            else np.median(by_view[examples]) + CLEARLY
+            if several > 1
+            else np.median(alone[examples])
+            for examples, several in zip(classes, counts, strict=True)
+        ]
+    )
