@@ -37,6 +37,8 @@ TAIL = 0.25
 """Share of the generic photos to which an exponential tail is fitted: rates below it are extrapolated."""
 PRIOR_SPREAD = 0.5
 """Standard deviation of the familiarity of quite other things if there are no generic photos."""
+NO_BANK = 0.5
+"""Without generic photos, the threshold is at most so many standard deviations below the mean of left-out examples."""
 SOFTEST, HARDEST = 3.5, 0.08
 """The scale of the sigmoid is the distance from the threshold to left-out examples, divided by the first number, and at
 least the second."""
@@ -104,8 +106,8 @@ def threshold(evidence: Evidence, false_accept: float) -> float:
         middle, deviation = _mean(evidence.own), _deviation(evidence.own)
         lost = LOST * (1 + FEW_VIEWS / evidence.views) * (FALSE_ACCEPT / false_accept) ** 0.5
         most = middle + NormalDist().inv_cdf(min(lost, 0.45)) * deviation
-        if evidence.generic is None and similar is None:
-            far = min(far, middle)  # an expectation alone must not reject most of the class
+        if evidence.generic is None:  # an expectation alone must not reject most of what was taught
+            far = min(far, middle - NO_BANK * deviation)
         return max(far, most if similar is None else min(similar + STRICTNESS * (middle - similar), most))
     if similar is not None and evidence.frames:
         return max(far, similar + ONE_VIEW_STRICTNESS * (_mean(evidence.frames) - similar))

@@ -13,6 +13,7 @@ from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.labels import BACKGROUND
 from edge_cls.core.quantization import QuantizedVector, quantize_vector
 from edge_cls.learning.gaussian_process import EXPLAINED, MIN_FAMILIARITY, NOISE, OTHER_CLASSES
+from edge_cls.learning.heads.examples import HOLD_DISTANCE, NEAR_DUPLICATE
 from edge_cls.learning.learner import Learner
 from edge_cls.learning.open_set import KERNEL_WIDTH, MAX_EXAMPLES, UNKNOWN_DISTANCE, Negatives, OpenSet
 
@@ -319,14 +320,13 @@ def test_the_background_alone_knows_no_class() -> None:
 
 
 def test_frames_of_one_hold_are_one_view_even_with_a_noisy_sensor() -> None:
-    frames = around(units(40, seed=0), 0.35, 4, seed=1)
+    frames = around(units(40, seed=0), 0.21, 4, seed=1)
     distances = 1 - (frames @ frames.T)[np.triu_indices(4, 1)]
-    assert 0.03 < distances.min() < distances.max() < 0.08 * 1.6
+    assert NEAR_DUPLICATE < np.median(distances) < distances.max() < HOLD_DISTANCE
     learner = Learner(unknown_distance=1.0)
-    for gap, groups in ((0.4, 1), (60.0, 4)):
-        examples = [
+    for gap, one_view in ((0.4, True), (60.0, False)):
+        learner.fit(
             LabeledEmbedding(str(number), "mug", embedding, taught_at=1.7e9 + gap * number)
-            for number, embedding in enumerate(quantized(around(units(40, seed=0), 0.25, 4, seed=1)))
-        ]
-        learner.fit(examples)
-        assert len(learner._examples.groups()) == groups
+            for number, embedding in enumerate(quantized(frames))
+        )
+        assert (len(learner._examples.groups()) == 1) == one_view

@@ -21,9 +21,6 @@ DIM = 64
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=20, phases=(Phase.explicit, Phase.generate))
 """Settings of these properties: a smaller seed would explain nothing."""
-TOO_STRICT = pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the twins raise the threshold of all classes"
-)
 Array = NDArray[np.float64]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -153,9 +153,11 @@ def _hold(seen: Sequence[Seen], rng: np.random.Generator) -> list[Seen]:
 def _teach(classifier: Classifier, seen: Sequence[Seen], things: Sequence[str], holds: Holds) -> set[Seen]:
     """Teach each thing by one hold, and return the taught frames."""
     taught = [one for thing in things for one in _hold([one for one in seen if one.frame.thing == thing], holds.rng)]
-    examples = [LabeledEmbedding(str(number), one.frame.thing, one.example) for number, one in enumerate(taught)]
+    examples = [
+        LabeledEmbedding(str(number), one.frame.thing, one.example, one.frame.at) for number, one in enumerate(taught)
+    ]
     copies = [
-        LabeledEmbedding(f"{example.id} grey", example.label, one.grey_copy, copy_of=example.id)
+        replace(example, id=f"{example.id} grey", embedding=one.grey_copy, copy_of=example.id)
         for example, one in zip(examples, taught, strict=True)
         if holds.copies and one.grey_copy is not None
     ]

@@ -21,7 +21,7 @@ button are. In four photo data sets under 1 % of the photos have a near duplicat
 built-in backbone."""
 HOLD_GAP_S = 2.0
 """Seconds between two frames of a class up to which they may come from one held button."""
-HOLD_DISTANCE = 0.08
+HOLD_DISTANCE = 0.045
 """Cosine distance below which two such frames are near duplicates: with the noise of a sensor, the frames of an object
 that does not move can be farther apart than NEAR_DUPLICATE."""
 _CHUNK = 256
