@@ -41,14 +41,6 @@ def distill(
             show_default="that of lite0-N, 160 for another",
         ),
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Backbone that the student starts from: builtin, or a .keras file of the same --alpha.",
-            show_default="random weights",
-        ),
-    ] = None,
     alpha: Annotated[
         float, typer.Option(metavar="WIDTH", help="Width multiplier of the student: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")
     ] = 0.35,
@@ -74,8 +66,6 @@ def distill(
 ) -> None:
     """Distill a large backbone into a small one, without labels.
 
-    The small one is trained from random weights, or from those of --start.
-
     Example:
       edge-cls distill --images photos -o student --alpha 0.35 --size 128
     """
@@ -96,9 +86,8 @@ def distill(
                 images,
                 teacher,
                 teacher_size,
-                Recipe(alpha, size, epochs or 10, seed, grows=start is None),
+                Recipe(alpha, size, epochs or 10, seed),
                 out,
-                start=start,
                 views=views,
                 minutes=minutes,
                 resume=resume,

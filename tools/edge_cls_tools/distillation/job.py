@@ -11,7 +11,6 @@ from rich.progress import Progress, TaskID
 
 from edge_cls.core.manifest import Preprocessing
 from edge_cls.errors import ConfigError
-from edge_cls_tools.backbones.backbones import Backbone, load_backbone_shown, mobilenet_v2
 from edge_cls_tools.distillation import training_state
 from edge_cls_tools.distillation.held_out import Epoch
 from edge_cls_tools.distillation.photo_pool import find_photos
@@ -36,7 +35,6 @@ def distill_backbone(
     recipe: Recipe,
     out: Path,
     *,
-    start: str | None,
     views: int,
     minutes: float | None,
     resume: bool,
@@ -45,11 +43,10 @@ def distill_backbone(
 ) -> Sequence[Epoch]:
     """Distill the teacher into a student on the photos below `folders`, and return the results of the epochs.
 
-    The student starts from the backbone `start`, or from random weights if it is None. `views` random views of each
-    photo are cached. If `minutes` is not None, the recipe gets as many epochs as fit into this time, which does not
-    include that for the cache. The run is written to `out`. `say` is called with a line for each epoch. Raises
-    ConfigError if alpha, size or start do not fit MobileNetV2, if a checkpoint in `out` cannot be used, or if no epoch
-    fits into the time; DatasetError if there are no photos, and ModelError if the teacher cannot be loaded.
+    `views` random views of each photo are cached. If `minutes` is not None, the recipe gets as many epochs as fit into
+    this time, which does not include that for the cache. The run is written to `out`. `say` is called with a line for
+    each epoch. Raises ConfigError if alpha or size do not fit MobileNetV2, if a checkpoint in `out` cannot be used, or
+    if no epoch fits into the time; DatasetError if there are no photos, and ModelError if the teacher cannot be loaded.
     """
     if recipe.alpha not in ALPHAS or recipe.size % 32:
         raise ConfigError(
@@ -57,7 +54,6 @@ def distill_backbone(
             hint=f"choose alpha from {', '.join(map(str, ALPHAS))} and a size that is a multiple of 32",
         )
     photos = find_photos(folders)
-    begun = load_start(start, recipe.alpha, display) if start else None
     teacher = load_teacher(teacher_spec, teacher_size, display)
     rendering = display.add_task("teacher embeddings", total=len(photos) * views, note="")
     cache = cache_views(
@@ -93,7 +89,7 @@ def distill_backbone(
         epochs.append(epoch)
         say(str(epoch))
 
-    result = distill(cache, recipe, out, start=begun, resume=resume, report=report, epoch_done=end_epoch)
+    result = distill(cache, recipe, out, resume=resume, report=report, epoch_done=end_epoch)
     chosen = np.random.default_rng(recipe.seed).choice(
         len(result.training), min(CALIBRATION_IMAGES, len(result.training)), replace=False
     )
@@ -108,15 +104,3 @@ def distill_backbone(
         held_out=cache.views[result.held_out[:HELD_OUT_VIEWS]],
     )
     return result.epochs
-
-
-def load_start(spec: str, alpha: float, display: Progress) -> Backbone:
-    """Return the backbone that a student of width `alpha` starts from. Raises ConfigError if it is another network."""
-    start = load_backbone_shown(spec, display)
-    expected = mobilenet_v2(alpha, None)
-    shapes = [[weights.shape for weights in model.weights] for model in (start.model, expected)]
-    if shapes[0] != shapes[1]:
-        raise ConfigError(
-            f"{spec} is not a MobileNetV2 of alpha {alpha}", hint="start from a backbone of the same --alpha"
-        )
-    return start

@@ -12,8 +12,6 @@ from edge_cls_tools.distillation.recipe import Recipe
 LOSS = keras.losses.CosineSimilarity()
 PEAK_RATE = 1e-2
 """Learning rate after the warm-up; it then decays to 0 along a cosine."""
-START_RATE = 2e-3
-"""Peak of the learning rate of a training that starts from a backbone: a higher one would undo its training."""
 WARM_UP = 0.03
 """Share of the steps in which the learning rate rises linearly from 0."""
 WEIGHT_DECAY = 0.02
@@ -21,21 +19,18 @@ BATCH_NORM_MOMENTUM = 0.95
 """Momentum of the moving statistics. keras.applications uses 0.999, which lags behind in trainings as short as ours."""
 
 
-def trained_network(alpha: float, components: int, steps: int, start: keras.Model | None = None) -> keras.Model:
+def trained_network(alpha: float, components: int, steps: int) -> keras.Model:
     """Return the compiled network from uint8 views to `components` targets: the student and a linear projection.
 
-    `steps` is the length of the training, which the learning rate schedule depends on. The student has the weights of
-    `start`, a MobileNetV2 of the same `alpha`, or random weights if it is None.
+    `steps` is the length of the training, which the learning rate schedule depends on.
     """
     backbone = keras.models.clone_model(mobilenet_v2(alpha, None), clone_function=_with_fused_batch_norm)
-    if start is not None:
-        backbone.set_weights(start.get_weights())
     views = keras.Input((None, None, 3), dtype="uint8")
     pixels = keras.layers.Rescaling(1 / 127.5, -1.0)(views)
     network = keras.Model(views, keras.layers.Dense(components, name="projection")(backbone(pixels)))
     warm_up = max(1, int(steps * WARM_UP))
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm_up), warmup_target=PEAK_RATE if start is None else START_RATE, warmup_steps=warm_up
+        0.0, max(1, steps - warm_up), warmup_target=PEAK_RATE, warmup_steps=warm_up
     )
     optimizer = PointwiseMuon(rate, weight_decay=WEIGHT_DECAY, adam_weight_decay=WEIGHT_DECAY)
     network.compile(optimizer, loss=LOSS)

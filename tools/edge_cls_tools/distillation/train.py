@@ -20,10 +20,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_cls_tools.backbones.backbones import Backbone
 from edge_cls_tools.distillation.held_out import Epoch, HeldOutCheck
 from edge_cls_tools.distillation.network import student_network, trained_network
-from edge_cls_tools.distillation.projection import fit_projection
 from edge_cls_tools.distillation.recipe import Recipe
 from edge_cls_tools.distillation.targets import principal_targets
 from edge_cls_tools.distillation.training_state import Progress, TrainingState
@@ -54,7 +52,6 @@ def distill(
     recipe: Recipe,
     folder: Path,
     *,
-    start: Backbone | None = None,
     resume: bool,
     report: Callable[[Progress], None],
     epoch_done: Callable[[Epoch], None],
@@ -63,11 +60,10 @@ def distill(
 ) -> Distilled:
     """Return the student: a backbone with an input of `recipe.size` pixels and the output `embedding`.
 
-    It starts from `start`, a MobileNetV2 of the same alpha, or from random weights. The whole state is saved in
-    `folder` every `save_every` steps and after each epoch. If `resume` is set, the training continues from the
-    checkpoint and, on a CPU, ends with exactly the weights of an uninterrupted training. `report` is called after each
-    step, `epoch_done` after each epoch. Raises ConfigError if the checkpoint in `folder` belongs to another recipe,
-    start or other views, or if there is a checkpoint and `resume` is not set.
+    The whole state is saved in `folder` every `save_every` steps and after each epoch. If `resume` is set, the training
+    continues from the checkpoint and, on a CPU, ends with exactly the weights of an uninterrupted training. `report` is
+    called after each step, `epoch_done` after each epoch. Raises ConfigError if the checkpoint in `folder` belongs to
+    another recipe or other views, or if there is a checkpoint and `resume` is not set.
     """
     keras.utils.set_random_seed(recipe.seed)
     targets = principal_targets(cache.embeddings, recipe.seed)
@@ -75,16 +71,11 @@ def distill(
     photo = np.arange(len(targets)) % cache.photos
     training, validation = np.flatnonzero(photo >= held_out), np.flatnonzero(photo < held_out)
     steps = max(1, len(training) // batch_size)
-    network = trained_network(recipe.alpha, targets.shape[1], steps * recipe.epochs, start.model if start else None)
-    if start:
-        fit_projection(network, cache, targets, training, recipe.sizes[0])
+    network = trained_network(recipe.alpha, targets.shape[1], steps * recipe.epochs)
     check = HeldOutCheck(cache, targets, validation, network, seed=recipe.seed, batch_size=batch_size)
     state = TrainingState(
         network,
-        Checkpoint(
-            folder / CHECKPOINT,
-            dataclasses.asdict(recipe) | {"views": cache.digest, "start": start.fingerprint() if start else None},
-        ),
+        Checkpoint(folder / CHECKPOINT, dataclasses.asdict(recipe) | {"views": cache.digest}),
         steps=steps,
         epochs=recipe.epochs,
         batch_size=batch_size,

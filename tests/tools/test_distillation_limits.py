@@ -1,4 +1,4 @@
-"""A distillation from EfficientNet-Lite0, one that starts from a backbone, and one with a time limit."""
+"""A distillation from EfficientNet-Lite0, and one with a time limit."""
 
 from __future__ import annotations
 
@@ -51,47 +51,6 @@ def test_lite0_gives_the_embeddings_that_its_own_preprocessing_gives(tmp_path: P
 
 
 @pytest.mark.tensorflow
-def test_a_student_that_starts_from_a_backbone_is_that_backbone_with_a_fitted_projection(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from edge_cls_tools.backbones.backbones import mobilenet_v2
-    from edge_cls_tools.distillation import projection
-    from edge_cls_tools.distillation.network import LOSS, student_network, trained_network
-    from edge_cls_tools.distillation.targets import principal_targets
-
-    monkeypatch.setattr(projection, "VIEWS", 200)
-    start = mobilenet_v2(0.35, SIZE)
-    network = trained_network(0.35, 3, 10, start)
-    cache = colored_views()
-    targets = principal_targets(cache.embeddings, 0)
-    held_out, training = np.arange(100), np.arange(100, VIEWS)
-    before = float(LOSS(targets[held_out], network.predict(cache.views[held_out], verbose=0)))
-    projection.fit_projection(network, cache, targets, training, SIZE)
-    after = float(LOSS(targets[held_out], network.predict(cache.views[held_out], verbose=0)))
-    assert after < min(before, -0.9)
-    student = student_network(network, Recipe(0.35, SIZE, 1, seed=0))
-    for given, expected in zip(student.get_weights(), start.get_weights(), strict=True):
-        np.testing.assert_array_equal(given, expected)
-
-
-@pytest.mark.tensorflow
-def test_a_start_of_another_width_is_refused(tmp_path: Path) -> None:
-    from edge_cls_tools.backbones.backbones import mobilenet_v2
-    from edge_cls_tools.cli.progress import progress_display
-    from edge_cls_tools.distillation.job import load_start
-
-    mobilenet_v2(0.35, SIZE).save(tmp_path / "small.keras")
-    with progress_display() as display:
-        assert load_start(str(tmp_path / "small.keras"), 0.35, display).size == SIZE
-        with pytest.raises(ConfigError, match=r"not a MobileNetV2 of alpha 0\.5"):
-            load_start(str(tmp_path / "small.keras"), 0.5, display)
-
-
-def test_a_student_that_starts_from_a_backbone_sees_its_crops_at_a_smaller_size_than_photos() -> None:
-    assert Recipe(0.35, 160, 3, seed=0, grows=False).sizes == [128, 128, 128]
-
-
-@pytest.mark.tensorflow
 @pytest.mark.parametrize(("seconds", "epochs"), [(17, 1), (26, 1), (28, 2)])
 def test_as_many_epochs_are_chosen_as_fit_into_the_time(
     monkeypatch: pytest.MonkeyPatch, seconds: float, epochs: int
@@ -101,7 +60,7 @@ def test_as_many_epochs_are_chosen_as_fit_into_the_time(
 
     monkeypatch.setattr(time_limit, "trained_network", _tiny_network)
     monkeypatch.setattr("time.monotonic", itertools.count().__next__)
-    recipe = Recipe(0.35, SIZE, 1, seed=0, grows=False)
+    recipe = Recipe(0.35, SIZE, 1, seed=0)
     assert time_limit.fitting_epochs(colored_views(), recipe, seconds, batch_size=8) == epochs
     with pytest.raises(ConfigError, match=r"400 views does not fit into 0\.2 minutes: it takes 0\.2"):
         time_limit.fitting_epochs(colored_views(), recipe, 12, batch_size=8)
