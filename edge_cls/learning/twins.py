@@ -13,8 +13,9 @@ Array = NDArray[np.float64]
 Groups = Sequence[NDArray[np.intp]]
 
 CLEARLY = 0.2
-"""Difference of the logarithms of familiarity by which an example of a twin is more familiar than another view of the
-class itself: it shows one of the views that were taught."""
+"""Difference of the logarithms of familiarity by which views of a twin are more familiar than another view of the class
+itself: they show the views that were taught. One or two views need not be: so few say little about a class."""
+FEW_VIEWS = 2
 SAME_FRAME = 0.5
 """Logarithm of the familiarity of a frame that was taught almost alike: the reference for classes of one example."""
 
@@ -32,12 +33,13 @@ def one_class_each(process: GaussianProcess, views: Groups) -> NDArray[np.intp]:
         return numbers
     classes = [np.flatnonzero(of_class) for of_class in members.T]
     with_others = process.left_out(classes)
-    own = _own_level(process, classes, views)
+    own, counts = _own_level(process, classes, views)
     for label, rows in enumerate(classes):
         shown = np.median(with_others[rows], axis=0)
         for other in range(count):
             reference = next((level for level in own[[other, label]] if np.isfinite(level)), SAME_FRAME)
-            if other != label and shown[other] >= reference:
+            clearly = CLEARLY if min(counts[label], counts[other]) > FEW_VIEWS else 0.0
+            if other != label and shown[other] >= reference + clearly:
                 numbers[numbers == numbers[label]] = numbers[other]
     return np.unique(numbers, return_inverse=True)[1].astype(np.intp)
 
@@ -55,24 +57,15 @@ def joined_views(views: Groups, targets: NDArray[np.intp], numbers: NDArray[np.i
     return joined
 
 
-def _own_level(process: GaussianProcess, classes: Sequence[NDArray[np.intp]], views: Groups) -> Array:
-    """Return the familiarity of frames of the same view with each class; inf if it has just one example.
+def _own_level(process: GaussianProcess, classes: Sequence[NDArray[np.intp]], views: Groups) -> tuple[Array, Array]:
+    """Return how familiar the left-out examples of each class are with it, and the number of its views.
 
-    If it has one view, that is the median of its frames, each left out; otherwise it is `CLEARLY` above the median of
-    its views, each left out.
+    That is the median of its views, each left out; of its frames, if it has one view; inf if it has one example.
     """
     members = process.members
     rows, own = np.arange(len(members)), members.argmax(axis=1)
     by_view = process.left_out(views)[rows, own]
     alone = process.left_out([np.array([row]) for row in rows])[rows, own]
     counts = members[[view[0] for view in views]].sum(axis=0)
-    return np.array(
-        [
-            np.inf
-            if len(examples) == 1
-            else np.median(by_view[examples]) + CLEARLY
-            if several > 1
-            else np.median(alone[examples])
-            for examples, several in zip(classes, counts, strict=True)
-        ]
-    )
+    levels = [np.median(np.where(counts[own] > 1, by_view, alone)[examples]) for examples in classes]
+    return np.where([len(examples) > 1 for examples in classes], levels, np.inf), counts
