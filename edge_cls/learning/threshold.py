@@ -21,7 +21,7 @@ Groups = Sequence[NDArray[np.intp]]
 
 FALSE_ACCEPT = 0.05
 """Default rate of pictures of quite other things that may be taken for a taught class."""
-LOST = 0.075
+LOST = 0.07
 """Share of the photos of taught classes that may be lost at the default rate, if each class has many views."""
 FEW_VIEWS = 2.5
 """With this number of views of each class, twice as many left-out examples may be lost: with one view fewer, they are
