@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_cls.core.bank import Bank
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import DatasetError
 from edge_cls.learning.learner import HeadPrediction
 from edge_cls_tools.cli.open_set_text import open_set_lines
 from edge_cls_tools.evaluation.embedded_set import EmbeddedSet, as_stored
 from edge_cls_tools.evaluation.fewshot import Trial
-from edge_cls_tools.evaluation.fewshot_job import TrialPlan, far_photos, measure_set
+from edge_cls_tools.evaluation.fewshot_job import TrialPlan, far_photos, load_embedder, measure_set
 from edge_cls_tools.evaluation.open_set import (
     MAX_UNKNOWNS,
     OTHER_FOLDERS,
@@ -215,6 +216,19 @@ def test_the_mean_is_that_of_the_sets_of_each_cell() -> None:
     assert means[1].far[OTHER_FOLDERS].auroc == pytest.approx((1.0 + 0.5) / 2)
     assert means_over_sets(first) == []
     assert mean_of(first[:1]).right == first[0].right
+
+
+def test_the_learner_has_the_bank_of_the_model_file() -> None:
+    _, options = load_embedder("builtin")
+    assert options.bank is not None
+    assert load_embedder(str(TINY))[1].bank is None
+    data = clusters(1.0, classes=4)
+    alike = Bank(np.stack([photo.dequantize() for photo in data.embeddings]))
+    without, banked = (
+        measure_open_set(data, ways=2, shots=3, trials=1, options=LearnerOptions("knn", bank=bank))
+        for bank in (None, alike)
+    )
+    assert banked.unknown > without.unknown, "what is in the bank is unknown"
 
 
 def folders(tmp_path: Path) -> list[str]:
