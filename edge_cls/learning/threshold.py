@@ -30,6 +30,8 @@ STRICTNESS = 0.65
 """Place of the threshold between similar things (0) and other photos of the taught classes (1)."""
 ONE_VIEW_STRICTNESS = 0.4
 """The same if each class has one view, between similar things and the frames of that view, which are too familiar."""
+SINGLE_PHOTOS = 0.7
+"""Share of the requested rate that is used if each class has a single photo."""
 SPREAD = 0.35
 """Prior standard deviation of the familiarity of left-out examples. It has the weight of `SPREAD_WEIGHT` examples."""
 SPREAD_WEIGHT = 4
@@ -112,7 +114,7 @@ def threshold(evidence: Evidence, false_accept: float) -> float:
     if similar is not None and evidence.frames:
         return max(far, similar + ONE_VIEW_STRICTNESS * (_mean(evidence.frames) - similar))
     # It is not known how other photos of a class with a single photo look: the bank decides, more strictly.
-    far = evidence.far(false_accept / 2)
+    far = evidence.far(SINGLE_PHOTOS * false_accept)
     return far if similar is None else far + max(similar - far, 0.0) / 2
 
 

@@ -16,6 +16,7 @@ from edge_cls.learning.gaussian_process import EXPLAINED, MIN_FAMILIARITY, NOISE
 from edge_cls.learning.heads.examples import HOLD_DISTANCE, NEAR_DUPLICATE
 from edge_cls.learning.learner import Learner
 from edge_cls.learning.open_set import KERNEL_WIDTH, MAX_EXAMPLES, UNKNOWN_DISTANCE, Negatives, OpenSet
+from edge_cls.learning.threshold import SINGLE_PHOTOS
 
 Array = NDArray[np.float64]
 LABELS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=16)
@@ -179,7 +180,8 @@ def test_the_requested_rate_is_used_if_nothing_else_can_be_told(ways: int) -> No
         bank, quite_other = units(256, 40, seed=1000 * trial + 7), units(300, 40, seed=1000 * trial + 8)
         known = open_set(examples, labels, bank, false_accept=0.2, unknown_distance=0.9)
         accepted.append((known.confidence(quite_other @ examples.T, quite_other @ bank.T) >= 0.5).mean())
-    assert 0.5 * 0.1 < np.mean(accepted) < 1.5 * 0.1  # half of the rate: see `threshold`
+    requested = SINGLE_PHOTOS * 0.2
+    assert 0.5 * requested < np.mean(accepted) < 1.5 * requested
 
 
 @pytest.mark.parametrize("ways", [2, 4])
