@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,7 +199,7 @@ class Learner:
         query = self._examples.query(embedding.dequantize())
         shares = probabilities(head.predict(query), choice.temperature)
         scores = dict(zip(self._examples.classes, shares.tolist(), strict=True))
-        number = head.value(query) if isinstance(head, RegressionHead) else None
+        number = cast("RegressionHead", head).value(query) if is_regression(choice.plan.head) else None
         known = self._known_probability(query, scores)
         return HeadPrediction(scores, known, self._named(query, NEAREST), number)
 

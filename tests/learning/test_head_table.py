@@ -12,7 +12,7 @@ from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.errors import ConfigError, LabelError
 from edge_cls.learning.heads.examples import Examples, Query
-from edge_cls.learning.heads.head import RegressionHead, Scores
+from edge_cls.learning.heads.head import Scores
 from edge_cls.learning.heads.names import HEAD_NAMES
 from edge_cls.learning.heads.table import AUTO, HEADS, NO_SETTING, HeadSpec, plans
 from edge_cls.learning.learner import Learner
@@ -68,7 +68,7 @@ def test_a_row_describes_its_head(row: HeadSpec) -> None:
         examples.append(labeled(number, label).embedding, label)
     (plan,) = plans(row.name)
     head = plan.make(examples, 0.5)
-    assert isinstance(head, RegressionHead) == row.is_regression
+    assert hasattr(head, "value") == row.is_regression
     assert head.predict(examples.query(np.ones(8, np.float32))).shape == (2,)
     assert str(plan).startswith(row.name)
     assert "{" not in str(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,6 @@ class Head(Protocol):
         """
 
 
-@runtime_checkable
 class RegressionHead(Head, Protocol):
     """A head whose labels are numbers and that also predicts a number."""
 
