@@ -89,9 +89,9 @@ DOCUMENTS = (
     Document(
         "memory coach",
         "`head` (which head is used, and why), `classes` (a list of `Progress`), `conflicts` (a list of `Conflict`), "
-        "`lacks_background` (whether the empty place should be taught, too) and `complete` (whether the model that the "
-        "memory was taught on was known).",
-        ("edge_cls.learning:Progress", "edge_cls.learning:Conflict"),
+        "`lacks_background` (whether the empty place should be taught, too), `complete` (whether the model that the "
+        "memory was taught on was known) and `rates` (`Rates`, or null if `complete` is false or nothing was taught).",
+        ("edge_cls.learning:Progress", "edge_cls.learning:Conflict", "edge_cls.learning:Rates"),
     ),
     Document(
         "memory why",

@@ -22,7 +22,7 @@ from edge_cls.learning.heads.selection import Choice, choose
 from edge_cls.learning.heads.table import Plan, is_regression, plans
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.learning.rejection import Rejection
-from edge_cls.learning.threshold import FALSE_ACCEPT
+from edge_cls.learning.threshold import FALSE_ACCEPT, Rates
 from edge_cls.learning.views import sample
 
 NEAREST = 3
@@ -203,6 +203,10 @@ class Learner:
         known = self._known_probability(query, scores)
         return HeadPrediction(scores, known, self._named(query, NEAREST), number)
 
+    def rates(self) -> Rates | None:
+        """Return how often known and unknown are confused; None if the set is closed, or only the background taught."""
+        return self._fitted_rejection().rates if len(self) and not self._closed_set else None
+
     def leave_one_out(self) -> NDArray[np.float64]:
         """Return the class probabilities of each example, predicted without it and its near duplicates of its class.
 
@@ -268,13 +272,17 @@ class Learner:
         return self._choice, self._head
 
     def _known_probability(self, query: Query, scores: dict[str, float]) -> float:
-        """Return the probability that `query` shows a taught class. The first call after a change fits the open set."""
+        """Return the probability that `query` shows a taught class."""
         if self._closed_set:
             return 1.0
+        known = self._fitted_rejection().confidence(query)
+        # What looks like the empty place is known to be that, however little it resembles a class.
+        return max(known, scores[BACKGROUND]) if max(scores, key=scores.__getitem__) == BACKGROUND else known
+
+    def _fitted_rejection(self) -> Rejection:
+        """Return the open set. The first call after a change fits it."""
         if self._rejection is None:
             self._rejection = Rejection(
                 self._examples, self._bank, false_accept=self._false_accept, unknown_distance=self.unknown_distance
             )
-        known = self._rejection.confidence(query)
-        # What looks like the empty place is known to be that, however little it resembles a class.
-        return max(known, scores[BACKGROUND]) if max(scores, key=scores.__getitem__) == BACKGROUND else known
+        return self._rejection

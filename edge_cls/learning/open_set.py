@@ -52,7 +52,7 @@ class OpenSet:
     of quite other things taken for a class, in (0, 1). `unknown_distance`: the typical cosine distance between photos
     of different objects.
 
-    `threshold`: the logarithm of familiarity above which a frame is known.
+    `threshold`: the logarithm of familiarity from which on a frame is known. `rates`: how often that is wrong.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class OpenSet:
             expected=float(self.familiarity(far_from_all[: len(targets)], far_from_all[len(targets) :])),
         )
         self.threshold = threshold(evidence, false_accept)
+        self.rates = evidence.rates(self.threshold)
         self._softness = softness(evidence, self.threshold)
 
     def familiarity(self, cosines: NDArray[np.floating], to_negatives: NDArray[np.floating]) -> Array:

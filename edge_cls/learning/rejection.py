@@ -9,6 +9,7 @@ from edge_cls.core.bank import Bank
 from edge_cls.core.labels import BACKGROUND
 from edge_cls.learning.heads.examples import LIMIT, Examples, Query
 from edge_cls.learning.open_set import MAX_EXAMPLES, Negatives, OpenSet
+from edge_cls.learning.threshold import Rates
 
 
 class Rejection:
@@ -38,6 +39,11 @@ class Rejection:
                 false_accept=false_accept,
                 unknown_distance=unknown_distance,
             )
+
+    @property
+    def rates(self) -> Rates | None:
+        """How often the open set is wrong, by leaving out; None if nothing but the background was taught."""
+        return None if self._open_set is None else self._open_set.rates
 
     def confidence(self, query: Query) -> float:
         """Return the probability that `query` shows a class other than the background, in [0, 1]."""

@@ -46,21 +46,37 @@ SOFTEST, HARDEST = 3.5, 0.08
 least the second."""
 TYPICAL_MARGIN = 0.5
 """The distance from the threshold to other photos of a class, if no example could be left out."""
+MEASURABLE = 10
+"""Left-out examples from which a rate is given: fewer cannot show one below 1 in 10."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often the open set is wrong about what is similar to the examples, by leaving out: shares in [0, 1].
+
+    `own_unknown`: the share of the examples of the taught classes that are unknown, left out with their view; None if
+    the classes with several views have fewer than MEASURABLE examples. `similar_known`: the share of the examples of a
+    class that are known as another, left out with their whole class; None if there is one class, or fewer than
+    MEASURABLE examples. All classes have the same weight, and twins are one class.
+    """
+
+    own_unknown: float | None
+    similar_known: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Logarithms of familiarity, each of something that was left out.
 
-    `generic`: those of generic photos; None if there are none, `expected` is then used instead. `similar`: the mean of
-    each left-out class, empty if there is just one. `own`: those of the examples of each class with several views, left
-    out with their view; `frames`: those of each class with one view of several frames, each left out alone. `views`:
-    the mean number of views of the classes in `own`.
+    `generic`: those of generic photos; None if there are none, `expected` is then used instead. `similar`: those of the
+    examples of each left-out class with all others, empty if there is just one class. `own`: those of the examples of
+    each class with several views, left out with their view; `frames`: those of each class with one view of several
+    frames, each left out alone. `views`: the mean number of views of the classes in `own`.
     """
 
     generic: Array | None
     expected: float
-    similar: Array
+    similar: list[Array]
     own: list[Array]
     frames: list[Array]
     views: float
@@ -71,10 +87,10 @@ class Evidence:
         members, left_out = process.members, process.left_out
         classes = [np.flatnonzero(of_class) for of_class in members.T]
         counts = members[[view[0] for view in views]].sum(axis=0)
-        similar = np.empty(0)
+        similar = []
         if len(classes) > 1:
             rest = np.where(members > 0, -np.inf, left_out(classes)).max(axis=1)
-            similar = np.array([rest[rows].mean() for rows in classes])
+            similar = [rest[rows] for rows in classes]
         by_view = left_out(views).max(axis=1)
         own = [by_view[rows] for rows, count in zip(classes, counts, strict=True) if count > 1]
         held = [rows for rows, count in zip(classes, counts, strict=True) if count == 1 and len(rows) > 1]
@@ -95,6 +111,10 @@ class Evidence:
         excess = (self.generic[self.generic > start] - start).mean() if (self.generic > start).any() else 0.0
         return float(start + excess * np.log(TAIL / rate))
 
+    def rates(self, limit: float) -> Rates:
+        """Return how often left-out examples are on the wrong side of the threshold `limit`."""
+        return Rates(_share([of < limit for of in self.own]), _share([of >= limit for of in self.similar]))
+
 
 def threshold(evidence: Evidence, false_accept: float) -> float:
     """Return the logarithm of familiarity above which a frame is known.
@@ -103,7 +123,7 @@ def threshold(evidence: Evidence, false_accept: float) -> float:
     other, but not so strict that more than a small share of the taught classes is lost.
     """
     far = evidence.far(false_accept)
-    similar = float(evidence.similar.mean()) if len(evidence.similar) else None
+    similar = _mean(evidence.similar) if evidence.similar else None
     if evidence.own:
         middle, deviation = _mean(evidence.own), _deviation(evidence.own)
         lost = LOST * (1 + FEW_VIEWS / evidence.views) * (FALSE_ACCEPT / false_accept) ** 0.5
@@ -128,6 +148,11 @@ def softness(evidence: Evidence, limit: float) -> float:
 def _mean(classes: Sequence[Array]) -> float:
     """Return the mean of the values of each class, in which all classes have the same weight."""
     return float(np.mean([values.mean() for values in classes]))
+
+
+def _share(classes: Sequence[NDArray[np.bool_]]) -> float | None:
+    """Return the share of true values, in which all classes have the same weight; None if there are too few."""
+    return float(np.mean([of.mean() for of in classes])) if sum(map(len, classes)) >= MEASURABLE else None
 
 
 def _deviation(classes: Sequence[Array]) -> float:

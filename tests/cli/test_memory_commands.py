@@ -14,6 +14,7 @@ from edge_cls.images.reading import read_image
 from edge_cls.learning import coach
 from edge_cls.learning.learner import Learner
 from edge_cls.learning.open_set import UNKNOWN_DISTANCE
+from edge_cls.learning.threshold import Rates
 from edge_cls.memory.store import Memory
 from edge_cls.model.file import read_model
 from edge_cls.model.model import Model
@@ -249,6 +250,7 @@ def test_the_coach_says_what_each_class_needs_and_which_head_is_used(edge_cls: E
     assert said.endswith(f"head: {document['head']}\n")
     assert (document["conflicts"], document["lacks_background"]) == ([], True)
     assert "judged without" not in good(edge_cls("memory", "coach", "--model", "tiny.tflite"))
+    assert document["rates"] is None
     other = edge_cls("memory", "coach", "--model", "mean.tflite")
     assert (other.returncode, other.stdout) == (1, "")
     assert "was taught with another backbone" in other.stderr
@@ -266,6 +268,22 @@ def test_teach_and_coach_name_both_of_two_classes_that_look_alike(edge_cls: Edge
     assert set(conflict["ids"]) == set(ids_of(taught, conflict["label"]))
     good(edge_cls("teach", "background", "blue.png", "--model", "tiny.tflite"))
     assert "teach the empty place" not in good(edge_cls("memory", "coach"))
+
+
+@pytest.mark.usefixtures("taught")
+def test_the_coach_says_how_well_known_and_unknown_are_separated(
+    edge_cls: EdgeCls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = good(edge_cls("memory", "coach", "--model", "tiny.tflite"))
+    assert said.splitlines()[-1].startswith("head: ")  # four examples are too few
+    monkeypatch.setattr(Learner, "rates", lambda _: Rates(0.083, 0.4))
+    said = good(edge_cls("memory", "coach", "--model", "tiny.tflite"))
+    assert said.splitlines()[-1] == (
+        "of your own frames about 1 in 12 would be unknown; "
+        "of a similar thing that is not taught about 4 in 10 would pass: teach it too"
+    )
+    document = json.loads(good(edge_cls("memory", "coach", "--json", "--model", "tiny.tflite")))
+    assert document["rates"] == {"own_unknown": 0.083, "similar_known": 0.4}
 
 
 def test_the_coach_judges_by_the_backbone_that_the_memory_was_taught_on(

@@ -23,19 +23,24 @@ def coach(memory: MemoryOption, model: ModelOption = None, as_json: JsonOption =
     """Show which classes need more or better examples.
 
     Each example is classified by the others, without itself (leave-one-out). Of classes that look alike, both are
-    named. The last line names the head that recognises the classes, and why it was chosen. For a memory that was taught
-    on a model file, give it (--model): it knows how much photos of different things differ.
+    named. One line names the head that recognises the classes, and why it was chosen. If there are enough examples, the
+    last line estimates how many frames of a taught thing would be unknown, and how many of a similar thing would not.
+
+    For a memory that was taught on a model file, give it (--model): it knows how much photos of different things
+    differ.
 
     Example:
       edge-cls memory coach --memory taught.db
     """
     from edge_cls.errors import one_line
+    from edge_cls.learning.advice import wrong_rates
     from edge_cls.learning.coach import conflicts, lacks_background, progress
 
     learner, complete = _learner(memory, model)
     classes, choice = progress(learner), learner.choice()
     pairs, empty_place = conflicts(classes, learner), lacks_background(learner)
     head = "nothing has been taught" if choice is None else choice.reason
+    rates = learner.rates() if complete else None  # without its backbone, the threshold is not that of `run`
     if as_json:
         document = {
             "head": head,
@@ -43,6 +48,7 @@ def coach(memory: MemoryOption, model: ModelOption = None, as_json: JsonOption =
             "conflicts": [asdict(one) for one in pairs],
             "lacks_background": empty_place,
             "complete": complete,
+            "rates": None if rates is None else asdict(rates),
         }
         print_json(document)
         return
@@ -53,6 +59,8 @@ def coach(memory: MemoryOption, model: ModelOption = None, as_json: JsonOption =
     if not complete:
         typer.echo("judged without its backbone, which is none of those with a name: give the model (--model FILE)")
     typer.echo(f"head: {head}")
+    if rates is not None and (sentence := wrong_rates(rates)):
+        typer.echo(sentence)
 
 
 def _learner(path: Path, model: Path | None) -> tuple[Learner, bool]:
