@@ -35,7 +35,7 @@ SINGLE_PHOTOS = 0.7
 SPREAD = 0.35
 """Prior standard deviation of the familiarity of left-out examples. It has the weight of `SPREAD_WEIGHT` examples."""
 SPREAD_WEIGHT = 4
-TAIL = 0.25
+TAIL = 0.1
 """Share of the generic photos to which an exponential tail is fitted: rates below it are extrapolated."""
 PRIOR_SPREAD = 0.5
 """Standard deviation of the familiarity of quite other things if there are no generic photos."""
