@@ -275,7 +275,7 @@ def test_without_picamera2_it_is_said_how_to_install_it(monkeypatch: pytest.Monk
 def test_a_picamera2_built_for_another_numpy_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(MissingDependency, match=r"\(numpy\.dtype size changed\); run: .*pip install 'numpy<2'"):
+    with pytest.raises(MissingDependency, match=r"\(numpy\.dtype size changed\); run: .*pip install .*'numpy<2'"):
         open_source("picamera2:imx708", clock=FakeClock())
 
 

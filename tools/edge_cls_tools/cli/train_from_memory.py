@@ -41,7 +41,8 @@ def train_from_memory(context: typer.Context, memory: Path, out: Path) -> None:
     if out.suffix != ".tflite":
         raise ConfigError(f"--out {out} is not the name of a model", hint="give a file, such as --out model.tflite")
     folder = context.params["background"]
-    photos = background_photos(folder) if folder else None
+    # Typer 0.28 leaves the parameters of a context as they were typed.
+    photos = background_photos(Path(folder)) if folder else None
     with quiet_native_libraries(), opened(memory) as taught:
         file, made_bank = with_bank(load_model(backbone, space=taught.space), photos)
         made = make_taught_model(taught, file, out)
