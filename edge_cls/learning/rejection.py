@@ -55,10 +55,8 @@ class Rejection:
         return float(self._open_set.confidence(query.cosines[self._rows], to_negatives))
 
     def _negatives(self, examples: Examples, rows: NDArray[np.intp], background: NDArray[np.intp]) -> Negatives:
-        cosines, to_examples = (
-            examples.cosines[background[:, None], background],
-            examples.cosines[background[:, None], rows],
-        )
+        among = examples.cosines[background]
+        cosines, to_examples = among[:, background], among[:, rows]
         if self._bank is None:
             return Negatives(cosines, to_examples, 0)
         across = self._bank.units @ examples.units(np.arange(len(examples))).T
