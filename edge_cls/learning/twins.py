@@ -1,4 +1,4 @@
-"""Twins: classes that cannot be told apart, such as two names for one thing after a wrong button."""
+"""Twins: classes that cannot be distinguished, such as two names for one thing after a wrong button."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Groups = Sequence[NDArray[np.intp]]
 CLEARLY = 0.2
 """Difference of the logarithms of familiarity by which the views of a twin must be more familiar than another view of
 the class itself is: they show the views that were taught."""
-TELLING_VIEWS = 3
+ENOUGH_VIEWS = 3
 """Views of both classes from which `CLEARLY` is asked for: fewer say little about how a class looks."""
 SAME_FRAME = 0.5
 """Logarithm of the familiarity of a frame that was taught almost alike: the reference for classes of one example."""
@@ -39,7 +39,7 @@ def one_class_each(process: GaussianProcess, views: Groups) -> NDArray[np.intp]:
         shown = np.median(with_others[rows], axis=0)
         for other in range(count):
             reference = next((level for level in own[[other, label]] if np.isfinite(level)), SAME_FRAME)
-            clearly = CLEARLY if min(counts[label], counts[other]) >= TELLING_VIEWS else 0.0
+            clearly = CLEARLY if min(counts[label], counts[other]) >= ENOUGH_VIEWS else 0.0
             if other != label and shown[other] >= reference + clearly:
                 numbers[numbers == numbers[label]] = numbers[other]
     return np.unique(numbers, return_inverse=True)[1].astype(np.intp)
