@@ -6,7 +6,7 @@ label `background`.
 
 The threshold is never laxer than the requested rate of false accepts on the bank, whose photos are left out one by one;
 above that, it is as strict as the taught classes are different from each other (`threshold`). Classes that cannot be
-told apart count as one here, so that a second name for one thing does not make everything unknown (`twins`).
+distinguished count as one here, so that a second name for one thing does not make everything unknown (`twins`).
 """
 
 from __future__ import annotations
