@@ -70,7 +70,7 @@ def _knn(metric: Metric) -> Make:
 
 _K = "k = {:g}"
 _ROWS = (
-    HeadSpec("ridge", Ridge, "strength {:g}", STRENGTH, tried=(STRENGTH, 0.03, 0.2, 0.4), temperature=0.15),
+    HeadSpec("ridge", Ridge, "strength {:g}", STRENGTH, tried=(STRENGTH, 0.03, 0.2, 0.4), temperature=0.12),
     HeadSpec("centroid", lambda examples, *_: Centroid(examples), tried=(NO_SETTING,), temperature=0.1),
     HeadSpec("knn", _knn("cosine"), _K, 3, tried=(1, 3, 7)),
     HeadSpec("knn-euclidean", _knn("euclidean"), _K, 3, tried=(1, 3, 7)),
