@@ -27,7 +27,6 @@ from edge_cls.images.preprocess import Frame
 from edge_cls.learning.background import BackgroundLearner
 from edge_cls.learning.coach import ExampleCheck, check_example
 from edge_cls.learning.learner import HeadPrediction, Learner
-from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.memory.copies import GreyCopies
 from edge_cls.memory.store import Changes, Memory
 from edge_cls.model.backbones import load_model
@@ -126,13 +125,12 @@ class Classifier:
             self._closed_set = closed_set
             self._labels = np.array(self.model.labels, object)
             manifest = self.model.file.manifest
-            unknown_distance = manifest.stranger_distance if manifest else None
             self.learner = Learner(
                 head=head,
                 bank=self.model.file.bank,
                 false_accept=false_accept,
                 closed_set=closed_set,
-                unknown_distance=UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance,
+                unknown_distance=manifest.stranger_distance if manifest else None,
             )
             if memory is not None:
                 self.memory = self.memory or on_failure.enter_context(Memory(Path(memory)))

@@ -55,8 +55,8 @@ class Learner:
     `head`: a name of `heads.names.HEAD_NAMES`; "auto" selects one by leave-one-out. `bank`: generic photos, from which
     the threshold between known and unknown comes. `false_accept`: the rate of pictures of quite other things that may
     be taken for a taught class, in (0, 1). `unknown_distance`: the typical cosine distance between photos of different
-    objects, if there is no bank. `closed_set`: everything shows one of the taught classes, so nothing is unknown.
-    Raises ConfigError if there is no such head.
+    objects, if there is no bank; None if it was not measured. `closed_set`: everything shows one of the taught classes,
+    so nothing is unknown. Raises ConfigError if there is no such head.
 
     The class `background` stands for nothing: its examples are negatives, and what looks like it is not unknown.
     """
@@ -67,7 +67,7 @@ class Learner:
         head: str = "auto",
         bank: Bank | None = None,
         false_accept: float = FALSE_ACCEPT,
-        unknown_distance: float = UNKNOWN_DISTANCE,
+        unknown_distance: float | None = None,
         closed_set: bool = False,
     ) -> None:
         plans(head)  # refuses an unknown head now, not with the first prediction
@@ -75,7 +75,9 @@ class Learner:
         self._bank = bank
         self._false_accept = false_accept
         self._closed_set = closed_set
-        self.unknown_distance = unknown_distance if bank is None else bank.distance
+        if bank is not None:
+            unknown_distance = bank.distance
+        self.unknown_distance = UNKNOWN_DISTANCE if unknown_distance is None else unknown_distance
         self.fit(())
 
     def fit(self, examples: Iterable[LabeledEmbedding]) -> None:
@@ -86,7 +88,7 @@ class Learner:
         self._examples = Examples()
         self._ids: list[str] = []
         self._index: dict[str, int] = {}
-        self._copies: dict[str, str] = {}
+        self._originals: dict[str, str] = {}  # the example of each copy
         self._rejection: Rejection | None = None
         self._choice: Choice | None = None
         self._plan: Plan | None = None
@@ -104,7 +106,7 @@ class Learner:
             closed_set=self._closed_set,
         )
         copied._examples = self._examples.subset(np.arange(len(self._ids)))
-        copied._ids, copied._index, copied._copies = list(self._ids), dict(self._index), dict(self._copies)
+        copied._ids, copied._index, copied._originals = list(self._ids), dict(self._index), dict(self._originals)
         return copied
 
     def prepare(self) -> None:
@@ -129,7 +131,7 @@ class Learner:
         self._index[example.id] = len(self._ids)
         self._ids.append(example.id)
         if example.copy_of is not None:
-            self._copies[example.copy_of] = example.id
+            self._originals[example.id] = example.copy_of
         self._choice = self._rejection = None
         if self._head is not None:
             self._head.add()
@@ -145,13 +147,14 @@ class Learner:
         if last != identity:
             self._ids[index] = last
             self._index[last] = index
-        if identity in self._copies:
-            self.remove(self._copies.pop(identity))
+        if (copy := self._copy_of(identity)) is not None:
+            del self._originals[copy]
+            self.remove(copy)
 
     def relabel(self, identity: str, label: str) -> None:
         """Move the example `identity`, and its copy, to the class `label`. Raises KeyError if there is none."""
         moved = [self._example(identity, label)]
-        if (copy := self._copies.get(identity)) is not None:
+        if (copy := self._copy_of(identity)) is not None:
             moved.append(replace(self._example(copy, label), copy_of=identity))
         self.remove(identity)
         for example in moved:
@@ -159,7 +162,7 @@ class Learner:
 
     def __len__(self) -> int:
         """Return the number of examples, without copies."""
-        return len(self._ids) - len(self._copies)
+        return len(self._ids) - len(self._originals)
 
     def __contains__(self, identity: object) -> bool:
         return identity in self._index
@@ -242,16 +245,20 @@ class Learner:
             identity, label, self._examples.vectors.quantized(index), self._examples.taught_at(index)
         )
 
+    def _copy_of(self, identity: str) -> str | None:
+        """Return the id of the copy of an example, or None."""
+        return next((copy for copy, original in self._originals.items() if original == identity), None)
+
     def _named(self, query: Query, count: int) -> tuple[Neighbour, ...]:
         """Return the `count` examples nearest to `query`, nearest first."""
         cosines = query.cosines
-        wide = 2 * count if self._copies else count  # an example and its copy are named once
+        wide = 2 * count if self._originals else count  # an example and its copy are named once
         best = np.argpartition(-cosines, wide)[:wide] if wide < len(cosines) else np.arange(len(cosines))
         best = best[np.lexsort((best, -cosines[best]))]
-        examples, originals = self._examples, {copy: identity for identity, copy in self._copies.items()}
+        examples = self._examples
         named: dict[str, Neighbour] = {}
         for index in best.tolist():
-            identity = originals.get(self._ids[index], self._ids[index])
+            identity = self._originals.get(self._ids[index], self._ids[index])
             label = examples.classes[examples.targets[index]]
             named.setdefault(identity, Neighbour(identity, label, float(cosines[index])))
         return tuple(named.values())[:count]
@@ -259,7 +266,7 @@ class Learner:
     @property
     def _rows(self) -> NDArray[np.intp]:
         """The indices of the examples, without copies, ascending, (n,)."""
-        copies = [self._index[copy] for copy in self._copies.values()]
+        copies = [self._index[copy] for copy in self._originals]
         return np.delete(np.arange(len(self._ids)), copies)
 
     def _selected(self) -> tuple[Choice, Head]:

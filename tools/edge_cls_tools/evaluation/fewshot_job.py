@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.progress import Progress
 
 from edge_cls.errors import ConfigError
-from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls_tools.backbones.int8_files import int8_file
 from edge_cls_tools.evaluation.embedded_set import (
     DeviceModel,
@@ -150,7 +149,7 @@ def load_embedder(model: str) -> tuple[Embedder, LearnerOptions]:
     """
     if (file := int8_file(model)) is not None:
         distance = file.manifest.stranger_distance if file.manifest else None
-        options = LearnerOptions(bank=file.bank, unknown_distance=UNKNOWN_DISTANCE if distance is None else distance)
+        options = LearnerOptions(bank=file.bank, unknown_distance=distance)
         return DeviceModel(file), options
     # Keras takes seconds to load.
     from edge_cls_tools.backbones.backbones import load_backbone

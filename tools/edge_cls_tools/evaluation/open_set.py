@@ -16,7 +16,6 @@ from edge_cls.core.bank import Bank
 from edge_cls.core.labeled_embedding import LabeledEmbedding
 from edge_cls.core.quantization import QuantizedVector
 from edge_cls.learning.learner import Learner
-from edge_cls.learning.open_set import UNKNOWN_DISTANCE
 from edge_cls.learning.threshold import FALSE_ACCEPT
 from edge_cls_tools.evaluation.embedded_set import EmbeddedSet
 from edge_cls_tools.evaluation.fewshot import QUERIES, Trial, draw_trials
@@ -37,7 +36,7 @@ class LearnerOptions:
     head: str = "auto"
     bank: Bank | None = None
     false_accept: float = FALSE_ACCEPT
-    unknown_distance: float = UNKNOWN_DISTANCE
+    unknown_distance: float | None = None
 
     def taught(self, data: EmbeddedSet, trial: Trial) -> Learner:
         """Return a learner that was taught the examples of `trial`."""
