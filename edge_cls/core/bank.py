@@ -117,9 +117,8 @@ def _packed(symbols: NDArray[np.uint8], base: int) -> bytes:
 
 
 def _deflated(content: bytes) -> bytes:
-    compressor = zlib.compressobj(
-        9, strategy=zlib.Z_HUFFMAN_ONLY
-    )  # repetitions are chance, and cost more than they save
+    # Repetitions are chance, and would cost more than they save.
+    compressor = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)
     return compressor.compress(content) + compressor.flush()
 
 

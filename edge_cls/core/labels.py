@@ -10,8 +10,8 @@ from edge_cls.errors import LabelError
 MAX_LENGTH = 100
 """Characters of the longest label."""
 BACKGROUND = "background"
-"""The reserved label of frames that show none of the classes, such as the empty place before a camera: a class like the
-others, except that a frame of it shows nothing to report."""
+"""The reserved label of frames that show none of the classes, such as the empty place before a camera. Heads predict it
+like any class, but it is never reported as a state, and its examples are negatives of the open set."""
 
 
 def check_label(label: str) -> str:

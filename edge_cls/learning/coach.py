@@ -24,7 +24,7 @@ ENOUGH = 5
 accuracy."""
 FAR_NEARER = 0.6
 """A new example is in conflict with a class if its distance is at most this part of the distance to anything else. On
-four photo data sets and two backbones, 24 to 34 % of the photos under a wrong label are found; of those under a right
+four photo data sets, 24 to 34 % of the photos under a wrong label are found; of those under a right
 one, 10 % of the first photos of a class are reported, 2 % of the second and 1 % of the fifth."""
 STILL = 3
 """Examples from which a class is reported if all of them show one view."""
